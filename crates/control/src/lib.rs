@@ -1,0 +1,1 @@
+//! The reconcilers: environments, routes, retention.

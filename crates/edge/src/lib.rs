@@ -1,0 +1,4 @@
+//! The data plane: route table, proxy engine, drain, and the edge daemon with its protocol.
+
+pub mod protocol;
+pub mod table;

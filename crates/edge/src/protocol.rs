@@ -1,0 +1,182 @@
+//! What the control plane and an edge say to each other.
+//!
+//! One connection per edge, opened by the edge; frames are a four-byte big-endian length and a JSON
+//! message. The edge begins with [`FromEdge::Hello`], the control plane answers with
+//! [`ToEdge::Welcome`], and from then on each side speaks when it has something to say. Order within
+//! one direction is kept; every message is safe to receive twice.
+//!
+//! A switch is [`Prepare`](ToEdge::Prepare) → [`Prepared`](FromEdge::Prepared) →
+//! [`Commit`](ToEdge::Commit) → [`Committed`](FromEdge::Committed) → [`Drained`](FromEdge::Drained).
+//! A connection that breaks abandons what was prepared on it; the welcome of the next one carries the
+//! truth.
+
+use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber};
+use serde::{Deserialize, Serialize};
+
+use crate::table::{RouteTable, ServiceTable};
+
+/// The version of this protocol; a peer that speaks another one is refused.
+pub const PROTOCOL: u32 = 1;
+
+/// The longest frame that is taken, in bytes.
+pub const MAX_FRAME: usize = 64 << 20;
+
+/// From the control plane to an edge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum ToEdge {
+    /// The answer to a hello: everything, replacing all that the edge has. Services that are not in it
+    /// are gone. A route that changed while the edge was away flips now, and drains as after a commit.
+    Welcome {
+        /// The whole table.
+        table: RouteTable,
+    },
+    /// One service, whole, for every change but a switch: containers that came, went or changed their
+    /// health, hostnames, timeouts. Answered with [`FromEdge::Applied`].
+    Replace {
+        /// The service as it now is.
+        service: ServiceTable,
+    },
+    /// A service that is no more.
+    Remove {
+        /// Its name.
+        service: ServiceName,
+    },
+    /// The first half of a switch: see that every endpoint of every version with a weight answers its
+    /// health check from here, open connections to them, keep the table durably, change nothing yet.
+    Prepare {
+        /// The deployment that wants it.
+        deployment: DeploymentId,
+        /// The service as it shall be, with the next generation.
+        service: ServiceTable,
+        /// How long the edge may take, in milliseconds.
+        within_ms: u64,
+    },
+    /// The second half: serve what was prepared, from the next request on.
+    Commit {
+        /// The deployment that was prepared.
+        deployment: DeploymentId,
+    },
+    /// Forget what was prepared.
+    Abort {
+        /// The deployment that was prepared.
+        deployment: DeploymentId,
+    },
+    /// The outcome of a drain has been stored; the edge may forget it.
+    DrainSeen {
+        /// The deployment whose [`FromEdge::Drained`] arrived.
+        deployment: DeploymentId,
+    },
+    /// Still there? Answered with [`FromEdge::Pong`].
+    Ping {
+        /// Repeated in the answer.
+        nonce: u64,
+    },
+    /// Why the control plane is about to close the connection.
+    Refused {
+        /// A sentence for the log.
+        why: String,
+    },
+}
+
+/// From an edge to the control plane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+pub enum FromEdge {
+    /// The first message.
+    Hello {
+        /// [`PROTOCOL`].
+        protocol: u32,
+        /// Who this is.
+        edge: EdgeName,
+        /// The program's version.
+        version: String,
+        /// What carries the traffic: `builtin`, later `nginx`.
+        driver: String,
+        /// The addresses on which it serves HTTP.
+        http: Vec<std::net::SocketAddr>,
+        /// Deployments whose previous versions still drain here.
+        draining: Vec<DeploymentId>,
+    },
+    /// A [`ToEdge::Welcome`] or [`ToEdge::Replace`] is in force.
+    Applied {
+        /// The services and the revision that each now has.
+        revisions: Vec<(ServiceName, u64)>,
+    },
+    /// The answer to [`ToEdge::Prepare`].
+    Prepared {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// What was done, or a sentence that says what stood in the way.
+        outcome: Result<Readiness, String>,
+    },
+    /// The answer to [`ToEdge::Commit`]: every request that begins from now on goes where the new
+    /// table says.
+    Committed {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// What the edge now serves, or why it does not.
+        outcome: Result<Flip, String>,
+    },
+    /// Nothing of the versions that left is in flight here any more. Repeated after a reconnect until
+    /// [`ToEdge::DrainSeen`].
+    Drained {
+        /// The deployment.
+        deployment: DeploymentId,
+        /// What happened to what was in flight.
+        outcome: DrainOutcome,
+    },
+    /// The answer to [`ToEdge::Ping`].
+    Pong {
+        /// As in the question.
+        nonce: u64,
+    },
+}
+
+/// What a preparing edge did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// Endpoints that answered their health check.
+    pub checked: u32,
+    /// Connections opened and kept.
+    pub warmed: u32,
+    /// Microseconds from the message to the answer.
+    pub took_us: u64,
+}
+
+/// What an edge did at a commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flip {
+    /// The generation that it now serves.
+    pub generation: Generation,
+    /// Microseconds from the message until every thread served the new table.
+    pub took_us: u64,
+    /// What was in flight on the versions that left, at that moment.
+    pub in_flight: InFlight,
+}
+
+/// What was under way on the versions that a switch took out of production.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// Requests without the end of their response.
+    pub requests: u64,
+    /// Upgraded connections, such as WebSockets.
+    pub connections: u64,
+}
+
+/// How the versions that left came to rest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainOutcome {
+    /// The versions that left.
+    pub versions: Vec<VersionNumber>,
+    /// Of what was in flight at the flip: requests and connections that ended by themselves.
+    pub drained: u64,
+    /// Requests that failed after the flip on the versions that left.
+    pub failed: u64,
+    /// Requests and connections that the deadline cut off.
+    pub cut: u64,
+    /// One of the versions went live again before it had drained.
+    pub superseded: bool,
+    /// Milliseconds from the flip.
+    pub took_ms: u64,
+}

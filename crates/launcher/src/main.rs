@@ -1,0 +1,2 @@
+//! Blue-green deployment on your own hosts, in one program.
+fn main() {}

@@ -1,0 +1,15 @@
+//! The words of Rocket Launcher as types, their validation, and the planning functions.
+//!
+//! Nothing here does I/O, reads a clock or knows of async: what is wanted, what is observed and the
+//! time come in as arguments, what to do next comes out.
+
+pub mod image;
+pub mod name;
+pub mod secret;
+pub mod service;
+pub mod units;
+
+pub use name::{
+    DeploymentId, EdgeName, Generation, InvalidName, ServiceName, VersionNumber, Weight,
+};
+pub use units::{Bytes, Cpus, Span};

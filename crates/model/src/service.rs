@@ -1,0 +1,251 @@
+//! A service as its `launcher.toml` says it.
+
+mod check;
+mod read;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Bytes, Cpus, ServiceName, Span};
+
+pub use check::Fault;
+pub use read::{FileError, read};
+
+/// Everything that a team says of a service. The shape of `launcher.toml` and of the API's body alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSpec {
+    /// What it is and where it is reached.
+    pub service: Basics,
+    /// How a container shows that it can serve; a TCP connection when nothing is said.
+    #[serde(default)]
+    pub health: Health,
+    /// What one container may use.
+    #[serde(default)]
+    pub resources: Resources,
+    /// Environment variables.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Environment variables whose values are secrets: variable to the secret's name.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// What runs around the creation of an environment.
+    #[serde(default)]
+    pub hooks: Hooks,
+    /// How many environments are kept.
+    #[serde(default)]
+    pub keep: Keep,
+    /// How edges treat its traffic.
+    #[serde(default)]
+    pub traffic: Traffic,
+}
+
+/// What a service is and where it is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Basics {
+    /// Its name.
+    pub name: ServiceName,
+    /// The repository of its images, without a tag; what `--image :TAG` is completed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "registry.example.com/shop")]
+    pub image: Option<String>,
+    /// Production hostnames.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// How many containers an environment has.
+    #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 1000)]
+    pub replicas: u16,
+    /// The port on which a container serves HTTP.
+    #[schema(minimum = 1, maximum = 65535)]
+    pub port: u16,
+}
+
+fn one() -> u16 {
+    1
+}
+
+/// How a container shows that it can serve. One of `path`, `tcp` and `exec`; with none, `tcp`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Health {
+    /// HTTP: a path that answers 200 to 399.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// TCP: the port takes a connection.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tcp: bool,
+    /// A command in the container that exits 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec: Option<Vec<String>>,
+    /// From one check to the next.
+    #[serde(default = "defaults::interval")]
+    pub interval: Span,
+    /// How long one check may take.
+    #[serde(default = "defaults::timeout")]
+    pub timeout: Span,
+    /// So many passes in a row make a container healthy.
+    #[serde(default = "defaults::healthy_after")]
+    #[schema(minimum = 1)]
+    pub healthy_after: u16,
+    /// So many failures in a row make it unhealthy.
+    #[serde(default = "defaults::unhealthy_after")]
+    #[schema(minimum = 1)]
+    pub unhealthy_after: u16,
+    /// An environment that is not ready by then has failed.
+    #[serde(default = "defaults::start_period")]
+    pub start_period: Span,
+}
+
+/// What [`Health`] asks of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe<'a> {
+    /// `GET` this path; 200 to 399 passes.
+    Http(&'a str),
+    /// Connect to the port.
+    Tcp,
+    /// Run this in the container; exit status 0 passes.
+    Exec(&'a [String]),
+}
+
+impl Health {
+    /// What is asked.
+    #[must_use]
+    pub fn probe(&self) -> Probe<'_> {
+        match (&self.path, &self.exec) {
+            (Some(path), _) => Probe::Http(path),
+            (None, Some(command)) => Probe::Exec(command),
+            (None, None) => Probe::Tcp,
+        }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            path: None,
+            tcp: true,
+            exec: None,
+            interval: defaults::interval(),
+            timeout: defaults::timeout(),
+            healthy_after: defaults::healthy_after(),
+            unhealthy_after: defaults::unhealthy_after(),
+            start_period: defaults::start_period(),
+        }
+    }
+}
+
+/// What one container may use; nothing said is no limit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resources {
+    /// Processors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<Cpus>,
+    /// Memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Bytes>,
+}
+
+/// What runs around the creation of an environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hooks {
+    /// A command in a one-off container of the new image that must exit 0 before the environment is
+    /// created, such as a database migration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Vec<String>>,
+    /// How long it may take.
+    #[serde(default = "defaults::release_timeout")]
+    pub release_timeout: Span,
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { release: None, release_timeout: defaults::release_timeout() }
+    }
+}
+
+/// How many environments are kept beside the live ones, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Keep {
+    /// Kept running, so that going back to them only flips traffic.
+    #[serde(default = "defaults::keep_running")]
+    pub running: u16,
+    /// Kept, but stopped; older ones are destroyed and only their record stays.
+    #[serde(default = "defaults::keep_stopped")]
+    pub stopped: u16,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { running: defaults::keep_running(), stopped: defaults::keep_stopped() }
+    }
+}
+
+/// How edges treat a service's traffic.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Traffic {
+    /// How long requests and upgraded connections may stay with an environment that is no longer live.
+    #[serde(default = "defaults::drain")]
+    pub drain: Span,
+    /// How long a container may take until the head of its response.
+    #[serde(default = "defaults::response_timeout")]
+    pub response_timeout: Span,
+    /// How long connecting to a container may take.
+    #[serde(default = "defaults::connect_timeout")]
+    pub connect_timeout: Span,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self {
+            drain: defaults::drain(),
+            response_timeout: defaults::response_timeout(),
+            connect_timeout: defaults::connect_timeout(),
+        }
+    }
+}
+
+mod defaults {
+    use crate::Span;
+
+    pub(super) fn interval() -> Span {
+        Span::secs(2)
+    }
+    pub(super) fn timeout() -> Span {
+        Span::secs(1)
+    }
+    pub(super) fn healthy_after() -> u16 {
+        2
+    }
+    pub(super) fn unhealthy_after() -> u16 {
+        1
+    }
+    pub(super) fn start_period() -> Span {
+        Span::secs(60)
+    }
+    pub(super) fn release_timeout() -> Span {
+        Span::secs(600)
+    }
+    pub(super) fn keep_running() -> u16 {
+        2
+    }
+    pub(super) fn keep_stopped() -> u16 {
+        5
+    }
+    pub(super) fn drain() -> Span {
+        Span::secs(300)
+    }
+    pub(super) fn response_timeout() -> Span {
+        Span::secs(60)
+    }
+    pub(super) fn connect_timeout() -> Span {
+        Span::secs(1)
+    }
+}

@@ -1,0 +1,194 @@
+//! What a service's settings must satisfy beyond their types.
+
+use std::fmt;
+
+use super::{Health, ServiceSpec};
+use crate::{Bytes, Span};
+
+/// One setting that makes no sense, and what would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The setting, such as `service.port`.
+    pub path: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.expected)
+    }
+}
+
+/// The least memory that the engines take for a container.
+const LEAST_MEMORY: Bytes = Bytes(6 << 20);
+/// As many containers as one environment may have.
+const MOST_REPLICAS: u16 = 1000;
+/// As many hostnames, variables and the like as one service may have.
+const MOST_ENTRIES: usize = 1000;
+/// The longest value of an environment variable, in bytes.
+const LONGEST_VALUE: usize = 64 << 10;
+
+impl ServiceSpec {
+    /// Everything in it that makes no sense; empty when it can be used.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Faults::default();
+        self.check_basics(&mut faults);
+        check_health(&self.health, &mut faults);
+        self.check_resources(&mut faults);
+        self.check_variables(&mut faults);
+        self.check_hooks(&mut faults);
+        self.check_traffic(&mut faults);
+        faults.0
+    }
+
+    fn check_basics(&self, faults: &mut Faults) {
+        let basics = &self.service;
+        if let Some(image) = &basics.image
+            && let Err(error) = crate::image::ImageRepository::new(image.as_str())
+        {
+            faults.add("service.image", error.to_string());
+        }
+        if basics.hosts.len() > MOST_ENTRIES {
+            faults.add("service.hosts", format!("at most {MOST_ENTRIES} hostnames"));
+        }
+        for (i, host) in basics.hosts.iter().enumerate() {
+            if let Some(why) = host_fault(host) {
+                faults.add("service.hosts", format!("{host:?} is not a hostname: {why}"));
+            }
+            if basics.hosts[..i].contains(host) {
+                faults.add("service.hosts", format!("{host:?} is named twice"));
+            }
+        }
+        if basics.replicas == 0 || basics.replicas > MOST_REPLICAS {
+            faults.add("service.replicas", format!("1 to {MOST_REPLICAS}"));
+        }
+        if basics.port == 0 {
+            faults.add("service.port", "a port from 1 to 65535".into());
+        }
+    }
+
+    fn check_resources(&self, faults: &mut Faults) {
+        if self.resources.memory.is_some_and(|memory| memory < LEAST_MEMORY) {
+            faults.add("resources.memory", format!("at least {LEAST_MEMORY}"));
+        }
+    }
+
+    fn check_variables(&self, faults: &mut Faults) {
+        for (section, names) in [
+            ("env", self.env.keys().collect::<Vec<_>>()),
+            ("secrets", self.secrets.keys().collect()),
+        ] {
+            if names.len() > MOST_ENTRIES {
+                faults.add(section, format!("at most {MOST_ENTRIES} variables"));
+            }
+            for name in names {
+                if let Some(why) = variable_fault(name) {
+                    faults.add(&format!("{section}.{name}"), why.into());
+                }
+            }
+        }
+        for (name, value) in &self.env {
+            if value.contains('\0') || value.len() > LONGEST_VALUE {
+                faults.add(&format!("env.{name}"), "at most 64KiB of text without NUL".into());
+            }
+        }
+        for (variable, secret) in &self.secrets {
+            if self.env.contains_key(variable) {
+                faults.add(&format!("secrets.{variable}"), "is in [env] too; keep one".into());
+            }
+            if let Err(error) = crate::secret::SecretName::new(secret.as_str()) {
+                faults.add(&format!("secrets.{variable}"), error.to_string());
+            }
+        }
+    }
+
+    fn check_hooks(&self, faults: &mut Faults) {
+        if let Some(command) = &self.hooks.release {
+            check_command("hooks.release", command, faults);
+        }
+        at_least("hooks.release_timeout", self.hooks.release_timeout, Span::secs(1), faults);
+    }
+
+    fn check_traffic(&self, faults: &mut Faults) {
+        let least = Span::millis(10);
+        at_least("traffic.response_timeout", self.traffic.response_timeout, least, faults);
+        at_least("traffic.connect_timeout", self.traffic.connect_timeout, least, faults);
+    }
+}
+
+fn check_health(health: &Health, faults: &mut Faults) {
+    let kinds = [health.path.is_some(), health.tcp, health.exec.is_some()];
+    if kinds.iter().filter(|given| **given).count() > 1 {
+        faults.add("health", "only one of path, tcp and exec".into());
+    }
+    if let Some(path) = &health.path
+        && (!path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b >= 0x7f || b == b'#'))
+    {
+        faults.add("health.path", "a path that begins with '/', such as \"/healthz\"".into());
+    }
+    if let Some(command) = &health.exec {
+        check_command("health.exec", command, faults);
+    }
+    at_least("health.interval", health.interval, Span::millis(10), faults);
+    at_least("health.timeout", health.timeout, Span::millis(10), faults);
+    at_least("health.start_period", health.start_period, Span::millis(100), faults);
+    for (path, count) in [
+        ("health.healthy_after", health.healthy_after),
+        ("health.unhealthy_after", health.unhealthy_after),
+    ] {
+        if count == 0 || count > 1000 {
+            faults.add(path, "1 to 1000".into());
+        }
+    }
+}
+
+fn check_command(path: &str, command: &[String], faults: &mut Faults) {
+    if command.first().is_none_or(String::is_empty) || command.iter().any(|arg| arg.contains('\0'))
+    {
+        faults.add(path, "a command and its arguments, such as [\"bin/migrate\"]".into());
+    }
+}
+
+fn at_least(path: &str, given: Span, least: Span, faults: &mut Faults) {
+    if given < least {
+        faults.add(path, format!("at least {least}"));
+    }
+}
+
+/// Why text is not a hostname (RFC 1123, in lower case, with at most 253 characters).
+fn host_fault(host: &str) -> Option<&'static str> {
+    let label_ok = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if host.contains(':') || host.contains('/') {
+        return Some("write it without scheme, port and path");
+    }
+    if host.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Some("write it in lower case");
+    }
+    (host.len() > 253 || !host.split('.').all(label_ok))
+        .then_some("use labels of a-z, 0-9 and '-', joined by dots")
+}
+
+fn variable_fault(name: &str) -> Option<&'static str> {
+    let good = !name.is_empty()
+        && name.len() <= 255
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    (!good).then_some("name variables with letters, digits and '_', not beginning with a digit")
+}
+
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, path: &str, expected: String) {
+        self.0.push(Fault { path: path.to_owned(), expected });
+    }
+}

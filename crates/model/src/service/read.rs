@@ -1,0 +1,70 @@
+//! Reading `launcher.toml` so that a mistake is found by its line.
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Fault, ServiceSpec};
+
+/// A `launcher.toml` that was refused: which file, where in it, and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}{}", excerpt(.source_line))]
+pub struct FileError {
+    /// The file, as the caller named it.
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// What is wrong there, and what was expected.
+    pub message: String,
+    /// The line itself.
+    pub source_line: String,
+}
+
+fn excerpt(line: &str) -> String {
+    if line.trim().is_empty() { String::new() } else { format!("\n    {}", line.trim_end()) }
+}
+
+/// Reads a service's file.
+///
+/// # Errors
+/// The first mistake: syntax, an unknown key, a value of the wrong kind, or one that makes no sense.
+pub fn read(file: &str, text: &str) -> Result<ServiceSpec, FileError> {
+    let spec: ServiceSpec = toml::from_str(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        locate(file, text, at, error.message())
+    })?;
+    match spec.faults().into_iter().next() {
+        None => Ok(spec),
+        Some(fault) => {
+            Err(locate(file, text, position_of(text, &fault).unwrap_or(0), &fault.to_string()))
+        }
+    }
+}
+
+fn locate(file: &str, text: &str, at: usize, message: &str) -> FileError {
+    let before = text.get(..at).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    FileError {
+        file: file.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        message: message.trim().replace('\n', "; "),
+        source_line: text[line_start..].lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// Where the value that a fault speaks of stands in the text.
+fn position_of(text: &str, fault: &Fault) -> Option<usize> {
+    let root = DeTable::parse(text).ok()?;
+    let mut table = root.get_ref();
+    let mut found = None;
+    for key in fault.path.split('.') {
+        let (name, value) = table.iter().find(|(name, _)| name.get_ref().as_ref() == key)?;
+        found = Some(name.span().start);
+        match value.get_ref() {
+            DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
+    }
+    found
+}

@@ -1,0 +1,1 @@
+//! A small web application that the demonstration, the tests and the benchmarks deploy.

@@ -1,0 +1,1 @@
+//! Places containers on hosts: the trait, and one module per engine.
