@@ -3,11 +3,17 @@
 //! Nothing here does I/O, reads a clock or knows of async: what is wanted, what is observed and the
 //! time come in as arguments, what to do next comes out.
 
+pub mod container;
+pub mod environment;
+pub mod event;
 pub mod image;
 pub mod name;
+pub mod plan;
+pub mod route;
 pub mod secret;
 pub mod service;
 pub mod units;
+pub mod version;
 
 pub use name::{
     DeploymentId, EdgeName, Generation, InvalidName, ServiceName, VersionNumber, Weight,

@@ -1,1 +1,95 @@
 //! Places containers on hosts: the trait, and one module per engine.
+//!
+//! The control plane says what containers an environment shall have; how they come to be on which
+//! host is the engine's business. A driver decides nothing about versions or routes, and keeps no
+//! state of its own: what is, it reads from the engine; what is ours, it knows by labels.
+
+mod error;
+mod types;
+
+pub mod labels;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use launcher_model::container::{Container, Host};
+use launcher_model::image::{ImageRef, PinnedImage};
+use launcher_model::{ServiceName, VersionNumber};
+
+pub use error::Error;
+pub use types::{
+    Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, LogStream, OneOff, OneOffRole,
+    Output, Placement, RegistryLogin,
+};
+
+/// The result of a call to a scheduler.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What places containers on hosts.
+///
+/// Every verb may be repeated, and killed at any point: a repetition finishes what was begun. None
+/// touches a container that does not bear this installation's labels.
+#[async_trait]
+pub trait Scheduler: Send + Sync + 'static {
+    /// What this engine can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The machines that it places containers on.
+    async fn hosts(&self) -> Result<Vec<Host>>;
+
+    /// Pins an image to its content: asks the registry (or, for an image id or where no registry has
+    /// it, the engine) for its digest. Nothing is pulled.
+    async fn resolve(&self, image: &ImageRef, login: Option<&RegistryLogin>)
+    -> Result<PinnedImage>;
+
+    /// Makes an image available where containers will be created. Returns at once when it is.
+    async fn fetch(&self, image: &PinnedImage, login: Option<&RegistryLogin>) -> Result<()>;
+
+    /// Takes an environment's containers one step closer to what is wanted: creates those that are
+    /// missing and starts those that do not run (in parallel), replaces those that died when their
+    /// growing delay is over, and removes those too many. Returns without waiting for health.
+    async fn ensure(&self, placement: &Placement) -> Result<Ensured>;
+
+    /// What containers there are: a service's, or everything of this installation. One-off containers
+    /// are not among them.
+    async fn observe(&self, service: Option<&ServiceName>) -> Result<Vec<Container>>;
+
+    /// Tells, from now on, which services' containers have changed. Ends only when it is dropped: an
+    /// engine that goes away is told as [`Change::Lost`] and, when it is back, [`Change::Everything`].
+    fn watch(&self) -> BoxStream<'static, Change>;
+
+    /// Stops an environment's containers, all at once, and keeps them. Each has `grace` between SIGTERM and SIGKILL.
+    async fn stop(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        grace: std::time::Duration,
+    ) -> Result<()>;
+
+    /// Removes an environment's containers, one-off ones included, and what was created for them.
+    async fn remove(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        grace: std::time::Duration,
+    ) -> Result<()>;
+
+    /// Log lines of one container, oldest first.
+    async fn logs(
+        &self,
+        container: &str,
+        options: LogOptions,
+    ) -> Result<BoxStream<'static, Result<LogLine>>>;
+
+    /// Runs a command in a running container, and streams what it prints; the last item is its exit
+    /// status. Dropping the stream ends the command.
+    async fn exec(
+        &self,
+        container: &str,
+        request: ExecRequest,
+    ) -> Result<BoxStream<'static, Result<Output>>>;
+
+    /// Runs a one-off container and streams what it prints; the last item is its exit status. One with
+    /// the role [`OneOffRole::Release`] runs at most once for a version: a repetition joins the one that
+    /// is there, also when it has exited. Others end, and are removed, when the stream is dropped.
+    async fn run_once(&self, one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>>;
+}

@@ -1,1 +1,234 @@
 //! What is wanted and what happened, kept in a database.
+//!
+//! One trait, [`Store`], and one module for each database. A store decides nothing: it keeps what it
+//! is told, in transactions whose borders are the trait's methods.
+
+mod error;
+mod records;
+pub mod vault;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use launcher_model::environment::Environment;
+use launcher_model::event::{Event, NewEvent};
+use launcher_model::route::{Deployment, DeploymentState, Receipt, Route};
+use launcher_model::secret::{SecretName, SecretVersion};
+use launcher_model::service::ServiceSpec;
+use launcher_model::version::Version;
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use tokio::sync::broadcast;
+
+pub use error::Error;
+pub use records::{
+    Answer, DeploymentFilter, EnvironmentChange, EventFilter, IdempotencyClaim, NewDeployment,
+    NewSession, NewToken, NewVersion, Page, PutOutcome, SecretRecord, Service, Session, Token,
+};
+
+/// The result of a call to a store.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Keeps what is wanted and what happened.
+///
+/// Every method is one transaction: it is done whole and durably when it returns, or not at all.
+/// Events that are handed in are written in the same transaction, and told to every
+/// [`watch`](Store::watch)er after it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // Services -------------------------------------------------------------------------------------
+
+    /// All services, by name.
+    async fn services(&self) -> Result<Vec<Service>>;
+    /// One service; none when there is none of that name.
+    async fn service(&self, name: &ServiceName) -> Result<Option<Service>>;
+    /// Creates a service or replaces its settings. Writes the event that fits, unless nothing changed.
+    ///
+    /// # Errors
+    /// [`Error::HostTaken`] when another service has one of its hostnames.
+    async fn put_service(&self, spec: &ServiceSpec, by: &str, at: Timestamp) -> Result<PutOutcome>;
+    /// Forgets a service, when all its environments are destroyed. Its numbers stay used: one of the
+    /// same name goes on counting. False when there was none.
+    ///
+    /// # Errors
+    /// [`Error::StillInUse`] when an environment is left.
+    async fn delete_service(&self, name: &ServiceName, by: &str, at: Timestamp) -> Result<bool>;
+
+    // Versions and environments ----------------------------------------------------------------------
+
+    /// Numbers a new version and adds its environment, wanted running, with the event that tells it.
+    async fn create_version(
+        &self,
+        new: NewVersion,
+        at: Timestamp,
+    ) -> Result<(Version, Environment)>;
+    /// One version.
+    async fn version(
+        &self,
+        service: &ServiceName,
+        number: VersionNumber,
+    ) -> Result<Option<Version>>;
+    /// A service's versions, newest first.
+    async fn versions(
+        &self,
+        service: &ServiceName,
+        before: Option<VersionNumber>,
+        limit: u32,
+    ) -> Result<Vec<Version>>;
+    /// A service's environments, newest first; those destroyed only on demand.
+    async fn environments(
+        &self,
+        service: &ServiceName,
+        destroyed: bool,
+    ) -> Result<Vec<Environment>>;
+    /// One environment.
+    async fn environment(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+    ) -> Result<Option<Environment>>;
+    /// Changes some of an environment's fields; a change of state that the state machine does not
+    /// know is refused.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`], or [`Error::Transition`].
+    async fn change_environment(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        change: EnvironmentChange,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Environment>;
+
+    // Routes and deployments --------------------------------------------------------------------------
+
+    /// Where a service's traffic goes; generation 0 and no weights when it was never deployed.
+    async fn route(&self, service: &ServiceName) -> Result<Route>;
+    /// Writes down a deployment before anything is done for it.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when one of the service's is in a state that blocks others.
+    async fn begin_deployment(
+        &self,
+        new: NewDeployment,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Deployment>;
+    /// Moves a deployment on, between the states that come before its decision.
+    async fn set_deployment_state(&self, id: DeploymentId, state: DeploymentState) -> Result<()>;
+    /// The decision: in one transaction the route gets the deployment's weights and its next
+    /// generation, the deployment is `committing`, and the versions with weight and those that leave
+    /// were last used now.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the route is not what the deployment began from any more.
+    async fn commit_route(&self, id: DeploymentId, at: Timestamp) -> Result<Route>;
+    /// Every edge has acknowledged: `draining`, with the receipt as far as it is known.
+    async fn deployment_live(
+        &self,
+        id: DeploymentId,
+        receipt: &Receipt,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Deployment>;
+    /// Drained: `done`, with the final receipt. Safe to repeat.
+    async fn deployment_done(
+        &self,
+        id: DeploymentId,
+        receipt: &Receipt,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Deployment>;
+    /// Nothing was changed: `aborted`. Only before the decision.
+    async fn deployment_aborted(
+        &self,
+        id: DeploymentId,
+        reason: &str,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Deployment>;
+    /// One deployment.
+    async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>>;
+    /// Deployments, newest first.
+    async fn deployments(&self, filter: &DeploymentFilter) -> Result<Vec<Deployment>>;
+    /// Those that are neither done nor aborted, oldest first.
+    async fn unfinished_deployments(&self) -> Result<Vec<Deployment>>;
+
+    // Events --------------------------------------------------------------------------------------------
+
+    /// Writes events that belong to no other change.
+    async fn record(&self, events: &[NewEvent], at: Timestamp) -> Result<()>;
+    /// Events, oldest first behind `after`, or newest first before `before`.
+    async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>>;
+    /// Every event from now on, after it is durable. A reader that lags behind must read
+    /// [`events`](Store::events) again from the last it saw.
+    fn watch(&self) -> broadcast::Receiver<Event>;
+
+    // Secrets ---------------------------------------------------------------------------------------------
+
+    /// Gives a secret a new value, sealed by the [`vault`]. The number is one higher than the last.
+    async fn set_secret(
+        &self,
+        name: &SecretName,
+        sealed: &[u8],
+        by: &str,
+        at: Timestamp,
+    ) -> Result<SecretVersion>;
+    /// The sealed value of one version of a secret; also of one that was since unset.
+    async fn sealed_secret(&self, version: &SecretVersion) -> Result<Option<Vec<u8>>>;
+    /// The newest version of each of these secrets; what is not set is missing in the answer.
+    async fn newest_secrets(
+        &self,
+        names: &[SecretName],
+    ) -> Result<BTreeMap<SecretName, SecretVersion>>;
+    /// All secrets that are set.
+    async fn secrets(&self) -> Result<Vec<SecretRecord>>;
+    /// Makes a secret unusable for new versions; values that kept versions use stay. False when there
+    /// was none.
+    async fn unset_secret(&self, name: &SecretName, by: &str, at: Timestamp) -> Result<bool>;
+
+    // Tokens and sessions -----------------------------------------------------------------------------------
+
+    /// Keeps a token's hash.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when one of that name is valid.
+    async fn create_token(&self, new: NewToken, by: &str, at: Timestamp) -> Result<Token>;
+    /// The valid token with this hash.
+    async fn token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Token>>;
+    /// All tokens, those revoked too.
+    async fn tokens(&self) -> Result<Vec<Token>>;
+    /// Makes a token invalid, and ends its sessions. False when no valid one has that name.
+    async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool>;
+    /// Keeps a session or a one-time login link, by hash.
+    async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()>;
+    /// The session with this hash that has not expired, and whose token is still valid.
+    async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
+    /// Takes a one-time link's session away and hands it out: at most one caller gets it.
+    async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
+    /// Ends a session.
+    async fn end_session(&self, hash: &[u8; 32]) -> Result<()>;
+
+    // Idempotency -----------------------------------------------------------------------------------------------
+
+    /// Claims an `Idempotency-Key` of a token for a request with this fingerprint, or hands out what was
+    /// answered to it. Claims older than a day are forgotten.
+    async fn claim_key(
+        &self,
+        key: &str,
+        fingerprint: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<IdempotencyClaim>;
+    /// Keeps the answer to a claimed key.
+    async fn answer_key(&self, key: &str, answer: &Answer) -> Result<()>;
+    /// Lets a claimed key go without an answer, so that it can be tried again.
+    async fn release_key(&self, key: &str) -> Result<()>;
+
+    // The store itself --------------------------------------------------------------------------------------------
+
+    /// The id of this installation, made at the first start; labels of containers carry it.
+    async fn installation(&self) -> Result<String>;
+    /// Proves that a write would be taken: for readiness.
+    async fn ping(&self) -> Result<()>;
+}

@@ -1,0 +1,124 @@
+//! Containers and hosts, as they are observed.
+
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{ServiceName, VersionNumber};
+
+/// One instance of a version, as its engine tells it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Container {
+    /// The engine's id.
+    pub id: String,
+    /// The engine's name for it.
+    pub name: String,
+    /// Whose it is.
+    pub service: ServiceName,
+    /// Whose it is.
+    pub version: VersionNumber,
+    /// Which of the environment's places it fills, counted from 1.
+    pub slot: u16,
+    /// How many containers filled that place before it.
+    pub attempt: u32,
+    /// The host that runs it.
+    pub host: String,
+    /// Where it serves; none while it does not run.
+    #[schema(value_type = Option<String>, example = "172.17.0.2:8080")]
+    pub address: Option<SocketAddr>,
+    /// What it does.
+    pub phase: ContainerPhase,
+}
+
+/// What a container does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum ContainerPhase {
+    /// Made, and never started.
+    Created,
+    /// Runs.
+    Running {
+        /// Since when.
+        #[schema(value_type = String, format = DateTime)]
+        since: Timestamp,
+        /// What the engine's own check says, where `[health] exec` is used.
+        exec_check: Option<ExecCheck>,
+    },
+    /// Ran, and ended.
+    Exited {
+        /// Its exit status.
+        code: i64,
+        /// The kernel ended it for want of memory.
+        out_of_memory: bool,
+        /// When it was started.
+        #[schema(value_type = String, format = DateTime)]
+        started: Timestamp,
+        /// When it ended.
+        #[schema(value_type = String, format = DateTime)]
+        finished: Timestamp,
+    },
+    /// The engine could not start it.
+    Unstartable {
+        /// The engine's words.
+        why: String,
+    },
+}
+
+impl Container {
+    /// Whether it runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        matches!(self.phase, ContainerPhase::Running { .. })
+    }
+}
+
+/// What the engine's own check of a container says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ExecCheck {
+    /// It passed, often enough in a row.
+    pub healthy: bool,
+    /// What the last check printed.
+    pub output: String,
+}
+
+/// What is known of a container's health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "health", rename_all = "snake_case")]
+pub enum Health {
+    /// Not checked often enough yet.
+    Unknown {
+        /// What the last check answered, when it did not pass.
+        last: Option<String>,
+    },
+    /// Takes requests.
+    Healthy,
+    /// Takes none.
+    Unhealthy {
+        /// What the last check answered.
+        why: String,
+    },
+}
+
+/// A machine that runs containers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Where it is reached, as the engine tells it.
+    pub address: String,
+    /// The engine and its version, such as `Docker 20.10.24`.
+    pub engine: String,
+    /// Processors.
+    pub cpus: u32,
+    /// Memory in bytes.
+    pub memory: u64,
+    /// Containers that run on it, ours and others.
+    pub running: u32,
+    /// Whether containers can be placed on it.
+    pub usable: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}

@@ -1,0 +1,147 @@
+//! Events: what happened, in one line each.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{DeploymentId, ServiceName, VersionNumber};
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A service was created.
+    ServiceCreated,
+    /// A service's settings were changed.
+    ServiceChanged,
+    /// A service was deleted.
+    ServiceDeleted,
+    /// A version was launched.
+    VersionLaunched,
+    /// An environment became ready.
+    EnvironmentReady,
+    /// An environment failed.
+    EnvironmentFailed,
+    /// An environment was stopped.
+    EnvironmentStopped,
+    /// An environment was asked to start again.
+    EnvironmentStarted,
+    /// An environment was destroyed.
+    EnvironmentDestroyed,
+    /// An environment was scaled.
+    EnvironmentScaled,
+    /// An environment was pinned.
+    EnvironmentPinned,
+    /// An environment was unpinned.
+    EnvironmentUnpinned,
+    /// A container ended, or was removed, that should run.
+    ContainerLost,
+    /// A container failed its health check and takes no requests.
+    ContainerUnhealthy,
+    /// A container passes its health check again.
+    ContainerHealthy,
+    /// A deployment began.
+    DeploymentStarted,
+    /// A deployment is live everywhere.
+    DeploymentLive,
+    /// What was in flight at a deployment's flip has run out.
+    DeploymentDrained,
+    /// A deployment was aborted; nothing was changed.
+    DeploymentAborted,
+    /// An edge connected.
+    EdgeConnected,
+    /// An edge is gone.
+    EdgeLost,
+    /// The scheduler's engine cannot be reached.
+    EngineLost,
+    /// The scheduler's engine answers again.
+    EngineBack,
+    /// A secret was given a value.
+    SecretSet,
+    /// A secret was removed.
+    SecretUnset,
+    /// A token was created.
+    TokenCreated,
+    /// A token was revoked.
+    TokenRevoked,
+}
+
+/// An event before it has its number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewEvent {
+    /// What kind.
+    pub kind: EventKind,
+    /// The service that it concerns.
+    pub service: Option<ServiceName>,
+    /// The version that it concerns.
+    pub version: Option<VersionNumber>,
+    /// The deployment that it concerns.
+    pub deployment: Option<DeploymentId>,
+    /// Who did it; none when nobody did.
+    pub by: Option<String>,
+    /// One sentence for a person.
+    pub text: String,
+}
+
+impl NewEvent {
+    /// An event with nothing but its kind and sentence.
+    #[must_use]
+    pub fn new(kind: EventKind, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { kind, service: None, version: None, deployment: None, by: None, text }
+    }
+
+    /// The same, concerning a service.
+    #[must_use]
+    pub fn service(mut self, service: &ServiceName) -> Self {
+        self.service = Some(service.clone());
+        self
+    }
+
+    /// The same, concerning a version.
+    #[must_use]
+    pub fn version(mut self, version: VersionNumber) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// The same, concerning a deployment.
+    #[must_use]
+    pub fn deployment(mut self, deployment: DeploymentId) -> Self {
+        self.deployment = Some(deployment);
+        self
+    }
+
+    /// The same, done by somebody.
+    #[must_use]
+    pub fn by(mut self, who: impl Into<String>) -> Self {
+        self.by = Some(who.into());
+        self
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// Grows with each event; what a reader resumes from.
+    pub id: i64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What kind.
+    pub kind: EventKind,
+    /// The service that it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceName>,
+    /// The version that it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionNumber>,
+    /// The deployment that it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentId>,
+    /// Who did it; none when nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// One sentence for a person.
+    pub text: String,
+}

@@ -1,0 +1,5 @@
+//! Planning: from what is wanted and what is observed to what is done next.
+
+pub mod containers;
+pub mod environment;
+pub mod retention;

@@ -1,0 +1,51 @@
+//! What can go wrong with an engine.
+
+/// What went wrong with an engine.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine cannot be reached.
+    #[error("{engine} cannot be reached while {doing}: {why}")]
+    Unreachable {
+        /// Which engine and where, such as `Docker at unix:///var/run/docker.sock`.
+        engine: String,
+        /// What was being done.
+        doing: &'static str,
+        /// Its words.
+        why: String,
+    },
+    /// There is no such image, or no one may read it.
+    #[error("the image {image} cannot be had: {why}")]
+    Image {
+        /// Which.
+        image: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// There is no such container any more.
+    #[error("there is no container {0}")]
+    NoContainer(String),
+    /// The engine refused.
+    #[error("the engine refused while {doing}: {why}")]
+    Refused {
+        /// What was being done.
+        doing: &'static str,
+        /// Its words.
+        why: String,
+    },
+    /// The engine cannot do this at all.
+    #[error("{engine} cannot {what}")]
+    Unsupported {
+        /// Which engine.
+        engine: &'static str,
+        /// What was asked.
+        what: &'static str,
+    },
+}
+
+impl Error {
+    /// Whether trying the same again later may help.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unreachable { .. })
+    }
+}

@@ -1,0 +1,14 @@
+//! The labels by which containers are known to be ours.
+
+/// Names the installation; a container without this installation's value is never touched.
+pub const INSTALLATION: &str = "launcher.installation";
+/// The service.
+pub const SERVICE: &str = "launcher.service";
+/// The version's number.
+pub const VERSION: &str = "launcher.version";
+/// What the container is for: `serve`, `release` or `run`.
+pub const ROLE: &str = "launcher.role";
+/// The place in the environment that it fills, counted from 1.
+pub const SLOT: &str = "launcher.slot";
+/// How many containers filled that place before it.
+pub const ATTEMPT: &str = "launcher.attempt";

@@ -1,0 +1,138 @@
+//! What goes into a scheduler and comes out of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use launcher_model::ServiceName;
+use launcher_model::version::Version;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+/// What an engine can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its name in configuration: `docker`, `swarm`, `marathon`.
+    pub name: &'static str,
+    /// It has more than one host.
+    pub many_hosts: bool,
+    /// It runs commands in running containers.
+    pub exec: bool,
+    /// It checks containers with commands by itself.
+    pub exec_checks: bool,
+}
+
+/// What containers an environment shall have.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    /// The version: image and settings.
+    pub version: Arc<Version>,
+    /// How many containers.
+    pub replicas: u16,
+    /// Environment variables, secrets included.
+    pub variables: Arc<Vec<(String, SecretString)>>,
+}
+
+/// What [`ensure`](crate::Scheduler::ensure) left for later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ensured {
+    /// When it should be called again though nothing changes: the end of a replacement's delay.
+    pub again_at: Option<Timestamp>,
+}
+
+/// What a scheduler's event stream tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Containers of one service came, went or changed.
+    Service(ServiceName),
+    /// Everything may have changed: look at all of it. The first item of every stream.
+    Everything,
+    /// The engine cannot be reached.
+    Lost {
+        /// Why.
+        why: String,
+    },
+}
+
+/// How to log in to a registry.
+#[derive(Debug, Clone)]
+pub struct RegistryLogin {
+    /// The user.
+    pub username: String,
+    /// The password or token.
+    pub password: SecretString,
+}
+
+/// Where a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// One line of a container's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When it was printed.
+    pub at: Option<Timestamp>,
+    /// Where to.
+    pub stream: LogStream,
+    /// The line, without its end; what is not UTF-8 is replaced.
+    pub text: String,
+}
+
+/// Which part of a log.
+#[derive(Debug, Clone, Copy)]
+pub struct LogOptions {
+    /// Only so many of the last lines; all when none.
+    pub tail: Option<u32>,
+    /// Go on with new lines until the container ends.
+    pub follow: bool,
+}
+
+/// A command for a running container.
+#[derive(Debug, Clone)]
+pub struct ExecRequest {
+    /// The command and its arguments.
+    pub command: Vec<String>,
+}
+
+/// What a command prints, and how it ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Output {
+    /// A line.
+    Line(LogLine),
+    /// The end.
+    Exit {
+        /// The exit status.
+        code: i64,
+    },
+}
+
+/// What a one-off container is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OneOffRole {
+    /// The release command of a version.
+    Release,
+    /// A person's command.
+    Run,
+}
+
+/// A one-off container.
+#[derive(Debug, Clone)]
+pub struct OneOff {
+    /// Image and settings.
+    pub version: Arc<Version>,
+    /// Environment variables, secrets included.
+    pub variables: Arc<Vec<(String, SecretString)>>,
+    /// What runs in it.
+    pub command: Vec<String>,
+    /// What it is for.
+    pub role: OneOffRole,
+    /// It is killed after so long.
+    pub timeout: Duration,
+}

@@ -1,0 +1,197 @@
+//! Rows that are not words of the model.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use launcher_model::environment::{EnvironmentState, Failure, Release, Wanted};
+use launcher_model::image::PinnedImage;
+use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
+use launcher_model::secret::SecretVersion;
+use launcher_model::service::ServiceSpec;
+use launcher_model::{ServiceName, VersionNumber};
+use serde::Serialize;
+
+/// A service as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// Its settings.
+    pub spec: ServiceSpec,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its settings were last changed.
+    pub changed_at: Timestamp,
+}
+
+/// What putting a service did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PutOutcome {
+    /// There was none.
+    Created,
+    /// There was one, with these settings.
+    Changed(Box<ServiceSpec>),
+    /// There was one, with the same settings.
+    Unchanged,
+}
+
+/// A version before it has its number.
+#[derive(Debug, Clone)]
+pub struct NewVersion {
+    /// Its image.
+    pub image: PinnedImage,
+    /// Its settings; they name the service.
+    pub spec: ServiceSpec,
+    /// Its secrets.
+    pub secrets: BTreeMap<String, SecretVersion>,
+    /// The commit that it was built from.
+    pub commit: Option<String>,
+    /// The branch that it was built from.
+    pub branch: Option<String>,
+    /// Who launches it.
+    pub by: String,
+}
+
+/// What shall change in an environment; what is none stays.
+#[derive(Debug, Clone, Default)]
+pub struct EnvironmentChange {
+    /// What is wanted of its containers.
+    pub wanted: Option<Wanted>,
+    /// How many of them.
+    pub replicas: Option<u16>,
+    /// How far it has come.
+    pub state: Option<EnvironmentState>,
+    /// Why it failed.
+    pub failure: Option<Option<Failure>>,
+    /// How its release command went.
+    pub release: Option<Release>,
+    /// From when its start period counts.
+    pub starting_since: Option<Option<Timestamp>>,
+    /// Whether retention leaves it alone.
+    pub pinned: Option<bool>,
+}
+
+/// A deployment before it has its number.
+#[derive(Debug, Clone)]
+pub struct NewDeployment {
+    /// Whose route.
+    pub service: ServiceName,
+    /// What it is asked for as.
+    pub kind: DeploymentKind,
+    /// The state that it begins in.
+    pub state: DeploymentState,
+    /// Shares now.
+    pub from: Weights,
+    /// Shares after.
+    pub to: Weights,
+    /// Who asks.
+    pub by: String,
+    /// Why.
+    pub note: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// Only what is older than this id.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which deployments.
+#[derive(Debug, Clone)]
+pub struct DeploymentFilter {
+    /// Of one service, or of all.
+    pub service: Option<ServiceName>,
+    /// Which part.
+    pub page: Page,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Of one service, or of all.
+    pub service: Option<ServiceName>,
+    /// Of one version.
+    pub version: Option<VersionNumber>,
+    /// Oldest first, behind this id.
+    pub after: Option<i64>,
+    /// Newest first, before this id (when `after` is none).
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A secret that is set.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SecretRecord {
+    /// Its newest value.
+    pub newest: SecretVersion,
+    /// When that was set.
+    pub set_at: Timestamp,
+    /// Who set it.
+    pub set_by: String,
+}
+
+/// A token before it is kept.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// What it is called.
+    pub name: String,
+    /// SHA-256 of its text.
+    pub hash: [u8; 32],
+}
+
+/// A token as it is kept: never its text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Token {
+    /// What it is called; `by` of what is done with it.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A session before it is kept.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// SHA-256 of its secret.
+    pub hash: [u8; 32],
+    /// The token that it acts for.
+    pub token: String,
+    /// It may be used once, to begin another.
+    pub once: bool,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A session as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    /// The token that it acts for.
+    pub token: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What a claim of an idempotency key found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum IdempotencyClaim {
+    /// The key is new and now ours: do the work, then answer or release it.
+    Claimed,
+    /// The same request is under way.
+    InProgress,
+    /// The same request was answered.
+    Answered(Answer),
+    /// The key was used for another request.
+    Mismatch,
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}

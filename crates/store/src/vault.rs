@@ -1,0 +1,1 @@
+//! Seals the values of secrets.
