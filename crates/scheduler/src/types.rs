@@ -29,6 +29,9 @@ pub struct Placement {
     pub version: Arc<Version>,
     /// How many containers.
     pub replicas: u16,
+    /// When the environment was last asked to start: a container that ended before that was stopped
+    /// on purpose, and may be started again.
+    pub since: Timestamp,
     /// Environment variables, secrets included.
     pub variables: Arc<Vec<(String, SecretString)>>,
 }

@@ -42,13 +42,19 @@ const LONGEST_DELAY: SignedDuration = SignedDuration::from_secs(60);
 /// One that ran so long before it died begins with the first delay again.
 const STEADY: SignedDuration = SignedDuration::from_secs(60);
 
-/// Plans for one environment that shall have `replicas` running containers.
+/// Plans for one environment that shall have `replicas` running containers, and was last asked to start
+/// at `since`: a container that ended before that was stopped on purpose, and is started again.
 ///
 /// Of a place's containers the one with the highest attempt counts; the one that died before it is kept
 /// for its log until the next one dies. Exit status is no reason to leave a place empty: a service
 /// does not end.
 #[must_use]
-pub fn plan(replicas: u16, observed: &[Container], now: Timestamp) -> ContainerPlan {
+pub fn plan(
+    replicas: u16,
+    observed: &[Container],
+    since: Timestamp,
+    now: Timestamp,
+) -> ContainerPlan {
     let mut plan = ContainerPlan::default();
     for surplus in observed.iter().filter(|container| container.slot > replicas) {
         plan.steps.push(ContainerStep::Remove { id: surplus.id.clone() });
@@ -56,12 +62,18 @@ pub fn plan(replicas: u16, observed: &[Container], now: Timestamp) -> ContainerP
     for slot in 1..=replicas {
         let mut filled: Vec<_> = observed.iter().filter(|c| c.slot == slot).collect();
         filled.sort_by_key(|container| std::cmp::Reverse(container.attempt));
-        plan_slot(slot, &filled, now, &mut plan);
+        plan_slot(slot, &filled, since, now, &mut plan);
     }
     plan
 }
 
-fn plan_slot(slot: u16, filled: &[&Container], now: Timestamp, plan: &mut ContainerPlan) {
+fn plan_slot(
+    slot: u16,
+    filled: &[&Container],
+    since: Timestamp,
+    now: Timestamp,
+    plan: &mut ContainerPlan,
+) {
     let Some(current) = filled.first() else {
         plan.steps.push(ContainerStep::Create { slot, attempt: 0 });
         return;
@@ -81,6 +93,9 @@ fn plan_slot(slot: u16, filled: &[&Container], now: Timestamp, plan: &mut Contai
         }
         ContainerPhase::Unstartable { .. } => {
             replace(slot, filled, now, now + delay_after(current.attempt), plan);
+        }
+        ContainerPhase::Exited { finished, .. } if *finished < since => {
+            plan.steps.push(ContainerStep::Start { id: current.id.clone() });
         }
         ContainerPhase::Exited { started, finished, .. } => {
             let steady = finished.duration_since(*started) >= STEADY;
