@@ -1,1 +1,159 @@
+//! Which environments to stop and which to destroy.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use crate::VersionNumber;
+use crate::environment::{Environment, EnvironmentState, Wanted};
+use crate::service::Keep;
+
+/// What falls out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Retired {
+    /// To be stopped and kept.
+    pub stop: Vec<VersionNumber>,
+    /// To be destroyed.
+    pub destroy: Vec<VersionNumber>,
+}
+
+/// Says what falls out, given the versions that must not be touched: those that are live, that
+/// a deployment under way goes to or comes from, or on which something is still in flight.
+///
+/// Environments that are on their way are left alone and count for nothing. The others are ranked by
+/// when they were last used; pinned ones stay as they are and take nobody's place.
+#[must_use]
+pub fn retire(
+    keep: &Keep,
+    environments: &[Environment],
+    untouchable: &BTreeSet<VersionNumber>,
+) -> Retired {
+    let mut ranked: Vec<&Environment> = environments
+        .iter()
+        .filter(|environment| !untouchable.contains(&environment.version) && !environment.pinned)
+        .filter(|environment| is_settled(environment))
+        .collect();
+    ranked.sort_by_key(|environment| Reverse((environment.last_used, environment.version)));
+
+    let mut retired = Retired::default();
+    let (mut running, mut stopped) = (0, 0);
+    for environment in ranked {
+        let runs = environment.wanted == Wanted::Running;
+        if runs && running < keep.running {
+            running += 1;
+        } else if stopped < keep.stopped {
+            stopped += 1;
+            if runs {
+                retired.stop.push(environment.version);
+            }
+        } else {
+            retired.destroy.push(environment.version);
+        }
+    }
+    retired
+}
+
+fn is_settled(environment: &Environment) -> bool {
+    match environment.state {
+        EnvironmentState::Ready | EnvironmentState::Failed => environment.wanted != Wanted::Gone,
+        // Stopped and wanted running is starting again.
+        EnvironmentState::Stopped => environment.wanted == Wanted::Stopped,
+        EnvironmentState::Creating | EnvironmentState::Destroyed => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::ServiceName;
+    use crate::environment::Release;
+
+    fn environment(version: u32, state: EnvironmentState, used: i64) -> Environment {
+        let wanted = match state {
+            EnvironmentState::Stopped | EnvironmentState::Failed => Wanted::Stopped,
+            EnvironmentState::Destroyed => Wanted::Gone,
+            _ => Wanted::Running,
+        };
+        Environment {
+            service: ServiceName::new("shop").unwrap(),
+            version: VersionNumber(version),
+            wanted,
+            replicas: 1,
+            state,
+            since: Timestamp::UNIX_EPOCH,
+            failure: None,
+            release: Release::Passed,
+            starting_since: None,
+            pinned: false,
+            last_used: Timestamp::from_second(used).unwrap(),
+        }
+    }
+
+    fn versions(numbers: &[u32]) -> Vec<VersionNumber> {
+        numbers.iter().copied().map(VersionNumber).collect()
+    }
+
+    #[test]
+    fn the_last_used_stay_warm_then_stopped_then_go() {
+        use EnvironmentState::{Creating, Failed, Ready, Stopped};
+        let keep = Keep { running: 1, stopped: 2 };
+        let environments = [
+            environment(7, Creating, 70),
+            environment(6, Ready, 60), // live
+            environment(5, Failed, 50),
+            environment(4, Ready, 55),
+            environment(3, Ready, 30),
+            environment(2, Stopped, 20),
+            environment(1, Stopped, 10),
+        ];
+        let live = BTreeSet::from([VersionNumber(6)]);
+        let retired = retire(&keep, &environments, &live);
+        assert_eq!(retired.stop, versions(&[3]));
+        assert_eq!(retired.destroy, versions(&[2, 1]));
+    }
+
+    #[test]
+    fn pinned_live_and_moving_environments_are_left_alone() {
+        let keep = Keep { running: 0, stopped: 0 };
+        let mut pinned = environment(1, EnvironmentState::Ready, 1);
+        pinned.pinned = true;
+        let mut waking = environment(2, EnvironmentState::Stopped, 2);
+        waking.wanted = Wanted::Running;
+        let live = environment(3, EnvironmentState::Ready, 3);
+        let mut leaving = environment(4, EnvironmentState::Ready, 4);
+        leaving.wanted = Wanted::Gone;
+        let untouchable = BTreeSet::from([VersionNumber(3)]);
+        let retired = retire(&keep, &[pinned, waking, live, leaving], &untouchable);
+        assert_eq!(retired, Retired::default());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_falls_out_is_never_untouchable_and_repeating_changes_nothing(
+            states in proptest::collection::vec((0..4usize, 0..50i64, proptest::bool::ANY), 0..20),
+            running in 0..4u16, stopped in 0..4u16,
+            live in proptest::collection::btree_set(1..20u32, 0..4),
+        ) {
+            use EnvironmentState::{Creating, Failed, Ready, Stopped};
+            let mut environments: Vec<_> = states.iter().enumerate().map(|(i, (state, used, pinned))| {
+                let number = u32::try_from(i).unwrap() + 1;
+                let mut made = environment(number, [Creating, Ready, Failed, Stopped][*state], *used);
+                made.pinned = *pinned;
+                made
+            }).collect();
+            let untouchable: BTreeSet<_> = live.into_iter().map(VersionNumber).collect();
+            let keep = Keep { running, stopped };
+            let retired = retire(&keep, &environments, &untouchable);
+            for version in retired.stop.iter().chain(&retired.destroy) {
+                proptest::prop_assert!(!untouchable.contains(version));
+                let one = environments.iter_mut().find(|e| e.version == *version).unwrap();
+                proptest::prop_assert!(!one.pinned);
+                let gone = retired.destroy.contains(version);
+                one.wanted = if gone { Wanted::Gone } else { Wanted::Stopped };
+                one.state = if gone { EnvironmentState::Destroyed } else { EnvironmentState::Stopped };
+            }
+            proptest::prop_assert_eq!(retire(&keep, &environments, &untouchable), Retired::default());
+        }
+    }
+}
