@@ -136,13 +136,18 @@ fn starting(view: View<'_>, since: Timestamp) -> Decision {
     if let Some(verdict) = unstartable(view) {
         return failed(verdict);
     }
-    // A clock that was set back must not prolong the start period beyond its length.
-    let period = view.spec.health.start_period.duration();
-    let deadline = since.min(view.now) + period;
+    let restart_period = since > view.now;
+    let began = if restart_period { view.now } else { since };
+    let deadline = began + view.spec.health.start_period.duration();
     if view.now >= deadline {
         return failed(overdue(view));
     }
-    Decision { job: ensure_if_needed(view), again_at: Some(deadline), ..Decision::default() }
+    Decision {
+        job: ensure_if_needed(view),
+        again_at: Some(deadline),
+        restart_period,
+        ..Decision::default()
+    }
 }
 
 /// An engine need not be asked when each place is filled by one running container.
