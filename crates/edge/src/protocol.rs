@@ -1,7 +1,8 @@
 //! What the control plane and an edge say to each other.
 //!
 //! One connection per edge, opened by the edge; frames are a four-byte big-endian length and a JSON
-//! message. The edge begins with [`FromEdge::Hello`], the control plane answers with
+//! message, an object with one key that names it (tables have numbers for keys, which serde cannot
+//! read back inside of an object that carries its own tag). The edge begins with [`FromEdge::Hello`], the control plane answers with
 //! [`ToEdge::Welcome`], and from then on each side speaks when it has something to say. Order within
 //! one direction is kept; every message is safe to receive twice.
 //!
@@ -23,7 +24,7 @@ pub const MAX_FRAME: usize = 64 << 20;
 
 /// From the control plane to an edge.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "say", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum ToEdge {
     /// The answer to a hello: everything, replacing all that the edge has. Services that are not in it
     /// are gone. A route that changed while the edge was away flips now, and drains as after a commit.
@@ -81,7 +82,7 @@ pub enum ToEdge {
 
 /// From an edge to the control plane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "say", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum FromEdge {
     /// The first message.
     Hello {

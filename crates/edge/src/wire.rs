@@ -1,78 +1,136 @@
-//! Frames of the protocol over a byte stream: a four-byte big-endian length and a JSON message.
+//! Frames: how messages of [`protocol`](crate::protocol) travel, over any stream and in either direction.
+//!
+//! The edge reads [`ToEdge`](crate::protocol::ToEdge) and writes
+//! [`FromEdge`](crate::protocol::FromEdge); the control plane does the opposite with the same two types.
 
 use std::marker::PhantomData;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::{Sink, Stream};
+use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::codec::{Framed, LengthDelimitedCodec};
+use tokio::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 use crate::protocol::MAX_FRAME;
 
-/// What goes wrong on the wire.
+/// Why a message could not be read or written; the connection is of no use after it.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The connection broke, or a frame is longer than [`MAX_FRAME`].
-    #[error("the connection broke: {0}")]
-    Connection(#[from] std::io::Error),
-    /// A frame holds something else than a message.
-    #[error("a message cannot be understood: {0}")]
+pub enum WireError {
+    /// The stream failed.
+    #[error("the connection failed: {0}")]
+    Io(#[from] std::io::Error),
+    /// A frame that is no message, from a peer that speaks something else.
+    #[error("a message of the peer cannot be understood: {0}")]
     Message(#[from] serde_json::Error),
 }
 
-/// A stream of `In` and a sink of `Out` over a byte stream.
-pub struct Wire<S, In, Out> {
-    frames: Framed<S, LengthDelimitedCodec>,
-    direction: PhantomData<fn(Out) -> In>,
+/// Reads messages of type `T`.
+#[derive(Debug)]
+pub struct Reader<R, T> {
+    frames: FramedRead<R, LengthDelimitedCodec>,
+    of: PhantomData<fn() -> T>,
 }
 
-/// Frames a byte stream.
-pub fn framed<S: AsyncRead + AsyncWrite, In, Out>(stream: S) -> Wire<S, In, Out> {
-    let codec = LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec();
-    Wire { frames: Framed::new(stream, codec), direction: PhantomData }
+/// Writes messages of type `T`.
+#[derive(Debug)]
+pub struct Writer<W, T> {
+    frames: FramedWrite<W, LengthDelimitedCodec>,
+    of: PhantomData<fn(&T)>,
 }
 
-impl<S, In, Out> Stream for Wire<S, In, Out>
+/// Makes a reader and a writer of one stream: `split::<_, ToEdge, FromEdge>(stream)` on an edge.
+pub fn split<S, In, Out>(stream: S) -> (Reader<ReadHalf<S>, In>, Writer<WriteHalf<S>, Out>)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite,
     In: DeserializeOwned,
-{
-    type Item = Result<In, Error>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let frame = std::task::ready!(Pin::new(&mut self.get_mut().frames).poll_next(cx));
-        Poll::Ready(frame.map(|frame| Ok(serde_json::from_slice(&frame?)?)))
-    }
-}
-
-impl<S, In, Out> Sink<Out> for Wire<S, In, Out>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
     Out: Serialize,
 {
-    type Error = Error;
+    let (read, write) = tokio::io::split(stream);
+    (Reader::new(read), Writer::new(write))
+}
 
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let frames = Pin::new(&mut self.get_mut().frames);
-        Sink::<Bytes>::poll_ready(frames, cx).map_err(Error::from)
+fn codec() -> LengthDelimitedCodec {
+    LengthDelimitedCodec::builder().max_frame_length(MAX_FRAME).new_codec()
+}
+
+impl<R: AsyncRead + Unpin, T: DeserializeOwned> Reader<R, T> {
+    /// Reads from `stream`.
+    pub fn new(stream: R) -> Self {
+        Self { frames: FramedRead::new(stream, codec()), of: PhantomData }
     }
 
-    fn start_send(self: Pin<&mut Self>, message: Out) -> Result<(), Error> {
-        let frame = Bytes::from(serde_json::to_vec(&message)?);
-        Ok(Pin::new(&mut self.get_mut().frames).start_send(frame)?)
+    /// The next message; `None` when the peer has closed the connection. Nothing is lost when the
+    /// future is dropped.
+    ///
+    /// # Errors
+    /// When the stream fails, or a frame is too long or no message.
+    pub async fn next(&mut self) -> Result<Option<T>, WireError> {
+        match self.frames.next().await {
+            None => Ok(None),
+            Some(frame) => Ok(Some(serde_json::from_slice(&frame?)?)),
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin, T: Serialize> Writer<W, T> {
+    /// Writes to `stream`.
+    pub fn new(stream: W) -> Self {
+        Self { frames: FramedWrite::new(stream, codec()), of: PhantomData }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let frames = Pin::new(&mut self.get_mut().frames);
-        Sink::<Bytes>::poll_flush(frames, cx).map_err(Error::from)
+    /// Sends one message.
+    ///
+    /// # Errors
+    /// When the stream fails or the message is too long for a frame.
+    pub async fn send(&mut self, message: &T) -> Result<(), WireError> {
+        let frame = Bytes::from(serde_json::to_vec(message)?);
+        self.frames.send(frame).await?;
+        Ok(())
     }
+}
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let frames = Pin::new(&mut self.get_mut().frames);
-        Sink::<Bytes>::poll_close(frames, cx).map_err(Error::from)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{FromEdge, ToEdge};
+    use crate::table::{Pool, RouteTable, ServiceTable};
+    use launcher_model::service::{Health, Traffic};
+    use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
+
+    #[tokio::test]
+    async fn whole_tables_travel_in_both_directions() {
+        let name = ServiceName::new("shop").unwrap();
+        let pool = Pool {
+            health: Health::default(),
+            endpoints: [("abc".to_owned(), "127.0.0.1:80".parse().unwrap())].into(),
+        };
+        let service = ServiceTable {
+            name: name.clone(),
+            hosts: vec!["shop.example.com".into()],
+            revision: 3,
+            generation: Generation(2),
+            weights: [(VersionNumber(1), Weight::ALL)].into(),
+            pools: [(VersionNumber(1), pool)].into(),
+            traffic: Traffic::default(),
+        };
+        let table = RouteTable {
+            preview_domain: "localhost".into(),
+            services: [(name.clone(), service)].into(),
+        };
+        let (edge, control) = tokio::io::duplex(64);
+        let (mut from_control, mut to_control) = split::<_, ToEdge, FromEdge>(edge);
+        let (mut from_edge, mut to_edge) = split::<_, FromEdge, ToEdge>(control);
+
+        let welcome = ToEdge::Welcome { table };
+        let applied = FromEdge::Applied { revisions: vec![(name, 3)] };
+        let (sent, got) = tokio::join!(to_edge.send(&welcome), from_control.next());
+        sent.unwrap();
+        assert_eq!(got.unwrap(), Some(welcome));
+        let (sent, got) = tokio::join!(to_control.send(&applied), from_edge.next());
+        sent.unwrap();
+        assert_eq!(got.unwrap(), Some(applied));
+        drop((to_edge, from_edge));
+        assert_eq!(from_control.next().await.unwrap(), None);
     }
 }

@@ -1,0 +1,210 @@
+//! The route table in the form that requests are looked up in.
+//!
+//! A [`Table`] never changes; a switch builds another one, in which all that has not changed is shared
+//! with the one before, and puts it in its place. A lookup allocates nothing and locks nothing. What
+//! must outlive a table, such as counters and pooled connections, hangs on the [`PoolId`], which a
+//! version keeps from table to table.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use foldhash::fast::RandomState;
+use launcher_model::service::{Health, Traffic};
+use launcher_model::{ServiceName, VersionNumber};
+use rand::{Rng, RngExt};
+
+use crate::stats::VersionStats;
+use crate::table::{self, ServiceTable};
+
+mod host;
+
+pub(crate) use host::HostBuffer;
+
+/// What a pool is known by, as long as the edge knows its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PoolId(u64);
+
+static LAST_ID: AtomicU64 = AtomicU64::new(0);
+
+fn fresh() -> u64 {
+    LAST_ID.fetch_add(1, Relaxed) + 1
+}
+
+/// The containers of one version.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) id: PoolId,
+    /// Differs whenever the endpoints do.
+    pub(crate) stamp: u64,
+    pub(crate) service: ServiceName,
+    pub(crate) version: VersionNumber,
+    pub(crate) health: Health,
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) stats: Arc<VersionStats>,
+}
+
+/// One container, as it is reached from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) container: Arc<str>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Pool {
+    fn compile(
+        table: &ServiceTable,
+        version: VersionNumber,
+        pool: &table::Pool,
+        before: Option<&Arc<Self>>,
+        threads: usize,
+    ) -> Arc<Self> {
+        let endpoints: Vec<Endpoint> = (pool.endpoints.iter())
+            .map(|(id, address)| Endpoint { container: id.as_str().into(), address: *address })
+            .collect();
+        let same = before.filter(|before| before.endpoints == endpoints);
+        if let Some(same) = same
+            && same.health == pool.health
+        {
+            return same.clone();
+        }
+        Arc::new(Self {
+            id: before.map_or_else(|| PoolId(fresh()), |before| before.id),
+            stamp: same.map_or_else(fresh, |same| same.stamp),
+            service: table.name.clone(),
+            version,
+            health: pool.health.clone(),
+            endpoints,
+            stats: before.map_or_else(|| Arc::new(VersionStats::new(threads)), |b| b.stats.clone()),
+        })
+    }
+}
+
+/// One service.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) name: ServiceName,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) traffic: Traffic,
+    /// Every version that has running containers.
+    pub(crate) pools: BTreeMap<VersionNumber, Arc<Pool>>,
+    /// The versions with a weight, each with the sum of the weights up to and including its own.
+    live: Vec<(u32, Arc<Pool>)>,
+}
+
+impl Site {
+    /// Compiles a service for `threads` worker threads; what the site `before` it had goes on.
+    pub(crate) fn compile(table: &ServiceTable, before: Option<&Self>, threads: usize) -> Self {
+        let pools: BTreeMap<_, _> = (table.pools.iter())
+            .map(|(version, pool)| {
+                let before = before.and_then(|site| site.pools.get(version));
+                (*version, Pool::compile(table, *version, pool, before, threads))
+            })
+            .collect();
+        let mut live = Vec::new();
+        let mut sum = 0;
+        for (version, weight) in &table.weights {
+            if let Some(pool) = pools.get(version)
+                && weight.percent() > 0
+            {
+                sum += u32::from(weight.percent());
+                live.push((sum, pool.clone()));
+            }
+        }
+        Self {
+            name: table.name.clone(),
+            hosts: table.hosts.clone(),
+            traffic: table.traffic.clone(),
+            pools,
+            live,
+        }
+    }
+
+    /// The pools that production traffic goes to.
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Arc<Pool>> {
+        self.live.iter().map(|(_, pool)| pool)
+    }
+
+    /// The pool for one production request, by the weights; `None` when nothing is live.
+    pub(crate) fn choose(&self, rng: &mut impl Rng) -> Option<&Arc<Pool>> {
+        match self.live.as_slice() {
+            [] => None,
+            [(_, only)] => Some(only),
+            [.., (sum, _)] => {
+                let drawn = rng.random_range(0..*sum);
+                self.live.iter().find(|(up_to, _)| drawn < *up_to).map(|(_, pool)| pool)
+            }
+        }
+    }
+}
+
+/// Every service.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    hosts: HashMap<Arc<str>, Arc<Site>, RandomState>,
+    services: HashMap<Arc<str>, Arc<Site>, RandomState>,
+    preview_domain: String,
+}
+
+/// Where a hostname leads.
+#[derive(Debug)]
+pub(crate) enum Found<'t> {
+    /// To a service's production.
+    Production(&'t Arc<Site>),
+    /// To one environment of a service.
+    Preview(&'t Arc<Site>, &'t Arc<Pool>),
+    /// To an environment that the service does not have, or not any more.
+    NoSuchVersion(&'t Arc<Site>, VersionNumber),
+    /// Nowhere.
+    Unknown,
+}
+
+impl Table {
+    /// Puts services together. Of two that claim one hostname the first by name has it.
+    pub(crate) fn new(preview_domain: &str, sites: &BTreeMap<ServiceName, Arc<Site>>) -> Self {
+        let mut table = Self { preview_domain: preview_domain.to_owned(), ..Self::default() };
+        for (name, site) in sites {
+            table.services.insert(name.as_str().into(), site.clone());
+            for host in &site.hosts {
+                let owner = table.hosts.entry(host.as_str().into()).or_insert_with(|| site.clone());
+                if owner.name != site.name {
+                    tracing::warn!(%host, service = %name, owner = %owner.name, "a hostname is claimed twice");
+                }
+            }
+        }
+        table
+    }
+
+    /// Looks a hostname up that is in lower case and has no port.
+    pub(crate) fn find(&self, host: &str) -> Found<'_> {
+        if let Some(site) = self.hosts.get(host) {
+            return Found::Production(site);
+        }
+        let Some((version, service)) = self.preview(host) else { return Found::Unknown };
+        let Some(site) = self.services.get(service) else { return Found::Unknown };
+        match site.pools.get(&version) {
+            Some(pool) => Found::Preview(site, pool),
+            None => Found::NoSuchVersion(site, version),
+        }
+    }
+
+    /// Reads `vN.<service>.<preview domain>`.
+    fn preview<'h>(&self, host: &'h str) -> Option<(VersionNumber, &'h str)> {
+        let labels = host.strip_suffix(self.preview_domain.as_str())?.strip_suffix('.')?;
+        let (version, service) = labels.split_once('.')?;
+        let digits = version.strip_prefix('v')?;
+        if digits.starts_with(['0', '+']) {
+            return None;
+        }
+        Some((VersionNumber(digits.parse().ok()?), service))
+    }
+
+    /// Every pool of every service.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = &Arc<Pool>> {
+        self.services.values().flat_map(|site| site.pools.values())
+    }
+}
+
+#[cfg(test)]
+mod tests;

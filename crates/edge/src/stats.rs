@@ -1,0 +1,118 @@
+//! What is counted per version, without threads sharing a cache line.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use launcher_model::{ServiceName, VersionNumber};
+
+use crate::protocol::InFlight;
+
+/// What one version has carried since this edge learned of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionCounters {
+    /// The service.
+    pub service: ServiceName,
+    /// The version.
+    pub version: VersionNumber,
+    /// Requests answered, by the class of the status: 1xx, 2xx, 3xx, 4xx, 5xx.
+    pub requests: [u64; 5],
+    /// Requests whose container could not be reached, broke the connection or took too long.
+    pub failed: u64,
+    /// Requests that were sent a second time.
+    pub retried: u64,
+    /// Production traffic under way.
+    pub in_flight: InFlight,
+    /// Preview traffic under way.
+    pub previews: InFlight,
+}
+
+/// A number that one thread writes and any thread reads. It needs no locked instruction.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn up(&self) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    pub(crate) fn down(&self) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(1), Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What one worker thread counts of one version. On cache lines of its own: two lines, as processors
+/// fetch them in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct ThreadCounters {
+    pub(crate) requests: [Count; 5],
+    pub(crate) failed: Count,
+    pub(crate) retried: Count,
+    pub(crate) live: Under,
+    pub(crate) previews: Under,
+}
+
+/// Requests and upgraded connections under way.
+#[derive(Debug, Default)]
+pub(crate) struct Under {
+    pub(crate) requests: Count,
+    pub(crate) connections: Count,
+}
+
+impl Under {
+    pub(crate) fn get(&self) -> InFlight {
+        InFlight { requests: self.requests.get(), connections: self.connections.get() }
+    }
+}
+
+/// The counters of one version over all worker threads.
+#[derive(Debug)]
+pub(crate) struct VersionStats {
+    threads: Box<[ThreadCounters]>,
+}
+
+impl VersionStats {
+    pub(crate) fn new(threads: usize) -> Self {
+        Self { threads: (0..threads).map(|_| ThreadCounters::default()).collect() }
+    }
+
+    /// The counters that the worker of this number writes.
+    pub(crate) fn of(&self, thread: usize) -> &ThreadCounters {
+        &self.threads[thread]
+    }
+
+    pub(crate) fn failed(&self) -> u64 {
+        self.threads.iter().map(|t| t.failed.get()).sum()
+    }
+
+    pub(crate) fn read(&self, service: &ServiceName, version: VersionNumber) -> VersionCounters {
+        let mut sum = VersionCounters {
+            service: service.clone(),
+            version,
+            requests: [0; 5],
+            failed: 0,
+            retried: 0,
+            in_flight: InFlight::default(),
+            previews: InFlight::default(),
+        };
+        for thread in &self.threads {
+            for (class, count) in thread.requests.iter().enumerate() {
+                sum.requests[class] += count.get();
+            }
+            sum.failed += thread.failed.get();
+            sum.retried += thread.retried.get();
+            add(&mut sum.in_flight, thread.live.get());
+            add(&mut sum.previews, thread.previews.get());
+        }
+        sum
+    }
+}
+
+/// Adds what another thread has under way.
+pub(crate) fn add(sum: &mut InFlight, more: InFlight) {
+    sum.requests += more.requests;
+    sum.connections += more.connections;
+}
