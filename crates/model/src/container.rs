@@ -23,6 +23,11 @@ pub struct Container {
     pub slot: u16,
     /// How many containers filled that place before it.
     pub attempt: u32,
+    /// How many of those died one soon after the other: what the delay before a replacement grows with.
+    pub failures: u32,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
     /// The host that runs it.
     pub host: String,
     /// Where it serves; none while it does not run.

@@ -1,5 +1,7 @@
 //! Which containers to create, start and remove, for an engine that does not see to that by itself.
 
+use std::cmp::Reverse;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::container::{Container, ContainerPhase};
@@ -13,6 +15,8 @@ pub enum ContainerStep {
         slot: u16,
         /// How many filled it before.
         attempt: u32,
+        /// How many of those died one soon after the other.
+        failures: u32,
     },
     /// Start one that was created, or that ended because it was stopped.
     Start {
@@ -55,76 +59,115 @@ pub fn plan(
     since: Timestamp,
     now: Timestamp,
 ) -> ContainerPlan {
-    let mut plan = ContainerPlan::default();
-    for surplus in observed.iter().filter(|container| container.slot > replicas) {
-        plan.steps.push(ContainerStep::Remove { id: surplus.id.clone() });
+    let mut planner = Planner { clock: Clock::new(since, now), plan: ContainerPlan::default() };
+    for surplus in observed.iter().filter(|container| !(1..=replicas).contains(&container.slot)) {
+        planner.remove(surplus);
     }
     for slot in 1..=replicas {
         let mut filled: Vec<_> = observed.iter().filter(|c| c.slot == slot).collect();
-        filled.sort_by_key(|container| std::cmp::Reverse(container.attempt));
-        plan_slot(slot, &filled, since, now, &mut plan);
+        filled.sort_by_key(|container| Reverse(container.attempt));
+        planner.fill(slot, &filled);
     }
-    plan
+    planner.plan
 }
 
-fn plan_slot(
-    slot: u16,
-    filled: &[&Container],
-    since: Timestamp,
-    now: Timestamp,
-    plan: &mut ContainerPlan,
-) {
-    let Some(current) = filled.first() else {
-        plan.steps.push(ContainerStep::Create { slot, attempt: 0 });
-        return;
-    };
-    for stale in filled.iter().skip(2) {
-        plan.steps.push(ContainerStep::Remove { id: stale.id.clone() });
-    }
-    match &current.phase {
-        ContainerPhase::Running { .. } => {
-            // A server that was killed between two steps may have left an older one running beside it.
-            for doubled in filled.iter().skip(1).filter(|older| older.is_running()) {
-                plan.steps.push(ContainerStep::Remove { id: doubled.id.clone() });
-            }
-        }
-        ContainerPhase::Created => {
-            plan.steps.push(ContainerStep::Start { id: current.id.clone() });
-        }
-        ContainerPhase::Unstartable { .. } => {
-            replace(slot, filled, now, now + delay_after(current.attempt), plan);
-        }
-        ContainerPhase::Exited { finished, .. } if *finished < since => {
-            plan.steps.push(ContainerStep::Start { id: current.id.clone() });
-        }
-        ContainerPhase::Exited { started, finished, .. } => {
-            let steady = finished.duration_since(*started) >= STEADY;
-            let delay = delay_after(if steady { 0 } else { current.attempt });
-            // A clock that was set back must not hold a replacement for longer than its delay.
-            let due = (*finished + delay).min(now + delay);
-            replace(slot, filled, now, due, plan);
-        }
-    }
-}
-
-fn replace(
-    slot: u16,
-    filled: &[&Container],
-    now: Timestamp,
-    due: Timestamp,
-    plan: &mut ContainerPlan,
-) {
-    if now < due {
-        plan.again_at = Some(plan.again_at.map_or(due, |earlier| earlier.min(due)));
-        return;
-    }
-    if let Some(before) = filled.get(1) {
-        plan.steps.push(ContainerStep::Remove { id: before.id.clone() });
-    }
-    plan.steps.push(ContainerStep::Create { slot, attempt: filled[0].attempt.saturating_add(1) });
-}
-
-fn delay_after(attempt: u32) -> SignedDuration {
-    let doubled = FIRST_DELAY * 2_i32.saturating_pow(attempt.min(10));
+/// How long a place stays empty after its container died, when `failures` died soon before that one.
+#[must_use]
+pub fn delay_after(failures: u32) -> SignedDuration {
+    let doubled = FIRST_DELAY * 2_i32.saturating_pow(failures.min(10));
     doubled.min(LONGEST_DELAY)
 }
+
+/// The times that a plan is made for, whatever was done to the clock in between.
+struct Clock {
+    since: Timestamp,
+    now: Timestamp,
+}
+
+impl Clock {
+    fn new(since: Timestamp, now: Timestamp) -> Self {
+        // A clock that was set back makes everything that dies now look as if it had been stopped
+        // before the start; it would be started again at once, for ever.
+        let since = if since > now { Timestamp::MIN } else { since };
+        Self { since, now }
+    }
+
+    /// When a delay that began at `from` is over.
+    fn due(&self, from: Timestamp, delay: SignedDuration) -> Timestamp {
+        // An engine's clock may go a little ahead of ours. What lies further in the future was written
+        // before the clock was set back, and no one shall wait for that time to come again.
+        if from.duration_since(self.now) > LONGEST_DELAY { self.now } else { from + delay }
+    }
+}
+
+struct Planner {
+    clock: Clock,
+    plan: ContainerPlan,
+}
+
+impl Planner {
+    /// `filled` are a place's containers, the latest first.
+    fn fill(&mut self, slot: u16, filled: &[&Container]) {
+        let Some(current) = filled.first() else {
+            self.plan.steps.push(ContainerStep::Create { slot, attempt: 0, failures: 0 });
+            return;
+        };
+        for stale in filled.iter().skip(2) {
+            self.remove(stale);
+        }
+        match &current.phase {
+            ContainerPhase::Running { .. } => self.remove_double(filled),
+            ContainerPhase::Created => self.start(current),
+            ContainerPhase::Exited { finished, .. } if *finished < self.clock.since => {
+                self.start(current);
+            }
+            ContainerPhase::Exited { started, finished, .. } => {
+                let steady = finished.duration_since(*started) >= STEADY;
+                self.replace(filled, *finished, if steady { 0 } else { self.failures(current) });
+            }
+            ContainerPhase::Unstartable { .. } => {
+                self.replace(filled, current.created, self.failures(current));
+            }
+        }
+    }
+
+    /// A server that was killed between two steps may have left an older one running beside it.
+    fn remove_double(&mut self, filled: &[&Container]) {
+        if let Some(double) = filled.get(1).filter(|older| older.is_running()) {
+            self.remove(double);
+        }
+    }
+
+    /// Failures from before the last start are forgiven.
+    fn failures(&self, container: &Container) -> u32 {
+        if container.created < self.clock.since { 0 } else { container.failures }
+    }
+
+    fn replace(&mut self, filled: &[&Container], died: Timestamp, failures: u32) {
+        let due = self.clock.due(died, delay_after(failures));
+        if self.clock.now < due {
+            let earliest = self.plan.again_at.map_or(due, |earlier| earlier.min(due));
+            self.plan.again_at = Some(earliest);
+            return;
+        }
+        if let Some(before) = filled.get(1) {
+            self.remove(before);
+        }
+        self.plan.steps.push(ContainerStep::Create {
+            slot: filled[0].slot,
+            attempt: filled[0].attempt.saturating_add(1),
+            failures: failures.saturating_add(1),
+        });
+    }
+
+    fn start(&mut self, container: &Container) {
+        self.plan.steps.push(ContainerStep::Start { id: container.id.clone() });
+    }
+
+    fn remove(&mut self, container: &Container) {
+        self.plan.steps.push(ContainerStep::Remove { id: container.id.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests;

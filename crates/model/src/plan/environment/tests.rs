@@ -34,6 +34,8 @@ fn container(slot: u16, phase: ContainerPhase, health: Health) -> Checked {
         version: VersionNumber(1),
         slot,
         attempt: 0,
+        failures: 0,
+        created: NOW,
         host: "a".into(),
         address: None,
         phase,
