@@ -1,0 +1,24 @@
+# What is done here often. Each target installs what it needs on Debian and Ubuntu.
+# Arguments are passed on: make demo ARGS=--exit, make test ARGS=health
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench lint
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building, testing and measuring need
+	@dev/setup.sh build demo test bench
+
+demo: ## Build it and show it: deploy, preview, fail, roll back, under load
+	@dev/demo.sh $(ARGS)
+
+test: ## Run the whole test suite on a real Docker Engine
+	@dev/test.sh $(ARGS)
+
+bench: ## Measure it beside its peers; writes target/bench.json
+	@dev/bench.sh $(ARGS)
+
+lint: ## Check format, lints, documentation, licences and scripts
+	@dev/lint.sh

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Measures the program beside its peers. What `make bench` does.
+
+set -euo pipefail
+# shellcheck source=dev/lib.sh
+source "$(dirname "$0")/lib.sh"
+cd "$root"
+
+dev/setup.sh bench
+if ! dev/docker.sh status; then
+    dev/docker.sh start
+    trap 'dev/docker.sh stop' EXIT
+fi
+cargo run --release -p launcher-bench -- "$@"

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Everything that can be found without running the program. What `make lint` does.
+
+set -euo pipefail
+# shellcheck source=dev/lib.sh
+source "$(dirname "$0")/lib.sh"
+cd "$root"
+
+dev/setup.sh build
+
+step() {
+    say "== $*"
+    "$@"
+}
+
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets --locked -- -D warnings
+step cargo clippy --workspace --all-targets --locked --features launcher/fault-points -- -D warnings
+RUSTDOCFLAGS='-D warnings' step cargo doc --workspace --no-deps --document-private-items --locked
+
+if have cargo-deny; then
+    step cargo deny --locked check bans licenses sources
+else
+    say '== skipped: cargo deny, which is not installed (cargo install cargo-deny)'
+fi
+
+mapfile -t scripts < <(grep -rlE '^#!.*(bash|/sh)$' dev .ci)
+if have shellcheck; then
+    step shellcheck --external-sources dev/lib.sh "${scripts[@]}"
+else
+    say '== skipped: shellcheck, which is not installed (apt-get install shellcheck)'
+fi

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
+#
+#   dev/setup.sh WHAT...      build | demo | test | bench
+#
+# On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
+
+set -euo pipefail
+# shellcheck source=dev/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+declare -A missing=() # what it is → the packages that bring it
+
+# need COMMAND WHAT PACKAGE...: unless there is such a command. Of PACKAGE|OTHER, the first that this
+# system offers is taken.
+need() {
+    have "$1" || missing[$2]="${*:3}"
+}
+
+need_for_build() {
+    need cc 'a C compiler (cc)' gcc libc6-dev
+    [[ -f $root/web/package.json ]] || return 0
+    need npm 'Node.js with npm' nodejs npm
+}
+
+need_for_docker() {
+    need docker 'Docker: command line' 'docker-cli|docker.io'
+    # An engine that answers may well run elsewhere.
+    have dockerd || engine_answers || {
+        need dockerd 'Docker: engine, 20.10 or newer' docker.io
+        need iptables iptables iptables
+        # Where the kernel has AppArmor switched on, no container starts without its tools.
+        [[ $(cat /sys/module/apparmor/parameters/enabled 2>/dev/null) != Y ]] ||
+            need apparmor_parser 'AppArmor: tools' apparmor
+    }
+}
+
+engine_answers() { have docker && timeout 10 docker version >/dev/null 2>&1; }
+
+need_for_test() {
+    need docker-registry 'a container registry (docker-registry)' docker-registry
+    need htpasswd htpasswd apache2-utils
+    have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
+    need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
+}
+
+need_for_bench() {
+    need nginx nginx 'nginx-light|nginx'
+    need haproxy HAProxy haproxy
+    need wrk wrk wrk
+}
+
+check_rust() {
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+    have cargo || fail "there is no cargo; install Rust $wanted or newer as https://rustup.rs says"
+    found=$(rustc --version | cut -d ' ' -f 2)
+    [[ $(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1) == "$wanted" ]] ||
+        fail "Rust is $found, and must be $wanted or newer; with rustup: rustup update stable"
+}
+
+install_missing() {
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    have apt-get || {
+        say 'Please install, as this system does it, and run this again:'
+        printf '  - %s\n' "${!missing[@]}" | sort >&2
+        exit 1
+    }
+    # The lists may be old, or not there at all. Where they cannot be renewed they may still do.
+    as_root apt-get update -q || say 'warning: apt-get update failed; trying with the lists as they are'
+    local package packages=()
+    # shellcheck disable=SC2048 # several stand in one
+    for package in ${missing[*]}; do
+        packages+=("$(offered "$package")")
+    done
+    say "installing: ${packages[*]}"
+    install_quietly "${packages[@]}"
+}
+
+# Of FIRST|SECOND, the first that can be installed.
+offered() {
+    local candidates candidate
+    IFS='|' read -ra candidates <<<"$1"
+    for candidate in "${candidates[@]}"; do
+        if [[ $(apt-cache policy "$candidate") == *'Candidate: '[!\(]* ]]; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "${candidates[0]}"
+}
+
+# Debian starts a service as it installs it, and at each boot. The tests and benchmarks start their own
+# on ports of their own, so what is installed here must not take port 80.
+install_quietly() {
+    local policy=/usr/sbin/policy-rc.d service services=()
+    for service in nginx haproxy docker-registry; do
+        have "$service" || services+=("$service")
+    done
+    forget_policy
+    if [[ ! -e $policy ]]; then
+        trap forget_policy EXIT
+        printf '#!/bin/sh\n# %s\nexit 101\n' "$policy_mark" | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+        apt-get install -q -y --no-install-recommends "$@" </dev/null
+    forget_policy
+    for service in "${services[@]}"; do
+        ! have "$service" || disable "$service"
+    done
+}
+
+policy_mark='Written by dev/setup.sh of Rocket Launcher for the time of one installation.'
+
+# Also what a run that was killed left.
+forget_policy() {
+    ! grep -qsF "$policy_mark" /usr/sbin/policy-rc.d || as_root rm -f /usr/sbin/policy-rc.d
+}
+
+disable() {
+    if runs_systemd; then
+        as_root systemctl disable -q "$1"
+    elif [[ -e /etc/init.d/$1 ]] && have update-rc.d; then
+        as_root update-rc.d "$1" disable
+    else
+        return 0
+    fi
+    say "$1 was installed for development; its service is disabled"
+}
+
+install_node_modules() {
+    local lock=$root/web/package-lock.json done=$root/web/node_modules/.package-lock.json
+    [[ -f $lock ]] || return 0
+    [[ $done -nt $lock ]] || npm ci --no-audit --no-fund --prefix "$root/web"
+}
+
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench'
+need_for_build
+for what in "$@"; do
+    case $what in
+        build) ;;
+        demo) need_for_docker ;;
+        test)
+            need_for_docker
+            need_for_test
+            ;;
+        bench)
+            need_for_docker
+            need_for_bench
+            ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench" ;;
+    esac
+done
+check_rust
+install_missing
+install_node_modules
