@@ -16,8 +16,8 @@ run_tests() {
         cargo nextest run "${features[@]}" "$@"
     else
         # Those on a real engine in a row, as .config/nextest.toml has it.
-        cargo test "${features[@]}" --no-fail-fast "$@" -- --skip docker_
         cargo test "${features[@]}" --no-fail-fast --tests "$@" -- docker_ --test-threads 1
+        cargo test "${features[@]}" --no-fail-fast "$@" -- --skip docker_
     fi
 }
 
@@ -49,7 +49,7 @@ check_nothing_is_left() {
     local deadline=$((SECONDS + 10)) left
     while left=$(left_behind) && [[ -n $left ]]; do
         if [[ $SECONDS -ge $deadline ]]; then
-            say "error: the tests have left this behind:" "$left"
+            say "error: the tests have left this behind:"$'\n'"$left"
             return 1
         fi
         sleep 0.2
