@@ -1,0 +1,265 @@
+//! What a person may do to services and environments, besides deploying.
+
+use launcher_model::environment::{Environment, EnvironmentState, Wanted};
+use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::service::ServiceSpec;
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_store::{EnvironmentChange, PutOutcome};
+
+use crate::{Control, Error, Result};
+
+/// What asking an environment to start did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Started {
+    /// It runs already.
+    Runs(Environment),
+    /// Its containers are being started.
+    Starts(Environment),
+}
+
+/// As many containers as an environment may be scaled to.
+const MOST_REPLICAS: u16 = 1000;
+
+impl Control {
+    /// Creates a service or replaces its settings. Versions that exist keep theirs.
+    ///
+    /// # Errors
+    /// When the settings make no sense, or a hostname belongs to another service.
+    pub async fn put_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
+        let faults = spec.faults();
+        if !faults.is_empty() {
+            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            return Err(Error::Invalid(told.join("; ")));
+        }
+        let outcome = self.inner.store.put_service(spec, by, self.inner.now()).await?;
+        self.inner.begin(&spec.service.name).wake();
+        Ok(outcome)
+    }
+
+    /// Deletes a service that has no environments left.
+    ///
+    /// # Errors
+    /// When there is none, or an environment is left.
+    pub async fn delete_service(&self, service: &ServiceName, by: &str) -> Result<()> {
+        if !self.inner.store.delete_service(service, by, self.inner.now()).await? {
+            return Err(Error::NoService(service.clone()));
+        }
+        if let Some(slot) = self.inner.slot(service) {
+            slot.wake();
+        }
+        Ok(())
+    }
+
+    /// Stops an environment's containers, and keeps them.
+    ///
+    /// # Errors
+    /// When production traffic goes to it.
+    pub async fn stop(
+        &self,
+        service: &ServiceName,
+        number: VersionNumber,
+        by: &str,
+    ) -> Result<Environment> {
+        self.change(service, number, by, |environment, live| {
+            if live {
+                return Err(Error::Refused(format!(
+                    "{number} is live; deploy another version before you stop it"
+                )));
+            }
+            match environment.state {
+                EnvironmentState::Destroyed => Err(destroyed(number)),
+                _ if environment.wanted == Wanted::Gone => Err(destroyed(number)),
+                _ if environment.wanted == Wanted::Stopped => Ok(None),
+                _ => Ok(Some(Change { wanted: Some(Wanted::Stopped), ..Change::default() })),
+            }
+        })
+        .await
+    }
+
+    /// Starts a stopped environment again.
+    ///
+    /// # Errors
+    /// When it has failed or is destroyed.
+    pub async fn start_environment(
+        &self,
+        service: &ServiceName,
+        number: VersionNumber,
+        by: &str,
+    ) -> Result<Started> {
+        let mut runs = false;
+        let environment = self
+            .change(service, number, by, |environment, _| match environment.state {
+                EnvironmentState::Destroyed => Err(destroyed(number)),
+                _ if environment.wanted == Wanted::Gone => Err(destroyed(number)),
+                EnvironmentState::Failed => Err(Error::Refused(format!(
+                    "{number} has failed; launch its image again once the reason is mended"
+                ))),
+                _ if environment.wanted == Wanted::Running => {
+                    runs = environment.state == EnvironmentState::Ready;
+                    Ok(None)
+                }
+                _ => Ok(Some(Change {
+                    wanted: Some(Wanted::Running),
+                    restart_period: true,
+                    told: Some((
+                        EventKind::EnvironmentStarted,
+                        format!("{number} is started again"),
+                    )),
+                    ..Change::default()
+                })),
+            })
+            .await?;
+        Ok(if runs { Started::Runs(environment) } else { Started::Starts(environment) })
+    }
+
+    /// Changes how many containers an environment has.
+    ///
+    /// # Errors
+    /// When the number is 0 or over 1,000, or the environment is destroyed.
+    pub async fn scale(
+        &self,
+        service: &ServiceName,
+        number: VersionNumber,
+        replicas: u16,
+        by: &str,
+    ) -> Result<Environment> {
+        if replicas == 0 || replicas > MOST_REPLICAS {
+            return Err(Error::Invalid(format!(
+                "an environment has 1 to {MOST_REPLICAS} containers; to have none, stop it"
+            )));
+        }
+        self.change(service, number, by, |environment, _| {
+            if environment.wanted == Wanted::Gone {
+                return Err(destroyed(number));
+            }
+            if environment.replicas == replicas {
+                return Ok(None);
+            }
+            let before = environment.replicas;
+            let text = format!("{number} is scaled from {before} to {replicas}");
+            let told = Some((EventKind::EnvironmentScaled, text));
+            Ok(Some(Change { replicas: Some(replicas), told, ..Change::default() }))
+        })
+        .await
+    }
+
+    /// Removes an environment's containers; its record stays.
+    ///
+    /// # Errors
+    /// When production traffic goes to it, or it is pinned.
+    pub async fn destroy(
+        &self,
+        service: &ServiceName,
+        number: VersionNumber,
+        by: &str,
+    ) -> Result<Environment> {
+        self.change(service, number, by, |environment, live| {
+            if live {
+                return Err(Error::Refused(format!(
+                    "{number} is live; deploy another version before you destroy it"
+                )));
+            }
+            if environment.pinned {
+                return Err(Error::Refused(format!(
+                    "{number} is pinned; unpin it first (`launcher unpin {service} {number}`)"
+                )));
+            }
+            if environment.wanted == Wanted::Gone {
+                return Ok(None);
+            }
+            Ok(Some(Change { wanted: Some(Wanted::Gone), ..Change::default() }))
+        })
+        .await
+    }
+
+    /// Has retention leave an environment alone, or not any more.
+    ///
+    /// # Errors
+    /// When it is destroyed.
+    pub async fn pin(
+        &self,
+        service: &ServiceName,
+        number: VersionNumber,
+        pinned: bool,
+        by: &str,
+    ) -> Result<Environment> {
+        self.change(service, number, by, |environment, _| {
+            if environment.wanted == Wanted::Gone {
+                return Err(destroyed(number));
+            }
+            if environment.pinned == pinned {
+                return Ok(None);
+            }
+            let told = if pinned {
+                (EventKind::EnvironmentPinned, format!("{number} is pinned"))
+            } else {
+                (EventKind::EnvironmentUnpinned, format!("{number} is not pinned any more"))
+            };
+            Ok(Some(Change { pinned: Some(pinned), told: Some(told), ..Change::default() }))
+        })
+        .await
+    }
+
+    /// Reads an environment, decides what changes, and writes that, while no switch can come between.
+    async fn change(
+        &self,
+        service: &ServiceName,
+        number: VersionNumber,
+        by: &str,
+        decide: impl FnOnce(&Environment, bool) -> Result<Option<Change>>,
+    ) -> Result<Environment> {
+        let inner = &self.inner;
+        let slot = inner.slot(service).ok_or_else(|| Error::NoService(service.clone()))?;
+        let _routing = slot.routing.lock().await;
+        let environment = inner.store.environment(service, number).await?;
+        let environment = environment.ok_or_else(|| Error::NoVersion(service.clone(), number))?;
+        let live = inner.store.route(service).await?.is_live(number);
+        let wanted_live = self.is_target(&slot, number).await?;
+        let Some(change) = decide(&environment, live || wanted_live)? else {
+            return Ok(environment);
+        };
+        let events: Vec<NewEvent> = change
+            .told
+            .into_iter()
+            .map(|(kind, text)| {
+                NewEvent::new(kind, format!("{text} by {by}"))
+                    .service(service)
+                    .version(number)
+                    .by(by)
+            })
+            .collect();
+        let change = EnvironmentChange {
+            wanted: change.wanted,
+            replicas: change.replicas,
+            pinned: change.pinned,
+            starting_since: change.restart_period.then_some(None),
+            ..EnvironmentChange::default()
+        };
+        let changed =
+            inner.store.change_environment(service, number, change, &events, inner.now()).await?;
+        slot.wake();
+        Ok(changed)
+    }
+
+    /// Whether a deployment that is under way goes to a version.
+    async fn is_target(&self, slot: &crate::slot::Slot, number: VersionNumber) -> Result<bool> {
+        let Some(active) = slot.active() else { return Ok(false) };
+        let deployment = self.inner.store.deployment(active).await?;
+        Ok(deployment.is_some_and(|deployment| {
+            deployment.state.blocks_others() && deployment.to.contains_key(&number)
+        }))
+    }
+}
+
+#[derive(Default)]
+struct Change {
+    wanted: Option<Wanted>,
+    replicas: Option<u16>,
+    pinned: Option<bool>,
+    restart_period: bool,
+    told: Option<(EventKind, String)>,
+}
+
+fn destroyed(number: VersionNumber) -> Error {
+    Error::Refused(format!("{number} is destroyed; launch its image again"))
+}

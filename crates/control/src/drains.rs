@@ -1,0 +1,245 @@
+//! Waits for the edges to report that nothing is in flight any more on the versions that a deployment
+//! took out of production, and completes its receipt.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use launcher_edge::protocol::DrainOutcome;
+use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::route::{DeploymentState, Receipt};
+use launcher_model::{DeploymentId, EdgeName, ServiceName};
+use tokio::sync::mpsc;
+
+use crate::hub::Notice;
+use crate::{Inner, Result};
+
+/// The deployments that drain.
+#[derive(Default)]
+pub(crate) struct Drains(Mutex<BTreeMap<DeploymentId, Draining>>);
+
+struct Draining {
+    service: ServiceName,
+    waiting: BTreeSet<EdgeName>,
+    receipt: Receipt,
+    /// The deployment is stored as draining: before that it cannot be done.
+    live: bool,
+    /// When to stop waiting for edges that say nothing.
+    until: Timestamp,
+}
+
+impl Draining {
+    fn is_over(&self, now: Timestamp) -> bool {
+        // Edges do not report what a server decided that did not live to see their answer.
+        let silent = self.receipt.recovered || !self.waiting.is_empty();
+        self.live && (!silent || self.until <= now)
+    }
+}
+
+/// What an edge may take beyond the drain deadline to report.
+const SILENCE: SignedDuration = SignedDuration::from_secs(30);
+
+impl Drains {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<DeploymentId, Draining>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the reports of the edges that are about to be told to flip. They may come before the
+    /// deployment is [`live`](Self::live).
+    pub(crate) fn expect(
+        &self,
+        deployment: DeploymentId,
+        service: &ServiceName,
+        edges: impl Iterator<Item = EdgeName>,
+        deadline: Timestamp,
+    ) {
+        let drain = Draining {
+            service: service.clone(),
+            waiting: edges.collect(),
+            receipt: Receipt::default(),
+            live: false,
+            until: deadline + SILENCE,
+        };
+        self.lock().insert(deployment, drain);
+    }
+
+    /// The deployment is stored as draining, with this receipt. Fenced edges are not waited for.
+    pub(crate) fn live(&self, deployment: DeploymentId, receipt: &Receipt) {
+        if let Some(drain) = self.lock().get_mut(&deployment) {
+            let reported = std::mem::replace(&mut drain.receipt, receipt.clone());
+            add(&mut drain.receipt, &reported);
+            drain.live = true;
+            for part in receipt.edges.iter().filter(|part| part.fenced.is_some()) {
+                drain.waiting.remove(&part.edge);
+            }
+        }
+    }
+
+    /// Nothing was decided.
+    pub(crate) fn forget(&self, deployment: DeploymentId) {
+        self.lock().remove(&deployment);
+    }
+
+    /// The deployment is stored as draining, by a server that may have been another one.
+    pub(crate) fn resume(
+        &self,
+        deployment: DeploymentId,
+        service: &ServiceName,
+        receipt: &Receipt,
+        deadline: Timestamp,
+    ) {
+        let edges = receipt.edges.iter().map(|part| part.edge.clone());
+        self.expect(deployment, service, edges, deadline);
+        self.live(deployment, receipt);
+    }
+}
+
+fn add(receipt: &mut Receipt, reported: &Receipt) {
+    receipt.drained += reported.drained;
+    receipt.failed += reported.failed;
+    receipt.cut += reported.cut;
+    receipt.superseded |= reported.superseded;
+    receipt.drain_ms = receipt.drain_ms.max(reported.drain_ms);
+}
+
+/// Takes up what was draining when the server before this one ended.
+pub(crate) async fn resume(inner: &Inner) -> Result<()> {
+    for deployment in inner.store.unfinished_deployments().await? {
+        if deployment.state != DeploymentState::Draining {
+            continue;
+        }
+        let service = inner.store.service(&deployment.service).await?;
+        let drain =
+            service.map(|service| service.spec.traffic.drain.duration()).unwrap_or_default();
+        let receipt = deployment.receipt.unwrap_or_default();
+        inner.drains.resume(deployment.id, &deployment.service, &receipt, inner.now() + drain);
+    }
+    Ok(())
+}
+
+/// Hears what edges tell, until the hub is gone.
+pub(crate) async fn listen(inner: Arc<Inner>, mut notices: mpsc::UnboundedReceiver<Notice>) {
+    while let Some(notice) = notices.recv().await {
+        match notice {
+            Notice::Connected { edge, draining } => {
+                let text = format!("the edge {edge} is connected");
+                record(&inner, NewEvent::new(EventKind::EdgeConnected, text)).await;
+                forget_unreported(&inner, &edge, &draining).await;
+            }
+            Notice::Lost { edge } => {
+                let text = format!(
+                    "the connection to the edge {edge} ended; it serves on with what it has"
+                );
+                record(&inner, NewEvent::new(EventKind::EdgeLost, text)).await;
+            }
+            Notice::Drained { edge, deployment, outcome } => {
+                drained(&inner, &edge, deployment, &outcome).await;
+            }
+        }
+    }
+}
+
+async fn record(inner: &Inner, event: NewEvent) {
+    if let Err(error) = inner.store.record(&[event], inner.now()).await {
+        tracing::error!(%error, "an event of an edge could not be recorded");
+    }
+}
+
+/// An edge that was restarted has nothing in flight from before, and says so by not naming it.
+async fn forget_unreported(inner: &Arc<Inner>, edge: &EdgeName, draining: &[DeploymentId]) {
+    let unnamed: Vec<_> = {
+        let drains = inner.drains.lock();
+        let waiting = drains.iter().filter(|(_, drain)| drain.waiting.contains(edge));
+        waiting.map(|(id, _)| *id).filter(|id| !draining.contains(id)).collect()
+    };
+    for deployment in unnamed {
+        settle(inner, deployment, |drain| {
+            drain.waiting.remove(edge);
+        })
+        .await;
+    }
+}
+
+async fn drained(
+    inner: &Arc<Inner>,
+    edge: &EdgeName,
+    deployment: DeploymentId,
+    outcome: &DrainOutcome,
+) {
+    let known = inner.drains.lock().contains_key(&deployment);
+    if !known {
+        // It is done already, and may be forgotten there too.
+        inner.hub.drain_seen(edge, deployment);
+        return;
+    }
+    settle(inner, deployment, |drain| {
+        if !drain.waiting.remove(edge) {
+            return;
+        }
+        let reported = Receipt {
+            drained: outcome.drained,
+            failed: outcome.failed,
+            cut: outcome.cut,
+            superseded: outcome.superseded,
+            drain_ms: Some(outcome.took_ms),
+            ..Receipt::default()
+        };
+        add(&mut drain.receipt, &reported);
+    })
+    .await;
+}
+
+/// Changes what is known of a drain, and ends it when nobody is waited for.
+async fn settle(inner: &Arc<Inner>, deployment: DeploymentId, change: impl FnOnce(&mut Draining)) {
+    let finished = {
+        let mut drains = inner.drains.lock();
+        let Some(drain) = drains.get_mut(&deployment) else { return };
+        change(drain);
+        drain.is_over(inner.now()).then(|| (drain.service.clone(), drain.receipt.clone()))
+    };
+    if let Some((service, receipt)) = finished {
+        finish(inner, deployment, &service, &receipt).await;
+    }
+}
+
+/// Stores the final receipt; only then may edges forget their part of it. When it cannot be stored, it
+/// is tried again at the next look at everything.
+async fn finish(
+    inner: &Arc<Inner>,
+    deployment: DeploymentId,
+    service: &ServiceName,
+    receipt: &Receipt,
+) {
+    let text = format!(
+        "deployment {deployment} has drained: {} ended by themselves, {} failed, {} cut",
+        receipt.drained, receipt.failed, receipt.cut
+    );
+    let event =
+        NewEvent::new(EventKind::DeploymentDrained, text).service(service).deployment(deployment);
+    match inner.store.deployment_done(deployment, receipt, &[event], inner.now()).await {
+        Ok(_) => {
+            inner.drains.lock().remove(&deployment);
+            for part in &receipt.edges {
+                inner.hub.drain_seen(&part.edge, deployment);
+            }
+            if let Some(slot) = inner.slot(service) {
+                slot.wake();
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, %deployment, "the end of a drain could not be stored");
+        }
+    }
+}
+
+/// Ends what is over: nobody is waited for any more, or for too long.
+pub(crate) async fn end_what_is_over(inner: &Arc<Inner>) {
+    let now = inner.now();
+    let overdue: Vec<DeploymentId> = {
+        let drains = inner.drains.lock();
+        drains.iter().filter(|(_, drain)| drain.is_over(now)).map(|(id, _)| *id).collect()
+    };
+    for deployment in overdue {
+        settle(inner, deployment, |_| {}).await;
+    }
+}

@@ -1,0 +1,45 @@
+//! What can stand in the way of what was asked.
+
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+
+use crate::hub::PrepareRefused;
+
+/// What stands in the way of what was asked. Each says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such service.
+    #[error("there is no service {0}; `launcher services` lists those there are")]
+    NoService(ServiceName),
+    /// There is no such version.
+    #[error("{0} has no {1}; `launcher status {0}` lists its versions")]
+    NoVersion(ServiceName, VersionNumber),
+    /// The settings make no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The state of something does not allow it.
+    #[error("{0}")]
+    Refused(String),
+    /// Another deployment of the service is under way.
+    #[error("deployment {0} of this service is under way; wait for it to end")]
+    Busy(DeploymentId),
+    /// The switch was not made, and nothing was changed.
+    #[error("deployment {id} was aborted, nothing was changed: {reason}")]
+    Aborted {
+        /// Which.
+        id: DeploymentId,
+        /// Why.
+        reason: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] launcher_store::Error),
+    /// The engine failed.
+    #[error(transparent)]
+    Scheduler(#[from] launcher_scheduler::Error),
+}
+
+impl Error {
+    pub(crate) fn aborted(id: DeploymentId, why: &PrepareRefused) -> Self {
+        Self::Aborted { id, reason: why.to_string() }
+    }
+}

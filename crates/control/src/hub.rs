@@ -1,0 +1,388 @@
+//! The edges that are connected, and what is said to them.
+//!
+//! The hub keeps the table that every edge shall have, hands it whole to each that connects, and carries
+//! the two halves of a switch. It decides nothing: [`crate::switch`] does.
+
+mod session;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
+use launcher_edge::table::{RouteTable, ServiceTable};
+use launcher_model::{DeploymentId, EdgeName, ServiceName};
+use tokio::sync::{mpsc, oneshot};
+
+pub use session::serve;
+
+/// What edges tell without having been asked.
+#[derive(Debug)]
+pub enum Notice {
+    /// An edge connected, and still drains these deployments.
+    Connected {
+        /// Which.
+        edge: EdgeName,
+        /// What it has not reported yet.
+        draining: Vec<DeploymentId>,
+    },
+    /// An edge's connection ended.
+    Lost {
+        /// Which.
+        edge: EdgeName,
+    },
+    /// An edge has nothing in flight any more on what a deployment took out of production.
+    Drained {
+        /// Which.
+        edge: EdgeName,
+        /// The deployment.
+        deployment: DeploymentId,
+        /// What happened to it.
+        outcome: DrainOutcome,
+    },
+}
+
+/// A connected edge, as it is listed.
+#[derive(Debug, Clone)]
+pub struct EdgeView {
+    /// Its name.
+    pub name: EdgeName,
+    /// Its program's version.
+    pub version: String,
+    /// What carries its traffic.
+    pub driver: String,
+    /// Where it serves HTTP.
+    pub http: Vec<SocketAddr>,
+    /// Since when it is connected.
+    pub connected_at: Timestamp,
+    /// Services whose newest table it has not acknowledged yet.
+    pub behind: usize,
+}
+
+/// An edge that has prepared.
+#[derive(Debug, Clone)]
+pub struct PreparedEdge {
+    /// Which.
+    pub edge: EdgeName,
+    session: u64,
+    /// What it did.
+    pub readiness: Readiness,
+    /// How long its answer took.
+    pub took: Duration,
+}
+
+/// An edge after the commit.
+#[derive(Debug, Clone)]
+pub struct CommittedEdge {
+    /// What it had prepared.
+    pub prepared: PreparedEdge,
+    /// From the commit to its answer.
+    pub took: Duration,
+    /// What it said; or why it was fenced.
+    pub flip: Result<Flip, String>,
+}
+
+/// Why a switch cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareRefused {
+    /// Nobody carries traffic.
+    #[error("no edge is connected, so nothing carries traffic; start one with `launcher edge`")]
+    NoEdge,
+    /// An edge said no, or nothing.
+    #[error("the edge {edge} cannot prepare: {why}")]
+    Edge {
+        /// Which.
+        edge: EdgeName,
+        /// Its words.
+        why: String,
+    },
+}
+
+type Answer<T> = oneshot::Sender<Result<T, String>>;
+
+struct Edge {
+    session: u64,
+    view: EdgeView,
+    outbox: mpsc::UnboundedSender<ToEdge>,
+    preparing: HashMap<DeploymentId, Answer<Readiness>>,
+    committing: HashMap<DeploymentId, (Answer<Flip>, ServiceName, u64)>,
+    /// The revision of each service that it has acknowledged.
+    applied: BTreeMap<ServiceName, u64>,
+}
+
+#[derive(Default)]
+struct State {
+    open: bool,
+    table: RouteTable,
+    edges: BTreeMap<EdgeName, Edge>,
+    sessions: u64,
+}
+
+/// The connected edges.
+pub struct Hub {
+    state: Mutex<State>,
+    opened: tokio::sync::watch::Sender<bool>,
+    connected: tokio::sync::watch::Sender<usize>,
+    notices: mpsc::UnboundedSender<Notice>,
+}
+
+impl Hub {
+    /// A hub without edges; what they tell goes to the receiver.
+    #[must_use]
+    pub fn new(preview_domain: &str) -> (Arc<Self>, mpsc::UnboundedReceiver<Notice>) {
+        let (notices, inbox) = mpsc::unbounded_channel();
+        let table = RouteTable { preview_domain: preview_domain.to_owned(), ..Default::default() };
+        let state = Mutex::new(State { table, ..State::default() });
+        let (opened, _) = tokio::sync::watch::channel(false);
+        let (connected, _) = tokio::sync::watch::channel(0);
+        (Arc::new(Self { state, opened, connected, notices }), inbox)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets edges be welcomed. Before that they wait, and serve on with what they have: a table that is
+    /// not complete yet would take routes away from them.
+    pub fn open(&self) {
+        self.state().open = true;
+        self.opened.send_replace(true);
+    }
+
+    /// Waits until an edge is connected, at most for so long: right after a start edges are on their way.
+    pub async fn wait_for_an_edge(&self, within: Duration) {
+        let mut connected = self.connected.subscribe();
+        let _ = tokio::time::timeout(within, connected.wait_for(|edges| *edges > 0)).await;
+    }
+
+    /// The connected edges, by name.
+    #[must_use]
+    pub fn edges(&self) -> Vec<EdgeView> {
+        let state = self.state();
+        let behind = |edge: &Edge| {
+            let newest = state.table.services.iter();
+            newest.filter(|(name, table)| edge.applied.get(*name) != Some(&table.revision)).count()
+        };
+        let edges = state.edges.values();
+        edges.map(|edge| EdgeView { behind: behind(edge), ..edge.view.clone() }).collect()
+    }
+
+    /// Gives every edge a service's table, outside of a switch.
+    pub fn publish(&self, service: &ServiceTable) {
+        let mut state = self.state();
+        state.table.services.insert(service.name.clone(), service.clone());
+        for edge in state.edges.values() {
+            // A closed outbox belongs to a session that is just ending.
+            let _ = edge.outbox.send(ToEdge::Replace { service: service.clone() });
+        }
+    }
+
+    /// Takes a service away from every edge.
+    pub fn remove(&self, service: &ServiceName) {
+        let mut state = self.state();
+        if state.table.services.remove(service).is_some() {
+            for edge in state.edges.values() {
+                let _ = edge.outbox.send(ToEdge::Remove { service: service.clone() });
+            }
+        }
+    }
+
+    /// The first half of a switch, on every connected edge at once.
+    ///
+    /// # Errors
+    /// When there is no edge, or one refuses, goes away or says nothing in time. What the others
+    /// prepared is then forgotten.
+    pub async fn prepare(
+        &self,
+        deployment: DeploymentId,
+        table: &ServiceTable,
+        within: Duration,
+    ) -> Result<Vec<PreparedEdge>, PrepareRefused> {
+        let asked = self.ask_to_prepare(deployment, table, within);
+        if asked.is_empty() {
+            return Err(PrepareRefused::NoEdge);
+        }
+        let began = Instant::now();
+        let answers = asked.into_iter().map(|(edge, session, answer)| async move {
+            let readiness = settle(answer, within + GRACE).await;
+            let readiness =
+                readiness.map_err(|why| PrepareRefused::Edge { edge: edge.clone(), why })?;
+            Ok(PreparedEdge { edge, session, readiness, took: began.elapsed() })
+        });
+        let prepared: Result<Vec<_>, _> = join_all(answers).await.into_iter().collect();
+        if prepared.is_err() {
+            self.abort(deployment);
+        }
+        prepared
+    }
+
+    fn ask_to_prepare(
+        &self,
+        deployment: DeploymentId,
+        table: &ServiceTable,
+        within: Duration,
+    ) -> Vec<(EdgeName, u64, oneshot::Receiver<Result<Readiness, String>>)> {
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let mut state = self.state();
+        let asked = state.edges.iter_mut().map(|(name, edge)| {
+            let (answer, receiver) = oneshot::channel();
+            edge.preparing.insert(deployment, answer);
+            let service = table.clone();
+            let _ = edge.outbox.send(ToEdge::Prepare { deployment, service, within_ms });
+            (name.clone(), edge.session, receiver)
+        });
+        asked.collect()
+    }
+
+    /// Forgets what was prepared, everywhere.
+    pub fn abort(&self, deployment: DeploymentId) {
+        let mut state = self.state();
+        for edge in state.edges.values_mut() {
+            edge.preparing.remove(&deployment);
+            let _ = edge.outbox.send(ToEdge::Abort { deployment });
+        }
+    }
+
+    /// The second half of a switch, after its decision is durable: every edge that prepared flips, all
+    /// others are given the new table. An edge that does not acknowledge within `within` is fenced: its
+    /// connection is ended, and it is given the new table when it comes back.
+    pub async fn commit(
+        &self,
+        deployment: DeploymentId,
+        table: &ServiceTable,
+        prepared: Vec<PreparedEdge>,
+        within: Duration,
+    ) -> Vec<CommittedEdge> {
+        let began = Instant::now();
+        let asked = self.tell_commit(deployment, table, prepared);
+        let answers = asked.into_iter().map(|(prepared, answer)| async move {
+            let flip = match answer {
+                Some(answer) => settle(answer, within).await,
+                None => Err("it lost its connection after it had prepared".to_owned()),
+            };
+            let took = began.elapsed();
+            if flip.is_err() {
+                self.end_session(&prepared.edge, prepared.session);
+            }
+            CommittedEdge { prepared, took, flip }
+        });
+        join_all(answers).await
+    }
+
+    #[expect(clippy::type_complexity, reason = "a pair for one caller")]
+    fn tell_commit(
+        &self,
+        deployment: DeploymentId,
+        table: &ServiceTable,
+        prepared: Vec<PreparedEdge>,
+    ) -> Vec<(PreparedEdge, Option<oneshot::Receiver<Result<Flip, String>>>)> {
+        let mut state = self.state();
+        state.table.services.insert(table.name.clone(), table.clone());
+        let sessions: HashMap<_, _> =
+            prepared.iter().map(|prepared| (prepared.edge.clone(), prepared.session)).collect();
+        for (name, edge) in &state.edges {
+            if sessions.get(name) != Some(&edge.session) {
+                let _ = edge.outbox.send(ToEdge::Replace { service: table.clone() });
+            }
+        }
+        let told = prepared.into_iter().map(|prepared| {
+            let edge = state.edges.get_mut(&prepared.edge);
+            let answer = edge.filter(|edge| edge.session == prepared.session).map(|edge| {
+                let (answer, receiver) = oneshot::channel();
+                let waiting = (answer, table.name.clone(), table.revision);
+                edge.committing.insert(deployment, waiting);
+                let _ = edge.outbox.send(ToEdge::Commit { deployment });
+                receiver
+            });
+            (prepared, answer)
+        });
+        told.collect()
+    }
+
+    /// Lets an edge forget the outcome of a drain.
+    pub fn drain_seen(&self, edge: &EdgeName, deployment: DeploymentId) {
+        if let Some(edge) = self.state().edges.get(edge) {
+            let _ = edge.outbox.send(ToEdge::DrainSeen { deployment });
+        }
+    }
+
+    fn end_session(&self, edge: &EdgeName, session: u64) {
+        let mut state = self.state();
+        if state.edges.get(edge).is_some_and(|edge| edge.session == session) {
+            state.edges.remove(edge);
+            self.connected.send_replace(state.edges.len());
+            let _ = self.notices.send(Notice::Lost { edge: edge.clone() });
+        }
+    }
+
+    fn begin_session(
+        &self,
+        view: EdgeView,
+        draining: Vec<DeploymentId>,
+        outbox: mpsc::UnboundedSender<ToEdge>,
+    ) -> u64 {
+        let mut state = self.state();
+        state.sessions += 1;
+        let session = state.sessions;
+        let edge = view.name.clone();
+        let _ = outbox.send(ToEdge::Welcome { table: state.table.clone() });
+        let one = Edge {
+            session,
+            view,
+            outbox,
+            preparing: HashMap::new(),
+            committing: HashMap::new(),
+            applied: BTreeMap::new(),
+        };
+        // A session of the same name is one that has not noticed its end yet: dropping it ends it.
+        state.edges.insert(edge.clone(), one);
+        self.connected.send_replace(state.edges.len());
+        let _ = self.notices.send(Notice::Connected { edge, draining });
+        session
+    }
+
+    fn hear(&self, name: &EdgeName, session: u64, message: FromEdge) {
+        let mut state = self.state();
+        let Some(edge) = state.edges.get_mut(name).filter(|edge| edge.session == session) else {
+            return;
+        };
+        match message {
+            FromEdge::Applied { revisions } => edge.applied.extend(revisions),
+            FromEdge::Prepared { deployment, outcome } => {
+                if let Some(answer) = edge.preparing.remove(&deployment) {
+                    let _ = answer.send(outcome);
+                }
+            }
+            FromEdge::Committed { deployment, outcome } => {
+                if let Some((answer, service, revision)) = edge.committing.remove(&deployment) {
+                    if outcome.is_ok() {
+                        edge.applied.insert(service, revision);
+                    }
+                    let _ = answer.send(outcome);
+                }
+            }
+            FromEdge::Drained { deployment, outcome } => {
+                let edge = name.clone();
+                let _ = self.notices.send(Notice::Drained { edge, deployment, outcome });
+            }
+            FromEdge::Hello { .. } | FromEdge::Pong { .. } => {}
+        }
+    }
+}
+
+/// What an edge may take longer than it was told before it counts as silent.
+const GRACE: Duration = Duration::from_millis(250);
+
+async fn settle<T>(
+    answer: oneshot::Receiver<Result<T, String>>,
+    within: Duration,
+) -> Result<T, String> {
+    match tokio::time::timeout(within, answer).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_closed)) => Err("it lost its connection".to_owned()),
+        Err(_elapsed) => Err(format!("it did not answer within {} ms", within.as_millis())),
+    }
+}

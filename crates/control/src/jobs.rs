@@ -1,0 +1,175 @@
+//! Work that takes longer than a moment, beside a service's loop: at most one job for each version.
+
+mod work;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use launcher_model::VersionNumber;
+use launcher_model::environment::{Environment, Failure};
+use launcher_model::plan::environment::Job;
+use launcher_model::version::Version;
+use tokio::task::{Id, JoinSet};
+
+use crate::slot::Slot;
+use crate::{Error, Inner};
+
+pub(crate) use work::last_lines;
+
+/// The jobs of one service.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    running: JoinSet<Outcome>,
+    by_task: HashMap<Id, (VersionNumber, Job)>,
+    /// When containers may be asked for again: the end of a replacement's delay.
+    holds: HashMap<VersionNumber, Timestamp>,
+    /// What failed is tried again then.
+    retries: HashMap<VersionNumber, Retry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    at: Timestamp,
+    failures: i32,
+}
+
+/// How a job ended.
+pub(crate) struct Done {
+    pub(crate) version: VersionNumber,
+    job: Job,
+    outcome: Outcome,
+}
+
+/// What came of a job.
+pub(crate) enum Outcome {
+    /// What was to do is done; more may be done then.
+    Well(Option<Timestamp>),
+    /// Trying again may help.
+    Passing(Error),
+    /// Trying again will not help an environment that is starting.
+    Final(Failure),
+}
+
+const FIRST_RETRY: SignedDuration = SignedDuration::from_millis(250);
+const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(30);
+
+impl Jobs {
+    /// Whether something is being done for a version.
+    pub(crate) fn is_busy(&self, version: VersionNumber) -> bool {
+        self.by_task.values().any(|(busy, _)| *busy == version)
+    }
+
+    /// The next time at which a job may be begun that may not be yet.
+    pub(crate) fn earliest_hold(&self) -> Option<Timestamp> {
+        let retries = self.retries.values().map(|retry| retry.at);
+        self.holds.values().copied().chain(retries).min()
+    }
+
+    /// Containers have changed, so that delays may have too.
+    pub(crate) fn observed_change(&mut self) {
+        self.holds.clear();
+    }
+
+    /// Begins a job, unless it is held.
+    pub(crate) fn begin(
+        &mut self,
+        inner: &Arc<Inner>,
+        slot: &Arc<Slot>,
+        job: Job,
+        environment: &Environment,
+        version: &Arc<Version>,
+    ) {
+        let number = version.number;
+        let held =
+            job == Job::Ensure && self.holds.get(&number).is_some_and(|at| *at > inner.now());
+        if held || !self.may_try(number, inner.now()) {
+            return;
+        }
+        self.holds.remove(&number);
+        let (inner, slot) = (Arc::clone(inner), Arc::clone(slot));
+        let (environment, version) = (environment.clone(), Arc::clone(version));
+        self.spawn(number, job, async move {
+            work::perform(&inner, &slot, job, &environment, &version).await
+        });
+    }
+
+    /// Begins the removal of a version's containers.
+    pub(crate) fn begin_removal(
+        &mut self,
+        inner: &Arc<Inner>,
+        slot: &Arc<Slot>,
+        number: VersionNumber,
+    ) {
+        if !self.may_try(number, inner.now()) {
+            return;
+        }
+        let (inner, slot) = (Arc::clone(inner), Arc::clone(slot));
+        self.spawn(number, Job::Remove, async move { work::remove(&inner, &slot, number).await });
+    }
+
+    fn may_try(&self, number: VersionNumber, now: Timestamp) -> bool {
+        self.retries.get(&number).is_none_or(|retry| retry.at <= now)
+    }
+
+    fn spawn(
+        &mut self,
+        number: VersionNumber,
+        job: Job,
+        work: impl Future<Output = Outcome> + Send + 'static,
+    ) {
+        let task = self.running.spawn(work);
+        self.by_task.insert(task.id(), (number, job));
+    }
+
+    /// Waits for the end of a job; forever, while there is none.
+    pub(crate) async fn next(&mut self) -> Option<Done> {
+        let Some(ended) = self.running.join_next_with_id().await else {
+            return std::future::pending().await;
+        };
+        let (id, outcome) = match ended {
+            Ok((id, outcome)) => (id, outcome),
+            Err(error) => {
+                let why = format!("a job ended in a fault of the program: {error}");
+                (error.id(), Outcome::Passing(Error::Refused(why)))
+            }
+        };
+        let (version, job) = self.by_task.remove(&id)?;
+        Some(Done { version, job, outcome })
+    }
+
+    /// Takes in how a job ended. A failure that trying again will not mend is given back.
+    pub(crate) fn ended(&mut self, done: Done, now: Timestamp) -> Option<Failure> {
+        let Done { version, job, outcome } = done;
+        match outcome {
+            Outcome::Well(again_at) => {
+                self.retries.remove(&version);
+                if let Some(at) = again_at {
+                    self.holds.insert(version, at);
+                }
+                None
+            }
+            Outcome::Passing(error) => {
+                tracing::warn!(%version, ?job, %error, "a job failed and will be tried again");
+                self.retry_later(version, now);
+                None
+            }
+            Outcome::Final(failure) => {
+                self.retry_later(version, now);
+                Some(failure)
+            }
+        }
+    }
+
+    fn retry_later(&mut self, version: VersionNumber, now: Timestamp) {
+        let failures = self.retries.get(&version).map_or(0, |retry| retry.failures) + 1;
+        let delay = FIRST_RETRY * 2_i32.saturating_pow(failures.min(8).unsigned_abs() - 1);
+        self.retries.insert(version, Retry { at: now + delay.min(LONGEST_RETRY), failures });
+    }
+}
+
+/// How many of the last lines of a log a failure is told with.
+pub(crate) const LOG_LINES: usize = 20;
+/// How long is waited for them.
+pub(crate) const LOG_WAIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,91 @@
+//! Launching: an image becomes a numbered version with an environment of its own.
+
+use std::collections::BTreeMap;
+
+use launcher_model::ServiceName;
+use launcher_model::environment::Environment;
+use launcher_model::image::ImageRef;
+use launcher_model::secret::{SecretName, SecretVersion};
+use launcher_model::service::ServiceSpec;
+use launcher_model::version::Version;
+use launcher_store::NewVersion;
+
+use crate::{Control, Error, Inner, Result};
+
+/// What is to be launched.
+#[derive(Debug, Clone)]
+pub struct LaunchRequest {
+    /// Which service.
+    pub service: ServiceName,
+    /// The image; `:TAG` is completed with the service's repository, nothing is its `latest`.
+    pub image: Option<String>,
+    /// The commit that it was built from.
+    pub commit: Option<String>,
+    /// The branch that it was built from.
+    pub branch: Option<String>,
+    /// Who launches it.
+    pub by: String,
+}
+
+impl Control {
+    /// Pins the image, freezes the configuration with it and numbers it. The environment comes to be by
+    /// itself from then on.
+    ///
+    /// # Errors
+    /// When there is no such service or image, or a secret that it needs is not set. Nothing is created
+    /// then.
+    pub async fn launch(&self, request: LaunchRequest) -> Result<(Version, Environment)> {
+        let inner = &self.inner;
+        let service = inner.store.service(&request.service).await?;
+        let spec = service.ok_or_else(|| Error::NoService(request.service.clone()))?.spec;
+        let image = image_of(&spec, request.image.as_deref())?;
+        let secrets = freeze_secrets(inner, &spec).await?;
+        let image = inner.scheduler.resolve(&image, inner.login(&image)).await?;
+        launcher_fault::point("launch.resolved");
+        let (commit, branch, by) = (request.commit, request.branch, request.by);
+        let new = NewVersion { image, spec, secrets, commit, branch, by };
+        let launched = inner.store.create_version(new, inner.now()).await?;
+        launcher_fault::point("launch.stored");
+        inner.begin(&request.service).wake();
+        Ok(launched)
+    }
+}
+
+fn image_of(spec: &ServiceSpec, asked: Option<&str>) -> Result<ImageRef> {
+    let name = &spec.service.name;
+    let repository = || {
+        spec.service.image.as_deref().ok_or_else(|| {
+            Error::Invalid(format!(
+                "{name} names no image repository; give a whole image, or set [service] image"
+            ))
+        })
+    };
+    let text = match asked {
+        None => repository()?.to_owned(),
+        Some(tag) if tag.starts_with(':') => format!("{}{tag}", repository()?),
+        Some(image) => image.to_owned(),
+    };
+    text.parse()
+        .map_err(|error: launcher_model::image::InvalidImage| Error::Invalid(error.to_string()))
+}
+
+/// The newest value of each secret that the settings name, by variable.
+async fn freeze_secrets(
+    inner: &Inner,
+    spec: &ServiceSpec,
+) -> Result<BTreeMap<String, SecretVersion>> {
+    let mut names = BTreeMap::new();
+    for (variable, name) in &spec.secrets {
+        let name = SecretName::new(name.as_str());
+        names.insert(variable, name.map_err(|error| Error::Invalid(error.to_string()))?);
+    }
+    let distinct: Vec<SecretName> = names.values().cloned().collect();
+    let newest = inner.store.newest_secrets(&distinct).await?;
+    let frozen = names.into_iter().map(|(variable, name)| match newest.get(&name) {
+        Some(version) => Ok((variable.clone(), version.clone())),
+        None => Err(Error::Refused(format!(
+            "the secret {name} (for {variable}) is not set; set it with `launcher secret set {name}`"
+        ))),
+    });
+    frozen.collect()
+}

@@ -1,0 +1,469 @@
+//! The loop of one service: looks, decides, and has done what is to do, until nothing is left.
+//!
+//! It is level-triggered: each pass reads what is wanted and what is, and knows nothing of the pass
+//! before. What takes longer than a moment runs as a [job](crate::jobs) beside it, so that a container
+//! that fails its health check leaves the routes at once, whatever else is going on.
+
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use launcher_model::VersionNumber;
+use launcher_model::container::Health;
+use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
+use launcher_model::plan::environment::{Checked, Decision, Verdict, View, decide};
+use launcher_model::plan::retention::retire;
+use launcher_model::route::{Deployment, Route};
+use launcher_model::service::ServiceSpec;
+use launcher_model::version::Version;
+use launcher_store::EnvironmentChange;
+
+use crate::jobs::{Done, Jobs};
+use crate::slot::{Routing, Slot};
+use crate::{Inner, Result};
+
+/// After something failed, the loop tries again this much later, and twice as long each further time.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(10);
+
+/// Runs until its service is gone.
+pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
+    let mut service = Reconciler { inner, slot, jobs: Jobs::default(), failures: 0 };
+    loop {
+        let wait = match service.pass().await {
+            Ok(Next::Gone) => break,
+            Ok(Next::Again) => Duration::ZERO,
+            Ok(Next::At(at)) => {
+                service.failures = 0;
+                at.map_or(Duration::MAX, |at| service.until(at))
+            }
+            Err(error) => {
+                tracing::warn!(service = %service.slot.name, %error, "a pass of the reconciler failed");
+                service.slot.set_dirty();
+                service.failures += 1;
+                (FIRST_RETRY * 2_u32.saturating_pow(service.failures - 1)).min(LONGEST_RETRY)
+            }
+        };
+        service.slot.passed();
+        if wait.is_zero() {
+            continue;
+        }
+        tokio::select! {
+            () = service.slot.woken() => {}
+            done = service.jobs.next() => service.finish(done).await,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+    service.slot.settle();
+    service.inner.end(&service.slot.name);
+}
+
+/// What comes after a pass.
+enum Next {
+    /// The service is deleted.
+    Gone,
+    /// Something was changed: decide anew at once.
+    Again,
+    /// Nothing to do before then, unless something happens.
+    At(Option<Timestamp>),
+}
+
+struct Reconciler {
+    inner: Arc<Inner>,
+    slot: Arc<Slot>,
+    jobs: Jobs,
+    failures: u32,
+}
+
+/// What one pass reads from the store.
+struct Wish {
+    spec: ServiceSpec,
+    route: Route,
+    environments: Vec<Environment>,
+    versions: BTreeMap<VersionNumber, Arc<Version>>,
+    unfinished: Vec<Deployment>,
+}
+
+impl Reconciler {
+    fn until(&self, at: Timestamp) -> Duration {
+        Duration::try_from(at.duration_since(self.inner.now())).unwrap_or(Duration::ZERO)
+    }
+
+    async fn pass(&mut self) -> Result<Next> {
+        let Some(wish) = self.read().await? else {
+            self.inner.hub.remove(&self.slot.name);
+            return Ok(Next::Gone);
+        };
+        crate::recover::deployments(&self.inner, &self.slot, &wish.unfinished).await?;
+        let looked = self.look(&wish).await;
+        let Some(observed) = self.slot.observed() else {
+            looked?;
+            return Ok(Next::At(None));
+        };
+        let observed = self.refresh(&wish, &observed).await;
+        self.publish(&wish, &observed).await?;
+        if is_settled(&wish.route, &observed) {
+            self.slot.settle();
+        }
+        looked?;
+
+        let mut again = self.jobs.earliest_hold();
+        let mut changed = false;
+        for environment in &wish.environments {
+            let (moved, at) = self.tend(environment, &wish, &observed).await?;
+            changed |= moved;
+            again = [again, at].into_iter().flatten().min();
+        }
+        self.remove_strays(&wish, &observed);
+        changed |= self.retire(&wish).await?;
+        Ok(if changed { Next::Again } else { Next::At(again) })
+    }
+
+    async fn read(&self) -> Result<Option<Wish>> {
+        let (store, name) = (&self.inner.store, &self.slot.name);
+        let Some(service) = store.service(name).await? else { return Ok(None) };
+        let route = store.route(name).await?;
+        let environments = store.environments(name, false).await?;
+        let mut versions = BTreeMap::new();
+        for environment in &environments {
+            if let Some(version) = self.inner.version(&self.slot, environment.version).await? {
+                versions.insert(environment.version, version);
+            }
+        }
+        let unfinished = store.unfinished_deployments().await?;
+        let unfinished = unfinished.into_iter().filter(|one| one.service == *name).collect();
+        Ok(Some(Wish { spec: service.spec, route, environments, versions, unfinished }))
+    }
+
+    /// Looks at the engine, where something may have changed there.
+    async fn look(&mut self, wish: &Wish) -> Result<()> {
+        if !self.slot.take_dirty() {
+            return Ok(());
+        }
+        let containers = match self.inner.scheduler.observe(Some(&self.slot.name)).await {
+            Ok(containers) => containers,
+            Err(error) => {
+                self.slot.set_dirty();
+                return Err(error.into());
+            }
+        };
+        let settings = containers.iter().filter_map(|container| {
+            Some((container, &wish.versions.get(&container.version)?.spec.health))
+        });
+        self.inner.checks.follow(&self.slot.name, settings);
+        let checked: Vec<Checked> = containers
+            .into_iter()
+            .map(|container| Checked { container, health: Health::Unknown { last: None } })
+            .collect();
+        let unchanged = self.slot.observed().is_some_and(|before| {
+            before.len() == checked.len()
+                && before.iter().zip(&checked).all(|(a, b)| a.container == b.container)
+        });
+        if !unchanged {
+            self.jobs.observed_change();
+            self.record(&checked).await;
+            let before = self.slot.observed();
+            let keep = |one: &Checked| {
+                let known = before.iter().flat_map(|all| all.iter());
+                known.into_iter().find(|old| old.container.id == one.container.id)
+            };
+            let carried = checked.iter().map(|one| Checked {
+                container: one.container.clone(),
+                health: keep(one).map_or_else(|| one.health.clone(), |old| old.health.clone()),
+            });
+            let carried: Vec<_> = carried.collect();
+            told::of_containers(&self.inner, &self.slot.name, before.as_deref(), &carried, wish)
+                .await;
+            self.slot.set_observed(carried);
+        }
+        Ok(())
+    }
+
+    /// Keeps what was observed for those who ask while the engine is away. Nothing depends on it.
+    async fn record(&self, checked: &[Checked]) {
+        let mut by_version: BTreeMap<VersionNumber, Vec<_>> = BTreeMap::new();
+        for one in checked {
+            by_version.entry(one.container.version).or_default().push(one.container.clone());
+        }
+        for (version, containers) in by_version {
+            let kept = self.inner.store.record_containers(
+                &self.slot.name,
+                version,
+                &containers,
+                self.inner.now(),
+            );
+            if let Err(error) = kept.await {
+                tracing::warn!(service = %self.slot.name, %error, "containers could not be recorded");
+            }
+        }
+    }
+
+    /// Takes in what the health checks have said since.
+    async fn refresh(&self, wish: &Wish, observed: &Arc<Vec<Checked>>) -> Arc<Vec<Checked>> {
+        let fresh: Vec<Checked> = observed
+            .iter()
+            .map(|checked| {
+                let settings = wish.versions.get(&checked.container.version);
+                let health = settings.map_or(checked.health.clone(), |version| {
+                    self.inner.checks.health(&checked.container, &version.spec.health)
+                });
+                Checked { container: checked.container.clone(), health }
+            })
+            .collect();
+        if fresh == **observed {
+            return Arc::clone(observed);
+        }
+        told::of_health(&self.inner, &self.slot.name, observed, &fresh, wish).await;
+        self.slot.set_observed(fresh)
+    }
+
+    /// Hands edges the service's table, where it differs from the one that they have.
+    async fn publish(&self, wish: &Wish, observed: &[Checked]) -> Result<()> {
+        // A switch under way publishes by itself, and wakes this loop at its end.
+        let Ok(mut routing) = self.slot.routing.try_lock() else { return Ok(()) };
+        // The route may have been changed since it was read, but not while the lock is held.
+        let route = self.inner.store.route(&self.slot.name).await?;
+        self.inner.publish(&mut routing, &wish.spec, &route, observed, &wish.health());
+        Ok(())
+    }
+
+    /// Takes one environment a step further. True when something was written that changes the next
+    /// decision; and when to decide again.
+    async fn tend(
+        &mut self,
+        environment: &Environment,
+        wish: &Wish,
+        observed: &[Checked],
+    ) -> Result<(bool, Option<Timestamp>)> {
+        let number = environment.version;
+        if self.jobs.is_busy(number) {
+            return Ok((false, None));
+        }
+        let Some(version) = wish.versions.get(&number) else { return Ok((false, None)) };
+        let own: Vec<Checked> = observed
+            .iter()
+            .filter(|checked| checked.container.version == number)
+            .cloned()
+            .collect();
+        let now = self.inner.now();
+        let view = View { environment, spec: &version.spec, containers: &own, now };
+        let decision = decide(view);
+        let moved = self.apply(environment, version, &own, &decision).await?;
+        if let Some(job) = decision.job
+            && !moved
+        {
+            self.jobs.begin(&self.inner, &self.slot, job, environment, version);
+        }
+        Ok((moved, decision.again_at))
+    }
+
+    async fn apply(
+        &self,
+        environment: &Environment,
+        version: &Arc<Version>,
+        containers: &[Checked],
+        decision: &Decision,
+    ) -> Result<bool> {
+        if decision.restart_period {
+            let change = EnvironmentChange {
+                starting_since: Some(Some(self.inner.now())),
+                ..EnvironmentChange::default()
+            };
+            self.change(environment.version, change, &[]).await?;
+        }
+        match (decision.reached, &decision.verdict) {
+            (Some(EnvironmentState::Failed), Some(verdict)) => {
+                self.fail(environment.version, verdict).await?;
+            }
+            (Some(reached), _) => self.reach(environment, version, containers, reached).await?,
+            (None, _) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    async fn reach(
+        &self,
+        environment: &Environment,
+        version: &Version,
+        containers: &[Checked],
+        reached: EnvironmentState,
+    ) -> Result<()> {
+        launcher_fault::point("environment.before_reached");
+        let event = told::reached(&self.inner, environment, version, containers, reached);
+        let change = EnvironmentChange { state: Some(reached), ..EnvironmentChange::default() };
+        self.change(environment.version, change, &[event]).await?;
+        launcher_fault::point("environment.after_reached");
+        Ok(())
+    }
+
+    async fn fail(&self, number: VersionNumber, verdict: &Verdict) -> Result<()> {
+        let log = match &verdict.container {
+            Some(container) => crate::jobs::last_lines(&self.inner, container).await,
+            None => Vec::new(),
+        };
+        self.fail_with(number, Failure { reason: verdict.reason.clone(), log }).await
+    }
+
+    async fn fail_with(&self, number: VersionNumber, failure: Failure) -> Result<()> {
+        let event = told::failed(&self.slot.name, number, &failure);
+        let change = EnvironmentChange {
+            state: Some(EnvironmentState::Failed),
+            wanted: Some(Wanted::Stopped),
+            failure: Some(Some(failure)),
+            ..EnvironmentChange::default()
+        };
+        self.change(number, change, &[event]).await
+    }
+
+    async fn change(
+        &self,
+        number: VersionNumber,
+        change: EnvironmentChange,
+        events: &[launcher_model::event::NewEvent],
+    ) -> Result<()> {
+        let (store, now) = (&self.inner.store, self.inner.now());
+        store.change_environment(&self.slot.name, number, change, events, now).await?;
+        Ok(())
+    }
+
+    /// Takes in how a job ended.
+    async fn finish(&mut self, done: Option<Done>) {
+        let Some(done) = done else { return };
+        self.slot.set_dirty();
+        let number = done.version;
+        if let Some(failure) = self.jobs.ended(done, self.inner.now())
+            && let Err(error) = self.fail_if_starting(number, failure).await
+        {
+            tracing::warn!(service = %self.slot.name, version = %number, %error, "a failure could not be stored");
+        }
+    }
+
+    async fn fail_if_starting(&self, number: VersionNumber, failure: Failure) -> Result<()> {
+        let environment = self.inner.store.environment(&self.slot.name, number).await?;
+        let starting = environment.is_some_and(|environment| {
+            environment.wanted == Wanted::Running
+                && environment.state.may_become(EnvironmentState::Failed)
+        });
+        if starting { self.fail_with(number, failure).await } else { Ok(()) }
+    }
+
+    /// Containers of a version whose environment is destroyed, or was never there, are left over from
+    /// a server that was killed.
+    fn remove_strays(&mut self, wish: &Wish, observed: &[Checked]) {
+        let strays: BTreeSet<VersionNumber> = observed
+            .iter()
+            .map(|checked| checked.container.version)
+            .filter(|number| wish.environments.iter().all(|one| one.version != *number))
+            .collect();
+        for number in strays {
+            if !self.jobs.is_busy(number) {
+                self.jobs.begin_removal(&self.inner, &self.slot, number);
+            }
+        }
+    }
+
+    /// Stops and destroys what falls out of `[keep]`.
+    async fn retire(&self, wish: &Wish) -> Result<bool> {
+        // While a switch is under way, which versions must stay is not decided yet.
+        let Ok(_routing) = self.slot.routing.try_lock() else { return Ok(false) };
+        if self.slot.active().is_some() {
+            return Ok(false);
+        }
+        let route = self.inner.store.route(&self.slot.name).await?;
+        let mut untouchable: BTreeSet<VersionNumber> = route.live().collect();
+        for deployment in &wish.unfinished {
+            untouchable.extend(deployment.from.keys().chain(deployment.to.keys()));
+        }
+        let retired = retire(&wish.spec.keep, &wish.environments, &untouchable);
+        let moves = [(Wanted::Stopped, &retired.stop), (Wanted::Gone, &retired.destroy)];
+        for (wanted, versions) in moves {
+            for number in versions {
+                let change = EnvironmentChange { wanted: Some(wanted), ..Default::default() };
+                self.change(*number, change, &[]).await?;
+            }
+        }
+        Ok(!retired.stop.is_empty() || !retired.destroy.is_empty())
+    }
+}
+
+/// Whether the first verdict on every container of a live version is known: before that, the table would
+/// take routes away from edges that were told of them by the server before this one.
+fn is_settled(route: &Route, observed: &[Checked]) -> bool {
+    let live = observed.iter().filter(|checked| {
+        checked.container.is_running() && route.is_live(checked.container.version)
+    });
+    live.into_iter().all(|checked| checked.health != Health::Unknown { last: None })
+}
+
+impl Wish {
+    fn health(&self) -> BTreeMap<VersionNumber, launcher_model::service::Health> {
+        let versions = self.versions.iter();
+        versions.map(|(number, version)| (*number, version.spec.health.clone())).collect()
+    }
+
+    fn environment(&self, number: VersionNumber) -> Option<&Environment> {
+        self.environments.iter().find(|environment| environment.version == number)
+    }
+}
+
+impl Inner {
+    /// One version, from memory where it is there: it cannot change.
+    pub(crate) async fn version(
+        &self,
+        slot: &Slot,
+        number: VersionNumber,
+    ) -> Result<Option<Arc<Version>>> {
+        if let Some(version) = slot.cached_version(number) {
+            return Ok(Some(version));
+        }
+        let version = self.store.version(&slot.name, number).await?;
+        Ok(version.map(|version| slot.cache_version(version)))
+    }
+
+    /// How the containers of each version that has some, or is live, are checked.
+    pub(crate) async fn health_settings(
+        &self,
+        slot: &Slot,
+        observed: &[Checked],
+        route: &Route,
+    ) -> Result<BTreeMap<VersionNumber, launcher_model::service::Health>> {
+        let running = observed.iter().map(|checked| checked.container.version);
+        let numbers: BTreeSet<VersionNumber> = running.chain(route.live()).collect();
+        let mut settings = BTreeMap::new();
+        for number in numbers {
+            if let Some(version) = self.version(slot, number).await? {
+                settings.insert(number, version.spec.health.clone());
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Hands edges a service's table, where it differs from the one that they have.
+    pub(crate) fn publish(
+        &self,
+        routing: &mut Routing,
+        spec: &ServiceSpec,
+        route: &Route,
+        observed: &[Checked],
+        health: &BTreeMap<VersionNumber, launcher_model::service::Health>,
+    ) {
+        let mut table = crate::table::build(spec, route, observed, health);
+        if let Some(published) = &routing.published {
+            table.revision = published.revision;
+            if table == *published {
+                return;
+            }
+        }
+        table.revision = self.next_revision();
+        self.hub.publish(&table);
+        routing.published = Some(table);
+    }
+
+    pub(crate) fn next_revision(&self) -> u64 {
+        self.revision.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

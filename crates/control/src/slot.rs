@@ -1,0 +1,121 @@
+//! What is known of one service while the server runs: nothing that could not be found out again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use launcher_edge::table::ServiceTable;
+use launcher_model::plan::environment::Checked;
+use launcher_model::version::Version;
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use tokio::sync::{Notify, watch};
+
+/// One service's place in memory.
+pub(crate) struct Slot {
+    pub(crate) name: ServiceName,
+    wake: Notify,
+    dirty: AtomicBool,
+    observed: RwLock<Option<Arc<Vec<Checked>>>>,
+    versions: Mutex<HashMap<VersionNumber, Arc<Version>>>,
+    passes: watch::Sender<u64>,
+    settled: watch::Sender<bool>,
+    /// Held while the service's table is made and handed to edges, so that a switch and what is
+    /// observed meanwhile do not overtake each other; and by whoever changes what a switch relies on.
+    pub(crate) routing: tokio::sync::Mutex<Routing>,
+    /// The deployment that a task of this process is about.
+    pub(crate) active: Mutex<Option<DeploymentId>>,
+}
+
+/// What edges were last given.
+#[derive(Default)]
+pub(crate) struct Routing {
+    pub(crate) published: Option<ServiceTable>,
+}
+
+impl Slot {
+    pub(crate) fn new(name: ServiceName) -> Self {
+        Self {
+            name,
+            wake: Notify::new(),
+            dirty: AtomicBool::new(true),
+            observed: RwLock::default(),
+            versions: Mutex::default(),
+            passes: watch::channel(0).0,
+            settled: watch::channel(false).0,
+            routing: tokio::sync::Mutex::default(),
+            active: Mutex::default(),
+        }
+    }
+
+    /// Has the loop decide again.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Has the loop look at the engine, and decide again.
+    pub(crate) fn look_again(&self) {
+        self.dirty.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    pub(crate) fn take_dirty(&self) -> bool {
+        self.dirty.swap(false, Ordering::AcqRel)
+    }
+
+    pub(crate) fn set_dirty(&self) {
+        self.dirty.store(true, Ordering::Release);
+    }
+
+    /// What was last observed; none before the first look.
+    pub(crate) fn observed(&self) -> Option<Arc<Vec<Checked>>> {
+        self.observed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_observed(&self, containers: Vec<Checked>) -> Arc<Vec<Checked>> {
+        let containers = Arc::new(containers);
+        let kept = Some(Arc::clone(&containers));
+        *self.observed.write().unwrap_or_else(PoisonError::into_inner) = kept;
+        containers
+    }
+
+    /// Counts the passes of the loop; changes after each.
+    pub(crate) fn passes(&self) -> watch::Receiver<u64> {
+        self.passes.subscribe()
+    }
+
+    pub(crate) fn passed(&self) {
+        self.passes.send_modify(|count| *count += 1);
+    }
+
+    /// The service's table is complete: every container of its live versions has been judged once.
+    pub(crate) fn settle(&self) {
+        self.settled.send_if_modified(|settled| !std::mem::replace(settled, true));
+    }
+
+    /// Waits until the service's table is complete.
+    pub(crate) async fn settled(&self) {
+        let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
+    }
+
+    pub(crate) fn cached_version(&self, number: VersionNumber) -> Option<Arc<Version>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
+    }
+
+    pub(crate) fn cache_version(&self, version: Version) -> Arc<Version> {
+        let version = Arc::new(version);
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(versions.entry(version.number).or_insert(version))
+    }
+
+    pub(crate) fn active(&self) -> Option<DeploymentId> {
+        *self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_active(&self, deployment: Option<DeploymentId>) {
+        *self.active.lock().unwrap_or_else(PoisonError::into_inner) = deployment;
+    }
+}

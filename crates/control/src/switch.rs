@@ -1,0 +1,325 @@
+//! The switch: production traffic goes to another version, everywhere at once or not at all.
+//!
+//! *Prepare*: every edge shows that it reaches the target's containers, and changes nothing. *Decide*:
+//! the route is written to the store; from here on the switch happens, whoever dies. *Commit*: every
+//! edge flips and acknowledges. *Drain*: what was in flight on the versions that left runs out
+//! ([`crate::drains`]); only then may anything of them stop.
+
+mod target;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use launcher_edge::table::ServiceTable;
+use launcher_model::environment::{Environment, EnvironmentState, Wanted};
+use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::route::{
+    Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route,
+};
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_store::{EnvironmentChange, NewDeployment};
+
+use crate::hub::CommittedEdge;
+use crate::slot::{Routing, Slot};
+use crate::{Control, Error, Inner, Result};
+
+pub use target::Target;
+
+/// Which switch is asked for.
+#[derive(Debug, Clone)]
+pub struct DeployRequest {
+    /// Whose traffic.
+    pub service: ServiceName,
+    /// Where to.
+    pub target: Target,
+    /// Who asks.
+    pub by: String,
+    /// Why, in their words.
+    pub note: Option<String>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    /// The deployment.
+    pub deployment: Deployment,
+    /// False when the target was live already: then it is the deployment that made it so.
+    pub changed: bool,
+}
+
+/// How long an edge is waited for that is not connected: one is, right after a start.
+const EDGE_WAIT: Duration = Duration::from_secs(3);
+
+impl Control {
+    /// Makes a version live, and returns when every edge has acknowledged. It goes on when the caller
+    /// goes away.
+    ///
+    /// # Errors
+    /// When there is no such version, it cannot be live, another deployment is under way, or the switch
+    /// was aborted; nothing was changed then.
+    pub async fn deploy(&self, request: DeployRequest) -> Result<Deployed> {
+        let inner = Arc::clone(&self.inner);
+        let called = Instant::now();
+        let task = tokio::spawn(async move { deploy(&inner, &request, called).await });
+        task.await.unwrap_or_else(|error| {
+            Err(Error::Refused(format!("the deployment ended in a fault of the program: {error}")))
+        })
+    }
+}
+
+async fn deploy(inner: &Arc<Inner>, request: &DeployRequest, called: Instant) -> Result<Deployed> {
+    let slot =
+        inner.slot(&request.service).ok_or_else(|| Error::NoService(request.service.clone()))?;
+    let begun = match begin(inner, &slot, request).await? {
+        Begun::LiveAlready(deployment) => {
+            return Ok(Deployed { deployment: *deployment, changed: false });
+        }
+        Begun::New(begun) => *begun,
+    };
+    launcher_fault::point("switch.begun");
+    let id = begun.deployment.id;
+    let ended = carry_out(inner, &slot, begun, called).await;
+    if let Err(error) = &ended {
+        abort(inner, &slot, id, error).await;
+    }
+    slot.set_active(None);
+    slot.wake();
+    match ended {
+        Ok(deployment) => Ok(Deployed { deployment, changed: true }),
+        Err(Error::Refused(reason)) => Err(Error::Aborted { id, reason }),
+        Err(error) => Err(error),
+    }
+}
+
+enum Begun {
+    LiveAlready(Box<Deployment>),
+    New(Box<New>),
+}
+
+struct New {
+    deployment: Deployment,
+    number: VersionNumber,
+    must_start: bool,
+}
+
+/// Writes the deployment down, if it may be made.
+async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Begun> {
+    let _routing = slot.routing.lock().await;
+    let route = inner.store.route(&slot.name).await?;
+    let (number, kind) = target::choose(inner, &slot.name, &request.target, &route).await?;
+    let to = target::all_to(number);
+    if route.weights == to {
+        let made = target::made_live(inner, &slot.name, &to).await?;
+        return Ok(Begun::LiveAlready(Box::new(made)));
+    }
+    let environment = inner.store.environment(&slot.name, number).await?;
+    let environment = environment.ok_or_else(|| Error::NoVersion(slot.name.clone(), number))?;
+    let must_start = target::must_start(&environment)?;
+    let state = if must_start { DeploymentState::Starting } else { DeploymentState::Preparing };
+    let new = NewDeployment {
+        service: slot.name.clone(),
+        kind,
+        state,
+        from: route.weights,
+        to,
+        by: request.by.clone(),
+        note: request.note.clone(),
+    };
+    let what = match kind {
+        DeploymentKind::Deploy => "deploys",
+        DeploymentKind::Rollback => "rolls back to",
+    };
+    let first = if must_start { "; its containers are started first" } else { "" };
+    let event = NewEvent::new(
+        EventKind::DeploymentStarted,
+        format!("{} {what} {number}{first}", request.by),
+    );
+    let event = event.service(&slot.name).version(number).by(&request.by);
+    let begun = inner.store.begin_deployment(new, &[event], inner.now()).await;
+    let deployment = begun.map_err(|error| match error {
+        launcher_store::Error::Busy(other) => Error::Busy(other),
+        error => error.into(),
+    })?;
+    slot.set_active(Some(deployment.id));
+    Ok(Begun::New(Box::new(New { deployment, number, must_start })))
+}
+
+async fn carry_out(
+    inner: &Arc<Inner>,
+    slot: &Arc<Slot>,
+    new: New,
+    called: Instant,
+) -> Result<Deployment> {
+    let mut receipt = Receipt::default();
+    let mut measured_from = called;
+    if new.must_start {
+        start(inner, slot, new.number).await?;
+        receipt.start_ms = millis(called.elapsed());
+        measured_from = Instant::now();
+        inner.store.set_deployment_state(new.deployment.id, DeploymentState::Preparing).await?;
+        launcher_fault::point("switch.started");
+    }
+    inner.hub.wait_for_an_edge(EDGE_WAIT).await;
+    let mut routing = slot.routing.lock().await;
+    let committed = flip(inner, slot, &mut routing, &new).await?;
+    receipt.switch_us = micros(measured_from.elapsed());
+    drop(routing);
+    launcher_fault::point("switch.committed");
+    fill(&mut receipt, &committed);
+    Ok(store_live(inner, slot, new, receipt).await)
+}
+
+/// Starts a stopped environment, and waits until it is ready.
+async fn start(inner: &Inner, slot: &Slot, number: VersionNumber) -> Result<()> {
+    let change = EnvironmentChange {
+        wanted: Some(Wanted::Running),
+        starting_since: Some(None),
+        ..EnvironmentChange::default()
+    };
+    let mut passes = slot.passes();
+    inner.store.change_environment(&slot.name, number, change, &[], inner.now()).await?;
+    slot.wake();
+    loop {
+        let environment = inner.store.environment(&slot.name, number).await?;
+        match environment {
+            Some(Environment { state: EnvironmentState::Ready, .. }) => return Ok(()),
+            Some(Environment { state: EnvironmentState::Failed, failure, .. }) => {
+                let why = failure.map(|failure| failure.reason).unwrap_or_default();
+                return Err(Error::Refused(format!("{number} could not be started: {why}")));
+            }
+            Some(Environment { wanted: Wanted::Running, .. }) => {}
+            _ => return Err(Error::Refused(format!("{number} was stopped while it was started"))),
+        }
+        if passes.changed().await.is_err() {
+            return Err(Error::NoService(slot.name.clone()));
+        }
+    }
+}
+
+/// Prepare, decide, commit. Nothing else publishes the service's table meanwhile.
+async fn flip(
+    inner: &Inner,
+    slot: &Slot,
+    routing: &mut Routing,
+    new: &New,
+) -> Result<Vec<CommittedEdge>> {
+    let id = new.deployment.id;
+    let table = next_table(inner, slot, new).await?;
+    launcher_fault::point("switch.before_prepare");
+    let prepared = inner.hub.prepare(id, &table, inner.config.prepare_within).await;
+    let prepared = prepared.map_err(|why| Error::aborted(id, &why))?;
+    launcher_fault::point("switch.prepared");
+
+    let deadline = inner.now() + table.traffic.drain.duration();
+    let edges = prepared.iter().map(|prepared| prepared.edge.clone());
+    inner.drains.expect(id, &slot.name, edges, deadline);
+    if let Err(error) = inner.store.commit_route(id, inner.now()).await {
+        inner.drains.forget(id);
+        inner.hub.abort(id);
+        return Err(error.into());
+    }
+    launcher_fault::point("switch.decided");
+    let committed = inner.hub.commit(id, &table, prepared, inner.config.commit_within).await;
+    routing.published = Some(table);
+    Ok(committed)
+}
+
+/// The service's table as it shall be, if every container of the target is healthy now.
+async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTable> {
+    let service = inner.store.service(&slot.name).await?;
+    let spec = service.ok_or_else(|| Error::NoService(slot.name.clone()))?.spec;
+    let environment = inner.store.environment(&slot.name, new.number).await?;
+    let wanted = environment.map_or(0, |environment| usize::from(environment.replicas));
+    let observed = slot.observed().unwrap_or_default();
+    let serving = |checked: &&_| target::serves(checked, new.number);
+    let serving = observed.iter().filter(serving).count();
+    if serving < wanted {
+        let number = new.number;
+        return Err(Error::Refused(format!(
+            "{serving} of {wanted} containers of {number} are healthy; wait until all are (`launcher status {}`)",
+            slot.name
+        )));
+    }
+    let route = inner.store.route(&slot.name).await?;
+    let next = Route {
+        service: slot.name.clone(),
+        generation: route.generation.next(),
+        weights: new.deployment.to.clone(),
+    };
+    let health = inner.health_settings(slot, &observed, &next).await?;
+    let mut table = crate::table::build(&spec, &next, &observed, &health);
+    table.revision = inner.next_revision();
+    Ok(table)
+}
+
+fn fill(receipt: &mut Receipt, committed: &[CommittedEdge]) {
+    let acknowledged = || committed.iter().filter(|edge| edge.flip.is_ok()).map(|edge| edge.took);
+    let skew = acknowledged().max().unwrap_or_default() - acknowledged().min().unwrap_or_default();
+    receipt.skew_us = micros(skew);
+    for edge in committed {
+        if let Ok(flip) = &edge.flip {
+            receipt.in_flight_requests += flip.in_flight.requests;
+            receipt.in_flight_connections += flip.in_flight.connections;
+        }
+        receipt.edges.push(EdgeReceipt {
+            edge: edge.prepared.edge.clone(),
+            prepare_us: micros(edge.prepared.took),
+            commit_us: micros(edge.took),
+            checked: edge.prepared.readiness.checked,
+            fenced: edge.flip.as_ref().err().cloned(),
+        });
+    }
+}
+
+/// Stores that the deployment is live. It is, whatever the store says: when that fails, the loop
+/// completes the record later.
+async fn store_live(inner: &Arc<Inner>, slot: &Slot, new: New, receipt: Receipt) -> Deployment {
+    let New { deployment, number, .. } = new;
+    let (id, ms) = (deployment.id, receipt.switch_us as f64 / 1000.0);
+    let fenced = receipt.edges.iter().filter(|edge| edge.fenced.is_some());
+    let fenced: Vec<_> = fenced.map(|edge| edge.edge.to_string()).collect();
+    let but = if fenced.is_empty() {
+        String::new()
+    } else {
+        format!("; not acknowledged by {}", fenced.join(", "))
+    };
+    let event = NewEvent::new(
+        EventKind::DeploymentLive,
+        format!("{number} is live, switched in {ms:.1} ms by {}{but}", deployment.by),
+    );
+    let event = event.service(&slot.name).version(number).deployment(id).by(&deployment.by);
+    match inner.store.deployment_live(id, &receipt, &[event], inner.now()).await {
+        Ok(stored) => {
+            inner.drains.live(id, &receipt);
+            crate::drains::end_what_is_over(inner).await;
+            stored
+        }
+        Err(error) => {
+            tracing::error!(deployment = %id, %error, "a deployment is live, but that could not be stored yet");
+            Deployment { state: DeploymentState::Draining, receipt: Some(receipt), ..deployment }
+        }
+    }
+}
+
+async fn abort(inner: &Inner, slot: &Slot, id: launcher_model::DeploymentId, error: &Error) {
+    let reason = match error {
+        Error::Aborted { reason, .. } => reason.clone(),
+        error => error.to_string(),
+    };
+    let event = NewEvent::new(
+        EventKind::DeploymentAborted,
+        format!("deployment {id} was aborted, nothing was changed: {reason}"),
+    );
+    let event = event.service(&slot.name).deployment(id);
+    if let Err(error) = inner.store.deployment_aborted(id, &reason, &[event], inner.now()).await {
+        tracing::error!(deployment = %id, %error, "an aborted deployment could not be stored; it will be");
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,93 @@
+//! Which version a switch goes to, and whether it may.
+
+use launcher_model::environment::{Environment, EnvironmentState, Wanted};
+use launcher_model::plan::environment::Checked;
+use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Route, Weights};
+use launcher_model::{ServiceName, VersionNumber, Weight};
+use launcher_store::{DeploymentFilter, Page};
+
+use crate::{Error, Inner, Result};
+
+/// Where a switch goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// To this version.
+    Deploy(VersionNumber),
+    /// Back to this version.
+    RollbackTo(VersionNumber),
+    /// Back to the one that was live before.
+    RollbackToPrevious,
+}
+
+/// How far back the version before is looked for, in deployments.
+const HISTORY: u32 = 100;
+
+pub(super) fn all_to(number: VersionNumber) -> Weights {
+    Weights::from([(number, Weight::ALL)])
+}
+
+pub(super) async fn choose(
+    inner: &Inner,
+    service: &ServiceName,
+    target: &Target,
+    route: &Route,
+) -> Result<(VersionNumber, DeploymentKind)> {
+    match target {
+        Target::Deploy(number) => Ok((*number, DeploymentKind::Deploy)),
+        Target::RollbackTo(number) => Ok((*number, DeploymentKind::Rollback)),
+        Target::RollbackToPrevious => {
+            Ok((previous(inner, service, route).await?, DeploymentKind::Rollback))
+        }
+    }
+}
+
+/// The version that was live before what is live now.
+async fn previous(inner: &Inner, service: &ServiceName, route: &Route) -> Result<VersionNumber> {
+    let none = || {
+        Error::Refused(format!(
+            "nothing was live before on {service}; name the version: `launcher rollback {service} VERSION`"
+        ))
+    };
+    let made = made_live(inner, service, &route.weights).await.map_err(|_| none())?;
+    let heaviest = made.from.iter().max_by_key(|(_, weight)| **weight);
+    heaviest.map(|(number, _)| *number).ok_or_else(none)
+}
+
+/// The newest deployment that made these weights.
+pub(super) async fn made_live(
+    inner: &Inner,
+    service: &ServiceName,
+    weights: &Weights,
+) -> Result<Deployment> {
+    let page = Page { before: None, limit: HISTORY };
+    let filter = DeploymentFilter { service: Some(service.clone()), page };
+    let history = inner.store.deployments(&filter).await?;
+    let made = history.into_iter().find(|deployment| {
+        deployment.to == *weights && deployment.state != DeploymentState::Aborted
+    });
+    made.ok_or_else(|| Error::Refused(format!("no deployment of {service} made that live")))
+}
+
+/// Whether an environment must be started before it can be live.
+pub(super) fn must_start(environment: &Environment) -> Result<bool> {
+    let number = environment.version;
+    let refused = |why: String| Err(Error::Refused(why));
+    match (environment.state, environment.wanted) {
+        (EnvironmentState::Ready, Wanted::Running) => Ok(false),
+        (EnvironmentState::Stopped, _) | (EnvironmentState::Ready, Wanted::Stopped) => Ok(true),
+        (EnvironmentState::Creating, _) => {
+            refused(format!("{number} is not ready yet; wait for it, or launch with --wait"))
+        }
+        (EnvironmentState::Failed, _) => {
+            let why = environment.failure.as_ref().map_or("", |failure| failure.reason.as_str());
+            refused(format!("{number} has failed and cannot be live: {why}"))
+        }
+        (EnvironmentState::Destroyed, _) | (_, Wanted::Gone) => {
+            refused(format!("{number} is destroyed; launch its image again"))
+        }
+    }
+}
+
+pub(super) fn serves(checked: &Checked, number: VersionNumber) -> bool {
+    checked.container.version == number && checked.serves()
+}
