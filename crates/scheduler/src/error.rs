@@ -1,5 +1,7 @@
 //! What can go wrong with an engine.
 
+use std::time::Duration;
+
 /// What went wrong with an engine.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -32,6 +34,14 @@ pub enum Error {
         /// Its words.
         why: String,
     },
+    /// A one-off command did not end in time, and was killed.
+    #[error("{command:?} did not end within {} s and was killed", .after.as_secs_f64())]
+    Overdue {
+        /// The command.
+        command: String,
+        /// How long it was given.
+        after: Duration,
+    },
     /// The engine cannot do this at all.
     #[error("{engine} cannot {what}")]
     Unsupported {
@@ -39,6 +49,16 @@ pub enum Error {
         engine: &'static str,
         /// What was asked.
         what: &'static str,
+    },
+    /// A setting of the driver cannot be used.
+    #[error("{what} {given:?} cannot be used: {why}")]
+    Setting {
+        /// Which setting.
+        what: &'static str,
+        /// Its value.
+        given: String,
+        /// What is wrong with it, and what to write.
+        why: &'static str,
     },
 }
 

@@ -12,3 +12,7 @@ pub const ROLE: &str = "launcher.role";
 pub const SLOT: &str = "launcher.slot";
 /// How many containers filled that place before it.
 pub const ATTEMPT: &str = "launcher.attempt";
+/// How many of those died one soon after the other.
+pub const FAILURES: &str = "launcher.failures";
+/// The port on which it serves.
+pub const PORT: &str = "launcher.port";

@@ -5,8 +5,10 @@
 //! state of its own: what is, it reads from the engine; what is ours, it knows by labels.
 
 mod error;
+mod identity;
 mod types;
 
+pub mod docker;
 pub mod labels;
 
 use async_trait::async_trait;

@@ -48,7 +48,8 @@ pub struct Ensured {
 pub enum Change {
     /// Containers of one service came, went or changed.
     Service(ServiceName),
-    /// Everything may have changed: look at all of it. The first item of every stream.
+    /// Everything may have changed: look at all of it. Each stream begins with it, as soon as the engine
+    /// is there.
     Everything,
     /// The engine cannot be reached.
     Lost {
@@ -132,10 +133,11 @@ pub struct OneOff {
     pub version: Arc<Version>,
     /// Environment variables, secrets included.
     pub variables: Arc<Vec<(String, SecretString)>>,
-    /// What runs in it.
+    /// What runs in it, program first; the image's own entry point does not.
     pub command: Vec<String>,
     /// What it is for.
     pub role: OneOffRole,
-    /// It is killed after so long.
+    /// It is killed so long after its start, and the stream ends with
+    /// [`Error::Overdue`](crate::Error::Overdue).
     pub timeout: Duration,
 }

@@ -1,0 +1,161 @@
+//! One Docker Engine, through its API.
+
+mod body;
+mod connection;
+mod create;
+mod ensure;
+mod events;
+mod exec;
+mod halt;
+mod image;
+mod lines;
+mod logs;
+mod observe;
+mod one_off;
+mod registry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use launcher_model::container::{Container, Host};
+use launcher_model::image::{ImageRef, PinnedImage};
+use launcher_model::{ServiceName, VersionNumber};
+
+use self::connection::Connection;
+use self::one_off::Runs;
+use crate::identity::Installation;
+use crate::{
+    Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, OneOff, Output, Placement,
+    RegistryLogin, Result, Scheduler,
+};
+
+/// Which engine, and for whom.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the engine listens: `unix:///var/run/docker.sock`, `tcp://host:2375`.
+    pub host: String,
+    /// The installation, whose containers alone are touched: 1 to 64 of `a-z`, `A-Z`, `0-9`, `-` and `_`.
+    pub installation: String,
+    /// The network that containers join; the engine's default bridge when none is named. It must exist.
+    pub network: Option<String>,
+    /// How many calls are under way at once.
+    pub concurrency: usize,
+}
+
+impl Config {
+    /// The engine of this machine, as it is when it was just installed.
+    #[must_use]
+    pub fn new(installation: impl Into<String>) -> Self {
+        Self {
+            host: "unix:///var/run/docker.sock".to_owned(),
+            installation: installation.into(),
+            network: None,
+            concurrency: 16,
+        }
+    }
+}
+
+/// Places containers on one Docker Engine. A clone is the same driver.
+#[derive(Debug, Clone)]
+pub struct Docker(Arc<Engine>);
+
+#[derive(Debug)]
+struct Engine {
+    connection: Arc<Connection>,
+    installation: Installation,
+    network: Option<String>,
+    concurrency: usize,
+    runs: Runs,
+}
+
+impl Docker {
+    /// Prepares the driver. The engine need not be there yet: until it is, every verb says that it
+    /// cannot be reached.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) when a setting cannot be used.
+    pub fn connect(config: Config) -> Result<Self> {
+        Ok(Self(Arc::new(Engine {
+            connection: Arc::new(Connection::new(config.host)?),
+            installation: Installation::new(config.installation)?,
+            network: config.network,
+            concurrency: config.concurrency.max(1),
+            runs: Runs::default(),
+        })))
+    }
+}
+
+#[async_trait]
+impl Scheduler for Docker {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { name: "docker", many_hosts: false, exec: true, exec_checks: true }
+    }
+
+    async fn hosts(&self) -> Result<Vec<Host>> {
+        Ok(vec![self.0.host().await?])
+    }
+
+    async fn resolve(
+        &self,
+        image: &ImageRef,
+        login: Option<&RegistryLogin>,
+    ) -> Result<PinnedImage> {
+        self.0.resolve(image, login).await
+    }
+
+    async fn fetch(&self, image: &PinnedImage, login: Option<&RegistryLogin>) -> Result<()> {
+        self.0.fetch(image, login).await
+    }
+
+    async fn ensure(&self, placement: &Placement) -> Result<Ensured> {
+        self.0.ensure(placement).await
+    }
+
+    async fn observe(&self, service: Option<&ServiceName>) -> Result<Vec<Container>> {
+        self.0.observe(service, None).await
+    }
+
+    fn watch(&self) -> BoxStream<'static, Change> {
+        events::watch(Arc::clone(&self.0))
+    }
+
+    async fn stop(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        grace: Duration,
+    ) -> Result<()> {
+        self.0.stop(service, version, grace).await
+    }
+
+    async fn remove(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        grace: Duration,
+    ) -> Result<()> {
+        self.0.remove(service, version, grace).await
+    }
+
+    async fn logs(
+        &self,
+        container: &str,
+        options: LogOptions,
+    ) -> Result<BoxStream<'static, Result<LogLine>>> {
+        self.0.logs(container, options).await
+    }
+
+    async fn exec(
+        &self,
+        container: &str,
+        request: ExecRequest,
+    ) -> Result<BoxStream<'static, Result<Output>>> {
+        self.0.exec(container, request).await
+    }
+
+    async fn run_once(&self, one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {
+        one_off::run(Arc::clone(&self.0), one_off).await
+    }
+}

@@ -1,0 +1,111 @@
+//! What the engine is told to create.
+
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, RestartPolicy,
+    RestartPolicyNameEnum,
+};
+use launcher_model::service::{Health, Probe, Resources};
+use launcher_model::version::Version;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Engine;
+use crate::identity::{Identity, Part};
+
+/// Enough for any server; a container that forks without end stops there instead of taking the host down.
+const MAX_PROCESSES: i64 = 4096;
+/// A log keeps so many files of so many bytes each; the oldest is dropped.
+const LOG_FILES: &str = "3";
+const LOG_FILE_SIZE: &str = "10m";
+/// The engine takes no shorter time in a health check than this.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+impl Engine {
+    /// The container that `identity` says. With a `command`, that runs in it and not what the image says.
+    pub(super) fn body(
+        &self,
+        identity: &Identity,
+        version: &Version,
+        variables: &[(String, SecretString)],
+        command: Option<&[String]>,
+    ) -> ContainerCreateBody {
+        let serves = matches!(identity.part, Part::Serve { .. });
+        let exec_check = Some(&version.spec.health).filter(|_| serves).and_then(exec_check);
+        ContainerCreateBody {
+            image: Some(version.image.reference.to_string()),
+            entrypoint: command.map(<[String]>::to_vec),
+            env: Some(environment(version, variables)),
+            labels: Some(self.installation.labels(identity)),
+            // A check that an image brings along would cost, and nobody would ask for its outcome.
+            healthcheck: Some(exec_check.unwrap_or_else(no_check)),
+            host_config: Some(self.host_config(&version.spec.resources)),
+            ..ContainerCreateBody::default()
+        }
+    }
+
+    fn host_config(&self, resources: &Resources) -> HostConfig {
+        let memory = resources.memory.map(|bytes| i64::try_from(bytes.0).unwrap_or(i64::MAX));
+        HostConfig {
+            nano_cpus: resources.cpus.map(|cpus| i64::from(cpus.milli()) * 1_000_000),
+            memory,
+            // Without swap, so that what is over the limit is seen as such and not as slowness.
+            memory_swap: memory,
+            pids_limit: Some(MAX_PROCESSES),
+            network_mode: self.network.clone(),
+            security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("json-file".to_owned()),
+                config: Some(
+                    [("max-size", LOG_FILE_SIZE), ("max-file", LOG_FILES)]
+                        .map(|(option, value)| (option.to_owned(), value.to_owned()))
+                        .into(),
+                ),
+            }),
+            // A container that the engine restarts by itself comes back under another address, which
+            // only the control plane can tell the edges. So all replacement is the control plane's.
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::NO),
+                maximum_retry_count: None,
+            }),
+            ..HostConfig::default()
+        }
+    }
+}
+
+/// `variables`, and what every container is told unless they say otherwise.
+fn environment(version: &Version, variables: &[(String, SecretString)]) -> Vec<String> {
+    let defaults = [
+        ("PORT", version.spec.service.port.to_string()),
+        ("LAUNCHER_SERVICE", version.service.to_string()),
+        ("LAUNCHER_VERSION", version.number.0.to_string()),
+    ];
+    let missing = defaults
+        .into_iter()
+        .filter(|(default, _)| variables.iter().all(|(name, _)| name != default))
+        .map(|(name, value)| format!("{name}={value}"));
+    let given = variables.iter().map(|(name, value)| format!("{name}={}", value.expose_secret()));
+    missing.chain(given).collect()
+}
+
+fn exec_check(health: &Health) -> Option<HealthConfig> {
+    let Probe::Exec(command) = health.probe() else { return None };
+    let nanoseconds =
+        |time: Duration| Some(i64::try_from(time.max(SHORTEST).as_nanos()).unwrap_or(i64::MAX));
+    let interval = nanoseconds(health.interval.duration());
+    Some(HealthConfig {
+        test: Some(
+            std::iter::once("CMD").map(str::to_owned).chain(command.iter().cloned()).collect(),
+        ),
+        interval,
+        timeout: nanoseconds(health.timeout.duration()),
+        retries: Some(i64::from(health.unhealthy_after.max(1))),
+        start_period: nanoseconds(health.start_period.duration()),
+        // Engines since 25 check a starting container only every 5 s when nothing is said.
+        start_interval: interval,
+    })
+}
+
+fn no_check() -> HealthConfig {
+    HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }
+}

@@ -1,0 +1,71 @@
+//! One pass of a plan: what is missing is created and started, what is too much is removed.
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use launcher_model::plan::containers::{self, ContainerStep};
+
+use super::Engine;
+use super::connection::Call;
+use super::create::{Started, start};
+use super::halt;
+use crate::identity::{Identity, Part};
+use crate::{Ensured, Placement, Result};
+
+impl Engine {
+    pub(super) async fn ensure(&self, placement: &Placement) -> Result<Ensured> {
+        let version = &placement.version;
+        let observed = self.observe(Some(&version.service), Some(version.number)).await?;
+        let now = Timestamp::now();
+        let plan = containers::plan(placement.replicas, &observed, placement.since, now);
+        let call = self.connection.call("creating containers").await?;
+        let outcomes: Vec<Result<Started>> = stream::iter(plan.steps)
+            .map(|step| Box::pin(self.carry_out(&call, placement, step)))
+            .buffer_unordered(self.concurrency)
+            .collect()
+            .await;
+        let outcomes = outcomes.into_iter().collect::<Result<Vec<_>>>()?;
+        // The engine sends no event for a container that it could not start.
+        let unseen = outcomes.iter().any(|outcome| *outcome != Started::Yes);
+        Ok(Ensured { again_at: if unseen { Some(now) } else { plan.again_at } })
+    }
+
+    async fn carry_out(
+        &self,
+        call: &Call,
+        placement: &Placement,
+        step: ContainerStep,
+    ) -> Result<Started> {
+        match step {
+            ContainerStep::Create { slot, attempt, failures } => {
+                let port = placement.version.spec.service.port;
+                let part = Part::Serve { slot, attempt, failures, port };
+                self.create_and_start(call, placement, part).await
+            }
+            ContainerStep::Start { id } => start(&call.to("starting a container"), &id).await,
+            ContainerStep::Remove { id } => {
+                halt::remove(&call.to("removing a container"), &id, None).await?;
+                Ok(Started::Yes)
+            }
+        }
+    }
+
+    async fn create_and_start(
+        &self,
+        call: &Call,
+        placement: &Placement,
+        part: Part,
+    ) -> Result<Started> {
+        let version = &placement.version;
+        let identity = Identity { service: version.service.clone(), version: version.number, part };
+        let body = self.body(&identity, version, &placement.variables, None);
+        let made = self.create(&call.to("creating a container"), &identity, &body).await?;
+        if !made.is_unstarted() {
+            return Ok(Started::Yes);
+        }
+        let started = start(&call.to("starting a container"), &made.id).await?;
+        if let Started::Refused(why) = &started {
+            tracing::warn!(service = %version.service, version = %version.number, %why, "a container cannot be started");
+        }
+        Ok(started)
+    }
+}

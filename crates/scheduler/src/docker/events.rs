@@ -1,0 +1,164 @@
+//! The engine's event stream, turned into changes of services.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use bollard::models::{EventMessage, SystemInfo};
+use bollard::query_parameters::EventsOptionsBuilder;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use jiff::Timestamp;
+use launcher_model::ServiceName;
+
+use super::Engine;
+use super::connection::Call;
+use crate::identity::SERVE;
+use crate::{Change, Result, labels};
+
+/// So many events are looked at together at most; those of one service become one change.
+const TOGETHER: usize = 256;
+/// A stream that lived so long was no failed attempt.
+const LIVED: Duration = Duration::from_secs(5);
+
+/// What changes a container as [`observe`](Engine::observe) tells it. The commands of health checks are not
+/// among them: each would be three events.
+const ACTIONS: [&str; 10] = [
+    "create",
+    "start",
+    "die",
+    "destroy",
+    "oom",
+    "health_status",
+    "rename",
+    "pause",
+    "unpause",
+    "restart",
+];
+
+/// Changes from now on, for ever.
+pub(super) fn watch(engine: Arc<Engine>) -> BoxStream<'static, Change> {
+    let watcher = Watcher {
+        engine,
+        events: None,
+        attached: Instant::now(),
+        told_lost: false,
+        delays: delays(),
+        changes: VecDeque::new(),
+    };
+    let next = async |mut watcher: Watcher| Some((watcher.next().await, watcher));
+    stream::unfold(watcher, next).boxed()
+}
+
+struct Watcher {
+    engine: Arc<Engine>,
+    /// None while the engine is away.
+    events: Option<BoxStream<'static, Vec<Result<EventMessage>>>>,
+    attached: Instant,
+    told_lost: bool,
+    delays: ExponentialBackoff,
+    changes: VecDeque<Change>,
+}
+
+fn delays() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(Duration::from_secs(2))
+        .without_max_times()
+        .build()
+}
+
+impl Watcher {
+    async fn next(&mut self) -> Change {
+        loop {
+            if let Some(change) = self.changes.pop_front() {
+                return change;
+            }
+            match &mut self.events {
+                None => self.attach().await,
+                Some(events) => match events.next().await {
+                    Some(events) => self.take(events),
+                    None => self.detach("its event stream ended".to_owned()),
+                },
+            }
+        }
+    }
+
+    async fn attach(&mut self) {
+        match self.engine.connection.open("listening to events").await {
+            Ok((call, info)) => {
+                self.engine.sweep_runs(&call).await;
+                self.events = Some(listen(&self.engine, call, &info));
+                self.attached = Instant::now();
+                self.told_lost = false;
+                self.changes.push_back(Change::Everything);
+            }
+            Err(error) => {
+                self.lose(error.to_string());
+                tokio::time::sleep(self.delays.next().unwrap_or_default()).await;
+            }
+        }
+    }
+
+    fn take(&mut self, events: Vec<Result<EventMessage>>) {
+        for event in events {
+            match event {
+                Ok(event) => {
+                    if let Some(change) = change(event).filter(|c| !self.changes.contains(c)) {
+                        self.changes.push_back(change);
+                    }
+                }
+                Err(error) => return self.detach(error.to_string()),
+            }
+        }
+    }
+
+    fn detach(&mut self, why: String) {
+        self.events = None;
+        if self.attached.elapsed() >= LIVED {
+            self.delays = delays();
+        }
+        self.lose(why);
+    }
+
+    fn lose(&mut self, why: String) {
+        if !std::mem::replace(&mut self.told_lost, true) {
+            tracing::warn!(%why, "the engine's events are lost");
+            self.changes.push_back(Change::Lost { why });
+        }
+    }
+}
+
+/// Events since the moment at which the engine said `info` of itself: nothing that happens before the
+/// stream stands is missed.
+fn listen(
+    engine: &Engine,
+    call: Call,
+    info: &SystemInfo,
+) -> BoxStream<'static, Vec<Result<EventMessage>>> {
+    let since: Timestamp = info
+        .system_time
+        .as_deref()
+        .and_then(|time| time.parse().ok())
+        .unwrap_or_else(Timestamp::now);
+    let since = format!("{}.{:09}", since.as_second(), since.subsec_nanosecond());
+    let ours = format!("{}={}", labels::INSTALLATION, engine.installation.as_str());
+    let filters = HashMap::from([
+        ("type", vec!["container".to_owned()]),
+        ("label", vec![ours, format!("{}={SERVE}", labels::ROLE)]),
+        ("event", ACTIONS.map(str::to_owned).to_vec()),
+    ]);
+    let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
+    call.api
+        .events(Some(options))
+        .map(move |event| event.map_err(|error| call.fail(error)))
+        .ready_chunks(TOGETHER)
+        .boxed()
+}
+
+fn change(event: EventMessage) -> Option<Change> {
+    let mut attributes = event.actor?.attributes?;
+    let service = attributes.remove(labels::SERVICE)?;
+    ServiceName::new(service).ok().map(Change::Service)
+}

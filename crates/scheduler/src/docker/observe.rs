@@ -1,0 +1,234 @@
+//! What there is: containers and the host, as the engine tells them.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bollard::models::{
+    ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, ContainerSummary,
+    EndpointSettings, HealthStatusEnum,
+};
+use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use launcher_model::container::{Container, ContainerPhase, ExecCheck, Host};
+use launcher_model::{ServiceName, VersionNumber};
+
+use super::Engine;
+use super::connection::{Call, is_missing};
+use crate::identity::{Identity, Part, SERVE};
+use crate::{Error, Result, labels};
+
+impl Engine {
+    /// The containers that take requests: a service's, a version's, or all of this installation.
+    pub(super) async fn observe(
+        &self,
+        service: Option<&ServiceName>,
+        version: Option<VersionNumber>,
+    ) -> Result<Vec<Container>> {
+        let call = self.connection.call("looking at containers").await?;
+        let listed = self.list(&call, service, version, Some(SERVE)).await?;
+        let mut containers: Vec<_> = stream::iter(listed.into_iter().filter_map(|found| found.id))
+            .map(|id| self.look(&call, id))
+            .buffer_unordered(self.concurrency)
+            .try_filter_map(async |container| Ok(container))
+            .try_collect()
+            .await?;
+        containers.sort_by(|a: &Container, b| {
+            let order = |c: &Container| (c.version, c.slot, c.attempt);
+            a.service.cmp(&b.service).then_with(|| order(a).cmp(&order(b)))
+        });
+        Ok(containers)
+    }
+
+    /// Containers of ours, running or not, as the engine lists them.
+    pub(super) async fn list(
+        &self,
+        call: &Call,
+        service: Option<&ServiceName>,
+        version: Option<VersionNumber>,
+        role: Option<&str>,
+    ) -> Result<Vec<ContainerSummary>> {
+        let mut wanted = vec![format!("{}={}", labels::INSTALLATION, self.installation.as_str())];
+        wanted.extend(service.map(|service| format!("{}={service}", labels::SERVICE)));
+        wanted.extend(version.map(|version| format!("{}={}", labels::VERSION, version.0)));
+        wanted.extend(role.map(|role| format!("{}={role}", labels::ROLE)));
+        let filters = HashMap::from([("label", wanted)]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        call.api.list_containers(Some(options)).await.map_err(|error| call.fail(error))
+    }
+
+    /// A container that was there a moment ago; none when it is gone, or its labels are not ours after all.
+    async fn look(&self, call: &Call, id: String) -> Result<Option<Container>> {
+        match call.api.inspect_container(&id, None::<InspectContainerOptions>).await {
+            Ok(told) => {
+                let container = self.read(told, &call.host);
+                if container.is_none() {
+                    tracing::warn!(%id, "a container with this installation's label is not understood");
+                }
+                Ok(container)
+            }
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(call.fail(error)),
+        }
+    }
+
+    /// A container of ours by id or name, or [`Error::NoContainer`].
+    pub(super) async fn own(
+        &self,
+        call: &Call,
+        container: &str,
+    ) -> Result<ContainerInspectResponse> {
+        let missing = || Error::NoContainer(container.to_owned());
+        // It becomes part of a path.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        if container.is_empty() || !container.bytes().all(plain) {
+            return Err(missing());
+        }
+        match call.api.inspect_container(container, None::<InspectContainerOptions>).await {
+            Ok(told) if self.is_ours(&told) => Ok(told),
+            Ok(_) => Err(missing()),
+            Err(error) if is_missing(&error) => Err(missing()),
+            Err(error) => Err(call.fail(error)),
+        }
+    }
+
+    /// Whether a container bears this installation's label.
+    pub(super) fn is_ours(&self, told: &ContainerInspectResponse) -> bool {
+        labels_of(told).and_then(|labels| labels.get(labels::INSTALLATION)).map(String::as_str)
+            == Some(self.installation.as_str())
+    }
+
+    fn read(&self, told: ContainerInspectResponse, host: &Arc<str>) -> Option<Container> {
+        let Identity { service, version, part } = Identity::serving(labels_of(&told)?)?;
+        let Part::Serve { slot, attempt, failures, port } = part else { return None };
+        let state = told.state?;
+        let networks = told.network_settings.and_then(|settings| settings.networks);
+        let address = Some(networks.unwrap_or_default())
+            .filter(|_| state.running == Some(true))
+            .and_then(|networks| self.address(networks))
+            .map(|ip| SocketAddr::new(ip, port));
+        Some(Container {
+            id: told.id?,
+            name: told.name?.trim_start_matches('/').to_owned(),
+            service,
+            version,
+            slot,
+            attempt,
+            failures,
+            created: told.created.as_deref().and_then(time).unwrap_or(Timestamp::UNIX_EPOCH),
+            host: host.to_string(),
+            address,
+            phase: phase(&state),
+        })
+    }
+
+    /// The container's address on the network that it was made for.
+    fn address(&self, mut networks: HashMap<String, EndpointSettings>) -> Option<IpAddr> {
+        let ours = networks.remove(self.network.as_deref().unwrap_or("bridge"));
+        let endpoint = ours.or_else(|| networks.into_values().next())?;
+        let version_4 = endpoint.ip_address.and_then(|ip| ip.parse().ok());
+        version_4.or_else(|| endpoint.global_ipv6_address.and_then(|ip| ip.parse().ok()))
+    }
+
+    /// The engine's machine.
+    pub(super) async fn host(&self) -> Result<Host> {
+        let (_call, info) = self.connection.open("asking the engine about itself").await?;
+        let count = |number: Option<i64>| number.and_then(|n| n.try_into().ok()).unwrap_or(0);
+        Ok(Host {
+            name: info.name.unwrap_or_default(),
+            address: self.connection.address().to_owned(),
+            engine: format!("Docker {}", info.server_version.unwrap_or_default()),
+            cpus: count(info.ncpu),
+            memory: info.mem_total.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
+            running: count(info.containers_running),
+            usable: true,
+            trouble: None,
+        })
+    }
+}
+
+pub(super) fn labels_of(told: &ContainerInspectResponse) -> Option<&HashMap<String, String>> {
+    told.config.as_ref()?.labels.as_ref()
+}
+
+fn phase(state: &ContainerState) -> ContainerPhase {
+    let started = state.started_at.as_deref().and_then(time);
+    // The engine clears its error with the next start that succeeds.
+    let refused = state.error.as_deref().filter(|error| !error.is_empty());
+    match (state.status, refused, started) {
+        (Some(Status::RUNNING | Status::PAUSED | Status::STOPPING), _, Some(since)) => {
+            ContainerPhase::Running { since, exec_check: exec_check(state) }
+        }
+        (_, Some(why), _) => ContainerPhase::Unstartable { why: plain_words(why).to_owned() },
+        (_, None, None) => ContainerPhase::Created,
+        (_, None, Some(started)) => ContainerPhase::Exited {
+            code: state.exit_code.unwrap_or(0),
+            out_of_memory: state.oom_killed.unwrap_or(false),
+            started,
+            finished: state.finished_at.as_deref().and_then(time).unwrap_or(started),
+        },
+    }
+}
+
+fn exec_check(state: &ContainerState) -> Option<ExecCheck> {
+    let health = state.health.as_ref()?;
+    let status =
+        health.status.filter(|s| !matches!(s, HealthStatusEnum::NONE | HealthStatusEnum::EMPTY))?;
+    let last = health.log.as_ref().and_then(|log| log.last());
+    let output = last.and_then(|check| check.output.as_deref()).unwrap_or_default();
+    Some(ExecCheck {
+        healthy: status == HealthStatusEnum::HEALTHY,
+        output: output.trim().to_owned(),
+    })
+}
+
+/// A time as the engine writes it; none for the zero value that stands for "never".
+pub(super) fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
+}
+
+/// What went wrong, without the names of the layers that passed it on.
+pub(super) fn plain_words(error: &str) -> &str {
+    let error =
+        error.rsplit_once("unable to start container process: ").map_or(error, |(_, why)| why);
+    error.strip_suffix(": unknown").unwrap_or(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_layers_of_an_error_are_left_out() {
+        let error = "failed to create shim task: OCI runtime create failed: runc create failed: unable \
+            to start container process: exec: \"/no\": stat /no: no such file or directory: unknown";
+        assert_eq!(plain_words(error), "exec: \"/no\": stat /no: no such file or directory");
+        assert_eq!(plain_words("port is taken"), "port is taken");
+    }
+
+    #[test]
+    fn a_state_is_read_as_the_engine_means_it() {
+        let told = |status, error: &str, started: &str| ContainerState {
+            status: Some(status),
+            error: Some(error.to_owned()),
+            started_at: Some(started.to_owned()),
+            finished_at: Some("2026-01-01T00:00:01.5Z".to_owned()),
+            exit_code: Some(3),
+            ..ContainerState::default()
+        };
+        let never = "0001-01-01T00:00:00Z";
+        let once = "2026-01-01T00:00:00.123456789Z";
+        assert_eq!(phase(&told(Status::CREATED, "", never)), ContainerPhase::Created);
+        for started in [never, once] {
+            let phase = phase(&told(Status::CREATED, "no", started));
+            assert!(matches!(phase, ContainerPhase::Unstartable { why } if why == "no"));
+        }
+        let running = phase(&told(Status::RUNNING, "", once));
+        assert!(matches!(running, ContainerPhase::Running { exec_check: None, .. }));
+        for status in [Status::EXITED, Status::DEAD, Status::REMOVING] {
+            let exited = phase(&told(status, "", once));
+            assert!(matches!(exited, ContainerPhase::Exited { code: 3, .. }), "{status}");
+        }
+    }
+}
