@@ -94,11 +94,11 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Compiles a service for `threads` worker threads; what the site `before` it had goes on.
-    pub(crate) fn compile(table: &ServiceTable, before: Option<&Self>, threads: usize) -> Self {
+    /// Compiles a service for `threads` worker threads. Pools that one of the sites `before` it had go on.
+    pub(crate) fn compile(table: &ServiceTable, before: &[&Self], threads: usize) -> Self {
         let pools: BTreeMap<_, _> = (table.pools.iter())
             .map(|(version, pool)| {
-                let before = before.and_then(|site| site.pools.get(version));
+                let before = before.iter().find_map(|site| site.pools.get(version));
                 (*version, Pool::compile(table, *version, pool, before, threads))
             })
             .collect();
@@ -119,6 +119,11 @@ impl Site {
             pools,
             live,
         }
+    }
+
+    /// Whether it has this pool.
+    pub(crate) fn has(&self, pool: PoolId) -> bool {
+        self.pools.values().any(|has| has.id == pool)
     }
 
     /// The pools that production traffic goes to.
@@ -161,15 +166,18 @@ pub(crate) enum Found<'t> {
 }
 
 impl Table {
-    /// Puts services together. Of two that claim one hostname the first by name has it.
-    pub(crate) fn new(preview_domain: &str, sites: &BTreeMap<ServiceName, Arc<Site>>) -> Self {
+    /// Puts services together. Of two that claim one hostname the first has it.
+    pub(crate) fn new<'s>(
+        preview_domain: &str,
+        sites: impl Iterator<Item = &'s Arc<Site>>,
+    ) -> Self {
         let mut table = Self { preview_domain: preview_domain.to_owned(), ..Self::default() };
-        for (name, site) in sites {
-            table.services.insert(name.as_str().into(), site.clone());
+        for site in sites {
+            table.services.insert(site.name.as_str().into(), site.clone());
             for host in &site.hosts {
                 let owner = table.hosts.entry(host.as_str().into()).or_insert_with(|| site.clone());
                 if owner.name != site.name {
-                    tracing::warn!(%host, service = %name, owner = %owner.name, "a hostname is claimed twice");
+                    tracing::warn!(%host, service = %site.name, owner = %owner.name, "a hostname is claimed twice");
                 }
             }
         }

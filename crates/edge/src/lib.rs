@@ -1,16 +1,25 @@
 //! The data plane: route table, proxy engine, drain, and the edge daemon with its protocol.
 //!
 //! In the order of a request: [`table`] is what the control plane says; `compiled` is that in the form
-//! in which requests are looked up; `engine` carries the requests. In the order of a switch: `daemon`
-//! hears of it over [`wire`] in the words of [`protocol`] and hands it to a [`driver`]; `switch` is the
-//! driver that is built in, `keep` its memory on disk.
+//! in which requests are looked up; `engine` carries them. In the order of a switch: the [`Daemon`]
+//! hears of it over its `link`, which is framed by [`wire`] and speaks [`protocol`], and hands it to a
+//! [`driver`]; `builtin` is the driver that carries traffic itself, `keep` its memory on disk.
 
-#[allow(dead_code)]
+mod builtin;
+pub mod check;
 mod compiled;
+mod daemon;
+pub mod driver;
+mod engine;
 mod error;
+mod keep;
+mod link;
 pub mod protocol;
 pub mod stats;
 pub mod table;
 pub mod wire;
 
+pub use builtin::Builtin;
+pub use daemon::{Config, Daemon, run};
+pub use engine::Limits;
 pub use error::Error;

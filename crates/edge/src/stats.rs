@@ -49,17 +49,17 @@ impl Count {
 #[repr(align(128))]
 pub(crate) struct ThreadCounters {
     pub(crate) requests: [Count; 5],
-    pub(crate) failed: Count,
     pub(crate) retried: Count,
     pub(crate) live: Under,
     pub(crate) previews: Under,
 }
 
-/// Requests and upgraded connections under way.
+/// Requests and upgraded connections under way, and requests that have failed.
 #[derive(Debug, Default)]
 pub(crate) struct Under {
     pub(crate) requests: Count,
     pub(crate) connections: Count,
+    pub(crate) failed: Count,
 }
 
 impl Under {
@@ -84,8 +84,18 @@ impl VersionStats {
         &self.threads[thread]
     }
 
-    pub(crate) fn failed(&self) -> u64 {
-        self.threads.iter().map(|t| t.failed.get()).sum()
+    /// Requests of production traffic that have failed.
+    pub(crate) fn failed_live(&self) -> u64 {
+        self.threads.iter().map(|thread| thread.live.failed.get()).sum()
+    }
+
+    /// Production traffic under way.
+    pub(crate) fn live(&self) -> InFlight {
+        let mut sum = InFlight::default();
+        for thread in &self.threads {
+            add(&mut sum, thread.live.get());
+        }
+        sum
     }
 
     pub(crate) fn read(&self, service: &ServiceName, version: VersionNumber) -> VersionCounters {
@@ -95,16 +105,15 @@ impl VersionStats {
             requests: [0; 5],
             failed: 0,
             retried: 0,
-            in_flight: InFlight::default(),
+            in_flight: self.live(),
             previews: InFlight::default(),
         };
         for thread in &self.threads {
             for (class, count) in thread.requests.iter().enumerate() {
                 sum.requests[class] += count.get();
             }
-            sum.failed += thread.failed.get();
+            sum.failed += thread.live.failed.get() + thread.previews.failed.get();
             sum.retried += thread.retried.get();
-            add(&mut sum.in_flight, thread.live.get());
             add(&mut sum.previews, thread.previews.get());
         }
         sum

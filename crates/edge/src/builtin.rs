@@ -1,0 +1,182 @@
+//! The driver that is built in: switches of the proxy [`engine`](crate::engine).
+//!
+//! Healthy before the lock, swap under it, drain outside of it. Checking and warming the containers of
+//! a switch takes as long as it takes and holds up nobody. Putting a table in force, which is one store
+//! and one round through the threads, happens under a lock, one change at a time. What then still is
+//! under way on versions that left comes to rest on its own, watched by a task per switch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use launcher_model::{DeploymentId, ServiceName};
+use tokio::sync::{Mutex, Notify};
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::compiled::{Site, Table};
+use crate::driver::Driver;
+use crate::engine::{Engine, Limits};
+use crate::keep::Keep;
+use crate::protocol::{DrainOutcome, Flip, Readiness};
+use crate::stats::VersionCounters;
+use crate::table::{RouteTable, ServiceTable};
+
+mod change;
+mod drain;
+mod prepare;
+mod switch;
+
+use drain::Drain;
+use prepare::Prepared;
+use switch::Committed;
+
+/// The proxy that is built in, as a [`Driver`].
+#[derive(Clone)]
+pub struct Builtin(Arc<Shared>);
+
+struct Shared {
+    engine: Engine,
+    keep: Keep,
+    state: Mutex<State>,
+    /// Stops what is being prepared.
+    preparing: std::sync::Mutex<HashMap<DeploymentId, CancellationToken>>,
+    drain_ended: Notify,
+}
+
+/// What is in force, and what is under way.
+#[derive(Default)]
+struct State {
+    preview_domain: String,
+    services: BTreeMap<ServiceName, Service>,
+    prepared: BTreeMap<DeploymentId, Prepared>,
+    /// The last switch of each service, for the case that its commit is repeated.
+    committed: BTreeMap<ServiceName, Committed>,
+    drains: BTreeMap<u64, Drain>,
+    last_drain: u64,
+    /// Outcomes that the control plane has not stored yet.
+    outcomes: BTreeMap<DeploymentId, DrainOutcome>,
+}
+
+/// A service, as it was sent and as it is served.
+struct Service {
+    table: ServiceTable,
+    site: Arc<Site>,
+}
+
+impl State {
+    fn table(&self) -> Table {
+        Table::new(&self.preview_domain, self.services.values().map(|service| &service.site))
+    }
+
+    fn revisions(&self) -> Vec<(ServiceName, u64)> {
+        self.services.iter().map(|(name, service)| (name.clone(), service.table.revision)).collect()
+    }
+}
+
+impl Builtin {
+    /// Serves on these addresses, with so many threads, what the directory `dir` keeps.
+    ///
+    /// # Errors
+    /// When an address is not free or the directory is not usable.
+    pub fn start(
+        http: &[SocketAddr],
+        threads: usize,
+        limits: &Limits,
+        dir: &Path,
+    ) -> Result<Self, Error> {
+        let (keep, kept) = Keep::open(dir)?;
+        let threads = threads.max(1);
+        let mut state = State { preview_domain: kept.preview_domain, ..State::default() };
+        for (name, table) in kept.services {
+            let site = Arc::new(Site::compile(&table, &[], threads));
+            state.services.insert(name, Service { table, site });
+        }
+        let engine = Engine::start(http, threads, limits, state.table())?;
+        Ok(Self(Arc::new(Shared {
+            engine,
+            keep,
+            state: Mutex::new(state),
+            preparing: std::sync::Mutex::default(),
+            drain_ended: Notify::new(),
+        })))
+    }
+
+    /// The addresses that are served, with the ports that were chosen for those given as 0.
+    #[must_use]
+    pub fn http(&self) -> &[SocketAddr] {
+        self.0.engine.http()
+    }
+
+    /// What every version that has running containers has carried.
+    #[must_use]
+    pub fn counters(&self) -> Vec<VersionCounters> {
+        let table = self.0.engine.table();
+        table.pools().map(|pool| pool.stats.read(&pool.service, pool.version)).collect()
+    }
+
+    /// Takes no more connections, lets requests that are under way end for at most `within`, and stops.
+    pub async fn stop(&self, within: Duration) {
+        self.0.engine.stop(within).await;
+    }
+}
+
+impl Driver for Builtin {
+    fn name(&self) -> &'static str {
+        "builtin"
+    }
+
+    async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
+        self.0.welcome(table).await
+    }
+
+    async fn replace(&self, service: ServiceTable) -> (ServiceName, u64) {
+        self.0.replace(service).await
+    }
+
+    async fn remove(&self, service: ServiceName) {
+        self.0.remove(service).await;
+    }
+
+    async fn prepare(
+        &self,
+        deployment: DeploymentId,
+        service: ServiceTable,
+        within: Duration,
+    ) -> Result<Readiness, String> {
+        self.0.prepare(deployment, service, within).await
+    }
+
+    async fn commit(&self, deployment: DeploymentId) -> Result<Flip, String> {
+        self.0.commit(deployment).await
+    }
+
+    async fn abort(&self, deployment: DeploymentId) {
+        self.0.abort(deployment).await;
+    }
+
+    async fn abandon(&self) {
+        self.0.abandon().await;
+    }
+
+    async fn draining(&self) -> Vec<DeploymentId> {
+        let state = self.0.state.lock().await;
+        let running = state.drains.values().filter_map(|drain| drain.deployment);
+        running.chain(state.outcomes.keys().copied()).collect()
+    }
+
+    async fn drained(&self) -> Vec<(DeploymentId, DrainOutcome)> {
+        let state = self.0.state.lock().await;
+        state.outcomes.iter().map(|(id, outcome)| (*id, outcome.clone())).collect()
+    }
+
+    async fn drain_ended(&self) {
+        self.0.drain_ended.notified().await;
+    }
+
+    async fn drain_seen(&self, deployment: DeploymentId) {
+        self.0.state.lock().await.outcomes.remove(&deployment);
+    }
+}

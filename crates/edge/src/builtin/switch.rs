@@ -1,0 +1,195 @@
+//! The second half of a switch, and every other change of what is in force.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use launcher_model::{DeploymentId, ServiceName};
+
+use super::change::Plan;
+use super::prepare::Prepared;
+use super::{Service, Shared, State};
+use crate::compiled::Site;
+use crate::keep::Keep;
+use crate::protocol::{Flip, Readiness};
+use crate::table::{RouteTable, ServiceTable};
+
+/// A switch that has been made.
+pub(super) struct Committed {
+    pub(super) deployment: DeploymentId,
+    pub(super) readiness: Readiness,
+    flip: Flip,
+}
+
+impl Shared {
+    pub(super) async fn commit(self: &Arc<Self>, deployment: DeploymentId) -> Result<Flip, String> {
+        let began = Instant::now();
+        let mut state = self.state.lock().await;
+        if let Some(before) = state.committed.values().find(|c| c.deployment == deployment) {
+            return Ok(before.flip.clone());
+        }
+        let Some(prepared) = state.prepared.remove(&deployment) else {
+            return Err(format!("deployment {deployment} is not prepared on this edge"));
+        };
+        let table = match self.keep_committed(&state, deployment, &prepared).await {
+            Ok(table) => table,
+            Err(why) => {
+                state.prepared.insert(deployment, prepared);
+                return Err(why);
+            }
+        };
+        launcher_fault::point("edge.commit_kept");
+        let in_force = state.services.get(&table.name).map(|service| &*service.site);
+        let before: Vec<&Site> = in_force.into_iter().chain([&*prepared.site]).collect();
+        let site = Arc::new(Site::compile(&table, &before, self.engine.threads()));
+        let (name, generation) = (table.name.clone(), table.generation);
+        let mut plan = Plan::default();
+        plan.leave_behind(&prepared.site, &site);
+        plan.put(&mut state, Service { table, site });
+        let in_flight = self.carry_out(&mut state, plan, Some(deployment)).await;
+        let flip = Flip { generation, took_us: micros(began), in_flight };
+        launcher_fault::point("edge.committed");
+        let committed = Committed { deployment, readiness: prepared.readiness, flip: flip.clone() };
+        state.committed.insert(name, committed);
+        // The switch has been made; this only makes it outlive a loss of power.
+        if let Err(error) = self.on_disk(Keep::sync).await {
+            tracing::error!(%error, "cannot force a committed route to disk");
+        }
+        Ok(flip)
+    }
+
+    /// Makes the disk say what the commit will put in force, and returns that. It is what was prepared,
+    /// but where the service has changed otherwise since, the new weights with that change.
+    async fn keep_committed(
+        self: &Arc<Self>,
+        state: &State,
+        deployment: DeploymentId,
+        prepared: &Prepared,
+    ) -> Result<ServiceTable, String> {
+        let failed = |error: io::Error| format!("this edge cannot keep the route on disk: {error}");
+        let name = prepared.table.name.clone();
+        let newer =
+            (state.services.get(&name)).filter(|s| s.table.revision > prepared.table.revision);
+        let Some(newer) = newer else {
+            if let Some(obstacle) = state.obstacle(&prepared.table) {
+                return Err(obstacle);
+            }
+            self.on_disk(move |keep| keep.commit(&name, deployment)).await.map_err(failed)?;
+            return Ok(prepared.table.clone());
+        };
+        let merged = ServiceTable {
+            weights: prepared.table.weights.clone(),
+            generation: prepared.table.generation,
+            ..newer.table.clone()
+        };
+        if let Some(obstacle) = state.obstacle(&merged) {
+            return Err(obstacle);
+        }
+        let written = self.on_disk({
+            let merged = merged.clone();
+            move |keep| {
+                keep.write(&merged)?;
+                keep.abort(&name, deployment);
+                Ok(())
+            }
+        });
+        written.await.map_err(failed)?;
+        Ok(merged)
+    }
+
+    pub(super) async fn welcome(self: &Arc<Self>, table: RouteTable) -> Vec<(ServiceName, u64)> {
+        let mut state = self.state.lock().await;
+        let mut plan = Plan::default();
+        let gone: Vec<_> =
+            state.services.keys().filter(|n| !table.services.contains_key(n)).cloned().collect();
+        for name in &gone {
+            plan.remove(&mut state, name);
+        }
+        let new: Vec<ServiceTable> =
+            table.services.into_values().filter(|service| state.is_news(service)).collect();
+        for table in new.iter().cloned() {
+            self.take_over(&mut state, &mut plan, table);
+        }
+        let domain = table.preview_domain;
+        let new_domain = (state.preview_domain != domain).then_some(domain);
+        if let Some(domain) = &new_domain {
+            state.preview_domain.clone_from(domain);
+        }
+        if new_domain.is_some() || !new.is_empty() || !gone.is_empty() {
+            self.carry_out(&mut state, plan, None).await;
+        }
+        self.keep_or_warn(move |keep| {
+            new_domain.map_or(Ok(()), |domain| keep.write_preview_domain(&domain))?;
+            gone.iter().try_for_each(|name| keep.remove(name))?;
+            new.iter().try_for_each(|service| keep.write(service))
+        })
+        .await;
+        state.revisions()
+    }
+
+    pub(super) async fn replace(self: &Arc<Self>, table: ServiceTable) -> (ServiceName, u64) {
+        let mut state = self.state.lock().await;
+        let name = table.name.clone();
+        if state.is_news(&table) {
+            let mut plan = Plan::default();
+            self.take_over(&mut state, &mut plan, table.clone());
+            self.carry_out(&mut state, plan, None).await;
+            self.keep_or_warn(move |keep| keep.write(&table)).await;
+        }
+        let revision = state.services.get(&name).map_or(0, |service| service.table.revision);
+        (name, revision)
+    }
+
+    pub(super) async fn remove(self: &Arc<Self>, name: ServiceName) {
+        let mut state = self.state.lock().await;
+        let mut plan = Plan::default();
+        plan.remove(&mut state, &name);
+        self.carry_out(&mut state, plan, None).await;
+        self.keep_or_warn(move |keep| keep.remove(&name)).await;
+    }
+
+    fn take_over(&self, state: &mut State, plan: &mut Plan, table: ServiceTable) {
+        let before = state.services.get(&table.name).map(|service| &*service.site);
+        // A pool that a switch has been prepared for keeps what was made ready for it.
+        let prepared = state.prepared.values().filter(|p| p.table.name == table.name);
+        let before: Vec<&Site> = before.into_iter().chain(prepared.map(|p| &*p.site)).collect();
+        let site = Arc::new(Site::compile(&table, &before, self.engine.threads()));
+        plan.put(state, Service { table, site });
+    }
+
+    /// Has the disk follow what is in force. A disk that does not is no reason to serve less.
+    async fn keep_or_warn(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Keep) -> io::Result<()> + Send + 'static,
+    ) {
+        let kept = self.on_disk(move |keep| {
+            work(keep)?;
+            keep.sync()
+        });
+        if let Err(error) = kept.await {
+            tracing::error!(%error, "cannot keep the route table on disk; a restart would serve an older one");
+        }
+    }
+
+    /// Does work on the disk where it holds up nobody. It is done to its end even when nobody waits.
+    pub(super) async fn on_disk(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Keep) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        let shared = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&shared.keep)).await;
+        done.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+impl State {
+    /// Whether a table is newer than the one in force.
+    fn is_news(&self, table: &ServiceTable) -> bool {
+        let in_force = self.services.get(&table.name);
+        in_force.is_none_or(|service| service.table.revision < table.revision)
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,96 @@
+//! The edge as a process: serves from the first moment on what its disk says, and listens to the
+//! control plane whenever that is there.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use launcher_model::EdgeName;
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use crate::Error;
+use crate::builtin::Builtin;
+use crate::engine::Limits;
+use crate::link::{Introduction, keep_connected};
+use crate::stats::VersionCounters;
+
+/// How an edge runs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The name by which it is listed.
+    pub name: EdgeName,
+    /// The addresses on which it serves HTTP.
+    pub http: Vec<SocketAddr>,
+    /// Threads that carry traffic; one per processor is right.
+    pub threads: usize,
+    /// The directory in which it keeps the route table.
+    pub data_dir: PathBuf,
+    /// The Unix socket of the control plane.
+    pub control: PathBuf,
+    /// Bounds on what clients and containers may take.
+    pub limits: Limits,
+    /// How long requests that are under way may take to end when the edge is told to stop.
+    pub stop_within: Duration,
+}
+
+/// An edge that serves.
+pub struct Daemon {
+    config: Config,
+    builtin: Builtin,
+}
+
+impl Daemon {
+    /// Binds the addresses and serves what the data directory keeps.
+    ///
+    /// # Errors
+    /// When an address is not free or the directory is not usable.
+    pub fn start(config: Config) -> Result<Self, Error> {
+        allow_many_files();
+        let builtin =
+            Builtin::start(&config.http, config.threads, &config.limits, &config.data_dir)?;
+        Ok(Self { config, builtin })
+    }
+
+    /// The addresses that are served, with the ports that were chosen for those given as 0.
+    #[must_use]
+    pub fn http(&self) -> &[SocketAddr] {
+        self.builtin.http()
+    }
+
+    /// The proxy, for its counters.
+    #[must_use]
+    pub fn counters(&self) -> Vec<VersionCounters> {
+        self.builtin.counters()
+    }
+
+    /// Follows the control plane until `shutdown` is ready; then lets what is under way end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { config, builtin } = self;
+        let introduction = Introduction { edge: config.name, http: builtin.http().to_vec() };
+        let link = keep_connected(Arc::new(builtin.clone()), introduction, &config.control);
+        tokio::select! {
+            () = link => {}
+            () = shutdown => {}
+        }
+        builtin.stop(config.stop_within).await;
+    }
+}
+
+/// Runs an edge until `shutdown` is ready.
+///
+/// # Errors
+/// When an address is not free or the directory is not usable.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    Daemon::start(config)?.run(shutdown).await;
+    Ok(())
+}
+
+/// Every connection is two descriptors, and the usual limit is for programs that open files.
+fn allow_many_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+}

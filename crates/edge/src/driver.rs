@@ -1,0 +1,60 @@
+//! What the daemon asks of whatever carries the traffic.
+
+use std::time::Duration;
+
+use launcher_model::{DeploymentId, ServiceName};
+
+use crate::protocol::{DrainOutcome, Flip, Readiness};
+use crate::table::{RouteTable, ServiceTable};
+
+/// What carries the traffic: the proxy that is built in, or another one that is run by this daemon.
+///
+/// The daemon knows the control plane and not how a request is carried; a driver knows the opposite.
+/// Calls may come at the same time. Each is safe to repeat, and what the caller stops waiting for may
+/// or may not have happened.
+pub trait Driver: Send + Sync + 'static {
+    /// The name by which edges of this kind are listed.
+    fn name(&self) -> &'static str;
+
+    /// Takes over a whole table but for services that it has a newer revision of; those that are not in
+    /// the table go. Returns every service's revision.
+    fn welcome(&self, table: RouteTable) -> impl Future<Output = Vec<(ServiceName, u64)>> + Send;
+
+    /// Takes over one service, unless it has a newer revision. Returns the revision that it has then.
+    fn replace(&self, service: ServiceTable) -> impl Future<Output = (ServiceName, u64)> + Send;
+
+    /// Serves a service no longer.
+    fn remove(&self, service: ServiceName) -> impl Future<Output = ()> + Send;
+
+    /// Makes sure that [`commit`](Self::commit) will succeed and be followed at once. Changes nothing
+    /// that a client could see.
+    fn prepare(
+        &self,
+        deployment: DeploymentId,
+        service: ServiceTable,
+        within: Duration,
+    ) -> impl Future<Output = Result<Readiness, String>> + Send;
+
+    /// Serves what was prepared.
+    fn commit(&self, deployment: DeploymentId)
+    -> impl Future<Output = Result<Flip, String>> + Send;
+
+    /// Forgets what was prepared, also while it still is being prepared.
+    fn abort(&self, deployment: DeploymentId) -> impl Future<Output = ()> + Send;
+
+    /// Forgets all that was prepared: those who could commit it are gone.
+    fn abandon(&self) -> impl Future<Output = ()> + Send;
+
+    /// Deployments whose previous versions still drain, or whose outcome has not been
+    /// [seen](Self::drain_seen).
+    fn draining(&self) -> impl Future<Output = Vec<DeploymentId>> + Send;
+
+    /// Outcomes that have not been [seen](Self::drain_seen).
+    fn drained(&self) -> impl Future<Output = Vec<(DeploymentId, DrainOutcome)>> + Send;
+
+    /// Waits until there is an outcome that was not there the last time. For one caller at a time.
+    fn drain_ended(&self) -> impl Future<Output = ()> + Send;
+
+    /// The outcome has been stored and can be forgotten.
+    fn drain_seen(&self, deployment: DeploymentId) -> impl Future<Output = ()> + Send;
+}

@@ -1,0 +1,155 @@
+//! What carries the requests: one thread per core, each with its own runtime, listeners, connections
+//! and pools of connections to containers. Threads share the route table, which is one atomic pointer,
+//! and counters that each of them writes for itself; nothing on the way of a request is locked.
+//!
+//! A thread learns of a change in two ways. From the moment a table is [published](Engine::publish),
+//! the next request that a thread looks up follows it. And each thread answers
+//! [`settle`](Engine::settle) between two requests: as looking a route up and counting the request as
+//! under way happen without a pause in between, whatever went by the old table is counted by then.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Error;
+use crate::compiled::{Pool, PoolId, Table};
+use crate::protocol::InFlight;
+use crate::stats::add;
+
+mod attempts;
+mod body;
+mod client;
+mod headers;
+mod limits;
+mod listen;
+mod page;
+mod pool;
+mod proxy;
+mod ticket;
+mod tunnel;
+mod upstream;
+mod worker;
+
+pub use limits::Limits;
+pub(crate) use worker::Rest;
+use worker::{Command, Worker};
+
+/// The running threads.
+pub(crate) struct Engine {
+    table: Arc<ArcSwap<Table>>,
+    workers: Vec<mpsc::UnboundedSender<Command>>,
+    http: Vec<SocketAddr>,
+}
+
+/// A pool whose production traffic is to be watched until it has come to rest.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) pool: Arc<Pool>,
+    /// Dropped by each thread on which the pool is at rest.
+    pub(crate) rest: Rest,
+}
+
+/// What changed between two tables, for the threads to follow.
+#[derive(Clone, Default)]
+pub(crate) struct Change {
+    /// Pools that are new or whose endpoints changed.
+    pub(crate) touched: Vec<Arc<Pool>>,
+    /// Pools that are in no table any more.
+    pub(crate) gone: Vec<PoolId>,
+    /// Pools that have left production.
+    pub(crate) watch: Vec<Watch>,
+    /// Pools that are watched no longer.
+    pub(crate) unwatch: Vec<PoolId>,
+}
+
+impl Engine {
+    /// Binds the listeners and starts `threads` threads that serve `table`.
+    pub(crate) fn start(
+        http: &[SocketAddr],
+        threads: usize,
+        limits: &Limits,
+        table: Table,
+    ) -> Result<Self, Error> {
+        let table = Arc::new(ArcSwap::from_pointee(table));
+        let (http, listeners) = listen::bind(http, threads)?;
+        let connections = Arc::new(AtomicUsize::new(0));
+        let mut workers = Vec::new();
+        for (index, listeners) in listeners.into_iter().enumerate() {
+            let (commands, inbox) = mpsc::unbounded_channel();
+            let seed = worker::Seed {
+                index,
+                table: table.clone(),
+                limits: limits.clone(),
+                connections: connections.clone(),
+            };
+            Worker::spawn(seed, listeners, inbox)?;
+            workers.push(commands);
+        }
+        Ok(Self { table, workers, http })
+    }
+
+    /// The addresses that are served, with the ports that were chosen for those given as 0.
+    pub(crate) fn http(&self) -> &[SocketAddr] {
+        &self.http
+    }
+
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// The table in force.
+    pub(crate) fn table(&self) -> Arc<Table> {
+        self.table.load_full()
+    }
+
+    /// Puts a table in force for every request that begins from now on.
+    pub(crate) fn publish(&self, table: Table) {
+        self.table.store(Arc::new(table));
+    }
+
+    /// Waits until every thread has followed a change, and sums what is under way on the watched pools.
+    pub(crate) async fn settle(&self, change: Change) -> InFlight {
+        let mut sum = InFlight::default();
+        for more in self.ask(|answer| Command::Settle { change: change.clone(), answer }).await {
+            add(&mut sum, more);
+        }
+        sum
+    }
+
+    /// Has every thread hold an open connection to each endpoint of a pool; says how many were opened.
+    pub(crate) async fn warm(&self, pool: &Arc<Pool>, timeout: Duration) -> u32 {
+        self.ask(|answer| Command::Warm { pool: pool.clone(), timeout, answer }).await.iter().sum()
+    }
+
+    /// Cuts off all production traffic that a pool still has; says how much that was.
+    pub(crate) async fn cut(&self, pool: PoolId) -> u64 {
+        self.ask(|answer| Command::Cut { pool, answer }).await.iter().sum()
+    }
+
+    /// Takes no more connections, lets what is under way end for at most `within`, and stops the
+    /// threads.
+    pub(crate) async fn stop(&self, within: Duration) {
+        self.ask(|answer| Command::Stop { within, answer }).await;
+    }
+
+    async fn ask<T>(&self, command: impl Fn(oneshot::Sender<T>) -> Command) -> Vec<T> {
+        let answers: Vec<_> = (self.workers.iter())
+            .map(|worker| {
+                let (answer, answered) = oneshot::channel();
+                // A worker that is gone drops the question, which is an answer too.
+                let _ = worker.send(command(answer));
+                answered
+            })
+            .collect();
+        let mut all = Vec::with_capacity(answers.len());
+        for answered in answers {
+            all.extend(answered.await);
+        }
+        all
+    }
+}

@@ -1,0 +1,242 @@
+//! One client's connection.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::headers::Forwarding;
+use super::proxy;
+use super::tunnel::Tunnel;
+use super::worker::Worker;
+use crate::compiled::PoolId;
+
+/// How long, and for how many bytes, a connection is listened to after the edge has closed its side.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
+
+/// What is known of a client's connection, by its own task and by the thread's housekeeping.
+pub(super) struct Client {
+    pub(super) worker: Rc<Worker>,
+    pub(super) forwarding: Forwarding,
+    /// A copy of the headers of the request under way, for the case that it must be repeated.
+    pub(super) copy: RefCell<Vec<(HeaderName, HeaderValue)>>,
+    timer: Cell<Option<Pin<Box<Sleep>>>>,
+    phase: Cell<Phase>,
+    /// Since when the client takes none of the bytes that are ready for it.
+    blocked_since: Cell<Option<u64>>,
+    on: Cell<Option<(PoolId, bool)>>,
+    tunnel: RefCell<Option<Tunnel>>,
+}
+
+/// Times are [`Worker::now`]'s.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Between two requests.
+    Idle { since: u64 },
+    /// The head of a request is coming.
+    Head { since: u64 },
+    /// A request is under way.
+    Busy,
+}
+
+impl Client {
+    pub(super) fn new(worker: Rc<Worker>, peer: SocketAddr) -> Rc<Self> {
+        let since = worker.now();
+        Rc::new(Self {
+            worker,
+            forwarding: Forwarding::of(peer.ip()),
+            copy: RefCell::default(),
+            timer: Cell::new(None),
+            // A client that connects has a request to send.
+            phase: Cell::new(Phase::Head { since }),
+            blocked_since: Cell::new(None),
+            on: Cell::new(None),
+            tunnel: RefCell::default(),
+        })
+    }
+
+    /// Serves the connection to its end.
+    pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {
+        let io = ClientIo { stream: Some(TokioIo::new(stream)), client: self.clone() };
+        let client = self.clone();
+        let service = service_fn(move |request| proxy::handle(client.clone(), request));
+        let served = self.worker.http.serve_connection(io, service).without_shutdown().await;
+        match served {
+            Ok(mut parts) => {
+                let tunnel = self.tunnel.take();
+                if let Some(tunnel) = tunnel
+                    && let Some(stream) = parts.io.stream.take()
+                {
+                    tunnel.run(stream.into_inner(), parts.read_buf).await;
+                }
+            }
+            Err(error) => tracing::debug!(%error, "a client's connection ended"),
+        }
+    }
+
+    /// The timer of this connection, which one request after the other uses.
+    pub(super) fn take_timer(&self) -> Pin<Box<Sleep>> {
+        self.timer.take().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(Instant::now())))
+    }
+
+    pub(super) fn keep_timer(&self, timer: Pin<Box<Sleep>>) {
+        self.timer.set(Some(timer));
+    }
+
+    pub(super) fn begin(&self) {
+        self.phase.set(Phase::Busy);
+    }
+
+    pub(super) fn idle(&self) {
+        self.phase.set(Phase::Idle { since: self.worker.now() });
+    }
+
+    /// Notes which pool the request under way is on, and whether as production traffic.
+    pub(super) fn is_on(&self, pool: Option<(PoolId, bool)>) {
+        self.on.set(pool);
+        if pool.is_none() {
+            self.idle();
+        }
+    }
+
+    /// Whether the request or upgraded connection under way is production traffic of `pool`.
+    pub(super) fn is_live_on(&self, pool: PoolId) -> bool {
+        self.on.get() == Some((pool, true))
+    }
+
+    /// Has the connection become a tunnel once the response is out.
+    pub(super) fn becomes(&self, tunnel: Tunnel) {
+        self.tunnel.replace(Some(tunnel));
+    }
+
+    /// Whether no request is under way and no byte of a response is left to be taken.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !matches!(self.phase.get(), Phase::Busy) && self.blocked_since.get().is_none()
+    }
+
+    /// Whether the client has taken longer over something than it may.
+    pub(super) fn is_overdue(&self) -> bool {
+        let (now, limits) = (self.worker.now(), &self.worker.limits);
+        let over = |since: u64, most: Duration| u128::from(now - since) > most.as_millis();
+        match self.phase.get() {
+            Phase::Idle { since } => over(since, limits.keep_alive),
+            Phase::Head { since } => over(since, limits.head_timeout),
+            Phase::Busy => {
+                self.blocked_since.get().is_some_and(|since| over(since, limits.write_timeout))
+            }
+        }
+    }
+
+    fn has_read(&self) {
+        if let Phase::Idle { .. } = self.phase.get() {
+            self.phase.set(Phase::Head { since: self.worker.now() });
+        }
+    }
+
+    fn has_written<T>(&self, polled: &Poll<T>) {
+        let blocked = match polled {
+            Poll::Ready(_) => None,
+            Poll::Pending => self.blocked_since.get().or_else(|| Some(self.worker.now())),
+        };
+        self.blocked_since.set(blocked);
+    }
+}
+
+/// The client's socket, which keeps the client's clocks as bytes pass.
+struct ClientIo {
+    stream: Option<TokioIo<TcpStream>>,
+    client: Rc<Client>,
+}
+
+impl ClientIo {
+    fn stream(&mut self) -> io::Result<Pin<&mut TokioIo<TcpStream>>> {
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Read for ClientIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = self.stream()?.poll_read(cx, buf);
+        if polled.is_ready() {
+            self.client.has_read();
+        }
+        polled
+    }
+}
+
+impl Write for ClientIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = self.stream()?.poll_write(cx, buf);
+        self.client.has_written(&polled);
+        polled
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = self.stream()?.poll_write_vectored(cx, bufs);
+        self.client.has_written(&polled);
+        polled
+    }
+}
+
+/// A socket that is closed while the client still sends is reset, and the client may never see the
+/// response that said why (RFC 9112 §9.6). So the edge closes its own side and listens a little longer.
+impl Drop for ClientIo {
+    fn drop(&mut self) {
+        let Some(stream) = self.stream.take().map(TokioIo::into_inner) else { return };
+        let client_is_there = matches!(stream.try_read(&mut [0; 512]), Ok(1..) | Err(_));
+        if client_is_there && !self.client.worker.is_closing() && !std::thread::panicking() {
+            tokio::task::spawn_local(linger(stream));
+        }
+    }
+}
+
+async fn linger(mut stream: TcpStream) {
+    let (time, bytes) = LINGER;
+    let listened = async {
+        stream.shutdown().await?;
+        let (mut buffer, mut left) = ([0; 4096], bytes);
+        while left > 0 {
+            match stream.read(&mut buffer).await? {
+                0 => break,
+                n => left = left.saturating_sub(n),
+            }
+        }
+        io::Result::Ok(())
+    };
+    let _ = tokio::time::timeout(time, listened).await;
+}

@@ -1,0 +1,305 @@
+//! One thread: its runtime, its connections, and what it is asked to do.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
+use hyper::server::conn::http1;
+use rand::rngs::SmallRng;
+use slab::Slab;
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use super::client::Client;
+use super::pool::LocalPool;
+use super::upstream::{BUFFER, Conn};
+use super::{Change, Limits};
+use crate::Error;
+use crate::compiled::{Pool, PoolId, Table};
+use crate::protocol::InFlight;
+use crate::stats::add;
+
+/// Held by whatever has not come to rest; nothing is ever sent.
+pub(crate) type Rest = mpsc::Sender<Infallible>;
+
+/// How long to wait before accepting again when the system has no room for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What a thread is asked.
+pub(super) enum Command {
+    Settle { change: Change, answer: oneshot::Sender<InFlight> },
+    Warm { pool: Arc<Pool>, timeout: Duration, answer: oneshot::Sender<u32> },
+    Cut { pool: PoolId, answer: oneshot::Sender<u64> },
+    Stop { within: Duration, answer: oneshot::Sender<()> },
+}
+
+/// What a thread begins with.
+pub(super) struct Seed {
+    pub(super) index: usize,
+    pub(super) table: Arc<ArcSwap<Table>>,
+    pub(super) limits: Limits,
+    /// Client connections of all threads.
+    pub(super) connections: Arc<AtomicUsize>,
+}
+
+/// The state of one thread.
+pub(super) struct Worker {
+    index: usize,
+    pub(super) table: Arc<ArcSwap<Table>>,
+    pub(super) limits: Limits,
+    pub(super) http: http1::Builder,
+    pub(super) rng: RefCell<SmallRng>,
+    pools: RefCell<HashMap<PoolId, Rc<LocalPool>, RandomState>>,
+    clients: RefCell<Slab<(Rc<Client>, AbortHandle)>>,
+    connections: Arc<AtomicUsize>,
+    /// Told when a client's connection has ended.
+    ended: Notify,
+    started: Instant,
+    now: Cell<u64>,
+    closing: Cell<bool>,
+}
+
+impl Worker {
+    /// Starts the thread.
+    pub(super) fn spawn(
+        seed: Seed,
+        listeners: Vec<TcpListener>,
+        inbox: mpsc::UnboundedReceiver<Command>,
+    ) -> Result<(), Error> {
+        let name = format!("edge-{}", seed.index);
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let run = move || {
+            let built =
+                Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+            match built {
+                Ok(runtime) => {
+                    let _ = ready.send(Ok(()));
+                    runtime.block_on(Rc::new(Self::new(seed)).run(listeners, inbox));
+                    runtime.shutdown_background();
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        };
+        std::thread::Builder::new().name(name).spawn(run).map_err(Error::Thread)?;
+        is_ready.recv().unwrap_or(Ok(())).map_err(Error::Thread)
+    }
+
+    fn new(seed: Seed) -> Self {
+        let mut http = http1::Builder::new();
+        http.max_header_size(seed.limits.head_bytes)
+            .max_buf_size(BUFFER.max(seed.limits.head_bytes));
+        Self {
+            index: seed.index,
+            table: seed.table,
+            limits: seed.limits,
+            http,
+            rng: RefCell::new(rand::make_rng()),
+            pools: RefCell::default(),
+            clients: RefCell::default(),
+            connections: seed.connections,
+            ended: Notify::new(),
+            started: Instant::now(),
+            now: Cell::new(0),
+            closing: Cell::new(false),
+        }
+    }
+
+    async fn run(
+        self: Rc<Self>,
+        listeners: Vec<TcpListener>,
+        mut inbox: mpsc::UnboundedReceiver<Command>,
+    ) {
+        let mut accepting = Vec::new();
+        for listener in listeners {
+            accepting.push(tokio::task::spawn_local(self.clone().accept(listener)));
+        }
+        tokio::task::spawn_local(self.clone().keep_house());
+        while let Some(command) = inbox.recv().await {
+            match command {
+                Command::Settle { change, answer } => drop(answer.send(self.settle(change))),
+                Command::Warm { pool, timeout, answer } => {
+                    let worker = self.clone();
+                    tokio::task::spawn_local(async move {
+                        let _ = answer.send(worker.warm(&pool, timeout).await);
+                    });
+                }
+                Command::Cut { pool, answer } => drop(answer.send(self.cut(pool))),
+                Command::Stop { within, answer } => {
+                    accepting.drain(..).for_each(|task| task.abort());
+                    self.stop(within).await;
+                    let _ = answer.send(());
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn accept(self: Rc<Self>, listener: TcpListener) {
+        let listener = match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, "cannot accept connections"),
+        };
+        loop {
+            while self.connections.load(Relaxed) >= self.limits.connections {
+                // Connections of other threads end without a word to this one.
+                let _ = tokio::time::timeout(ACCEPT_PAUSE, self.ended.notified()).await;
+            }
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let _ = stream.set_nodelay(true);
+                    self.welcome(stream, peer);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: std::net::SocketAddr) {
+        let client = Client::new(self.clone(), peer);
+        let mut clients = self.clients.borrow_mut();
+        let entry = clients.vacant_entry();
+        let place = Place { worker: self.clone(), key: entry.key() };
+        self.connections.fetch_add(1, Relaxed);
+        let serve = client.clone().serve(stream);
+        let task = tokio::task::spawn_local(async move {
+            let _place = place;
+            serve.await;
+        });
+        entry.insert((client, task.abort_handle()));
+    }
+
+    /// Milliseconds since the thread began, as of the last tick. Exact enough for what is counted in
+    /// seconds, and free.
+    pub(super) fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    /// This thread's share of a pool.
+    pub(super) fn pool(&self, pool: &Pool) -> Rc<LocalPool> {
+        let local = self.local(pool);
+        local.follow(pool);
+        local
+    }
+
+    fn local(&self, pool: &Pool) -> Rc<LocalPool> {
+        let mut pools = self.pools.borrow_mut();
+        pools.entry(pool.id).or_insert_with(|| Rc::new(LocalPool::new(pool, self.index))).clone()
+    }
+
+    fn settle(&self, change: Change) -> InFlight {
+        for pool in &change.touched {
+            self.pool(pool);
+        }
+        for pool in &change.unwatch {
+            if let Some(pool) = self.pools.borrow().get(pool) {
+                pool.unwatch();
+            }
+        }
+        let mut sum = InFlight::default();
+        for watch in change.watch {
+            let local = self.local(&watch.pool);
+            add(&mut sum, local.counters().live.get());
+            local.watch(watch.rest);
+        }
+        // Requests that are under way hold their pool themselves.
+        for gone in &change.gone {
+            self.pools.borrow_mut().remove(gone);
+        }
+        sum
+    }
+
+    async fn warm(&self, pool: &Pool, timeout: Duration) -> u32 {
+        let local = self.local(pool);
+        let opened = pool.endpoints.iter().map(|endpoint| {
+            let endpoint = local.endpoint_ahead(endpoint);
+            async move {
+                if endpoint.idle() == 0
+                    && let Ok(mut conn) = Conn::open(endpoint.address(), timeout).await
+                    && conn.is_fresh()
+                {
+                    endpoint.give_back(conn, self.now(), self.limits.idle_per_container);
+                }
+                u32::from(endpoint.idle() > 0)
+            }
+        });
+        futures_util::future::join_all(opened).await.iter().sum()
+    }
+
+    fn cut(&self, pool: PoolId) -> u64 {
+        let mut cut = 0;
+        for (_, (client, task)) in self.clients.borrow().iter() {
+            if client.is_live_on(pool) {
+                task.abort();
+                cut += 1;
+            }
+        }
+        cut
+    }
+
+    async fn stop(&self, within: Duration) {
+        self.closing.set(true);
+        self.close(|client| client.is_at_rest());
+        let all_ended = async {
+            while !self.clients.borrow().is_empty() {
+                self.ended.notified().await;
+                self.close(|client| client.is_at_rest());
+            }
+        };
+        if tokio::time::timeout(within, all_ended).await.is_err() {
+            tracing::warn!(left = self.clients.borrow().len(), "connections were cut at shutdown");
+        }
+    }
+
+    /// Closes the connections of clients that are so.
+    fn close(&self, so: impl Fn(&Client) -> bool) {
+        for (_, (client, task)) in self.clients.borrow().iter() {
+            if so(client) {
+                task.abort();
+            }
+        }
+    }
+
+    async fn keep_house(self: Rc<Self>) {
+        let mut ticks = tokio::time::interval(self.limits.tick());
+        loop {
+            ticks.tick().await;
+            let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.now.set(now);
+            self.close(|client| client.is_overdue() || self.is_closing() && client.is_at_rest());
+            let idle_ms = u64::try_from(self.limits.idle_timeout.as_millis()).unwrap_or(u64::MAX);
+            for pool in self.pools.borrow().values() {
+                pool.sweep(now.saturating_sub(idle_ms));
+            }
+        }
+    }
+}
+
+/// A client's place among those of its thread.
+struct Place {
+    worker: Rc<Worker>,
+    key: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.worker.clients.borrow_mut().try_remove(self.key);
+        self.worker.connections.fetch_sub(1, Relaxed);
+        self.worker.ended.notify_one();
+    }
+}

@@ -1,0 +1,162 @@
+//! The conversation with the control plane. It knows the [`protocol`](crate::protocol) and asks a
+//! [`Driver`], whichever it is; what it runs over is any stream.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use launcher_model::{DeploymentId, EdgeName};
+use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+
+use crate::driver::Driver;
+use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
+use crate::wire::{self, WireError, Writer};
+
+/// From the first attempt to reach the control plane to the second; doubled from there on, up to the
+/// longest.
+const FIRST_DELAY: Duration = Duration::from_millis(10);
+const LONGEST_DELAY: Duration = Duration::from_secs(1);
+
+/// How an edge introduces itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Introduction {
+    pub(crate) edge: EdgeName,
+    pub(crate) http: Vec<SocketAddr>,
+}
+
+/// Keeps a connection to the control plane at this Unix socket, for ever.
+pub(crate) async fn keep_connected<D: Driver>(
+    driver: Arc<D>,
+    introduction: Introduction,
+    control: &Path,
+) {
+    let mut delay = FIRST_DELAY;
+    let mut was_connected = true;
+    loop {
+        let mut welcomed = false;
+        let ended = match UnixStream::connect(control).await {
+            Ok(stream) => converse(stream, &driver, &introduction, &mut welcomed).await,
+            Err(error) => Err(error.into()),
+        };
+        driver.abandon().await;
+        if welcomed || was_connected {
+            let why =
+                ended.err().map_or_else(|| "it closed the connection".into(), |e| e.to_string());
+            tracing::warn!(%why, "the control plane is away; serving on with what it said last");
+        }
+        was_connected = welcomed;
+        delay = if welcomed { FIRST_DELAY } else { (delay * 2).min(LONGEST_DELAY) };
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// Talks over one connection until it ends.
+async fn converse<S, D>(
+    stream: S,
+    driver: &Arc<D>,
+    introduction: &Introduction,
+    welcomed: &mut bool,
+) -> Result<(), WireError>
+where
+    S: AsyncRead + AsyncWrite,
+    D: Driver,
+{
+    let (mut reader, writer) = wire::split::<_, ToEdge, FromEdge>(stream);
+    let mut talk = Talk { driver, writer, preparing: JoinSet::new(), told: BTreeSet::new() };
+    talk.hello(introduction).await?;
+    let ended = loop {
+        tokio::select! {
+            message = reader.next() => match message {
+                Ok(Some(message)) => {
+                    *welcomed |= matches!(message, ToEdge::Welcome { .. });
+                    talk.hear(message).await?;
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            },
+            Some(prepared) = talk.preparing.join_next() => {
+                if let Ok((deployment, outcome)) = prepared {
+                    talk.say(FromEdge::Prepared { deployment, outcome }).await?;
+                }
+            }
+            () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
+        }
+    };
+    // They stop by themselves when the driver is told to abandon them, and clean up.
+    talk.preparing.detach_all();
+    ended
+}
+
+/// One connection's conversation.
+struct Talk<'d, S, D> {
+    driver: &'d Arc<D>,
+    writer: Writer<WriteHalf<S>, FromEdge>,
+    preparing: JoinSet<(DeploymentId, Result<Readiness, String>)>,
+    /// Outcomes of drains that have been told on this connection.
+    told: BTreeSet<DeploymentId>,
+}
+
+impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
+    async fn say(&mut self, message: FromEdge) -> Result<(), WireError> {
+        self.writer.send(&message).await
+    }
+
+    async fn hello(&mut self, introduction: &Introduction) -> Result<(), WireError> {
+        let hello = FromEdge::Hello {
+            protocol: PROTOCOL,
+            edge: introduction.edge.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            driver: self.driver.name().to_owned(),
+            http: introduction.http.clone(),
+            draining: self.driver.draining().await,
+        };
+        self.say(hello).await
+    }
+
+    async fn hear(&mut self, message: ToEdge) -> Result<(), WireError> {
+        match message {
+            ToEdge::Welcome { table } => {
+                let revisions = self.driver.welcome(table).await;
+                self.say(FromEdge::Applied { revisions }).await?;
+                self.tell_outcomes().await?;
+            }
+            ToEdge::Replace { service } => {
+                let revisions = vec![self.driver.replace(service).await];
+                self.say(FromEdge::Applied { revisions }).await?;
+            }
+            ToEdge::Remove { service } => self.driver.remove(service).await,
+            ToEdge::Prepare { deployment, service, within_ms } => {
+                let driver = self.driver.clone();
+                let within = Duration::from_millis(within_ms);
+                self.preparing.spawn(async move {
+                    (deployment, driver.prepare(deployment, service, within).await)
+                });
+            }
+            ToEdge::Commit { deployment } => {
+                let outcome = self.driver.commit(deployment).await;
+                self.say(FromEdge::Committed { deployment, outcome }).await?;
+            }
+            ToEdge::Abort { deployment } => self.driver.abort(deployment).await,
+            ToEdge::DrainSeen { deployment } => {
+                self.told.remove(&deployment);
+                self.driver.drain_seen(deployment).await;
+            }
+            ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
+            ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
+        }
+        Ok(())
+    }
+
+    async fn tell_outcomes(&mut self) -> Result<(), WireError> {
+        for (deployment, outcome) in self.driver.drained().await {
+            if self.told.insert(deployment) {
+                self.say(FromEdge::Drained { deployment, outcome }).await?;
+            }
+        }
+        Ok(())
+    }
+}
