@@ -16,10 +16,10 @@ const EAGER: Duration = Duration::from_millis(50);
 const EAGER_FOR: Duration = Duration::from_secs(10);
 
 /// Called with the service whose container's health has changed.
-pub type OnChange = Arc<dyn Fn(&ServiceName) + Send + Sync>;
+pub(crate) type OnChange = Arc<dyn Fn(&ServiceName) + Send + Sync>;
 
 /// Checks containers and knows what the checks said.
-pub struct Checks {
+pub(crate) struct Checks {
     running: Arc<Mutex<HashMap<String, Running>>>,
     on_change: OnChange,
 }
@@ -44,13 +44,13 @@ fn lock(running: &Mutex<HashMap<String, Running>>) -> MutexGuard<'_, HashMap<Str
 
 impl Checks {
     /// No checks yet.
-    pub fn new(on_change: OnChange) -> Self {
+    pub(crate) fn new(on_change: OnChange) -> Self {
         Self { running: Arc::default(), on_change }
     }
 
     /// Checks exactly these containers of a service from now on, each with its version's settings. What
     /// is known of those that were checked before stays known.
-    pub fn follow<'a>(
+    pub(crate) fn follow<'a>(
         &self,
         service: &ServiceName,
         containers: impl Iterator<Item = (&'a Container, &'a service::Health)>,
@@ -102,7 +102,7 @@ impl Checks {
     }
 
     /// What is known of a container.
-    pub fn health(&self, container: &Container, settings: &service::Health) -> Health {
+    pub(crate) fn health(&self, container: &Container, settings: &service::Health) -> Health {
         if let Probe::Exec(_) = settings.probe() {
             return of_engine(container);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use launcher_model::version::Version;
 use secrecy::SecretString;
 
-use crate::{Error, Inner, Result};
+use crate::{Control, Error, Inner, Result};
 
 /// All variables of a version: what its settings say, and the values that its secrets had when it was
 /// launched.
@@ -24,4 +24,14 @@ pub(crate) async fn of(
         variables.push((variable.clone(), inner.vault.open_sealed(&secret.name, &sealed)?));
     }
     Ok(Arc::new(variables))
+}
+
+impl Control {
+    /// The environment variables of a version's containers, secrets opened.
+    ///
+    /// # Errors
+    /// When a secret's value is not kept any more, or cannot be opened.
+    pub async fn variables(&self, version: &Version) -> Result<Arc<Vec<(String, SecretString)>>> {
+        of(&self.inner, version).await
+    }
 }

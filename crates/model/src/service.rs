@@ -1,6 +1,7 @@
 //! A service as its `launcher.toml` says it.
 
 mod check;
+mod differ;
 mod read;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use utoipa::ToSchema;
 use crate::{Bytes, Cpus, ServiceName, Span};
 
 pub use check::Fault;
+pub use differ::{Difference, differences};
 pub use read::{FileError, read};
 
 /// Everything that a team says of a service. The shape of `launcher.toml` and of the API's body alike.

@@ -1,1 +1,53 @@
-//! The HTTP API and the web pages.
+//! The HTTP API and the web pages: parse, authorize, call, render, and no logic of their own.
+
+pub mod api;
+pub mod auth;
+pub mod http;
+mod probes;
+mod state;
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, header};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+pub use auth::token::TokenText;
+pub use http::problem::Problem;
+pub use state::{App, Settings};
+
+/// The longest body that is taken, in bytes.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// Everything that the server answers: API, pages, probes.
+pub fn router(app: &App) -> Router {
+    let (api, document) = api::router(app);
+    Router::new()
+        .merge(api)
+        .merge(api::document(app, document))
+        .merge(probes::router())
+        .fallback(http::problem::not_found)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CatchPanicLayer::custom(http::problem::of_panic))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .with_state(app.clone())
+}
+
+/// Serves until `shutdown` is done; then no connection is taken any more, and those that are open end
+/// with their request.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve(
+    app: App,
+    listener: tokio::net::TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+}

@@ -1,0 +1,89 @@
+//! What differs between two states of a service's settings.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::ServiceSpec;
+
+/// One setting that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Difference {
+    /// The setting, such as `service.replicas`.
+    pub path: String,
+    /// Its value before; nothing when it was not set.
+    pub before: Option<String>,
+    /// Its value after; nothing when it is not set any more.
+    pub after: Option<String>,
+}
+
+/// Says what differs, by path; with nothing before, everything that is set.
+#[must_use]
+pub fn differences(before: Option<&ServiceSpec>, after: &ServiceSpec) -> Vec<Difference> {
+    let before = before.map(flat).unwrap_or_default();
+    let after = flat(after);
+    let paths: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
+    changed
+        .map(|path| Difference {
+            path: path.clone(),
+            before: before.get(path).cloned(),
+            after: after.get(path).cloned(),
+        })
+        .collect()
+}
+
+/// Every value of the settings by its path, as text.
+fn flat(spec: &ServiceSpec) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::new();
+    if let Ok(tree) = serde_json::to_value(spec) {
+        collect(String::new(), &tree, &mut values);
+    }
+    values
+}
+
+fn collect(path: String, value: &serde_json::Value, values: &mut BTreeMap<String, String>) {
+    match value {
+        serde_json::Value::Null => {}
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                collect(path, value, values);
+            }
+        }
+        serde_json::Value::String(text) => {
+            values.insert(path, text.clone());
+        }
+        other => {
+            values.insert(path, other.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::read;
+
+    #[test]
+    fn only_what_differs_is_told() {
+        let one =
+            read("a", "service = { name = \"shop\", port = 80 }\nenv = { A = \"1\", B = \"2\" }");
+        let two =
+            read("b", "service = { name = \"shop\", port = 81 }\nenv = { B = \"2\", C = \"3\" }");
+        let told = differences(Some(&one.unwrap()), &two.unwrap());
+        let told: Vec<_> = told
+            .iter()
+            .map(|d| (d.path.as_str(), d.before.as_deref(), d.after.as_deref()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("env.A", Some("1"), None),
+                ("env.C", None, Some("3")),
+                ("service.port", Some("80"), Some("81")),
+            ]
+        );
+    }
+}

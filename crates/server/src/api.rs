@@ -1,0 +1,85 @@
+//! `/api/v1`: one module per thing, each with its handlers and nothing else.
+
+mod commands;
+mod deployments;
+mod environments;
+mod events;
+mod infrastructure;
+mod secrets;
+mod services;
+mod tokens;
+mod versions;
+pub mod views;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::{idempotency, problem};
+use crate::{App, auth};
+
+const ABOUT: &str = "Every call needs `Authorization: Bearer TOKEN`. Errors are problem details (RFC 9457). \
+A mutating call takes `Idempotency-Key`: repeated with the same key and body, it is done once. \
+Lists take `cursor` and `limit`, and give the next cursor as `next`.";
+
+/// The API's routes, behind their token, and what describes them.
+pub(crate) fn router(app: &App) -> (Router<App>, OpenApi) {
+    let mut described = OpenApi::default();
+    described.info.title = "Rocket Launcher".to_owned();
+    described.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    described.info.description = Some(ABOUT.to_owned());
+    let (router, mut document) =
+        OpenApiRouter::with_openapi(described).nest("/api/v1", routes()).split_for_parts();
+    let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    document.components.get_or_insert_default().add_security_scheme("token", scheme);
+    document.security = Some(vec![utoipa::openapi::security::SecurityRequirement::new(
+        "token",
+        Vec::<String>::new(),
+    )]);
+    let router = router
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .route_layer(from_fn_with_state(app.clone(), idempotency::layer))
+        .route_layer(from_fn_with_state(app.clone(), auth::require_token));
+    (router, document)
+}
+
+/// `/api/openapi.json`, which needs a token as all of the API does.
+pub(crate) fn document(app: &App, document: OpenApi) -> Router<App> {
+    let answer = async move || axum::Json(document);
+    Router::new()
+        .route("/api/openapi.json", get(answer))
+        .route_layer(from_fn_with_state(app.clone(), auth::require_token))
+}
+
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(services::list, services::create))
+        .routes(routes!(services::show, services::put, services::delete))
+        .routes(routes!(versions::list, versions::launch))
+        .routes(routes!(versions::show, environments::destroy))
+        .routes(routes!(environments::start))
+        .routes(routes!(environments::stop))
+        .routes(routes!(environments::scale))
+        .routes(routes!(environments::pin))
+        .routes(routes!(environments::unpin))
+        .routes(routes!(commands::logs))
+        .routes(routes!(commands::exec))
+        .routes(routes!(commands::run))
+        .routes(routes!(deployments::list, deployments::deploy))
+        .routes(routes!(deployments::show))
+        .routes(routes!(deployments::rollback))
+        .routes(routes!(deployments::list_all))
+        .routes(routes!(events::list))
+        .routes(routes!(infrastructure::hosts))
+        .routes(routes!(infrastructure::containers))
+        .routes(routes!(infrastructure::edges))
+        .routes(routes!(infrastructure::server))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::set, secrets::unset))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+}

@@ -1,0 +1,105 @@
+//! Deployments and rollbacks.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use launcher_control::{DeployRequest, Target};
+use launcher_model::ServiceName;
+use launcher_model::route::Deployment;
+use launcher_store::{DeploymentFilter, Page as Part};
+
+use super::views::{DeployBody, DeployedView, DeploymentPath, RollbackBody};
+use crate::App;
+use crate::auth::Principal;
+use crate::http::extract::{Json, Path, Query};
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+
+type Deployments = Result<Answer<Page<Deployment>>, Problem>;
+
+/// Lists all deployments, newest first.
+#[utoipa::path(get, path = "/deployments", tag = "deployments", params(PageQuery),
+    responses((status = 200, body = Page<Deployment>), (status = "4XX", body = Problem)))]
+pub(super) async fn list_all(State(app): State<App>, Query(page): Query<PageQuery>) -> Deployments {
+    deployments(&app, None, &page).await
+}
+
+/// Lists a service's deployments, newest first.
+#[utoipa::path(get, path = "/services/{service}/deployments", tag = "deployments",
+    params(("service" = String, Path), PageQuery),
+    responses((status = 200, body = Page<Deployment>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    Path(service): Path<ServiceName>,
+    Query(page): Query<PageQuery>,
+) -> Deployments {
+    if app.store.service(&service).await?.is_none() {
+        return Err(launcher_control::Error::NoService(service).into());
+    }
+    deployments(&app, Some(service), &page).await
+}
+
+async fn deployments(app: &App, service: Option<ServiceName>, page: &PageQuery) -> Deployments {
+    let limit = page.limit()?;
+    let part = Part { before: page.before()?, limit: limit + 1 };
+    let found = app.store.deployments(&DeploymentFilter { service, page: part }).await?;
+    Ok(Answer(Page::part(found, limit, |last| last.id.to_string())))
+}
+
+/// Shows a deployment and its receipt.
+#[utoipa::path(get, path = "/services/{service}/deployments/{id}", tag = "deployments",
+    params(("service" = String, Path), ("id" = i64, Path)),
+    responses((status = 200, body = Deployment), (status = "4XX", body = Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    Path((service, id)): Path<DeploymentPath>,
+) -> Result<Answer<Deployment>, Problem> {
+    let deployment = app.store.deployment(id).await?;
+    let own = deployment.filter(|deployment| deployment.service == service);
+    own.map(Answer).ok_or_else(|| Problem::missing(format!("{service} has no deployment {id}")))
+}
+
+/// Makes a version live, and answers when every edge has acknowledged.
+#[utoipa::path(post, path = "/services/{service}/deployments", tag = "deployments",
+    params(("service" = String, Path)), request_body = DeployBody,
+    responses((status = 200, body = DeployedView), (status = "4XX", body = Problem)))]
+pub(super) async fn deploy(
+    State(app): State<App>,
+    principal: Principal,
+    Path(service): Path<ServiceName>,
+    Json(body): Json<DeployBody>,
+) -> Result<Answer<DeployedView>, Problem> {
+    switch(&app, principal, service, Target::Deploy(body.version), body.note).await
+}
+
+/// Makes an earlier version live again: the one before, or any that is kept.
+#[utoipa::path(post, path = "/services/{service}/rollback", tag = "deployments",
+    params(("service" = String, Path)), request_body = RollbackBody,
+    responses((status = 200, body = DeployedView), (status = "4XX", body = Problem)))]
+pub(super) async fn rollback(
+    State(app): State<App>,
+    principal: Principal,
+    Path(service): Path<ServiceName>,
+    Json(body): Json<RollbackBody>,
+) -> Result<Answer<DeployedView>, Problem> {
+    let target = body.version.map_or(Target::RollbackToPrevious, Target::RollbackTo);
+    switch(&app, principal, service, target, body.note).await
+}
+
+/// As long as a note may be, in characters.
+const LONGEST_NOTE: usize = 2000;
+
+async fn switch(
+    app: &App,
+    principal: Principal,
+    service: ServiceName,
+    target: Target,
+    note: Option<String>,
+) -> Result<Answer<DeployedView>, Problem> {
+    if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+        return Err(Problem::invalid(format!("a note has at most {LONGEST_NOTE} characters")));
+    }
+    let request = DeployRequest { service, target, by: principal.name, note };
+    let deployed = app.control.deploy(request).await?;
+    let (changed, deployment) = (deployed.changed, deployed.deployment);
+    Ok(Answer(DeployedView { changed, deployment }))
+}

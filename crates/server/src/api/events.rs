@@ -1,0 +1,136 @@
+//! Events: as a list, and as they happen.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
+use launcher_model::event::Event;
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_store::EventFilter;
+use serde::Deserialize;
+use tokio::sync::broadcast::error::RecvError;
+use utoipa::IntoParams;
+
+use crate::App;
+use crate::http::extract::Query;
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+use crate::http::sse;
+
+/// Which events.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventQuery {
+    /// Only of this service.
+    #[param(value_type = Option<String>)]
+    service: Option<ServiceName>,
+    /// Only of this version of it.
+    #[param(value_type = Option<u32>)]
+    version: Option<VersionNumber>,
+    /// Only behind this id, oldest first: what a reader resumes from.
+    after: Option<i64>,
+    /// `next` of the part before; nothing for the newest.
+    cursor: Option<String>,
+    /// At most so many, 1 to 500; 50 when nothing is said.
+    limit: Option<u32>,
+}
+
+/// Lists events, newest first; asked for `text/event-stream`, sends each as it happens, beginning
+/// behind `after` or the `Last-Event-ID` header where one is given.
+#[utoipa::path(get, path = "/events", tag = "events", params(EventQuery),
+    responses((status = 200, body = Page<Event>,
+        description = "The list; or a stream of server-sent events, each with an event as its data"),
+        (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<EventQuery>,
+) -> Result<Response, Problem> {
+    let wants_stream = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/event-stream"));
+    if wants_stream {
+        let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        let after = resumed.or(query.after);
+        return Ok(sse::stream(follow(app, query, after)).into_response());
+    }
+    let page = PageQuery { cursor: query.cursor, limit: query.limit };
+    let limit = page.limit()?;
+    let filter = EventFilter {
+        service: query.service,
+        version: query.version,
+        after: query.after,
+        before: page.before()?,
+        limit: limit + 1,
+    };
+    let events = app.store.events(&filter).await?;
+    Ok(Answer(Page::part(events, limit, |last| last.id.to_string())).into_response())
+}
+
+/// How many events are read at once when a reader catches up.
+const BATCH: u32 = 200;
+
+/// Every event behind `after` (from now on, when it is none), each once and in order, for as long as
+/// it is read.
+fn follow(
+    app: App,
+    query: EventQuery,
+    after: Option<i64>,
+) -> impl Stream<Item = axum::response::sse::Event> + Send {
+    let (sender, receiver) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move {
+        // Subscribed before the list is read, so that nothing falls between the two.
+        let mut watch = app.store.watch();
+        let mut last = after;
+        let mut behind = after.is_some();
+        loop {
+            if behind {
+                let filter = EventFilter {
+                    service: query.service.clone(),
+                    version: query.version,
+                    after: last,
+                    before: None,
+                    limit: BATCH,
+                };
+                let Ok(missed) = app.store.events(&filter).await else { return };
+                behind = missed.len() == BATCH as usize;
+                for event in missed {
+                    last = Some(event.id);
+                    if sender.send(rendered(&event)).await.is_err() {
+                        return;
+                    }
+                }
+                continue;
+            }
+            let heard = tokio::select! {
+                heard = watch.recv() => heard,
+                () = sender.closed() => return,
+            };
+            match heard {
+                Ok(event) => {
+                    let fits = query.service.is_none() || event.service == query.service;
+                    let fits = fits && (query.version.is_none() || event.version == query.version);
+                    if !fits || last.is_some_and(|last| event.id <= last) {
+                        continue;
+                    }
+                    last = Some(event.id);
+                    if sender.send(rendered(&event)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(RecvError::Lagged(_)) => behind = last.is_some(),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    });
+    tokio_stream::wrappers::ReceiverStream::new(receiver)
+}
+
+fn rendered(event: &Event) -> axum::response::sse::Event {
+    let kind = serde_json::to_value(event.kind).ok();
+    let name = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or("event");
+    sse::event(name, event).id(event.id.to_string())
+}

@@ -1,0 +1,66 @@
+//! Hosts, containers, edges, and the server itself.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use launcher_model::container::Host;
+
+use super::views::{ContainerView, EdgeView, ServerView};
+use crate::App;
+use crate::auth::Principal;
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+
+/// Lists the hosts that containers are placed on.
+#[utoipa::path(get, path = "/hosts", tag = "infrastructure",
+    responses((status = 200, body = Page<Host>), (status = "4XX", body = Problem)))]
+pub(super) async fn hosts(State(app): State<App>) -> Result<Answer<Page<Host>>, Problem> {
+    Ok(Answer(Page::whole(app.scheduler.hosts().await?)))
+}
+
+/// Lists the containers of all services, as they were last observed.
+#[utoipa::path(get, path = "/containers", tag = "infrastructure",
+    responses((status = 200, body = Page<ContainerView>), (status = "4XX", body = Problem)))]
+pub(super) async fn containers(
+    State(app): State<App>,
+) -> Result<Answer<Page<ContainerView>>, Problem> {
+    let mut views = Vec::new();
+    for service in app.store.services().await? {
+        let observed = app.control.observed(&service.spec.service.name);
+        views.extend(observed.iter().map(ContainerView::new));
+    }
+    Ok(Answer(Page::whole(views)))
+}
+
+/// Lists the edges that are connected.
+#[utoipa::path(get, path = "/edges", tag = "infrastructure",
+    responses((status = 200, body = Page<EdgeView>), (status = "4XX", body = Problem)))]
+pub(super) async fn edges(State(app): State<App>) -> Answer<Page<EdgeView>> {
+    let edges = app.control.hub().edges().into_iter().map(|edge| EdgeView {
+        name: edge.name,
+        version: edge.version,
+        driver: edge.driver,
+        http: edge.http,
+        connected_at: edge.connected_at,
+        behind: edge.behind,
+    });
+    Answer(Page::whole(edges.collect()))
+}
+
+/// Shows what this server is, and whose token the call was made with.
+#[utoipa::path(get, path = "/server", tag = "infrastructure",
+    responses((status = 200, body = ServerView), (status = "4XX", body = Problem)))]
+pub(super) async fn server(
+    State(app): State<App>,
+    principal: Principal,
+) -> Result<Answer<ServerView>, Problem> {
+    let engine = app.control.engine();
+    let host = format!("{{version}}.{{service}}.{}", app.settings.preview_domain);
+    Ok(Answer(ServerView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        installation: app.store.installation().await?,
+        scheduler: engine.name.to_owned(),
+        engine_trouble: engine.lost.map(|(_, why)| why),
+        you: principal.name,
+        preview_url: app.settings.url(&host),
+    }))
+}

@@ -1,0 +1,69 @@
+//! Secrets: set, listed by name, unset; never shown.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use launcher_model::secret::SecretName;
+use secrecy::ExposeSecret;
+
+use super::views::{SecretBody, SecretView};
+use crate::App;
+use crate::auth::Principal;
+use crate::http::extract::{Json, Path};
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+
+/// The longest value, in bytes: what engines take as an environment variable.
+const LONGEST: usize = 64 << 10;
+
+/// Lists the secrets that are set.
+#[utoipa::path(get, path = "/secrets", tag = "secrets",
+    responses((status = 200, body = Page<SecretView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<SecretView>>, Problem> {
+    let secrets = app.store.secrets().await?.into_iter().map(|record| SecretView {
+        name: record.newest.name,
+        number: record.newest.number,
+        set_at: record.set_at,
+        set_by: record.set_by,
+    });
+    Ok(Answer(Page::whole(secrets.collect())))
+}
+
+/// Gives a secret a new value. Versions that exist keep the value that they were launched with.
+#[utoipa::path(put, path = "/secrets/{name}", tag = "secrets", request_body = SecretBody,
+    params(("name" = String, Path, description = "With `/` written as `%2F`")),
+    responses((status = 200, body = SecretView), (status = "4XX", body = Problem)))]
+pub(super) async fn set(
+    State(app): State<App>,
+    principal: Principal,
+    Path(name): Path<SecretName>,
+    Json(body): Json<SecretBody>,
+) -> Result<Answer<SecretView>, Problem> {
+    let length = body.value.expose_secret().len();
+    if length == 0 || length > LONGEST || body.value.expose_secret().contains('\0') {
+        let detail = format!("a secret's value is 1 to {LONGEST} bytes of text without NUL");
+        return Err(Problem::invalid(detail));
+    }
+    let sealed = app.vault.seal(&name, &body.value)?;
+    let now = app.now();
+    let version = app.store.set_secret(&name, &sealed, &principal.name, now).await?;
+    Ok(Answer(SecretView { name, number: version.number, set_at: now, set_by: principal.name }))
+}
+
+/// Makes a secret unusable for new versions.
+#[utoipa::path(delete, path = "/secrets/{name}", tag = "secrets",
+    params(("name" = String, Path, description = "With `/` written as `%2F`")),
+    responses((status = 204), (status = "4XX", body = Problem)))]
+pub(super) async fn unset(
+    State(app): State<App>,
+    principal: Principal,
+    Path(name): Path<SecretName>,
+) -> Result<StatusCode, Problem> {
+    if app.store.unset_secret(&name, &principal.name, app.now()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::missing(format!(
+            "there is no secret {name}; `launcher secret list` lists them"
+        )))
+    }
+}

@@ -1,0 +1,144 @@
+//! Services.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use launcher_model::ServiceName;
+use launcher_model::service::{ServiceSpec, differences};
+use launcher_store::PutOutcome;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::views::{PutView, PutWord, ServiceView};
+use crate::App;
+use crate::auth::Principal;
+use crate::http::extract::{Json, Path, Query};
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+
+/// Lists the services by name.
+#[utoipa::path(get, path = "/services", tag = "services", params(PageQuery),
+    responses((status = 200, body = Page<ServiceView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    Query(page): Query<PageQuery>,
+) -> Result<Answer<Page<ServiceView>>, Problem> {
+    let limit = page.limit()?;
+    let after = page.cursor.as_deref().unwrap_or_default();
+    let services = app.store.services().await?;
+    let from_here =
+        services.into_iter().filter(|service| service.spec.service.name.as_str() > after);
+    let mut views = Vec::new();
+    for service in from_here.take(limit as usize + 1) {
+        views.push(view(&app, service).await?);
+    }
+    Ok(Answer(Page::part(views, limit, |last| last.name.to_string())))
+}
+
+/// Creates a service.
+#[utoipa::path(post, path = "/services", tag = "services", request_body = ServiceSpec,
+    responses((status = 201, body = ServiceView), (status = "4XX", body = Problem)))]
+pub(super) async fn create(
+    State(app): State<App>,
+    principal: Principal,
+    Json(spec): Json<ServiceSpec>,
+) -> Result<(StatusCode, Answer<ServiceView>), Problem> {
+    let name = spec.service.name.clone();
+    if app.store.service(&name).await?.is_some() {
+        let detail =
+            format!("there is a service {name} already; PUT /api/v1/services/{name} changes it");
+        return Err(Problem::refused(detail));
+    }
+    app.control.put_service(&spec, &principal.name).await?;
+    Ok((StatusCode::CREATED, Answer(one(&app, &name).await?)))
+}
+
+/// Shows a service.
+#[utoipa::path(get, path = "/services/{service}", tag = "services",
+    params(("service" = String, Path)),
+    responses((status = 200, body = ServiceView), (status = "4XX", body = Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    Path(name): Path<ServiceName>,
+) -> Result<Answer<ServiceView>, Problem> {
+    one(&app, &name).await.map(Answer)
+}
+
+/// Whether to change anything.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PutQuery {
+    /// Only say what would change.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Creates a service or replaces its settings. Versions that exist keep theirs.
+#[utoipa::path(put, path = "/services/{service}", tag = "services", request_body = ServiceSpec,
+    params(("service" = String, Path), PutQuery),
+    responses((status = 200, body = PutView), (status = "4XX", body = Problem)))]
+pub(super) async fn put(
+    State(app): State<App>,
+    principal: Principal,
+    Path(name): Path<ServiceName>,
+    Query(query): Query<PutQuery>,
+    Json(spec): Json<ServiceSpec>,
+) -> Result<Answer<PutView>, Problem> {
+    if spec.service.name != name {
+        let detail = format!("the body names the service {}, the path {name}", spec.service.name);
+        return Err(Problem::invalid(detail));
+    }
+    if query.dry_run {
+        return preview(&app, &name, &spec).await.map(Answer);
+    }
+    let view = match app.control.put_service(&spec, &principal.name).await? {
+        PutOutcome::Created => {
+            PutView { outcome: PutWord::Created, changes: differences(None, &spec) }
+        }
+        PutOutcome::Changed(before) => {
+            PutView { outcome: PutWord::Changed, changes: differences(Some(&before), &spec) }
+        }
+        PutOutcome::Unchanged => PutView { outcome: PutWord::Unchanged, changes: Vec::new() },
+    };
+    Ok(Answer(view))
+}
+
+async fn preview(app: &App, name: &ServiceName, spec: &ServiceSpec) -> Result<PutView, Problem> {
+    if let Some(fault) = spec.faults().into_iter().next() {
+        return Err(Problem::invalid(fault.to_string()));
+    }
+    let before = app.store.service(name).await?.map(|service| service.spec);
+    let changes = differences(before.as_ref(), spec);
+    let outcome = match (&before, changes.is_empty()) {
+        (None, _) => PutWord::Created,
+        (Some(_), true) => PutWord::Unchanged,
+        (Some(_), false) => PutWord::Changed,
+    };
+    Ok(PutView { outcome, changes })
+}
+
+/// Deletes a service that has no environments left.
+#[utoipa::path(delete, path = "/services/{service}", tag = "services",
+    params(("service" = String, Path)),
+    responses((status = 204), (status = "4XX", body = Problem)))]
+pub(super) async fn delete(
+    State(app): State<App>,
+    principal: Principal,
+    Path(name): Path<ServiceName>,
+) -> Result<StatusCode, Problem> {
+    app.control.delete_service(&name, &principal.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn one(app: &App, name: &ServiceName) -> Result<ServiceView, Problem> {
+    match app.store.service(name).await? {
+        Some(service) => view(app, service).await,
+        None => Err(launcher_control::Error::NoService(name.clone()).into()),
+    }
+}
+
+async fn view(app: &App, service: launcher_store::Service) -> Result<ServiceView, Problem> {
+    let (route, environments) = app.control.environments(&service.spec.service.name, false).await?;
+    Ok(ServiceView::new(service, &route, &environments, &app.settings))
+}

@@ -1,0 +1,66 @@
+//! Tokens: created, listed by name, revoked; their text is shown once.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use launcher_store::NewToken;
+
+use super::views::{NewTokenView, TokenBody, TokenView};
+use crate::App;
+use crate::auth::Principal;
+use crate::auth::token::TokenText;
+use crate::http::extract::{Json, Path};
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+
+/// The longest name, in characters.
+const LONGEST: usize = 80;
+
+/// Lists the tokens, those revoked too.
+#[utoipa::path(get, path = "/tokens", tag = "tokens",
+    responses((status = 200, body = Page<TokenView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<TokenView>>, Problem> {
+    let tokens = app.store.tokens().await?.into_iter().map(|token| TokenView {
+        name: token.name,
+        created_at: token.created_at,
+        revoked_at: token.revoked_at,
+    });
+    Ok(Answer(Page::whole(tokens.collect())))
+}
+
+/// Creates a token. Its text is in this answer and nowhere else.
+#[utoipa::path(post, path = "/tokens", tag = "tokens", request_body = TokenBody,
+    responses((status = 201, body = NewTokenView), (status = "4XX", body = Problem)))]
+pub(super) async fn create(
+    State(app): State<App>,
+    principal: Principal,
+    Json(body): Json<TokenBody>,
+) -> Result<(StatusCode, Answer<NewTokenView>), Problem> {
+    let name = body.name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
+        return Err(Problem::invalid(format!(
+            "a token's name has 1 to {LONGEST} visible characters"
+        )));
+    }
+    let text = TokenText::random();
+    let new = NewToken { name: name.clone(), hash: text.hash() };
+    app.store.create_token(new, &principal.name, app.now()).await?;
+    let token = text.expose().to_owned();
+    Ok((StatusCode::CREATED, Answer(NewTokenView { name, token })))
+}
+
+/// Makes a token invalid, and ends its sessions.
+#[utoipa::path(delete, path = "/tokens/{name}", tag = "tokens", params(("name" = String, Path)),
+    responses((status = 204), (status = "4XX", body = Problem)))]
+pub(super) async fn revoke(
+    State(app): State<App>,
+    principal: Principal,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    if app.store.revoke_token(&name, &principal.name, app.now()).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        let detail = format!("there is no valid token {name}; `launcher token list` lists them");
+        Err(Problem::missing(detail))
+    }
+}

@@ -1,0 +1,71 @@
+//! Versions.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::StatusCode;
+use launcher_control::LaunchRequest;
+use launcher_model::{ServiceName, VersionNumber};
+
+use super::views::{LaunchBody, VersionView};
+use crate::App;
+use crate::auth::Principal;
+use crate::http::extract::{Json, Path, Query};
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+
+/// Lists a service's versions, newest first.
+#[utoipa::path(get, path = "/services/{service}/versions", tag = "versions",
+    params(("service" = String, Path), PageQuery),
+    responses((status = 200, body = Page<VersionView>), (status = "4XX", body = Problem)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    Path(service): Path<ServiceName>,
+    Query(page): Query<PageQuery>,
+) -> Result<Answer<Page<VersionView>>, Problem> {
+    let limit = page.limit()?;
+    let before = match page.before()? {
+        None => None,
+        Some(number) => Some(VersionNumber(u32::try_from(number).unwrap_or(0))),
+    };
+    let (_, environments) = app.control.environments(&service, true).await?;
+    let versions = app.store.versions(&service, before, limit + 1).await?;
+    let views = versions.into_iter().filter_map(|version| {
+        let mut views = environments.iter();
+        let view = views.find(|view| view.environment.version == version.number)?;
+        Some(VersionView::new(version, view, &app.settings))
+    });
+    let cursor = |last: &VersionView| last.version.number.0.to_string();
+    Ok(Answer(Page::part(views.collect(), limit, cursor)))
+}
+
+/// Launches an image: numbers a new version, whose environment comes to be by itself.
+#[utoipa::path(post, path = "/services/{service}/versions", tag = "versions",
+    params(("service" = String, Path)), request_body = LaunchBody,
+    responses((status = 202, body = VersionView), (status = "4XX", body = Problem)))]
+pub(super) async fn launch(
+    State(app): State<App>,
+    principal: Principal,
+    Path(service): Path<ServiceName>,
+    Json(body): Json<LaunchBody>,
+) -> Result<(StatusCode, Answer<VersionView>), Problem> {
+    let LaunchBody { image, commit, branch } = body;
+    let request =
+        LaunchRequest { service: service.clone(), image, commit, branch, by: principal.name };
+    let (version, _) = app.control.launch(request).await?;
+    let view = app.control.environment(&service, version.number).await?;
+    Ok((StatusCode::ACCEPTED, Answer(VersionView::new(version, &view, &app.settings))))
+}
+
+/// Shows a version and its environment.
+#[utoipa::path(get, path = "/services/{service}/versions/{version}", tag = "versions",
+    params(("service" = String, Path), ("version" = u32, Path)),
+    responses((status = 200, body = VersionView), (status = "4XX", body = Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    Path((service, number)): Path<(ServiceName, VersionNumber)>,
+) -> Result<Answer<VersionView>, Problem> {
+    let view = app.control.environment(&service, number).await?;
+    let version = app.store.version(&service, number).await?;
+    let version = version.ok_or(launcher_control::Error::NoVersion(service, number))?;
+    Ok(Answer(VersionView::new(version, &view, &app.settings)))
+}

@@ -1,0 +1,331 @@
+//! What the API answers with, where it is not a word of the model.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+use launcher_control::EnvironmentView;
+use launcher_model::container::{Container, Health};
+use launcher_model::environment::{EnvironmentState, Failure, Wanted};
+use launcher_model::plan::environment::Checked;
+use launcher_model::route::Route;
+use launcher_model::service::ServiceSpec;
+use launcher_model::version::Version;
+use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber};
+use launcher_store::Service;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Settings;
+
+/// A service and where its traffic goes.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ServiceView {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its settings.
+    pub spec: ServiceSpec,
+    /// Shares of the production traffic by version; empty while nothing is live.
+    #[schema(value_type = BTreeMap<String, u8>)]
+    pub live: BTreeMap<VersionNumber, u8>,
+    /// How often the route was changed.
+    pub generation: Generation,
+    /// Where its production hostnames are reached, as far as this server knows.
+    pub urls: Vec<String>,
+    /// Its environments, newest first, without those that are destroyed.
+    pub environments: Vec<EnvironmentSummary>,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When its settings were last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub changed_at: Timestamp,
+}
+
+impl ServiceView {
+    pub(crate) fn new(
+        service: Service,
+        route: &Route,
+        environments: &[EnvironmentView],
+        settings: &Settings,
+    ) -> Self {
+        let summary = |view| EnvironmentSummary::new(view, settings);
+        Self {
+            name: service.spec.service.name.clone(),
+            live: percents(route),
+            generation: route.generation,
+            urls: service.spec.service.hosts.iter().map(|host| settings.url(host)).collect(),
+            environments: environments.iter().map(summary).collect(),
+            created_at: service.created_at,
+            changed_at: service.changed_at,
+            spec: service.spec,
+        }
+    }
+}
+
+fn percents(route: &Route) -> BTreeMap<VersionNumber, u8> {
+    route.weights.iter().map(|(version, weight)| (*version, weight.percent())).collect()
+}
+
+/// An environment in a line.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EnvironmentSummary {
+    /// Whose containers these are.
+    pub version: VersionNumber,
+    /// How far it has come.
+    pub state: EnvironmentState,
+    /// Since when it is in that state.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// What is wanted of its containers.
+    pub wanted: Wanted,
+    /// Its share of the production traffic in percent; nothing when it is not live.
+    pub weight: Option<u8>,
+    /// Containers that may be sent requests.
+    pub healthy: usize,
+    /// Containers that are wanted.
+    pub replicas: u16,
+    /// Retention leaves it alone.
+    pub pinned: bool,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Where it can be looked at.
+    pub preview_url: String,
+}
+
+impl EnvironmentSummary {
+    pub(crate) fn new(view: &EnvironmentView, settings: &Settings) -> Self {
+        let environment = &view.environment;
+        Self {
+            version: environment.version,
+            state: environment.state,
+            since: environment.since,
+            wanted: environment.wanted,
+            weight: view.weight.map(launcher_model::Weight::percent),
+            healthy: view.healthy(),
+            replicas: environment.replicas,
+            pinned: environment.pinned,
+            failure: environment.failure.clone(),
+            preview_url: settings.preview_url(&environment.service, environment.version),
+        }
+    }
+}
+
+/// A version with its environment.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct VersionView {
+    /// What was launched: it does not change any more.
+    #[serde(flatten)]
+    pub version: Version,
+    /// How it is now.
+    pub environment: EnvironmentSummary,
+    /// Its containers.
+    pub containers: Vec<ContainerView>,
+}
+
+impl VersionView {
+    pub(crate) fn new(version: Version, view: &EnvironmentView, settings: &Settings) -> Self {
+        let environment = EnvironmentSummary::new(view, settings);
+        let containers = view.containers.iter().map(ContainerView::new).collect();
+        Self { version, environment, containers }
+    }
+}
+
+/// A container and its health.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ContainerView {
+    /// The container.
+    #[serde(flatten)]
+    pub container: Container,
+    /// Its health.
+    #[serde(flatten)]
+    pub health: Health,
+}
+
+impl ContainerView {
+    pub(crate) fn new(checked: &Checked) -> Self {
+        Self { container: checked.container.clone(), health: checked.health.clone() }
+    }
+}
+
+/// A connected edge.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct EdgeView {
+    /// Its name.
+    pub name: EdgeName,
+    /// Its program's version.
+    pub version: String,
+    /// What carries its traffic.
+    pub driver: String,
+    /// Where it serves HTTP.
+    #[schema(value_type = Vec<String>)]
+    pub http: Vec<SocketAddr>,
+    /// Since when it is connected.
+    #[schema(value_type = String, format = DateTime)]
+    pub connected_at: Timestamp,
+    /// Services whose newest table it has not acknowledged yet.
+    pub behind: usize,
+}
+
+/// What a version is launched from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LaunchBody {
+    /// The image: a reference, an image id of the engine, or `:TAG` of the service's repository, whose
+    /// `latest` is taken when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The commit that it was built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The branch that it was built from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+}
+
+/// Which version to make live.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeployBody {
+    /// The version.
+    pub version: VersionNumber,
+    /// Why, for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Which version to go back to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RollbackBody {
+    /// The version; the one that was live before when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionNumber>,
+    /// Why, for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// How many containers an environment shall have.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScaleBody {
+    /// The number.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub replicas: u16,
+}
+
+/// A command.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandBody {
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// Which of the environment's containers, by its place; any when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u16>,
+}
+
+/// A secret's new value.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretBody {
+    /// The value.
+    #[schema(value_type = String, write_only)]
+    pub value: secrecy::SecretString,
+}
+
+/// A secret that is set; never its value.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SecretView {
+    /// Its name.
+    pub name: launcher_model::secret::SecretName,
+    /// How many values it has had.
+    pub number: u32,
+    /// When the newest was set.
+    #[schema(value_type = String, format = DateTime)]
+    pub set_at: Timestamp,
+    /// Who set it.
+    pub set_by: String,
+}
+
+/// A token's name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenBody {
+    /// What it is called, such as whose it is.
+    pub name: String,
+}
+
+/// A token, without its text.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TokenView {
+    /// What it is called.
+    pub name: String,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A token that was just created, with its text, which is shown this once.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NewTokenView {
+    /// What it is called.
+    pub name: String,
+    /// Its text.
+    pub token: String,
+}
+
+/// What putting a service did.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PutView {
+    /// `created`, `changed` or `unchanged`.
+    pub outcome: PutWord,
+    /// What differs from the settings before; everything when there were none.
+    pub changes: Vec<launcher_model::service::Difference>,
+}
+
+/// What putting a service did, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PutWord {
+    /// There was none.
+    Created,
+    /// There was one, with other settings.
+    Changed,
+    /// There was one, with the same settings.
+    Unchanged,
+}
+
+/// What a deployment became.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DeployedView {
+    /// False when the target was live already: then this is the deployment that made it so.
+    pub changed: bool,
+    /// The deployment.
+    #[serde(flatten)]
+    pub deployment: launcher_model::route::Deployment,
+}
+
+/// The server.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ServerView {
+    /// Its program's version.
+    pub version: String,
+    /// The id that its containers' labels carry.
+    pub installation: String,
+    /// What places containers.
+    pub scheduler: String,
+    /// Why the scheduler's engine does not answer; nothing while it does.
+    pub engine_trouble: Option<String>,
+    /// Whose token this call was made with.
+    pub you: String,
+    /// How preview addresses are made: `{version}` and `{service}` are to be filled in.
+    pub preview_url: String,
+}
+
+/// A deployment's number in a path.
+pub(crate) type DeploymentPath = (ServiceName, DeploymentId);

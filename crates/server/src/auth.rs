@@ -1,0 +1,56 @@
+//! Who calls: a bearer token in the API, a session cookie on the pages.
+
+pub mod session;
+pub mod token;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use crate::App;
+use crate::http::problem::Problem;
+use token::TokenText;
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The name of the token; `by` of what is done with it.
+    pub name: String,
+}
+
+/// Lets only calls with a valid token through, and hands on whose it is.
+pub(crate) async fn require_token(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let text = bearer(request.headers())?;
+    let token = app.store.token_by_hash(&text.hash()).await?;
+    let token = token.ok_or_else(|| {
+        Problem::unauthorized("this token is not valid, or was revoked; an administrator creates one with `launcher token create NAME`")
+    })?;
+    request.extensions_mut().insert(Principal { name: token.name });
+    Ok(next.run(request).await)
+}
+
+fn bearer(headers: &HeaderMap) -> Result<TokenText, Problem> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let text = value.and_then(|value| {
+        let (scheme, text) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
+    });
+    text.map(TokenText::from).ok_or_else(|| {
+        Problem::unauthorized("send a token as `Authorization: Bearer TOKEN`; `launcher login` keeps one for the command line")
+    })
+}
+
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let known = parts.extensions.get::<Self>().cloned();
+        known.ok_or_else(|| Problem::unauthorized("this call needs a token"))
+    }
+}

@@ -1,0 +1,7 @@
+//! HTTP as all of the API speaks it.
+
+pub mod extract;
+pub mod idempotency;
+pub mod page;
+pub mod problem;
+pub mod sse;

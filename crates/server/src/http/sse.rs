@@ -1,0 +1,50 @@
+//! Streams of server-sent events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::{Stream, StreamExt};
+use launcher_scheduler::{LogLine, Output};
+use serde::Serialize;
+
+/// A comment is sent when nothing else was for so long, so that proxies keep the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A stream of events as a response.
+pub fn stream<S>(events: S) -> Sse<impl Stream<Item = Result<Event, Infallible>> + Send>
+where
+    S: Stream<Item = Event> + Send + 'static,
+{
+    Sse::new(events.map(Ok)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// An event with a JSON body.
+pub fn event(name: &str, data: &impl Serialize) -> Event {
+    Event::default().event(name).json_data(data).unwrap_or_else(|error| {
+        Event::default().event("error").data(format!("this event cannot be written: {error}"))
+    })
+}
+
+/// A line of a log.
+pub fn line(container: &str, line: &LogLine) -> Event {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        container: &'a str,
+        #[serde(flatten)]
+        line: &'a LogLine,
+    }
+    event("line", &Line { container, line })
+}
+
+/// What a command prints, and its end.
+pub fn output<S>(output: S) -> impl Stream<Item = Event> + Send
+where
+    S: Stream<Item = launcher_scheduler::Result<Output>> + Send,
+{
+    output.map(|item| match item {
+        Ok(Output::Line(one)) => event("line", &one),
+        Ok(Output::Exit { code }) => event("exit", &serde_json::json!({ "code": code })),
+        Err(error) => event("error", &serde_json::json!({ "detail": error.to_string() })),
+    })
+}

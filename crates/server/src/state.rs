@@ -1,0 +1,63 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use launcher_control::{Clock, Control};
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_scheduler::Scheduler;
+use launcher_store::Store;
+use launcher_store::vault::Vault;
+
+/// What the server works with. Clones are the same one.
+#[derive(Clone)]
+pub struct App {
+    /// The control plane.
+    pub control: Control,
+    /// What is wanted and what happened.
+    pub store: Arc<dyn Store>,
+    /// What seals secrets.
+    pub vault: Arc<Vault>,
+    /// For logs, commands and hosts; containers are the control plane's to change.
+    pub scheduler: Arc<dyn Scheduler>,
+    /// The time.
+    pub clock: Clock,
+    /// What a team may set.
+    pub settings: Arc<Settings>,
+}
+
+/// What a team may set of the server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The scheme under which people reach the edges: `http` or `https`.
+    pub preview_scheme: String,
+    /// What stands behind `vN.<service>.` in a preview's hostname.
+    pub preview_domain: String,
+    /// The port under which people reach the edges; none for the scheme's own.
+    pub preview_port: Option<u16>,
+    /// Cookies are only sent over TLS.
+    pub secure_cookies: bool,
+}
+
+impl App {
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+impl Settings {
+    /// Where one environment can be looked at.
+    #[must_use]
+    pub fn preview_url(&self, service: &ServiceName, version: VersionNumber) -> String {
+        self.url(&format!("{version}.{service}.{}", self.preview_domain))
+    }
+
+    /// Where a production hostname is reached, as far as this server knows.
+    #[must_use]
+    pub fn url(&self, host: &str) -> String {
+        let port = self.preview_port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{host}{port}", self.preview_scheme)
+    }
+}
