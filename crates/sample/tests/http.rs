@@ -45,11 +45,15 @@ impl Sample {
     }
 
     async fn connect(&self) -> SendRequest<Body> {
+        self.connect_and_watch().await.0
+    }
+
+    /// A connection, and a task that ends with it.
+    async fn connect_and_watch(&self) -> (SendRequest<Body>, JoinHandle<hyper::Result<()>>) {
         let stream = TcpStream::connect(self.addr).await.unwrap();
         let (sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        sender
+        (sender, tokio::spawn(connection))
     }
 
     async fn call(&self, method: &str, path: &str) -> (StatusCode, String) {
@@ -236,7 +240,7 @@ async fn at_its_end_it_finishes_what_it_has() {
     let (mut socket, _) =
         tokio_tungstenite::connect_async(format!("ws://{}/ws", sample.addr)).await.unwrap();
     socket.next().await.unwrap().unwrap();
-    let mut idle = sample.connect().await;
+    let (mut idle, idle_ends) = sample.connect_and_watch().await;
     read(idle.send_request(request("GET", "/version")).await.unwrap()).await;
 
     // The body's first chunk is back, so the request is under way when the end comes.
@@ -251,9 +255,7 @@ async fn at_its_end_it_finishes_what_it_has() {
     let Some(Ok(Message::Close(Some(close)))) = socket.next().await else { panic!("not closed") };
     assert_eq!(close.code, CloseCode::Away);
     assert!(socket.next().await.is_none());
-    while !idle.is_closed() {
-        let _ = idle.ready().await;
-    }
+    idle_ends.await.unwrap().unwrap();
     assert!(TcpStream::connect(sample.addr).await.is_err());
     assert!(!sample.outcome.is_finished());
 
