@@ -38,6 +38,8 @@ wait_until_it_answers() {
 start() {
     have docker || fail 'there is no docker command; run dev/setup.sh test first'
     answers && return
+    runs_systemd || [[ $(id -u) -eq 0 ]] ||
+        fail 'no Docker Engine answers, and only root can start one; as root, run: dev/docker.sh start'
     as_root mkdir -p "$state"
     # Two at once: the second waits, and finds the engine of the first.
     exec 9<"$state"
@@ -60,8 +62,6 @@ start_with_systemd() {
 
 start_daemon() {
     have dockerd || fail 'there is no Docker Engine; run dev/setup.sh test first'
-    [[ $(id -u) -eq 0 ]] ||
-        fail 'no Docker Engine answers, and only root can start one; run as root: dev/docker.sh start'
     forget_stale_pid_file
     grep -qs docker0: /proc/net/dev || touch "$state/made-bridge"
     setsid dockerd >"$log" 2>&1 </dev/null 9<&- &
