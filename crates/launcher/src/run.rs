@@ -1,0 +1,23 @@
+//! The processes: the server, the edge, and the supervisor of both.
+
+pub(crate) mod config;
+pub(crate) mod data;
+pub(crate) mod edge;
+mod first_start;
+pub(crate) mod server;
+mod stopping;
+pub(crate) mod up;
+
+use tracing_subscriber::EnvFilter;
+
+/// Has the process log to standard error: what `LAUNCHER_LOG` asks for (`info` when it is not set), as
+/// JSON when `LAUNCHER_LOG_FORMAT` is `json`.
+pub(crate) fn begin_log() {
+    let filter = EnvFilter::try_from_env("LAUNCHER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var("LAUNCHER_LOG_FORMAT").is_ok_and(|format| format == "json") {
+        log.json().init();
+    } else {
+        log.with_target(false).init();
+    }
+}

@@ -1,0 +1,174 @@
+//! The server's configuration: a file, then variables, then arguments; each overrules the one before.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use launcher_scheduler::RegistryLogin;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// Where the file is looked for when nobody says.
+const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
+
+/// What the file may say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<SocketAddr>,
+    http: Option<Vec<SocketAddr>>,
+    #[serde(default)]
+    preview: Preview,
+    #[serde(default)]
+    docker: Docker,
+    #[serde(default)]
+    registries: Vec<Registry>,
+}
+
+/// `[preview]`: how people reach the edges.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Preview {
+    domain: Option<String>,
+    scheme: Option<String>,
+    port: Option<u16>,
+}
+
+/// `[docker]`: which engine.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Docker {
+    host: Option<String>,
+    network: Option<String>,
+}
+
+/// `[[registries]]`: how to log in to one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Registry {
+    host: String,
+    username: String,
+    password_file: PathBuf,
+}
+
+/// What arguments and variables say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Overrides {
+    /// `--config`.
+    pub(crate) file: Option<PathBuf>,
+    /// `--data`.
+    pub(crate) data: Option<PathBuf>,
+    /// `--listen`.
+    pub(crate) listen: Option<SocketAddr>,
+    /// `--http`.
+    pub(crate) http: Vec<SocketAddr>,
+}
+
+/// What holds in the end.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The file that was read, for the processes that are started with it.
+    pub(crate) file: Option<PathBuf>,
+    /// The data directory.
+    pub(crate) data: PathBuf,
+    /// Where API and pages are served.
+    pub(crate) listen: SocketAddr,
+    /// Where this machine's edge serves.
+    pub(crate) http: Vec<SocketAddr>,
+    /// `http` or `https`.
+    pub(crate) preview_scheme: String,
+    /// What stands behind `vN.<service>.` in a preview's hostname.
+    pub(crate) preview_domain: String,
+    /// The port under which people reach the edges; none for the scheme's own.
+    pub(crate) preview_port: Option<u16>,
+    /// Where the Docker Engine listens.
+    pub(crate) docker_host: Option<String>,
+    /// The network that containers join.
+    pub(crate) docker_network: Option<String>,
+    /// Logins by registry.
+    pub(crate) logins: HashMap<String, RegistryLogin>,
+}
+
+impl Config {
+    /// Reads the file and the variables, and lays the arguments over them.
+    pub(crate) fn load(overrides: &Overrides) -> Result<Self> {
+        let (file, path) = read_file(overrides.file.as_deref())?;
+        let data = overrides.data.clone().or(file.data).unwrap_or_else(super::data::default_dir);
+        let listen = overrides.listen.or(file.listen);
+        let given = Some(overrides.http.clone()).filter(|http| !http.is_empty());
+        let http = given.or(file.http).unwrap_or_else(|| vec![default_http()]);
+        let Some(first) = http.first() else {
+            bail!("http names no address; write for example http = [\"127.0.0.1:8080\"]")
+        };
+        let scheme = variable("LAUNCHER_PREVIEW_SCHEME").or(file.preview.scheme);
+        let scheme = scheme.unwrap_or_else(|| "http".to_owned());
+        let port = match variable("LAUNCHER_PREVIEW_PORT") {
+            Some(text) => Some(text.parse().with_context(|| {
+                format!("LAUNCHER_PREVIEW_PORT is {text:?}; it must be a port, such as 8080")
+            })?),
+            None => file.preview.port,
+        };
+        let own_port = match scheme.as_str() {
+            "http" => 80,
+            "https" => 443,
+            other => bail!("preview.scheme is {other:?}; it must be \"http\" or \"https\""),
+        };
+        let port = port.unwrap_or(first.port());
+        let domain = variable("LAUNCHER_PREVIEW_DOMAIN").or(file.preview.domain);
+        Ok(Self {
+            file: path,
+            listen: listen.unwrap_or_else(default_listen),
+            preview_domain: domain.unwrap_or_else(|| "localhost".to_owned()),
+            preview_port: (port != own_port).then_some(port),
+            preview_scheme: scheme,
+            docker_host: variable("LAUNCHER_DOCKER_HOST").or(file.docker.host),
+            docker_network: file.docker.network,
+            logins: read_logins(file.registries)?,
+            data,
+            http,
+        })
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 7070))
+}
+
+fn default_http() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn read_file(asked: Option<&Path>) -> Result<(File, Option<PathBuf>)> {
+    let path = asked.unwrap_or(Path::new(DEFAULT_FILE));
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if asked.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok((File::default(), None));
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read the configuration {}", path.display()));
+        }
+    };
+    let file = toml::from_str(&text)
+        .with_context(|| format!("the configuration {} makes no sense", path.display()))?;
+    Ok((file, Some(path.to_owned())))
+}
+
+fn read_logins(registries: Vec<Registry>) -> Result<HashMap<String, RegistryLogin>> {
+    let mut logins = HashMap::new();
+    for registry in registries {
+        let path = &registry.password_file;
+        let password = std::fs::read_to_string(path).with_context(|| {
+            format!("cannot read the password for {} from {}", registry.host, path.display())
+        })?;
+        let password = SecretString::from(password.trim_end_matches(['\r', '\n']).to_owned());
+        logins.insert(registry.host, RegistryLogin { username: registry.username, password });
+    }
+    Ok(logins)
+}

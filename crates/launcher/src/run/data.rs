@@ -1,0 +1,114 @@
+//! The data directory: what lies where in it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// Where root's is.
+const SYSTEM_DIR: &str = "/var/lib/rocket-launcher";
+
+/// The data directory when nobody says: the system's for root, the user's data folder otherwise.
+pub(crate) fn default_dir() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from(SYSTEM_DIR);
+    }
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
+    let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
+    base.map_or_else(|| PathBuf::from(SYSTEM_DIR), |base| base.join("rocket-launcher"))
+}
+
+/// An installation's files.
+#[derive(Debug, Clone)]
+pub(crate) struct DataDir(PathBuf);
+
+/// The longest path that a Unix socket can have on Linux, with its terminator.
+const SOCKET_PATH_MAX: usize = 108;
+
+impl DataDir {
+    /// Makes the directory, for nobody but this user, if it is not there.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("cannot make the data directory {}", path.display()))?;
+        let path = fs::canonicalize(path)
+            .with_context(|| format!("cannot use the data directory {}", path.display()))?;
+        let dir = Self(path);
+        if dir.edge_socket().as_os_str().len() >= SOCKET_PATH_MAX {
+            bail!(
+                "the path of the data directory {} is too long for a socket in it; use a shorter one",
+                dir.0.display()
+            );
+        }
+        Ok(dir)
+    }
+
+    /// The directory itself.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join("launcher.db")
+    }
+
+    /// The key that secrets are sealed with.
+    pub(crate) fn secret_key(&self) -> PathBuf {
+        self.0.join("secret.key")
+    }
+
+    /// The administrator's token.
+    pub(crate) fn admin_token(&self) -> PathBuf {
+        self.0.join("admin-token")
+    }
+
+    /// The URL under which this machine's command line finds the server.
+    pub(crate) fn address(&self) -> PathBuf {
+        self.0.join("address")
+    }
+
+    /// Where the edge of this machine reaches the server.
+    pub(crate) fn edge_socket(&self) -> PathBuf {
+        self.0.join("edge.sock")
+    }
+
+    /// What the edge of this machine keeps.
+    pub(crate) fn edge_dir(&self) -> PathBuf {
+        self.0.join("edge")
+    }
+
+    /// Takes the directory for one server; it is let go when the file is closed, however that happens.
+    pub(crate) fn lock(&self) -> Result<File> {
+        let path = self.0.join("server.lock");
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => bail!(
+                "another server uses the data directory {}; stop it, or use another --data",
+                self.0.display()
+            ),
+            Err(fs::TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+}
+
+/// Writes a file whole or not at all, readable by this user only.
+pub(crate) fn write_private(path: &Path, content: &str) -> Result<()> {
+    let temporary = path.with_extension("new");
+    let write = || -> std::io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}

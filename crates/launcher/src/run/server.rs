@@ -1,0 +1,124 @@
+//! `launcher server`: the control plane, the API and the pages.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use launcher_control::hub::{self, Hub};
+use launcher_control::{Clock, Control, Parts};
+use launcher_scheduler::Scheduler;
+use launcher_scheduler::docker::{self, Docker};
+use launcher_server::{App, Settings};
+use launcher_store::Store;
+use launcher_store::vault::Vault;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::config::Config;
+use super::data::{DataDir, write_private};
+use super::{first_start, stopping};
+
+/// Told to a server by its supervisor: print where it is reached, and how to sign in.
+pub(crate) const ANNOUNCE: &str = "LAUNCHER_ANNOUNCE";
+
+/// Runs until the process is told to stop.
+pub(crate) async fn run(config: Config) -> Result<()> {
+    let stopping = stopping::told_to_stop()?;
+    let data = DataDir::open(&config.data)?;
+    let _lock = data.lock()?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}; is another process using the port? choose one with --listen", config.listen)
+    })?;
+    let address = listener.local_addr().context("cannot tell the address that was bound")?;
+    let edges = listen_for_edges(&data)?;
+
+    let app = assemble(&config, &data).await?;
+    let serving = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), edges));
+    first_start::ensure_admin(&app, &data).await?;
+    write_private(&data.address(), &format!("http://{}\n", reachable(address)))?;
+    if std::env::var_os(ANNOUNCE).is_some() {
+        announce(&app, address, &config, &data).await?;
+    }
+    tracing::info!(%address, data = %data.path().display(), "the server is up");
+    let served = launcher_server::serve(app.clone(), listener, stopping).await;
+    app.control.shut_down();
+    serving.abort();
+    served.context("the server cannot take connections")
+}
+
+async fn assemble(config: &Config, data: &DataDir) -> Result<App> {
+    let store = launcher_store::sqlite::open(&data.database()).await?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let vault = Arc::new(Vault::open(&data.secret_key())?);
+    let mut engine = docker::Config::new(store.installation().await?);
+    if let Some(host) = &config.docker_host {
+        engine.host.clone_from(host);
+    }
+    engine.network.clone_from(&config.docker_network);
+    let scheduler: Arc<dyn Scheduler> = Arc::new(Docker::connect(engine)?);
+    let clock: Clock = Arc::new(Timestamp::now);
+    let (hub, notices) = Hub::new(&config.preview_domain);
+    let parts = Parts {
+        store: Arc::clone(&store),
+        vault: Arc::clone(&vault),
+        scheduler: Arc::clone(&scheduler),
+        hub,
+        notices,
+        clock: Arc::clone(&clock),
+    };
+    let settings = launcher_control::Config { logins: config.logins.clone(), ..Default::default() };
+    let control = Control::start(parts, settings).await?;
+    let settings = Arc::new(Settings {
+        preview_scheme: config.preview_scheme.clone(),
+        preview_domain: config.preview_domain.clone(),
+        preview_port: config.preview_port,
+        secure_cookies: false,
+    });
+    Ok(App { control, store, vault, scheduler, clock, settings })
+}
+
+/// The socket of this machine's edge: who may open it is whose the data directory is.
+fn listen_for_edges(data: &DataDir) -> Result<UnixListener> {
+    let path = data.edge_socket();
+    // The lock is held: a socket that lies there is one that a killed server left.
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot remove {}", path.display())),
+    }
+    let listener = UnixListener::bind(&path);
+    let listener = listener.with_context(|| format!("cannot listen on {}", path.display()))?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        .with_context(|| format!("cannot protect {}", path.display()))?;
+    Ok(listener)
+}
+
+/// What to call the server by on this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let loopback: std::net::IpAddr = match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        };
+        return SocketAddr::new(loopback, address.port());
+    }
+    address
+}
+
+async fn announce(app: &App, address: SocketAddr, config: &Config, data: &DataDir) -> Result<()> {
+    let address = reachable(address);
+    let mut text = format!("Rocket Launcher is up.\n  pages and API   http://{address}/\n");
+    if let Some(token) = first_start::link_owner(app).await? {
+        let link = app.one_time_link(&token).await?;
+        text.push_str(&format!("  sign in once    http://{address}/login/{}\n", link.expose()));
+        text.push_str(&format!("  administrator   {}\n", data.admin_token().display()));
+    }
+    let production: Vec<String> = config.http.iter().map(|http| format!("http://{http}")).collect();
+    text.push_str(&format!("  traffic         {}\n", production.join(" ")));
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading; that is no reason not to serve.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(())
+}
