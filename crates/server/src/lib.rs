@@ -7,10 +7,12 @@ mod probes;
 mod state;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -38,16 +40,34 @@ pub fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-/// Serves until `shutdown` is done; then no connection is taken any more, and those that are open end
-/// with their request.
+/// How long calls that are under way may take to end when the server is told to stop. Event streams
+/// never end by themselves.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Serves until `shutdown` is done; then no connection is taken any more, and calls that are under way
+/// have a moment to end.
 ///
 /// # Errors
-/// When the address cannot be listened on.
+/// When connections cannot be taken.
 pub async fn serve(
     app: App,
     listener: tokio::net::TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
+    let told = CancellationToken::new();
+    let telling = told.clone();
+    let stop = async move {
+        shutdown.await;
+        telling.cancel();
+    };
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop);
+    let overdue = async {
+        told.cancelled().await;
+        tokio::time::sleep(STOP_WITHIN).await;
+    };
+    tokio::select! {
+        served = serving => served,
+        () = overdue => Ok(()),
+    }
 }
