@@ -9,6 +9,8 @@ mod identity;
 mod types;
 
 pub mod docker;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod labels;
 
 use async_trait::async_trait;

@@ -1,0 +1,84 @@
+//! Containers that end, vanish, or cannot be started.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use launcher_model::container::{Container, ContainerPhase};
+
+use super::{Behaviour, Ground, eventually, observed, placement, running, settle};
+
+/// How much later than planned something may happen on a busy machine.
+const LATE: SignedDuration = SignedDuration::from_secs(10);
+
+pub(crate) async fn what_dies_is_replaced_with_growing_delay(ground: &impl Ground) {
+    let engine = ground.engine();
+    let placement = placement(ground, Behaviour::Dies, 1).await;
+    let mut seen: BTreeMap<u32, Container> = BTreeMap::new();
+    eventually("the third replacement has died", async || {
+        let again_at = engine.ensure(&placement).await.unwrap().again_at;
+        let there = observed(&*engine).await;
+        assert!(there.len() <= 2, "only the last that died is kept: {there:?}");
+        seen.extend(there.into_iter().map(|container| (container.attempt, container)));
+        if let Some(again_at) = again_at {
+            let wait = again_at.duration_since(Timestamp::now());
+            tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
+        }
+        let third = seen.get(&3)?;
+        matches!(third.phase, ContainerPhase::Exited { .. }).then_some(())
+    })
+    .await;
+
+    for (attempt, container) in &seen {
+        assert_eq!(container.failures, *attempt);
+        let ContainerPhase::Exited { code, finished, .. } = container.phase else {
+            panic!("{container:?}")
+        };
+        assert_eq!(code, 3);
+        let Some(next) = seen.get(&(attempt + 1)) else { continue };
+        let delay = SignedDuration::from_millis(500) * 2_i32.pow(*attempt);
+        let waited = next.created.duration_since(finished);
+        assert!(waited >= delay && waited < delay + LATE, "attempt {attempt}: {waited:?}");
+    }
+}
+
+pub(crate) async fn what_was_removed_by_hand_is_created_again(ground: &impl Ground) {
+    let engine = ground.engine();
+    let placement = placement(ground, Behaviour::Runs, 2).await;
+    let before = settle(&*engine, &placement).await;
+    ground.remove_by_hand(&before[0].id).await;
+    engine.ensure(&placement).await.unwrap();
+    let after = observed(&*engine).await;
+    assert_eq!(running(&after).len(), 2);
+    assert_eq!(after[1].id, before[1].id);
+    assert_eq!((after[0].slot, after[0].attempt), (1, 0));
+
+    // One that runs no more, but is there, counts as one that died.
+    ground.kill(&after[0].id).await;
+    let last = settle(&*engine, &placement).await;
+    let replaced: Vec<_> = last.iter().map(|c| (c.slot, c.attempt, c.is_running())).collect();
+    assert_eq!(replaced, [(1, 0, false), (1, 1, true), (2, 0, true)]);
+}
+
+pub(crate) async fn what_cannot_start_is_told_and_tried_later(ground: &impl Ground) {
+    let engine = ground.engine();
+    let placement = placement(ground, Behaviour::CannotStart, 1).await;
+    let ensured = engine.ensure(&placement).await.unwrap();
+    assert!(ensured.again_at.is_some(), "nothing else would call for a look at it");
+    let broken = observed(&*engine).await;
+    let [container] = broken.as_slice() else { panic!("{broken:?}") };
+    let ContainerPhase::Unstartable { why } = &container.phase else { panic!("{container:?}") };
+    assert!(why.contains("/no/such/program"), "{why}");
+
+    // Not before the delay is over, however often it is called.
+    let again_at = engine.ensure(&placement).await.unwrap().again_at.unwrap();
+    assert!(again_at > Timestamp::now());
+    assert_eq!(observed(&*engine).await, broken);
+    eventually("another one is tried", async || {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        engine.ensure(&placement).await.unwrap();
+        observed(&*engine).await.iter().any(|c| c.attempt == 1 && c.failures == 1).then_some(())
+    })
+    .await;
+    assert!(Timestamp::now() >= again_at);
+}

@@ -1,0 +1,225 @@
+//! A Docker Engine to stand on: images that are built for a test, and a broom.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::models::ContainerInspectResponse;
+use bollard::query_parameters::{
+    BuildImageOptionsBuilder, InspectContainerOptions, KillContainerOptions,
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder,
+    RemoveImageOptionsBuilder,
+};
+use futures_util::TryStreamExt;
+use launcher_model::image::{Digest, ImageRef, PinnedImage};
+use launcher_scheduler::docker::{Config, Docker};
+use launcher_scheduler::{Scheduler, labels};
+
+use crate::conformance::{Behaviour, Ground};
+use crate::switch::Switch;
+
+/// What every test image bears, with the installation that it was built for.
+const TEST_LABEL: &str = "launcher.test";
+
+pub(crate) struct DockerGround {
+    /// Two of them whose names begin alike.
+    ours: String,
+    theirs: String,
+    pub(crate) api: bollard::Docker,
+    switch: Switch,
+}
+
+impl DockerGround {
+    pub(crate) fn installation(&self) -> &str {
+        &self.ours
+    }
+
+    /// The driver, with settings of the test's own.
+    pub(crate) fn driver(&self, change: impl FnOnce(&mut Config)) -> Docker {
+        let mut config = Config::new(&self.ours);
+        change(&mut config);
+        Docker::connect(config).unwrap()
+    }
+
+    /// Builds an image from nothing but a static busybox, with these Dockerfile lines, and gives its id.
+    pub(crate) async fn build(&self, name: Option<&str>, lines: &str) -> Digest {
+        // The label first, so that tests share no layers of the build cache, which each removes at its end.
+        let dockerfile = format!(
+            "FROM scratch\nLABEL {TEST_LABEL}={}\nCOPY busybox /bin/busybox\n{lines}\n",
+            self.ours
+        );
+        let mut options = BuildImageOptionsBuilder::new().q(true).rm(true).forcerm(true);
+        if let Some(name) = name {
+            options = options.t(name);
+        }
+        let context = bollard::body_full(context(&dockerfile));
+        let told: Vec<_> =
+            self.api.build_image(options.build(), None, Some(context)).try_collect().await.unwrap();
+        let id =
+            told.iter().find_map(|info| info.stream.as_deref()).expect("the build tells no id");
+        Digest::new(id.trim()).unwrap()
+    }
+
+    pub(crate) async fn inspect(&self, container: &str) -> ContainerInspectResponse {
+        self.api.inspect_container(container, None::<InspectContainerOptions>).await.unwrap()
+    }
+
+    pub(crate) async fn exists(&self, container: &str) -> bool {
+        self.api.inspect_container(container, None::<InspectContainerOptions>).await.is_ok()
+    }
+}
+
+/// An image that the engine has, by its id.
+pub(crate) fn by_id(id: Digest) -> PinnedImage {
+    PinnedImage {
+        requested: ImageRef::Id(id.clone()),
+        reference: ImageRef::Id(id.clone()),
+        digest: id,
+    }
+}
+
+fn context(dockerfile: &str) -> bytes::Bytes {
+    let busybox = std::fs::read("/bin/busybox")
+        .expect("no /bin/busybox: run `dev/setup.sh test`, or install the package busybox-static");
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, mode, content) in
+        [("Dockerfile", 0o644, dockerfile.as_bytes()), ("busybox", 0o755, &busybox)]
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(mode);
+        tar.append_data(&mut header, name, content).unwrap();
+    }
+    tar.into_inner().unwrap().into()
+}
+
+/// A command line that ends at once when it is told to, as PID 1.
+const UNTIL_STOPPED: &str = "trap 'exit 0' TERM; while :; do busybox sleep 1000 & wait; done";
+
+pub(crate) fn command(script: &str) -> String {
+    format!("CMD {:?}", ["/bin/busybox", "sh", "-c", script])
+}
+
+/// Serves HTTP on port 8080, with a file `/index.html` that says its version.
+pub(crate) fn serves() -> String {
+    command(&format!(
+        "echo \"$LAUNCHER_SERVICE $LAUNCHER_VERSION\" >/index.html; busybox httpd -p $PORT -h /; {UNTIL_STOPPED}"
+    ))
+}
+
+#[async_trait]
+impl Ground for DockerGround {
+    async fn prepare() -> Self {
+        let api = bollard::Docker::connect_with_local_defaults()
+            .expect("no Docker Engine: run `dev/setup.sh test`, or start dockerd");
+        api.ping()
+            .await
+            .expect("the Docker Engine does not answer: run `dev/setup.sh test`, or start dockerd");
+        let unique = format!("{:08x}", rand::random::<u32>());
+        let ours = format!("{unique}-ours");
+        let switch = Switch::install(&ours);
+        Self { theirs: format!("{unique}-theirs"), ours, api, switch }
+    }
+
+    fn engine(&self) -> Arc<dyn Scheduler> {
+        Arc::new(self.driver(|_| {}))
+    }
+
+    fn neighbour(&self) -> Arc<dyn Scheduler> {
+        Arc::new(self.driver(|config| config.installation = self.theirs.clone()))
+    }
+
+    async fn image(&self, behaviour: Behaviour) -> PinnedImage {
+        let lines = match behaviour {
+            Behaviour::Runs => command(UNTIL_STOPPED),
+            Behaviour::Dies => command("echo out of luck; exit 3"),
+            Behaviour::CannotStart => "CMD [\"/no/such/program\"]".to_owned(),
+            Behaviour::Talks => {
+                command(&format!("for line in 1 2 3; do echo line $line; done; {UNTIL_STOPPED}"))
+            }
+            Behaviour::CannotBePulled => {
+                let digest = Digest::new(format!("sha256:{}", "0".repeat(64))).unwrap();
+                // Port 1 of this machine: nobody listens there.
+                let reference = format!("127.0.0.1:1/test/none@{digest}").parse().unwrap();
+                let requested = "127.0.0.1:1/test/none".parse().unwrap();
+                return PinnedImage { requested, reference, digest };
+            }
+        };
+        by_id(self.build(None, &lines).await)
+    }
+
+    async fn kill(&self, id: &str) {
+        self.api.kill_container(id, None::<KillContainerOptions>).await.unwrap();
+    }
+
+    async fn remove_by_hand(&self, id: &str) {
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        self.api.remove_container(id, Some(options)).await.unwrap();
+    }
+
+    async fn one_offs(&self) -> usize {
+        let all = of_installation(&self.api, &self.ours).await;
+        let role = |role: &str| role == "release" || role == "run";
+        all.iter().filter(|c| c.labels.as_ref().is_some_and(|l| role(&l[labels::ROLE]))).count()
+    }
+
+    fn engine_at_risk(&self) -> Arc<dyn Scheduler> {
+        Arc::new(self.driver(|config| config.host = self.switch.host()))
+    }
+
+    async fn take_away(&self) {
+        self.switch.off().await;
+    }
+
+    async fn bring_back(&self) {
+        self.switch.on().await;
+    }
+
+    fn many(&self) -> u16 {
+        10
+    }
+}
+
+async fn of_installation(
+    api: &bollard::Docker,
+    installation: &str,
+) -> Vec<bollard::models::ContainerSummary> {
+    let label = vec![format!("{}={installation}", labels::INSTALLATION)];
+    let filters = HashMap::from([("label", label)]);
+    let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+    api.list_containers(Some(options)).await.unwrap()
+}
+
+/// Everything that the test has made goes, whether it passed or failed.
+impl Drop for DockerGround {
+    fn drop(&mut self) {
+        let installations = [self.ours.clone(), self.theirs.clone()];
+        // The test's own runtime may be the one that is unwinding.
+        let swept = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(tokio::time::timeout(Duration::from_secs(60), sweep(&installations)))
+        });
+        if !matches!(swept.join(), Ok(Ok(()))) {
+            eprintln!("containers or images of {} may be left", self.ours);
+        }
+    }
+}
+
+async fn sweep(installations: &[String]) {
+    let api = bollard::Docker::connect_with_local_defaults().unwrap();
+    for installation in installations {
+        for container in of_installation(&api, installation).await {
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            let _ = api.remove_container(&container.id.unwrap(), Some(options)).await;
+        }
+        let label = vec![format!("{TEST_LABEL}={installation}")];
+        let filters = HashMap::from([("label", label)]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        for image in api.list_images(Some(options)).await.unwrap() {
+            let options = RemoveImageOptionsBuilder::new().force(true).build();
+            let _ = api.remove_image(&image.id, Some(options), None).await;
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The conformance stories on the fake engine, and what it does beyond.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod conformance;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use launcher_model::image::{ImageRef, PinnedImage};
+use launcher_scheduler::Scheduler;
+use launcher_scheduler::fake::{Command, Fake, Script};
+
+use self::conformance::{Behaviour, Ground};
+
+struct FakeGround(Fake);
+
+conformance!(fake, super::FakeGround);
+
+#[async_trait]
+impl Ground for FakeGround {
+    async fn prepare() -> Self {
+        Self(Fake::new("abcdefgh-ours").unwrap())
+    }
+
+    fn engine(&self) -> Arc<dyn Scheduler> {
+        Arc::new(self.0.clone())
+    }
+
+    fn neighbour(&self) -> Arc<dyn Scheduler> {
+        Arc::new(self.0.seen_by("abcdefgh-theirs").unwrap())
+    }
+
+    async fn image(&self, behaviour: Behaviour) -> PinnedImage {
+        let name = format!("test/{behaviour:?}").to_lowercase();
+        let image: ImageRef = name.parse().unwrap();
+        self.0.script(&image, script(behaviour).commands(interpret));
+        let pinned = self.0.resolve(&image, None).await.unwrap();
+        if behaviour != Behaviour::CannotBePulled {
+            self.0.fetch(&pinned, None).await.unwrap();
+        }
+        pinned
+    }
+
+    async fn kill(&self, id: &str) {
+        self.0.kill(id, 137);
+    }
+
+    async fn remove_by_hand(&self, id: &str) {
+        self.0.remove_by_hand(id);
+    }
+
+    async fn one_offs(&self) -> usize {
+        self.0.one_offs().len()
+    }
+
+    fn engine_at_risk(&self) -> Arc<dyn Scheduler> {
+        self.engine()
+    }
+
+    async fn take_away(&self) {
+        self.0.go_away("it was taken away");
+    }
+
+    async fn bring_back(&self) {
+        self.0.come_back();
+    }
+
+    fn many(&self) -> u16 {
+        100
+    }
+}
+
+fn script(behaviour: Behaviour) -> Script {
+    let script = Script::new();
+    match behaviour {
+        Behaviour::Runs => script,
+        Behaviour::Dies => script.prints("out of luck").exits(Duration::ZERO, 3),
+        Behaviour::CannotStart => script.unstartable("/no/such/program: no such file"),
+        Behaviour::Talks => script.prints("line 1").prints("line 2").prints("line 3"),
+        Behaviour::CannotBePulled => script.unpullable("manifest unknown"),
+    }
+}
+
+/// As much of a shell as the stories use.
+fn interpret(command: &[String]) -> Command {
+    let mut done = Command::default();
+    for part in command.last().unwrap().split("; ") {
+        match part.split_once(' ').unwrap() {
+            ("echo", text) => done.prints.push(text.to_owned()),
+            ("sleep", seconds) => done.takes = Duration::from_secs(seconds.parse().unwrap()),
+            ("exit", code) => done.code = code.parse().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+    done
+}
+
+mod beyond {
+    use launcher_model::VersionNumber;
+    use launcher_model::container::ContainerPhase;
+    use launcher_scheduler::fake::Verb;
+
+    use super::conformance::{observed, placement, settle, shop};
+    use super::*;
+
+    #[tokio::test]
+    async fn addresses_and_checks_are_the_test_s() {
+        let ground = FakeGround::prepare().await;
+        let fake = &ground.0;
+        fake.set_addresses(|service, version, slot| {
+            assert_eq!((service, version), (&shop(), VersionNumber(1)));
+            ([127, 0, 0, 1], 9000 + slot).into()
+        });
+        let placement = placement(&ground, Behaviour::Runs, 2).await;
+        let containers = settle(fake, &placement).await;
+        let ports: Vec<_> = containers.iter().map(|c| c.address.unwrap().port()).collect();
+        assert_eq!(ports, [9001, 9002]);
+        fake.set_address(&containers[0].id, ([127, 0, 0, 1], 7).into());
+        fake.set_check(&containers[0].id, false, "no");
+        let changed = observed(fake).await.remove(0);
+        assert_eq!(changed.address, Some(([127, 0, 0, 1], 7).into()));
+        let ContainerPhase::Running { exec_check: Some(check), .. } = changed.phase else {
+            panic!("{changed:?}")
+        };
+        assert_eq!((check.healthy, check.output.as_str()), (false, "no"));
+    }
+
+    #[tokio::test]
+    async fn a_restart_ends_all_containers_and_calls_are_counted() {
+        let ground = FakeGround::prepare().await;
+        let fake = &ground.0;
+        let placement = placement(&ground, Behaviour::Runs, 3).await;
+        fake.ensure(&placement).await.unwrap();
+        fake.restart();
+        assert!(fake.containers().iter().all(|c| !c.is_running()));
+        assert!(fake.ensure(&placement).await.unwrap().again_at.is_some());
+        fake.go_away("for good");
+        assert!(fake.ensure(&placement).await.is_err());
+        assert_eq!((fake.calls(Verb::Ensure), fake.calls(Verb::Stop)), (3, 0));
+    }
+}
