@@ -102,6 +102,7 @@ pub enum PrepareRefused {
 }
 
 type Answer<T> = oneshot::Sender<Result<T, String>>;
+type Awaited<T> = oneshot::Receiver<Result<T, String>>;
 
 struct Edge {
     session: u64,
@@ -224,7 +225,7 @@ impl Hub {
         deployment: DeploymentId,
         table: &ServiceTable,
         within: Duration,
-    ) -> Vec<(EdgeName, u64, oneshot::Receiver<Result<Readiness, String>>)> {
+    ) -> Vec<(EdgeName, u64, Awaited<Readiness>)> {
         let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         let mut state = self.state();
         let asked = state.edges.iter_mut().map(|(name, edge)| {
@@ -272,13 +273,12 @@ impl Hub {
         join_all(answers).await
     }
 
-    #[expect(clippy::type_complexity, reason = "a pair for one caller")]
     fn tell_commit(
         &self,
         deployment: DeploymentId,
         table: &ServiceTable,
         prepared: Vec<PreparedEdge>,
-    ) -> Vec<(PreparedEdge, Option<oneshot::Receiver<Result<Flip, String>>>)> {
+    ) -> Vec<(PreparedEdge, Option<Awaited<Flip>>)> {
         let mut state = self.state();
         state.table.services.insert(table.name.clone(), table.clone());
         let sessions: HashMap<_, _> =
@@ -376,10 +376,7 @@ impl Hub {
 /// What an edge may take longer than it was told before it counts as silent.
 const GRACE: Duration = Duration::from_millis(250);
 
-async fn settle<T>(
-    answer: oneshot::Receiver<Result<T, String>>,
-    within: Duration,
-) -> Result<T, String> {
+async fn settle<T>(answer: Awaited<T>, within: Duration) -> Result<T, String> {
     match tokio::time::timeout(within, answer).await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(_closed)) => Err("it lost its connection".to_owned()),

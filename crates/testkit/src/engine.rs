@@ -1,0 +1,124 @@
+//! A Docker Engine as tests use it: what is on it, and test images.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
+
+use bollard::Docker;
+use bollard::query_parameters::{
+    KillContainerOptions, ListContainersOptions, RemoveContainerOptions, RemoveImageOptions,
+};
+
+/// The label of everything that a test builds, by which what is left behind is found.
+pub const TEST_LABEL: &str = "launcher.test=1";
+
+/// An engine.
+#[derive(Clone)]
+pub struct Engine {
+    docker: Docker,
+    host: String,
+}
+
+impl Engine {
+    /// The engine of this machine.
+    ///
+    /// # Panics
+    /// When it cannot be addressed; it need not answer.
+    #[must_use]
+    pub fn local() -> Self {
+        Self::at("unix:///var/run/docker.sock")
+    }
+
+    /// The engine that listens at `host`.
+    ///
+    /// # Panics
+    /// When that is no address.
+    #[must_use]
+    pub fn at(host: &str) -> Self {
+        let socket = host.strip_prefix("unix://").expect("a unix:// address");
+        let version = &bollard::ClientVersion { major_version: 1, minor_version: 41 };
+        let docker = Docker::connect_with_unix(socket, 60, version).unwrap();
+        Self { docker, host: host.to_owned() }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The ids of an installation's containers, whatever they do.
+    pub async fn containers(&self, installation: &str) -> Vec<String> {
+        let label = format!("launcher.installation={installation}");
+        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        let options =
+            ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+        let listed = self.docker.list_containers(Some(options)).await.unwrap();
+        listed.into_iter().filter_map(|container| container.id).collect()
+    }
+
+    /// Ends a container's process, as a crash would.
+    pub async fn kill(&self, container: &str) {
+        self.docker.kill_container(container, None::<KillContainerOptions>).await.unwrap();
+    }
+
+    /// Removes a container by force, as a person might.
+    pub async fn remove(&self, container: &str) {
+        let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+        let _ = self.docker.remove_container(container, Some(options)).await;
+    }
+
+    /// Removes all containers of an installation.
+    pub async fn remove_all(&self, installation: &str) {
+        for container in self.containers(installation).await {
+            self.remove(&container).await;
+        }
+    }
+
+    /// Builds the sample application as an image that answers with `version`.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    #[must_use]
+    pub fn build(&self, program: &Path, version: u32, environment: &[(&str, &str)]) -> Image {
+        let tag =
+            format!("launcher-test-{}:{version}-{:x}", std::process::id(), rand::random::<u32>());
+        let mut command = Command::new(program);
+        command.args(["sample-image", "--tag", &tag, "--version", &version.to_string()]);
+        command.args(["--label", TEST_LABEL]).env("LAUNCHER_DOCKER_HOST", &self.host);
+        for (name, value) in environment {
+            command.args(["--env", &format!("{name}={value}")]);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        Image { id, tag, engine: self.clone() }
+    }
+}
+
+/// An image that is removed when this is dropped.
+pub struct Image {
+    /// Its id.
+    pub id: String,
+    tag: String,
+    engine: Engine,
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let (docker, tag) = (self.engine.docker.clone(), self.tag.clone());
+        block_on(async move {
+            let options = RemoveImageOptions { force: true, ..Default::default() };
+            let _ = docker.remove_image(&tag, Some(options), None).await;
+        });
+    }
+}
+
+/// Runs to the end what a `drop` has to do, whether or not a runtime is there.
+pub(crate) fn block_on(work: impl Future<Output = ()> + Send + 'static) {
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(work);
+    });
+    let _ = thread.join();
+}

@@ -1,0 +1,245 @@
+//! One installation: a data directory, and the processes that use it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::api::Api;
+use crate::engine::{Engine, block_on};
+use crate::wait::{SOON, until};
+
+/// Server and edge as processes of their own, started and killed at will.
+pub struct Installation {
+    program: PathBuf,
+    directory: tempfile::TempDir,
+    engine: Engine,
+    /// Where API and pages are.
+    pub listen: SocketAddr,
+    /// Where the edge serves.
+    pub http: SocketAddr,
+    server: Option<Child>,
+    edge: Option<Child>,
+    variables: Vec<(String, String)>,
+    installation: Option<String>,
+}
+
+/// A port that is free at this moment.
+fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.local_addr().unwrap()
+}
+
+impl Installation {
+    /// An installation on `engine`, with nothing running.
+    ///
+    /// # Panics
+    /// When there is no room for it.
+    #[must_use]
+    pub fn new(program: &Path, engine: &Engine) -> Self {
+        let directory = tempfile::Builder::new().prefix("launcher-").tempdir().unwrap();
+        Self {
+            program: program.to_owned(),
+            directory,
+            engine: engine.clone(),
+            listen: free_port(),
+            http: free_port(),
+            server: None,
+            edge: None,
+            variables: Vec::new(),
+            installation: None,
+        }
+    }
+
+    /// Sets a variable for the processes that are started from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// A place for files beside the data directory.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Child {
+        let log = self.directory.path().join(format!("{}.log", arguments[0]));
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let mut command = Command::new(&self.program);
+        command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        command.env("LAUNCHER_DOCKER_HOST", self.engine.host());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command.spawn().unwrap()
+    }
+
+    /// Starts the server, without waiting for it.
+    pub fn start_server(&mut self) {
+        let (data, listen, http) = (self.data(), self.listen.to_string(), self.http.to_string());
+        let data = data.to_str().unwrap();
+        let arguments = ["server", "--data", data, "--listen", &listen, "--http", &http];
+        self.server = Some(self.command(&arguments));
+    }
+
+    /// Starts the edge, without waiting for it.
+    pub fn start_edge(&mut self) {
+        let data = self.data();
+        let (edge, socket) = (data.join("edge"), data.join("edge.sock"));
+        let http = self.http.to_string();
+        self.edge = Some(self.command(&[
+            "edge",
+            "--name",
+            "local",
+            "--data",
+            edge.to_str().unwrap(),
+            "--server-socket",
+            socket.to_str().unwrap(),
+            "--http",
+            &http,
+        ]));
+    }
+
+    /// Starts both, and waits until the edge is connected.
+    pub async fn start(&mut self) -> Api {
+        self.start_server();
+        self.start_edge();
+        self.wait_until_up().await
+    }
+
+    /// Waits until the server answers and the edge is connected to it.
+    ///
+    /// # Panics
+    /// When they do not get there soon.
+    pub async fn wait_until_up(&mut self) -> Api {
+        let api = self.wait_for_server().await;
+        until("the edge being connected", SOON, || async {
+            let edges = api.try_call(reqwest::Method::GET, "/edges", None).await.ok()?.body;
+            edges["items"].as_array().is_some_and(|edges| !edges.is_empty()).then_some(())
+        })
+        .await;
+        api
+    }
+
+    /// Waits until the server answers.
+    ///
+    /// # Panics
+    /// When it does not soon.
+    pub async fn wait_for_server(&mut self) -> Api {
+        let base = format!("http://{}", self.listen);
+        let token = self.data().join("admin-token");
+        let api = until("the server answering", SOON, || async {
+            let token = std::fs::read_to_string(&token).ok()?;
+            let api = Api::new(&base, token.trim());
+            let server = api.try_call(reqwest::Method::GET, "/server", None).await.ok()?;
+            (server.status == 200).then_some((api, server.body["installation"].clone()))
+        })
+        .await;
+        self.installation = api.1.as_str().map(str::to_owned);
+        api.0
+    }
+
+    /// The id that containers' labels carry.
+    ///
+    /// # Panics
+    /// When the server has not answered yet.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.installation.as_deref().expect("the server has answered once")
+    }
+
+    /// Kills the server with SIGKILL.
+    pub fn kill_server(&mut self) {
+        kill(self.server.take());
+    }
+
+    /// Kills the edge with SIGKILL.
+    pub fn kill_edge(&mut self) {
+        kill(self.edge.take());
+    }
+
+    /// Whether the server has ended by itself.
+    pub fn server_has_ended(&mut self) -> bool {
+        ended(&mut self.server)
+    }
+
+    /// Whether the edge has ended by itself.
+    pub fn edge_has_ended(&mut self) -> bool {
+        ended(&mut self.edge)
+    }
+
+    /// The process of the edge, while it runs.
+    #[must_use]
+    pub fn edge_pid(&self) -> Option<u32> {
+        self.edge.as_ref().map(Child::id)
+    }
+
+    /// The process of the server, while it runs.
+    #[must_use]
+    pub fn server_pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Child::id)
+    }
+
+    /// What the processes have logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let read =
+            |name| std::fs::read_to_string(self.directory.path().join(name)).unwrap_or_default();
+        format!("--- server\n{}--- edge\n{}", read("server.log"), read("edge.log"))
+    }
+}
+
+fn ended(child: &mut Option<Child>) -> bool {
+    child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
+}
+
+fn kill(child: Option<Child>) {
+    if let Some(mut child) = child {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// Tells a process to end, and waits for it as long as it takes to be sure that it does.
+fn terminate(child: Option<Child>) {
+    let Some(mut child) = child else { return };
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    for _ in 0..500 {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    kill(Some(child));
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln_log(&self.log());
+        }
+        terminate(self.server.take());
+        kill(self.edge.take());
+        if let Some(id) = self.installation.clone() {
+            let engine = self.engine.clone();
+            block_on(async move { engine.remove_all(&id).await });
+        }
+    }
+}
+
+/// As much of a log as tells what went wrong.
+#[expect(clippy::print_stderr, reason = "for whoever reads why a test failed")]
+fn eprintln_log(log: &str) {
+    let lines: Vec<&str> = log.lines().collect();
+    let last = lines.len().saturating_sub(200);
+    eprintln!("{}", lines[last..].join("\n"));
+}

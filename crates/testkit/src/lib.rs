@@ -1,0 +1,16 @@
+//! Whole installations for tests and benchmarks: real processes, a real engine, real load.
+//!
+//! Everything that is made here is taken away again when its guard is dropped, also when a test fails.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
+
+pub mod api;
+pub mod engine;
+pub mod installation;
+pub mod load;
+pub mod wait;
+
+pub use api::Api;
+pub use engine::{Engine, Image};
+pub use installation::Installation;
+pub use load::{Load, Report};
