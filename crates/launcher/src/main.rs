@@ -1,5 +1,6 @@
 //! Blue-green deployment on your own hosts, in one program.
 
+mod demo;
 mod run;
 
 use std::net::SocketAddr;
@@ -30,6 +31,8 @@ enum Command {
         #[arg(long)]
         threads: Option<usize>,
     },
+    #[command(hide = true)]
+    SampleImage(demo::args::SampleImageArgs),
     Sample {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
             Command::Edge { name, data, http, server_socket, threads } => {
                 run::edge::run(run::edge::Options { name, data, http, server_socket, threads }).await
             }
+            Command::SampleImage(args) => demo::sample_image(args).await,
             Command::Sample { .. } => Ok(()),
         }
     });
