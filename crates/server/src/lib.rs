@@ -3,6 +3,7 @@
 pub mod api;
 pub mod auth;
 pub mod http;
+mod pages;
 mod probes;
 mod state;
 
@@ -29,6 +30,7 @@ pub fn router(app: &App) -> Router {
     Router::new()
         .merge(api)
         .merge(api::document(app, document))
+        .merge(pages::router(app))
         .merge(probes::router())
         .fallback(http::problem::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -11,7 +11,7 @@ pub const COOKIE: &str = "launcher_session";
 /// How long a one-time link may be used.
 const LINK_LIFE: SignedDuration = SignedDuration::from_mins(15);
 /// How long a session lasts.
-const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(24 * 14);
+pub(crate) const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(24 * 14);
 
 impl App {
     /// Makes a link's secret that begins one session for a token, once and soon.

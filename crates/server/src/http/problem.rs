@@ -78,6 +78,12 @@ impl Problem {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// Names the kind of problem for people.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        self.title
+    }
+
     /// What, why, and what to do.
     #[must_use]
     pub fn detail(&self) -> &str {

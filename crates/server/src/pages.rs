@@ -1,0 +1,45 @@
+//! The web pages: what is live, what waits beside it, and the button between them.
+//!
+//! Everything works by links and forms alone. Where there is JavaScript, a page hears over
+//! [`live`] that something has changed, fetches its part of itself again and lets htmx morph it in place.
+
+mod acts;
+mod assets;
+mod cookies;
+mod error;
+mod flash;
+mod forms;
+mod home;
+mod layout;
+mod live;
+mod login;
+mod protect;
+mod service;
+mod throttle;
+mod view;
+mod visitor;
+
+use std::sync::Arc;
+
+use axum::routing::{get, post};
+use axum::{Extension, Router, middleware};
+
+use crate::App;
+use throttle::Throttle;
+
+/// The pages' routes.
+pub(crate) fn router(_app: &App) -> Router<App> {
+    Router::new()
+        .route("/", get(home::page))
+        .route("/services/{service}", get(service::page))
+        .route("/services/{service}/{act}", post(acts::act))
+        .route("/live", get(live::stream))
+        .route("/live/home", get(home::part))
+        .route("/live/services/{service}", get(service::part))
+        .route("/login", get(login::page).post(login::with_token))
+        .route("/login/{secret}", get(login::link_page).post(login::with_link))
+        .route("/logout", post(login::logout))
+        .layer(middleware::map_response(protect::page))
+        .route("/assets/{hash}/{*file}", get(assets::asset))
+        .layer(Extension(Arc::new(Throttle::default())))
+}

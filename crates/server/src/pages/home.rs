@@ -1,0 +1,133 @@
+//! The first page: every service, sorted by what needs a person.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use launcher_store::{DeploymentFilter, EventFilter, Page as Part};
+use serde::Deserialize;
+
+use super::layout::{Follow, Frame, Page, render, render_once};
+use super::live;
+use super::view::deployment::DeploymentLine;
+use super::view::event::EventLine;
+use super::view::installation::Installation;
+use super::view::mark::Mark;
+use super::view::service::ServiceView;
+use super::visitor::Visitor;
+use crate::App;
+
+/// How many deployments and events are shown.
+const SHOWN: u32 = 8;
+
+/// The order in which rows stand on the page now.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Keep {
+    /// Names, separated by commas. Sent while the pointer or the keyboard is on the list, so that
+    /// nothing moves under it.
+    #[serde(default)]
+    keep: String,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage {
+    frame: Frame,
+    home: Home,
+}
+
+#[derive(Template)]
+#[template(path = "home_part.html")]
+struct HomePart {
+    home: Home,
+}
+
+struct Home {
+    form_secret: String,
+    services: Vec<ServiceView>,
+    installation: Installation,
+    deployments: Vec<DeploymentLine>,
+    events: Vec<EventLine>,
+    mark: Mark,
+}
+
+pub(super) async fn page(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> Page {
+    let events = live::events_url(&app, None).await?;
+    let home = Home::of(&app, &visitor, "").await?;
+    let follow = Follow { events, part: "/live/home".to_owned() };
+    let frame = Frame::of(&visitor, &headers, follow);
+    let flash = frame.flash.is_some();
+    Ok(render_once(&app, flash, &HomePage { frame, home }))
+}
+
+/// The part of the page that changes.
+pub(super) async fn part(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(Keep { keep }): Query<Keep>,
+) -> Result<Response, super::error::PageError> {
+    Ok(render(&HomePart { home: Home::of(&app, &visitor, &keep).await? }))
+}
+
+impl Home {
+    async fn of(app: &App, visitor: &Visitor, keep: &str) -> Result<Self, super::error::PageError> {
+        let now = app.now();
+        let installation = Installation::of(app, now);
+        let mut services = Vec::new();
+        for service in app.store.services().await? {
+            services.push(ServiceView::of(app, service, &installation).await?);
+        }
+        sort(&mut services, keep);
+        let page = Part { before: None, limit: SHOWN };
+        let deployments = app.store.deployments(&DeploymentFilter { service: None, page }).await?;
+        let events = EventFilter { limit: SHOWN, ..EventFilter::default() };
+        let events = app.store.events(&events).await?;
+        let mark = services.iter().map(|service| service.mark).min().unwrap_or(Mark::Idle);
+        Ok(Self {
+            form_secret: visitor.form_secret(),
+            services,
+            installation,
+            deployments: deployments.iter().map(|one| DeploymentLine::new(one, now)).collect(),
+            events: events.iter().map(|one| EventLine::new(one, now)).collect(),
+            mark,
+        })
+    }
+
+    fn title(&self) -> String {
+        let count = |mark| self.services.iter().filter(|service| service.mark == mark).count();
+        match (count(Mark::Trouble), count(Mark::Waiting)) {
+            (0, 0) => "All quiet · Rocket Launcher".to_owned(),
+            (0, waiting) => format!("{waiting} ready · Rocket Launcher"),
+            (1, _) => "1 needs eyes · Rocket Launcher".to_owned(),
+            (trouble, _) => format!("{trouble} need eyes · Rocket Launcher"),
+        }
+    }
+
+    /// How many services there are of each mark, in words.
+    fn counts(&self) -> Vec<(usize, &'static str)> {
+        let words = [
+            (Mark::Trouble, "needs eyes", "need eyes"),
+            (Mark::Waiting, "waits for you", "wait for you"),
+            (Mark::Moving, "moving", "moving"),
+        ];
+        let counted = words.map(|(mark, one, many)| {
+            let count = self.services.iter().filter(|service| service.mark == mark).count();
+            (count, if count == 1 { one } else { many })
+        });
+        counted.into_iter().filter(|(count, _)| *count > 0).collect()
+    }
+}
+
+/// By need, then by name; those that stand on the page already stay where they are, when that is asked
+/// for.
+fn sort(services: &mut [ServiceView], keep: &str) {
+    let standing: Vec<&str> = keep.split(',').filter(|name| !name.is_empty()).collect();
+    services.sort_by(|a, b| (a.mark, &a.name).cmp(&(b.mark, &b.name)));
+    if !standing.is_empty() {
+        let place = |service: &ServiceView| {
+            let place = standing.iter().position(|name| *name == service.name.as_str());
+            place.unwrap_or(usize::MAX)
+        };
+        services.sort_by_key(place);
+    }
+}

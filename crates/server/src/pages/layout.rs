@@ -1,0 +1,86 @@
+//! What all pages have around them.
+
+use askama::Template;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::assets;
+use super::error::PageError;
+use super::flash::Flash;
+use super::view::mark::Mark;
+use super::visitor::Visitor;
+use crate::App;
+
+/// What stands around a page's own part.
+pub(super) struct Frame {
+    /// Who is signed in.
+    pub(super) visitor: Option<Signature>,
+    /// What the last press did.
+    pub(super) flash: Option<Flash>,
+    /// Where the page hears of changes; nothing on pages that do not change.
+    pub(super) follow: Option<Follow>,
+}
+
+/// Who is signed in, and what their forms carry.
+pub(super) struct Signature {
+    pub(super) name: String,
+    pub(super) form_secret: String,
+}
+
+/// How a page follows what happens.
+pub(super) struct Follow {
+    /// The event stream.
+    pub(super) events: String,
+    /// Where the page's changing part is fetched again.
+    pub(super) part: String,
+}
+
+impl Frame {
+    /// For pages that need no session.
+    pub(super) fn bare() -> Self {
+        Self { visitor: None, flash: None, follow: None }
+    }
+
+    /// For a visitor's page.
+    pub(super) fn of(visitor: &Visitor, headers: &HeaderMap, follow: Follow) -> Self {
+        let signature =
+            Signature { name: visitor.name.clone(), form_secret: visitor.form_secret() };
+        Self { visitor: Some(signature), flash: Flash::of(headers), follow: Some(follow) }
+    }
+
+    pub(super) fn asset(&self, name: &str) -> String {
+        assets::url(name)
+    }
+
+    pub(super) fn icon(&self, mark: &Mark) -> String {
+        assets::url(mark.icon())
+    }
+
+    /// The icon of each mark, by its class.
+    pub(super) fn icons(&self) -> [(&'static str, String); 5] {
+        Mark::ALL.map(|mark| (mark.class(), self.icon(&mark)))
+    }
+}
+
+/// A template as a response.
+pub(super) fn render(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            (StatusCode::INTERNAL_SERVER_ERROR, "this page could not be rendered\n").into_response()
+        }
+    }
+}
+
+/// A page that shows what the last press did: that is over now.
+pub(super) fn render_once(app: &App, frame_had_flash: bool, template: &impl Template) -> Response {
+    let mut response = render(template);
+    if frame_had_flash {
+        response.headers_mut().append(header::SET_COOKIE, Flash::forget(&app.settings));
+    }
+    response
+}
+
+/// What a handler of a page returns.
+pub(super) type Page = Result<Response, PageError>;

@@ -1,0 +1,126 @@
+//! What tells a page that it is out of date: one small event for each service that changed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::response::IntoResponse;
+use axum::response::sse::Event as Message;
+use jiff::SignedDuration;
+use launcher_model::ServiceName;
+use launcher_model::event::Event;
+use launcher_store::EventFilter;
+use serde::Deserialize;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::error::PageError;
+use super::visitor::Visitor;
+use crate::App;
+use crate::http::sse;
+
+/// A change often is several events at once: they are told as one.
+const GATHER: Duration = Duration::from_millis(40);
+/// What stands for all services, for what concerns no single one.
+const ALL: &str = "*";
+
+/// What a page follows.
+#[derive(Debug, Deserialize)]
+pub(super) struct Followed {
+    /// One service, or all.
+    service: Option<ServiceName>,
+    /// The newest event when the page was made.
+    after: i64,
+}
+
+/// Where a page that is made now hears what happens from now on. Asked for before the page's content is
+/// read, so that nothing falls between the two.
+pub(super) async fn events_url(
+    app: &App,
+    service: Option<&ServiceName>,
+) -> Result<String, PageError> {
+    let after = newest(app).await?;
+    let only = service.map(|name| format!("&service={name}")).unwrap_or_default();
+    Ok(format!("/live?after={after}{only}"))
+}
+
+async fn newest(app: &App) -> Result<i64, launcher_store::Error> {
+    let newest = EventFilter { limit: 1, ..EventFilter::default() };
+    Ok(app.store.events(&newest).await?.first().map_or(0, |event| event.id))
+}
+
+pub(super) async fn stream(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(followed): Query<Followed>,
+) -> impl IntoResponse {
+    let (sender, receiver) = mpsc::channel(4);
+    tokio::spawn(follow(app, visitor, followed, sender));
+    sse::stream(ReceiverStream::new(receiver))
+}
+
+/// Tells of changes until the reader or its session is gone.
+async fn follow(app: App, visitor: Visitor, followed: Followed, sender: mpsc::Sender<Message>) {
+    // Subscribed before the store is asked, so that nothing falls between the two.
+    let mut watch = app.store.watch();
+    let missed = newest(&app).await.is_ok_and(|newest| newest > followed.after);
+    if missed && sender.send(message(ALL)).await.is_err() {
+        return;
+    }
+    let left =
+        SignedDuration::max(visitor.expires_at.duration_since(app.now()), SignedDuration::ZERO);
+    let end = tokio::time::sleep(left.unsigned_abs());
+    tokio::pin!(end);
+    loop {
+        let changed = tokio::select! {
+            changed = gather(&mut watch, &followed) => changed,
+            () = sender.closed() => return,
+            () = &mut end => return,
+        };
+        let Some(changed) = changed else { return };
+        if !visitor.is_still_there(&app).await {
+            return;
+        }
+        for service in &changed {
+            if sender.send(message(service)).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The services that changed within a moment after the first of them; nothing when the store is gone.
+async fn gather(
+    watch: &mut broadcast::Receiver<Event>,
+    followed: &Followed,
+) -> Option<BTreeSet<String>> {
+    let mut changed = BTreeSet::new();
+    loop {
+        match watch.recv().await {
+            Ok(event) => changed.extend(told(followed, &event)),
+            Err(RecvError::Lagged(_)) => changed.extend([ALL.to_owned()]),
+            Err(RecvError::Closed) => return None,
+        }
+        if !changed.is_empty() {
+            break;
+        }
+    }
+    tokio::time::sleep(GATHER).await;
+    while let Ok(event) = watch.try_recv() {
+        changed.extend(told(followed, &event));
+    }
+    Some(changed)
+}
+
+fn told(followed: &Followed, event: &Event) -> Option<String> {
+    match (&event.service, &followed.service) {
+        (None, _) => Some(ALL.to_owned()),
+        (Some(changed), Some(only)) if changed != only => None,
+        (Some(changed), _) => Some(changed.to_string()),
+    }
+}
+
+fn message(service: &str) -> Message {
+    Message::default().event("changed").data(service)
+}

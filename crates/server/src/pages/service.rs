@@ -1,0 +1,93 @@
+//! One service's page.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use launcher_model::ServiceName;
+use launcher_store::EventFilter;
+
+use super::error::PageError;
+use super::layout::{Follow, Frame, Page, render, render_once};
+use super::live;
+use super::view::deployment::DeploymentLine;
+use super::view::event::EventLine;
+use super::view::installation::Installation;
+use super::view::service::ServiceView;
+use super::visitor::Visitor;
+use crate::App;
+
+/// How many events are shown.
+const EVENTS: u32 = 12;
+/// How many deployments are shown.
+const DEPLOYMENTS: usize = 12;
+
+#[derive(Template)]
+#[template(path = "service.html")]
+struct ServicePage {
+    frame: Frame,
+    page: One,
+}
+
+#[derive(Template)]
+#[template(path = "service_part.html")]
+struct ServicePart {
+    page: One,
+}
+
+struct One {
+    form_secret: String,
+    service: ServiceView,
+    installation: Installation,
+    deployments: Vec<DeploymentLine>,
+    events: Vec<EventLine>,
+}
+
+pub(super) async fn page(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Page {
+    let name = known(&name)?;
+    let events = live::events_url(&app, Some(&name)).await?;
+    let page = One::of(&app, &visitor, &name).await?;
+    let follow = Follow { events, part: format!("/live/services/{name}") };
+    let frame = Frame::of(&visitor, &headers, follow);
+    let flash = frame.flash.is_some();
+    Ok(render_once(&app, flash, &ServicePage { frame, page }))
+}
+
+/// The part of the page that changes.
+pub(super) async fn part(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(name): Path<String>,
+) -> Page {
+    Ok(render(&ServicePart { page: One::of(&app, &visitor, &known(&name)?).await? }))
+}
+
+fn known(name: &str) -> Result<ServiceName, PageError> {
+    ServiceName::new(name).map_err(|_| PageError::missing("There is no service of this name."))
+}
+
+impl One {
+    async fn of(app: &App, visitor: &Visitor, name: &ServiceName) -> Result<Self, PageError> {
+        let now = app.now();
+        let service = app.store.service(name).await?;
+        let service =
+            service.ok_or_else(|| PageError::missing(format!("There is no service {name}.")))?;
+        let installation = Installation::of(app, now);
+        let service = ServiceView::of(app, service, &installation).await?;
+        let events =
+            EventFilter { service: Some(name.clone()), limit: EVENTS, ..EventFilter::default() };
+        let events = app.store.events(&events).await?;
+        let deployments = service.history.iter().take(DEPLOYMENTS);
+        Ok(Self {
+            form_secret: visitor.form_secret(),
+            deployments: deployments.map(|one| DeploymentLine::new(one, now)).collect(),
+            events: events.iter().map(|one| EventLine::new(one, now)).collect(),
+            service,
+            installation,
+        })
+    }
+}

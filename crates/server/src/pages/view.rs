@@ -1,0 +1,11 @@
+//! What the pages show, in the form in which they show it: words, counts and times, nothing to decide.
+
+pub(super) mod ago;
+pub(super) mod compared;
+pub(super) mod deployment;
+pub(super) mod environment;
+pub(super) mod event;
+pub(super) mod installation;
+pub(super) mod mark;
+pub(super) mod press;
+pub(super) mod service;

@@ -1,0 +1,170 @@
+//! An environment as its card or row shows it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use launcher_control::EnvironmentView;
+use launcher_model::VersionNumber;
+use launcher_model::container::{ContainerPhase, Health};
+use launcher_model::environment::{EnvironmentState, Failure, Wanted};
+use launcher_model::plan::environment::Checked;
+use launcher_model::version::Version;
+
+use super::ago::Ago;
+use super::mark::Mark;
+use super::press::Press;
+use crate::Settings;
+
+/// An environment.
+pub(crate) struct Card {
+    pub(crate) version: VersionNumber,
+    pub(crate) mark: Mark,
+    /// Its state in a word.
+    pub(crate) word: &'static str,
+    pub(crate) since: Ago,
+    /// Its share of the production traffic in percent.
+    pub(crate) share: Option<u8>,
+    pub(crate) image: String,
+    pub(crate) digest: String,
+    pub(crate) commit: Option<String>,
+    pub(crate) branch: Option<String>,
+    pub(crate) by: String,
+    pub(crate) launched: Ago,
+    pub(crate) healthy: usize,
+    pub(crate) replicas: usize,
+    pub(crate) containers: Vec<Square>,
+    /// The hosts that run its containers.
+    pub(crate) hosts: String,
+    pub(crate) preview_url: String,
+    /// The preview's hostname, without what a person does not read.
+    pub(crate) preview_host: String,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) pinned: bool,
+    pub(crate) press: Option<Press>,
+    pub(crate) may_start: bool,
+    pub(crate) may_stop: bool,
+    pub(crate) may_destroy: bool,
+}
+
+/// One container, as a small square.
+pub(crate) struct Square {
+    pub(crate) class: &'static str,
+    pub(crate) told: String,
+}
+
+impl Card {
+    pub(crate) fn new(
+        view: &EnvironmentView,
+        version: &Version,
+        press: Option<Press>,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Self {
+        let environment = &view.environment;
+        let live = view.weight.is_some();
+        let (mark, word) = state_of(view);
+        let going = environment.wanted == Wanted::Gone;
+        let stopped = environment.wanted == Wanted::Stopped;
+        let preview_url = settings.preview_url(&environment.service, environment.version);
+        let hosts: BTreeSet<&str> =
+            view.containers.iter().map(|checked| checked.container.host.as_str()).collect();
+        Self {
+            version: environment.version,
+            mark,
+            word,
+            since: Ago::new(environment.since, now),
+            share: view.weight.map(launcher_model::Weight::percent),
+            image: image_name(version),
+            digest: version.image.digest.short().to_owned(),
+            commit: version.commit.as_ref().map(|commit| commit.chars().take(7).collect()),
+            branch: version.branch.clone(),
+            by: version.created_by.clone(),
+            launched: Ago::new(version.created_at, now),
+            healthy: view.healthy(),
+            replicas: usize::from(environment.replicas),
+            containers: squares(view),
+            hosts: hosts.into_iter().collect::<Vec<_>>().join(", "),
+            preview_host: preview_url.split_once("://").map_or("", |(_, host)| host).to_owned(),
+            preview_url,
+            failure: environment.failure.clone(),
+            pinned: environment.pinned,
+            press,
+            may_start: stopped && environment.state != EnvironmentState::Failed,
+            may_stop: !live && !stopped && !going,
+            may_destroy: !live && !going && !environment.pinned,
+        }
+    }
+
+    /// Whether its preview can be looked at.
+    pub(crate) fn answers(&self) -> bool {
+        self.healthy > 0
+    }
+
+    /// Whether there is anything to do with it beside making it live.
+    pub(crate) fn has_menu(&self) -> bool {
+        self.word != GOING
+    }
+}
+
+const GOING: &str = "being destroyed";
+
+fn state_of(view: &EnvironmentView) -> (Mark, &'static str) {
+    let environment = &view.environment;
+    let whole = view.healthy() >= usize::from(environment.replicas);
+    match (view.weight.is_some(), environment.state, environment.wanted) {
+        (true, EnvironmentState::Ready, _) if whole => (Mark::Live, "live"),
+        (true, ..) => (Mark::Trouble, "live"),
+        (_, EnvironmentState::Destroyed, _) => (Mark::Idle, "destroyed"),
+        (_, _, Wanted::Gone) => (Mark::Moving, GOING),
+        (_, EnvironmentState::Creating, Wanted::Running) => (Mark::Moving, "creating"),
+        (_, EnvironmentState::Stopped, Wanted::Running) => (Mark::Moving, "starting"),
+        (_, EnvironmentState::Failed, _) => (Mark::Trouble, "failed"),
+        (_, EnvironmentState::Stopped, _) => (Mark::Idle, "stopped"),
+        (_, _, Wanted::Stopped) => (Mark::Moving, "stopping"),
+        (_, EnvironmentState::Ready, Wanted::Running) if whole => (Mark::Waiting, "ready"),
+        (_, EnvironmentState::Ready, Wanted::Running) => (Mark::Trouble, "unhealthy"),
+    }
+}
+
+/// What the image was asked for as, without the registry and the digest that people do not read.
+fn image_name(version: &Version) -> String {
+    let text = version.image.requested.to_string();
+    if text.starts_with("sha256:") {
+        return format!("image {}", version.image.digest.short());
+    }
+    let named = text.split('@').next().unwrap_or_default();
+    named.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// A square for each container that is wanted, and for those that are there beyond that.
+fn squares(view: &EnvironmentView) -> Vec<Square> {
+    let mut there: Vec<&Checked> = view.containers.iter().collect();
+    there.sort_by_key(|checked| (checked.container.slot, checked.container.attempt));
+    let mut squares: Vec<Square> = there.into_iter().map(square).collect();
+    let wanted = match view.environment.wanted {
+        Wanted::Running => usize::from(view.environment.replicas),
+        Wanted::Stopped | Wanted::Gone => 0,
+    };
+    while squares.len() < wanted {
+        squares.push(Square { class: "none", told: "not there yet".to_owned() });
+    }
+    squares
+}
+
+fn square(checked: &Checked) -> Square {
+    let container = &checked.container;
+    let (class, state) = match (&container.phase, &checked.health) {
+        (ContainerPhase::Created, _) => ("none", "not started yet".to_owned()),
+        (ContainerPhase::Exited { out_of_memory: true, .. }, _) => {
+            ("bad", "out of memory".to_owned())
+        }
+        (ContainerPhase::Exited { code, .. }, _) => ("none", format!("ended with status {code}")),
+        (ContainerPhase::Unstartable { why }, _) => ("bad", why.clone()),
+        (ContainerPhase::Running { .. }, Health::Healthy) => ("good", "healthy".to_owned()),
+        (ContainerPhase::Running { .. }, Health::Unhealthy { why }) => ("bad", why.clone()),
+        (ContainerPhase::Running { .. }, Health::Unknown { last }) => {
+            ("none", last.clone().unwrap_or_else(|| "not checked yet".to_owned()))
+        }
+    };
+    Square { class, told: format!("{} on {}: {state}", container.name, container.host) }
+}

@@ -1,0 +1,37 @@
+//! Events, a line each.
+
+use jiff::Timestamp;
+use launcher_model::ServiceName;
+use launcher_model::event::{Event, EventKind};
+
+use super::ago::Ago;
+
+/// Something that happened.
+pub(crate) struct EventLine {
+    pub(crate) id: i64,
+    pub(crate) at: Ago,
+    pub(crate) service: Option<ServiceName>,
+    pub(crate) text: String,
+    /// It needs eyes.
+    pub(crate) bad: bool,
+}
+
+impl EventLine {
+    pub(crate) fn new(event: &Event, now: Timestamp) -> Self {
+        Self {
+            id: event.id,
+            at: Ago::new(event.at, now),
+            service: event.service.clone(),
+            text: event.text.clone(),
+            bad: matches!(
+                event.kind,
+                EventKind::EnvironmentFailed
+                    | EventKind::ContainerLost
+                    | EventKind::ContainerUnhealthy
+                    | EventKind::DeploymentAborted
+                    | EventKind::EdgeLost
+                    | EventKind::EngineLost
+            ),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The button that makes an environment live, and what it says it will do.
+
+use launcher_control::EnvironmentView;
+use launcher_model::VersionNumber;
+use launcher_model::environment::{EnvironmentState, Wanted};
+use launcher_model::route::Deployment;
+
+use super::deployment::micros;
+use super::installation::{Installation, count};
+
+/// A button that makes a version live.
+pub(crate) struct Press {
+    pub(crate) version: VersionNumber,
+    /// The version was live before.
+    pub(crate) back: bool,
+    /// How long it takes, in words.
+    pub(crate) takes: String,
+    /// How it is done, in words.
+    pub(crate) how: String,
+    /// Why it cannot be pressed now.
+    pub(crate) held: Option<String>,
+}
+
+impl Press {
+    /// The button of an environment; none where no press could make it live.
+    pub(crate) fn of(
+        view: &EnvironmentView,
+        back: bool,
+        history: &[Deployment],
+        installation: &Installation,
+    ) -> Option<Self> {
+        let environment = &view.environment;
+        if view.weight.is_some() {
+            return None;
+        }
+        let replicas = usize::from(environment.replicas);
+        let healthy = view.healthy();
+        let (must_start, held) = match (environment.state, environment.wanted) {
+            (_, Wanted::Gone) => return None,
+            (EnvironmentState::Ready, Wanted::Running) => {
+                let all = healthy >= replicas;
+                (false, (!all).then(|| format!("{healthy} of {replicas} healthy")))
+            }
+            (EnvironmentState::Stopped, _) | (EnvironmentState::Ready, Wanted::Stopped) => {
+                (true, None)
+            }
+            _ => return None,
+        };
+        let busy = history.iter().find(|deployment| deployment.state.blocks_others());
+        let held = busy.map(|busy| format!("deployment {} is under way", busy.id)).or(held);
+        let edges = installation.edges_told();
+        let (takes, how) = if must_start {
+            let containers = count(replicas, "container", "containers");
+            (
+                format!("starts {replicas} first"),
+                format!("starts {containers} first, then switches {edges}"),
+            )
+        } else {
+            ("instant".to_owned(), format!("switches {edges}{}", usual(history)))
+        };
+        Some(Self { version: environment.version, back, takes, how, held })
+    }
+
+    /// The form's path behind its service's.
+    pub(crate) fn path(&self) -> &'static str {
+        if self.back { "rollback" } else { "deploy" }
+    }
+
+    /// What it does.
+    pub(crate) fn verb(&self) -> &'static str {
+        if self.back { "Roll back to" } else { "Deploy" }
+    }
+}
+
+/// How long the last switch of the service took.
+fn usual(history: &[Deployment]) -> String {
+    let receipts = history.iter().filter_map(|deployment| deployment.receipt.as_ref());
+    let last = receipts.map(|receipt| receipt.switch_us).find(|us| *us > 0);
+    last.map(|us| format!(" in about {}", micros(us))).unwrap_or_default()
+}

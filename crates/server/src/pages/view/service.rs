@@ -1,0 +1,172 @@
+//! A service as the blue-green picture that it is.
+
+use std::collections::BTreeSet;
+
+use launcher_control::EnvironmentView;
+use launcher_model::route::{Deployment, DeploymentState, Route};
+use launcher_model::version::Version;
+use launcher_model::{Generation, ServiceName, VersionNumber};
+use launcher_store::{DeploymentFilter, Page, Service};
+
+use super::compared::Compared;
+use super::deployment::under_way;
+use super::environment::Card;
+use super::installation::Installation;
+use super::mark::Mark;
+use super::press::Press;
+use crate::App;
+use crate::http::problem::Problem;
+
+/// How far back a version that was live before is looked for, in deployments.
+const HISTORY: u32 = 50;
+
+/// A service.
+pub(crate) struct ServiceView {
+    pub(crate) name: ServiceName,
+    /// Its production hostnames, and where they are reached.
+    pub(crate) hosts: Vec<(String, String)>,
+    pub(crate) replicas: u16,
+    pub(crate) generation: Generation,
+    pub(crate) live: Vec<Card>,
+    /// The newest environment, when it is newer than what is live.
+    pub(crate) beside: Option<Card>,
+    pub(crate) compared: Option<Compared>,
+    /// The others, newest first.
+    pub(crate) kept: Vec<Card>,
+    /// The version that was live before, among those above.
+    pub(crate) previous: Option<VersionNumber>,
+    /// How far a deployment has come that others must wait for.
+    pub(crate) under_way: Option<String>,
+    /// Newest first.
+    pub(crate) history: Vec<Deployment>,
+    pub(crate) mark: Mark,
+}
+
+impl ServiceView {
+    /// Reads and composes it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn of(
+        app: &App,
+        service: Service,
+        installation: &Installation,
+    ) -> Result<Self, Problem> {
+        let basics = service.spec.service;
+        let name = basics.name;
+        let page = Page { before: None, limit: HISTORY };
+        let filter = DeploymentFilter { service: Some(name.clone()), page };
+        let history = app.store.deployments(&filter).await?;
+        let (route, environments) = app.control.environments(&name, false).await?;
+        let was_live = was_live(&history);
+        let newest = environments.first().map(|view| view.environment.version);
+        let newest = newest.filter(|newest| route.live().all(|live| live < *newest));
+
+        let (mut live, mut beside, mut kept) = (Vec::new(), None, Vec::new());
+        let (mut live_version, mut beside_version) = (None, None);
+        for view in &environments {
+            let number = view.environment.version;
+            let Some(version) = app.store.version(&name, number).await? else { continue };
+            let back = was_live.contains(&number) && route.live().any(|live| number < live);
+            let card = card(app, view, &version, back, &history, installation);
+            if view.weight.is_some() {
+                live.push(card);
+                live_version.get_or_insert(version);
+            } else if newest == Some(number) {
+                beside = Some(card);
+                beside_version = Some(version);
+            } else {
+                kept.push(card);
+            }
+        }
+        let compared = live_version.zip(beside_version);
+        let compared = compared.map(|(live, beside)| Compared::new(&live, &beside));
+        let under_way = told_under_way(&history);
+        let mark = mark(&live, beside.as_ref(), under_way.is_some());
+        Ok(Self {
+            previous: previous(&history, &route),
+            hosts: basics.hosts.into_iter().map(|host| (app.settings.url(&host), host)).collect(),
+            replicas: basics.replicas,
+            generation: route.generation,
+            name,
+            live,
+            beside,
+            compared,
+            kept,
+            under_way,
+            history,
+            mark,
+        })
+    }
+
+    /// The way back in one press: to the version that was live before.
+    pub(crate) fn way_back(&self) -> Option<&Press> {
+        let cards = self.beside.iter().chain(&self.kept);
+        let card = cards.into_iter().find(|card| Some(card.version) == self.previous)?;
+        card.press.as_ref().filter(|press| press.back)
+    }
+
+    /// Whether something is on its way that no event tells each step of.
+    pub(crate) fn is_moving(&self) -> bool {
+        let cards = self.live.iter().chain(&self.beside).chain(&self.kept);
+        self.under_way.is_some() || cards.into_iter().any(|card| card.mark == Mark::Moving)
+    }
+
+    /// What is live and what waits, for the page's title.
+    pub(crate) fn title(&self) -> String {
+        let live: Vec<String> = self.live.iter().map(|card| card.version.to_string()).collect();
+        let live = if live.is_empty() {
+            "nothing live".to_owned()
+        } else {
+            format!("{} live", live.join(" + "))
+        };
+        let beside = self.beside.as_ref().map(|card| format!(", {} {}", card.version, card.word));
+        format!("{}: {live}{}", self.name, beside.unwrap_or_default())
+    }
+}
+
+fn card(
+    app: &App,
+    view: &EnvironmentView,
+    version: &Version,
+    back: bool,
+    history: &[Deployment],
+    installation: &Installation,
+) -> Card {
+    let press = Press::of(view, back, history, installation);
+    Card::new(view, version, press, &app.settings, installation.now)
+}
+
+fn was_live(history: &[Deployment]) -> BTreeSet<VersionNumber> {
+    let made = history.iter().filter(|one| one.state != DeploymentState::Aborted);
+    made.flat_map(|one| one.from.keys().copied()).collect()
+}
+
+/// The version that what is live now took the place of.
+fn previous(history: &[Deployment], route: &Route) -> Option<VersionNumber> {
+    let mut made = history.iter().filter(|one| one.state != DeploymentState::Aborted);
+    let made = made.find(|one| one.to == route.weights)?;
+    made.from.iter().max_by_key(|(_, weight)| **weight).map(|(version, _)| *version)
+}
+
+fn told_under_way(history: &[Deployment]) -> Option<String> {
+    let busy = history.iter().find(|one| one.state.blocks_others())?;
+    let to: Vec<String> = busy.to.keys().map(ToString::to_string).collect();
+    let step = under_way(busy.state).unwrap_or_default();
+    Some(format!("{} is on its way, by {}: {step}", to.join(" + "), busy.by))
+}
+
+fn mark(live: &[Card], beside: Option<&Card>, under_way: bool) -> Mark {
+    let of = |mark| live.iter().chain(beside).any(|card| card.mark == mark);
+    if of(Mark::Trouble) {
+        Mark::Trouble
+    } else if under_way || of(Mark::Moving) {
+        Mark::Moving
+    } else if of(Mark::Waiting) {
+        Mark::Waiting
+    } else if live.is_empty() {
+        Mark::Idle
+    } else {
+        Mark::Live
+    }
+}

@@ -1,0 +1,85 @@
+//! Who looks at a page: the session that the request's cookie names.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::cookies;
+use super::error::PageError;
+use super::login;
+use crate::App;
+use crate::auth::session;
+use crate::auth::token::TokenText;
+
+/// Who looks.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    /// The name of the token that they signed in for; `by` of what they do.
+    pub(super) name: String,
+    /// When the session ends.
+    pub(super) expires_at: Timestamp,
+    cookie: TokenText,
+}
+
+impl Visitor {
+    /// The visitor that a request's cookie names, if its session is valid.
+    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Option<Self>, PageError> {
+        let Some(cookie) = cookies::read(headers, session::COOKIE).map(TokenText::from) else {
+            return Ok(None);
+        };
+        let session = app.session(&cookie).await?;
+        Ok(session.map(|session| Self {
+            name: session.token,
+            expires_at: session.expires_at,
+            cookie,
+        }))
+    }
+
+    /// Whether the session is still valid.
+    pub(super) async fn is_still_there(&self, app: &App) -> bool {
+        matches!(app.session(&self.cookie).await, Ok(Some(_)))
+    }
+
+    /// What a form of this session carries, so that a form of another site is known: it cannot be made
+    /// without the cookie, and the cookie cannot be read from it.
+    pub(super) fn form_secret(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"rocket-launcher form\0");
+        hash.update(self.cookie.expose());
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether a form came from a page of this session.
+    pub(super) fn made(&self, form_secret: &str) -> bool {
+        self.form_secret().as_bytes().ct_eq(form_secret.as_bytes()).into()
+    }
+
+    /// Ends the session.
+    pub(super) async fn leave(&self, app: &App) -> Result<(), PageError> {
+        Ok(app.store.end_session(&self.cookie.hash()).await?)
+    }
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let found = Self::of(app, &parts.headers).await.map_err(IntoResponse::into_response)?;
+        found.ok_or_else(|| sign_in_first(parts))
+    }
+}
+
+/// A page leads to the sign-in page and back; what a script asked for makes it do so.
+fn sign_in_first(parts: &Parts) -> Response {
+    let accepts = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let streams = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
+    if streams || parts.headers.contains_key("hx-request") {
+        return (StatusCode::UNAUTHORIZED, [("hx-redirect", login::PATH)]).into_response();
+    }
+    let from = if parts.method == Method::GET { parts.uri.path() } else { "/" };
+    Redirect::to(&login::path_from(from)).into_response()
+}

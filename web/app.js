@@ -1,0 +1,42 @@
+// What htmx cannot say in attributes. Pages work without any of this.
+"use strict";
+
+const body = document.body;
+
+// What a person has opened stays open when its page is brought up to date.
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
+  !(name === "open" && node.localName === "details");
+
+// Nothing moves under the pointer or the keyboard: while one is on the list, it keeps its order.
+const list = () => document.getElementById("services");
+const isUsed = (element) => element?.matches(":hover") || element?.contains(document.activeElement);
+body.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.verb !== "get" || !isUsed(list())) return;
+  const names = [...list().querySelectorAll("[data-name]")].map((row) => row.dataset.name);
+  detail.parameters.keep = names.join(",");
+});
+
+// The icon tells the state of production, as the title does.
+body.addEventListener("htmx:afterSwap", () => {
+  const icon = document.getElementById("follow")?.dataset[document.getElementById("live")?.dataset.mark];
+  const link = document.querySelector("link[rel=icon]");
+  if (icon && link.getAttribute("href") !== icon) link.setAttribute("href", icon);
+});
+
+// A press is answered by a page also where the answer is no; what is only looked at stays as it is then.
+body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.xhr.status >= 400 && detail.requestConfig.verb === "post") detail.shouldSwap = true;
+});
+
+// A page that hears nothing says so.
+const away = (is) => () => body.classList.toggle("is-away", is);
+body.addEventListener("htmx:sseError", away(true));
+body.addEventListener("htmx:sendError", away(true));
+body.addEventListener("htmx:sseOpen", away(false));
+
+// A menu closes when one turns away from it.
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(target)) menu.open = false;
+  }
+});
