@@ -102,7 +102,8 @@ impl Api {
     /// When it fails although that is not what is waited for, or does not get there soon.
     pub async fn wait_for_state(&self, service: &str, number: u64, state: &str) -> Value {
         until(&format!("v{number} of {service} becoming {state}"), SOON, || async {
-            let version = self.version(service, number).await;
+            let path = format!("/services/{service}/versions/{number}");
+            let version = self.insist_get(&path).await;
             let now = version["environment"]["state"].as_str().unwrap_or_default();
             assert!(
                 now == state || now != "failed",
@@ -119,6 +120,36 @@ impl Api {
         let number = self.launch(service, image).await;
         self.wait_for_state(service, number, "ready").await;
         number
+    }
+
+    /// Calls until it is answered with success or refused for good, across restarts of the server; with
+    /// one key, so that nothing is done twice.
+    ///
+    /// # Panics
+    /// When it never is.
+    pub async fn insist(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let key = format!("{:032x}", rand::random::<u128>());
+        until(&format!("an answer to {method} {path}"), SOON, || async {
+            let request = self.client.request(method.clone(), format!("{}{path}", self.base));
+            let request = request.bearer_auth(&self.token).header("idempotency-key", &key);
+            let response = request.json(body).send().await.ok()?;
+            let status = response.status().as_u16();
+            let body: Value = response.json().await.ok()?;
+            let passing = status >= 500
+                || body["type"] == "urn:launcher:problem:busy"
+                || body["type"] == "urn:launcher:problem:idempotency";
+            (!passing).then_some(Answer { status, body })
+        })
+        .await
+    }
+
+    /// `GET`, until the server answers with success.
+    pub async fn insist_get(&self, path: &str) -> Value {
+        until(&format!("an answer to GET {path}"), SOON, || async {
+            let answer = self.try_call(Method::GET, path, None).await.ok()?;
+            (answer.status == 200).then_some(answer.body)
+        })
+        .await
     }
 
     /// Makes a version live: the deployment.

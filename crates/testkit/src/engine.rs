@@ -49,8 +49,17 @@ impl Engine {
 
     /// The ids of an installation's containers, whatever they do.
     pub async fn containers(&self, installation: &str) -> Vec<String> {
-        let label = format!("launcher.installation={installation}");
-        let filters = HashMap::from([("label".to_owned(), vec![label])]);
+        self.labelled(vec![format!("launcher.installation={installation}")]).await
+    }
+
+    /// The ids of an installation's containers that are there to serve, whatever they do.
+    pub async fn serving_containers(&self, installation: &str) -> Vec<String> {
+        let installation = format!("launcher.installation={installation}");
+        self.labelled(vec![installation, "launcher.role=serve".to_owned()]).await
+    }
+
+    async fn labelled(&self, labels: Vec<String>) -> Vec<String> {
+        let filters = HashMap::from([("label".to_owned(), labels)]);
         let options =
             ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
         let listed = self.docker.list_containers(Some(options)).await.unwrap();

@@ -22,6 +22,7 @@ pub struct Installation {
     pub http: SocketAddr,
     server: Option<Child>,
     edge: Option<Child>,
+    supervisor: Option<Child>,
     variables: Vec<(String, String)>,
     installation: Option<String>,
 }
@@ -48,6 +49,7 @@ impl Installation {
             http: free_port(),
             server: None,
             edge: None,
+            supervisor: None,
             variables: Vec::new(),
             installation: None,
         }
@@ -105,6 +107,24 @@ impl Installation {
             "--http",
             &http,
         ]));
+    }
+
+    /// Starts `launcher up`, which keeps both running, and waits until the edge is connected.
+    pub async fn start_supervised(&mut self) -> Api {
+        let (data, listen, http) = (self.data(), self.listen.to_string(), self.http.to_string());
+        let data = data.to_str().unwrap();
+        self.supervisor =
+            Some(self.command(&["up", "--data", data, "--listen", &listen, "--http", &http]));
+        self.wait_until_up().await
+    }
+
+    /// What can kill what `launcher up` keeps running.
+    ///
+    /// # Panics
+    /// When nothing is supervised.
+    #[must_use]
+    pub fn killer(&self) -> Killer {
+        Killer(self.supervisor.as_ref().expect("start_supervised was called").id())
     }
 
     /// Starts both, and waits until the edge is connected.
@@ -192,7 +212,27 @@ impl Installation {
     pub fn log(&self) -> String {
         let read =
             |name| std::fs::read_to_string(self.directory.path().join(name)).unwrap_or_default();
-        format!("--- server\n{}--- edge\n{}", read("server.log"), read("edge.log"))
+        let logs = ["server", "edge", "up"]
+            .map(|name| format!("--- {name}\n{}", read(format!("{name}.log"))));
+        logs.concat()
+    }
+}
+
+/// Kills the processes that one supervisor keeps running.
+#[derive(Debug, Clone, Copy)]
+pub struct Killer(u32);
+
+impl Killer {
+    /// Kills `server` or `edge` with SIGKILL. False when it does not run at this moment.
+    pub fn kill(&self, name: &str) -> bool {
+        let children = format!("/proc/{0}/task/{0}/children", self.0);
+        let children = std::fs::read_to_string(children).unwrap_or_default();
+        let wanted = children.split_whitespace().find(|pid| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).nth(1) == Some(name.as_bytes())
+        });
+        let pid = wanted.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+        pid.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
     }
 }
 
@@ -227,6 +267,7 @@ impl Drop for Installation {
         if std::thread::panicking() {
             eprintln_log(&self.log());
         }
+        terminate(self.supervisor.take());
         terminate(self.server.take());
         kill(self.edge.take());
         if let Some(id) = self.installation.clone() {

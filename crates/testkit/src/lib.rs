@@ -8,9 +8,11 @@ pub mod api;
 pub mod engine;
 pub mod installation;
 pub mod load;
+pub mod private_engine;
 pub mod wait;
 
 pub use api::Api;
 pub use engine::{Engine, Image};
 pub use installation::Installation;
 pub use load::{Load, Report};
+pub use private_engine::PrivateEngine;
