@@ -1,7 +1,10 @@
 //! What can go wrong in a store.
 
+use std::path::PathBuf;
+
 use launcher_model::DeploymentId;
 use launcher_model::environment::EnvironmentState;
+use launcher_model::route::DeploymentState;
 
 /// What went wrong in a store.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,16 @@ pub enum Error {
         /// To where.
         to: EnvironmentState,
     },
+    /// A deployment is in a state from which it cannot get there.
+    #[error("deployment {id} is {} and cannot become {}", .from.as_str(), .to.as_str())]
+    WrongState {
+        /// Which.
+        id: DeploymentId,
+        /// What it is.
+        from: DeploymentState,
+        /// What it was to become.
+        to: DeploymentState,
+    },
     /// Another deployment of the service is under way.
     #[error("deployment {0} of this service is under way")]
     Busy(DeploymentId),
@@ -55,6 +68,36 @@ pub enum Error {
     /// The disk is full.
     #[error("the disk that holds the database is full; free some space and try again")]
     Full,
+    /// Another process holds the database.
+    #[error(
+        "the database {} is locked by another process: end that one (`fuser {}` names it) and try again",
+        .file.display(), .file.display()
+    )]
+    Locked {
+        /// The database's file.
+        file: PathBuf,
+    },
+    /// The database's file is not, or no longer, a database.
+    #[error(
+        "the database {} is damaged ({why}): stop the server, move the file and its -wal and -shm away, and put a backup in its place",
+        .file.display()
+    )]
+    Damaged {
+        /// The database's file.
+        file: PathBuf,
+        /// The database's words.
+        why: String,
+    },
+    /// The database's file cannot be opened, made or copied.
+    #[error("the database {} cannot be {what}: {why}", .file.display())]
+    File {
+        /// What was to be done with it: `opened`, for example.
+        what: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What stood in the way, and what to do.
+        why: String,
+    },
     /// A sealed secret could not be opened or sealed.
     #[error("{0}")]
     Vault(String),
@@ -69,7 +112,7 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed while {doing}: {source}")]
     Database {
-        /// What was being done.
+        /// What was being done, such as `numbering a version`.
         doing: &'static str,
         /// Its words.
         #[source]

@@ -5,12 +5,14 @@
 
 mod error;
 mod records;
+pub mod sqlite;
 pub mod vault;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use launcher_model::container::{Container, Host};
 use launcher_model::environment::Environment;
 use launcher_model::event::{Event, NewEvent};
 use launcher_model::route::{Deployment, DeploymentState, Receipt, Route};
@@ -23,7 +25,8 @@ use tokio::sync::broadcast;
 pub use error::Error;
 pub use records::{
     Answer, DeploymentFilter, EnvironmentChange, EventFilter, IdempotencyClaim, NewDeployment,
-    NewSession, NewToken, NewVersion, Page, PutOutcome, SecretRecord, Service, Session, Token,
+    NewSession, NewToken, NewVersion, Page, PutOutcome, RecordedContainer, RecordedHost,
+    SecretRecord, Service, Session, Token,
 };
 
 /// The result of a call to a store.
@@ -31,9 +34,15 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Keeps what is wanted and what happened.
 ///
-/// Every method is one transaction: it is done whole and durably when it returns, or not at all.
+/// Every method is one transaction: it is done whole when it returns, or not at all, also when its
+/// caller goes away in the middle. What is done outlives the death of the process, and a power cut too.
+/// Only the steps of a deployment around its decision, what was observed, and idempotency keys may be
+/// taken back by a power cut, together with what came after them; all of that is begun again when it is
+/// missing, and becomes safe with the next method that is not among them.
+///
 /// Events that are handed in are written in the same transaction, and told to every
-/// [`watch`](Store::watch)er after it.
+/// [`watch`](Store::watch)er after it, in the order of their numbers. No order depends on a clock: times
+/// are only kept, to the microsecond.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // Services -------------------------------------------------------------------------------------
@@ -47,16 +56,20 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Error::HostTaken`] when another service has one of its hostnames.
     async fn put_service(&self, spec: &ServiceSpec, by: &str, at: Timestamp) -> Result<PutOutcome>;
-    /// Forgets a service, when all its environments are destroyed. Its numbers stay used: one of the
-    /// same name goes on counting. False when there was none.
+    /// Forgets a service, when all its environments are destroyed; the records of its versions and
+    /// deployments stay. Its numbers stay used: one of the same name goes on counting versions and its
+    /// route's generations. False when there was none.
     ///
     /// # Errors
-    /// [`Error::StillInUse`] when an environment is left.
+    /// [`Error::StillInUse`] when an environment is left, or a deployment is under way.
     async fn delete_service(&self, name: &ServiceName, by: &str, at: Timestamp) -> Result<bool>;
 
     // Versions and environments ----------------------------------------------------------------------
 
     /// Numbers a new version and adds its environment, wanted running, with the event that tells it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] when there is no such service.
     async fn create_version(
         &self,
         new: NewVersion,
@@ -88,10 +101,11 @@ pub trait Store: Send + Sync + 'static {
         version: VersionNumber,
     ) -> Result<Option<Environment>>;
     /// Changes some of an environment's fields; a change of state that the state machine does not
-    /// know is refused.
+    /// know is refused, and one to the state that it has already is none.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], or [`Error::Transition`].
+    /// [`Error::NoSuch`], [`Error::Transition`], or [`Error::StillInUse`] when the change was not to be
+    /// made to a live environment.
     async fn change_environment(
         &self,
         service: &ServiceName,
@@ -104,11 +118,14 @@ pub trait Store: Send + Sync + 'static {
     // Routes and deployments --------------------------------------------------------------------------
 
     /// Where a service's traffic goes; generation 0 and no weights when it was never deployed.
+    /// No weights either when the service was deleted.
     async fn route(&self, service: &ServiceName) -> Result<Route>;
-    /// Writes down a deployment before anything is done for it.
+    /// Writes down a deployment before anything is done for it. Its number is given to the events here
+    /// and in the steps below, where they name no deployment.
     ///
     /// # Errors
-    /// [`Error::Busy`] when one of the service's is in a state that blocks others.
+    /// [`Error::Busy`] when one of the service's is in a state that blocks others, or [`Error::NoSuch`]
+    /// when there is no such service.
     async fn begin_deployment(
         &self,
         new: NewDeployment,
@@ -116,15 +133,19 @@ pub trait Store: Send + Sync + 'static {
         at: Timestamp,
     ) -> Result<Deployment>;
     /// Moves a deployment on, between the states that come before its decision.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] or [`Error::WrongState`], as for every step below.
     async fn set_deployment_state(&self, id: DeploymentId, state: DeploymentState) -> Result<()>;
     /// The decision: in one transaction the route gets the deployment's weights and its next
     /// generation, the deployment is `committing`, and the versions with weight and those that leave
-    /// were last used now.
+    /// were last used now. Safe to repeat until the deployment is live.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the route is not what the deployment began from any more.
+    /// [`Error::Conflict`] when the route is not what the deployment began from any more, or when a
+    /// version that is to get traffic is not ready, or not wanted running, any more.
     async fn commit_route(&self, id: DeploymentId, at: Timestamp) -> Result<Route>;
-    /// Every edge has acknowledged: `draining`, with the receipt as far as it is known.
+    /// Every edge has acknowledged: `draining`, with the receipt as far as it is known. Safe to repeat.
     async fn deployment_live(
         &self,
         id: DeploymentId,
@@ -140,7 +161,7 @@ pub trait Store: Send + Sync + 'static {
         events: &[NewEvent],
         at: Timestamp,
     ) -> Result<Deployment>;
-    /// Nothing was changed: `aborted`. Only before the decision.
+    /// Nothing was changed: `aborted`. Only before the decision. Safe to repeat.
     async fn deployment_aborted(
         &self,
         id: DeploymentId,
@@ -202,8 +223,12 @@ pub trait Store: Send + Sync + 'static {
     /// Makes a token invalid, and ends its sessions. False when no valid one has that name.
     async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool>;
     /// Keeps a session or a one-time login link, by hash.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] when its token is not valid.
     async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()>;
-    /// The session with this hash that has not expired, and whose token is still valid.
+    /// The session with this hash that has not expired, and whose token is still valid; never a one-time
+    /// link.
     async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
     /// Takes a one-time link's session away and hands it out: at most one caller gets it.
     async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
@@ -213,7 +238,8 @@ pub trait Store: Send + Sync + 'static {
     // Idempotency -----------------------------------------------------------------------------------------------
 
     /// Claims an `Idempotency-Key` of a token for a request with this fingerprint, or hands out what was
-    /// answered to it. Claims older than a day are forgotten.
+    /// answered to it. Claims older than a day are forgotten; one that a process made which is gone
+    /// without an answer is free again.
     async fn claim_key(
         &self,
         key: &str,
@@ -225,10 +251,35 @@ pub trait Store: Send + Sync + 'static {
     /// Lets a claimed key go without an answer, so that it can be tried again.
     async fn release_key(&self, key: &str) -> Result<()>;
 
+    // What was observed ---------------------------------------------------------------------------------------------
+
+    /// Keeps what was last observed of a version's containers. One that is missing has ended; of those,
+    /// only the newest fifty are remembered. Writes nothing when nothing changed.
+    async fn record_containers(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        observed: &[Container],
+        at: Timestamp,
+    ) -> Result<()>;
+    /// The containers that are or were there, by service, version and age.
+    async fn recorded_containers(
+        &self,
+        service: Option<&ServiceName>,
+    ) -> Result<Vec<RecordedContainer>>;
+    /// Keeps what was last observed of the hosts; one that is missing is gone. Writes nothing when
+    /// nothing changed.
+    async fn record_hosts(&self, observed: &[Host], at: Timestamp) -> Result<()>;
+    /// The hosts that are or were there, by name.
+    async fn recorded_hosts(&self) -> Result<Vec<RecordedHost>>;
+
     // The store itself --------------------------------------------------------------------------------------------
 
     /// The id of this installation, made at the first start; labels of containers carry it.
     async fn installation(&self) -> Result<String>;
+    /// Counts the starts of the server: one higher at each call, so that what a server numbers while it
+    /// runs stays above what the one before it numbered.
+    async fn next_epoch(&self) -> Result<u64>;
     /// Proves that a write would be taken: for readiness.
     async fn ping(&self) -> Result<()>;
 }

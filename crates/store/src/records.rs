@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use launcher_model::container::{Container, Host};
 use launcher_model::environment::{EnvironmentState, Failure, Release, Wanted};
 use launcher_model::image::PinnedImage;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
@@ -67,6 +68,9 @@ pub struct EnvironmentChange {
     pub starting_since: Option<Option<Timestamp>>,
     /// Whether retention leaves it alone.
     pub pinned: Option<bool>,
+    /// Refuse the whole change when production traffic goes to the environment, or a deployment under
+    /// way is about to send it there: for what would take its containers away.
+    pub unless_live: bool,
 }
 
 /// A deployment before it has its number.
@@ -194,4 +198,26 @@ pub struct Answer {
     pub status: u16,
     /// The body.
     pub body: Vec<u8>,
+}
+
+/// A container as it was last observed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecordedContainer {
+    /// The container.
+    pub container: Container,
+    /// When it was first seen so.
+    pub recorded_at: Timestamp,
+    /// When it was first missed.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A host as it was last observed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecordedHost {
+    /// The host.
+    pub host: Host,
+    /// When it was first seen so.
+    pub recorded_at: Timestamp,
+    /// When it was first missed.
+    pub gone_at: Option<Timestamp>,
 }

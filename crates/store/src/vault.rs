@@ -1,1 +1,144 @@
-//! Seals the values of secrets.
+//! Seals the values of secrets, so that the database and its backups do not tell them.
+//!
+//! A sealed value is one byte that names the format (1), a nonce of 24 random bytes, and the value
+//! encrypted with XChaCha20-Poly1305, which also authenticates the secret's name: a value that is moved
+//! to another secret cannot be opened.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use launcher_model::secret::SecretName;
+use secrecy::zeroize::{Zeroize, Zeroizing};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+
+use crate::{Error, Result};
+
+const FORMAT: u8 = 1;
+const NONCE_BYTES: usize = 24;
+const KEY_BYTES: usize = 32;
+
+/// Seals and opens values with the key of one file.
+#[derive(Debug)]
+pub struct Vault {
+    key: SecretBox<[u8; KEY_BYTES]>,
+    file: PathBuf,
+}
+
+impl Vault {
+    /// Reads the key in this file, or makes one: 32 random bytes that only the owner may read. The
+    /// file's folder must exist. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Vault`] when others may read the file, when it is no key, or when the disk fails.
+    pub fn open(key_file: &Path) -> Result<Self> {
+        let outcome = match File::open(key_file) {
+            Ok(file) => read_key(file, key_file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_key(key_file).map_err(|error| failed(key_file, &error))?;
+                let file = File::open(key_file).map_err(|error| failed(key_file, &error))?;
+                read_key(file, key_file)?
+            }
+            Err(error) => return Err(failed(key_file, &error)),
+        };
+        Ok(Self { key: outcome, file: key_file.to_owned() })
+    }
+
+    /// Seals a value of this secret. Sealing one value twice gives different bytes.
+    ///
+    /// # Errors
+    /// [`Error::Vault`] when the operating system gives no random bytes.
+    pub fn seal(&self, name: &SecretName, value: &SecretString) -> Result<Vec<u8>> {
+        let fault = || Error::Vault(format!("the value of the secret {name} could not be sealed"));
+        let nonce = XNonce::try_generate().map_err(|_| fault())?;
+        let payload =
+            Payload { msg: value.expose_secret().as_bytes(), aad: name.as_str().as_bytes() };
+        let encrypted = self.cipher().encrypt(&nonce, payload).map_err(|_| fault())?;
+        let mut sealed = Vec::with_capacity(1 + NONCE_BYTES + encrypted.len());
+        sealed.push(FORMAT);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(&encrypted);
+        Ok(sealed)
+    }
+
+    /// Opens a sealed value of this secret.
+    ///
+    /// # Errors
+    /// [`Error::Vault`] when it was sealed with another key or for another secret, or was damaged.
+    pub fn open_sealed(&self, name: &SecretName, sealed: &[u8]) -> Result<SecretString> {
+        let Some((&FORMAT, rest)) = sealed.split_first() else {
+            return Err(Error::Vault(format!(
+                "the secret {name} was sealed by a newer version of this program; install that one again"
+            )));
+        };
+        let (nonce, encrypted) =
+            rest.split_first_chunk::<NONCE_BYTES>().ok_or_else(|| self.misfit(name))?;
+        let payload = Payload { msg: encrypted, aad: name.as_str().as_bytes() };
+        let opened =
+            self.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| self.misfit(name))?;
+        let text = String::from_utf8(opened).map_err(|error| {
+            error.into_bytes().zeroize();
+            self.misfit(name)
+        })?;
+        Ok(text.into())
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&Key::from(*self.key.expose_secret()))
+    }
+
+    fn misfit(&self, name: &SecretName) -> Error {
+        Error::Vault(format!(
+            "the value of the secret {name} does not open with the key in {}: put back the key file \
+             that belongs to this database, or set the secret anew with `launcher secret set {name}`",
+            self.file.display()
+        ))
+    }
+}
+
+fn failed(key_file: &Path, error: &io::Error) -> Error {
+    Error::Vault(format!("the key of the secrets, {}, cannot be used: {error}", key_file.display()))
+}
+
+fn read_key(file: File, key_file: &Path) -> Result<SecretBox<[u8; KEY_BYTES]>> {
+    let failed = |error: io::Error| failed(key_file, &error);
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(Error::Vault(format!(
+            "the key of the secrets can be read by others: run `chmod 600 {}`",
+            key_file.display()
+        )));
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(KEY_BYTES + 1));
+    file.take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let key: &[u8; KEY_BYTES] = bytes.as_slice().try_into().map_err(|_| {
+        Error::Vault(format!(
+            "{} is not a key of {KEY_BYTES} bytes: put back the key file that belongs to this database",
+            key_file.display()
+        ))
+    })?;
+    Ok(SecretBox::init_with_mut(|kept: &mut [u8; KEY_BYTES]| kept.copy_from_slice(key)))
+}
+
+/// The file appears whole under its name, or not at all; one that another process made meanwhile stays.
+fn make_key(key_file: &Path) -> io::Result<()> {
+    let folder = match key_file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut key = Key::try_generate().map_err(io::Error::other)?;
+    let written = file.write_all(&key);
+    key.zeroize();
+    written?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(key_file) {
+        Ok(_) => File::open(folder)?.sync_all(),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error.error),
+    }
+}

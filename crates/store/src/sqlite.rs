@@ -1,0 +1,32 @@
+//! The store in an SQLite file: the default.
+//!
+//! One connection writes, a few read; the write-ahead log lets them work side by side. The methods of
+//! [`Store`](crate::Store) open and close the transactions, the modules here that are named after
+//! subjects do the work inside them.
+
+mod backup;
+mod checkpoint;
+mod connection;
+mod containers;
+mod deployments;
+mod environments;
+mod events;
+mod fault;
+mod hosts;
+mod idempotency;
+mod meta;
+mod routes;
+mod row;
+mod schema;
+mod secrets;
+mod services;
+mod sessions;
+mod store;
+mod tokens;
+mod versions;
+mod write;
+
+pub use connection::{SqliteStore, open};
+
+#[cfg(test)]
+mod tests;

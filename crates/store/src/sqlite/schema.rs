@@ -1,0 +1,37 @@
+//! The schema's history.
+
+use std::path::Path;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{SqlSafeStr, SqliteConnection};
+
+use super::fault::explain;
+use crate::{Error, Result};
+
+/// Every step that was ever released, in order. None is ever changed; a new one is added behind.
+const STEPS: [(i64, &str, &str); 1] =
+    [(1, "first", include_str!("../../migrations/sqlite/0001_first.sql"))];
+
+/// Brings a database to the newest schema.
+pub(super) async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<()> {
+    let steps = STEPS.map(|(number, name, sql)| {
+        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let run = Migrator::with_migrations(steps.into()).run(connection).await;
+    run.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            explain(error, file, "bringing its schema up to date")
+        }
+        MigrateError::VersionMissing(step) => unusable(
+            file,
+            format!(
+                "a newer version of this program wrote it (schema {step}); install that one again"
+            ),
+        ),
+        other => unusable(file, other.to_string()),
+    })
+}
+
+fn unusable(file: &Path, why: String) -> Error {
+    Error::File { what: "used", file: file.to_owned(), why }
+}

@@ -1,0 +1,352 @@
+//! The trait's methods: where transactions begin and end.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use launcher_model::container::{Container, Host};
+use launcher_model::environment::Environment;
+use launcher_model::event::{Event, NewEvent};
+use launcher_model::route::{Deployment, DeploymentState, Receipt, Route};
+use launcher_model::secret::{SecretName, SecretVersion};
+use launcher_model::service::ServiceSpec;
+use launcher_model::version::Version;
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use tokio::sync::broadcast;
+
+use super::row::kept;
+use super::{
+    SqliteStore, containers, deployments, environments, events, hosts, idempotency, meta, routes,
+    secrets, services, sessions, tokens, versions,
+};
+use crate::{
+    Answer, DeploymentFilter, EnvironmentChange, EventFilter, IdempotencyClaim, NewDeployment,
+    NewSession, NewToken, NewVersion, PutOutcome, RecordedContainer, RecordedHost, Result,
+    SecretRecord, Service, Session, Store, Token,
+};
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn services(&self) -> Result<Vec<Service>> {
+        self.read("listing services", services::list(&self.readers).await)
+    }
+
+    async fn service(&self, name: &ServiceName) -> Result<Option<Service>> {
+        self.read("reading a service", services::one(&self.readers, name).await)
+    }
+
+    async fn put_service(&self, spec: &ServiceSpec, by: &str, at: Timestamp) -> Result<PutOutcome> {
+        let mut write = self.begin("keeping a service").await?;
+        let outcome = services::put(&mut write, spec, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn delete_service(&self, name: &ServiceName, by: &str, at: Timestamp) -> Result<bool> {
+        let mut write = self.begin("deleting a service").await?;
+        let outcome = services::delete(&mut write, name, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn create_version(
+        &self,
+        new: NewVersion,
+        at: Timestamp,
+    ) -> Result<(Version, Environment)> {
+        let mut write = self.begin("numbering a version").await?;
+        let outcome = versions::create(&mut write, new, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn version(
+        &self,
+        service: &ServiceName,
+        number: VersionNumber,
+    ) -> Result<Option<Version>> {
+        self.read("reading a version", versions::one(&self.readers, service, number).await)
+    }
+
+    async fn versions(
+        &self,
+        service: &ServiceName,
+        before: Option<VersionNumber>,
+        limit: u32,
+    ) -> Result<Vec<Version>> {
+        let versions = versions::list(&self.readers, service, before, limit).await;
+        self.read("listing versions", versions)
+    }
+
+    async fn environments(
+        &self,
+        service: &ServiceName,
+        destroyed: bool,
+    ) -> Result<Vec<Environment>> {
+        let environments = environments::list(&self.readers, service, destroyed).await;
+        self.read("listing environments", environments)
+    }
+
+    async fn environment(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+    ) -> Result<Option<Environment>> {
+        let environment = environments::one(&self.readers, service, version).await;
+        self.read("reading an environment", environment)
+    }
+
+    async fn change_environment(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        change: EnvironmentChange,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Environment> {
+        let mut write = self.begin("changing an environment").await?;
+        let outcome =
+            environments::change(&mut write, service, version, change, events, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn route(&self, service: &ServiceName) -> Result<Route> {
+        self.read("reading a route", routes::one(&self.readers, service).await)
+    }
+
+    async fn begin_deployment(
+        &self,
+        new: NewDeployment,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Deployment> {
+        let mut write = self.begin_step("beginning a deployment").await?;
+        let outcome = deployments::begin(&mut write, new, events, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn set_deployment_state(&self, id: DeploymentId, state: DeploymentState) -> Result<()> {
+        let mut write = self.begin_step("moving a deployment on").await?;
+        let outcome = deployments::set_state(&mut write, id, state).await;
+        write.end(outcome).await
+    }
+
+    async fn commit_route(&self, id: DeploymentId, at: Timestamp) -> Result<Route> {
+        let mut write = self.begin("deciding a deployment").await?;
+        let outcome = deployments::commit(&mut write, id, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn deployment_live(
+        &self,
+        id: DeploymentId,
+        receipt: &Receipt,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Deployment> {
+        let mut write = self.begin_step("keeping that a deployment is live").await?;
+        let outcome = deployments::live(&mut write, id, receipt, events, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn deployment_done(
+        &self,
+        id: DeploymentId,
+        receipt: &Receipt,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Deployment> {
+        let mut write = self.begin_step("ending a deployment").await?;
+        let outcome = deployments::drained(&mut write, id, receipt, events, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn deployment_aborted(
+        &self,
+        id: DeploymentId,
+        reason: &str,
+        events: &[NewEvent],
+        at: Timestamp,
+    ) -> Result<Deployment> {
+        let mut write = self.begin_step("aborting a deployment").await?;
+        let outcome = deployments::abort(&mut write, id, reason, events, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>> {
+        self.read("reading a deployment", deployments::one(&self.readers, id).await)
+    }
+
+    async fn deployments(&self, filter: &DeploymentFilter) -> Result<Vec<Deployment>> {
+        self.read("listing deployments", deployments::list(&self.readers, filter).await)
+    }
+
+    async fn unfinished_deployments(&self) -> Result<Vec<Deployment>> {
+        let unfinished = deployments::unfinished(&self.readers).await;
+        self.read("listing unfinished deployments", unfinished)
+    }
+
+    async fn record(&self, events: &[NewEvent], at: Timestamp) -> Result<()> {
+        let mut write = self.begin("keeping events").await?;
+        let outcome = events::record(&mut write, events, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>> {
+        self.read("listing events", events::list(&self.readers, filter).await)
+    }
+
+    fn watch(&self) -> broadcast::Receiver<Event> {
+        self.watchers.subscribe()
+    }
+
+    async fn set_secret(
+        &self,
+        name: &SecretName,
+        sealed: &[u8],
+        by: &str,
+        at: Timestamp,
+    ) -> Result<SecretVersion> {
+        let mut write = self.begin("keeping a secret").await?;
+        let outcome = secrets::set(&mut write, name, sealed, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn sealed_secret(&self, version: &SecretVersion) -> Result<Option<Vec<u8>>> {
+        self.read("reading a secret", secrets::sealed(&self.readers, version).await)
+    }
+
+    async fn newest_secrets(
+        &self,
+        names: &[SecretName],
+    ) -> Result<BTreeMap<SecretName, SecretVersion>> {
+        self.read("reading the numbers of secrets", secrets::newest(&self.readers, names).await)
+    }
+
+    async fn secrets(&self) -> Result<Vec<SecretRecord>> {
+        self.read("listing secrets", secrets::list(&self.readers).await)
+    }
+
+    async fn unset_secret(&self, name: &SecretName, by: &str, at: Timestamp) -> Result<bool> {
+        let mut write = self.begin("unsetting a secret").await?;
+        let outcome = secrets::unset(&mut write, name, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn create_token(&self, new: NewToken, by: &str, at: Timestamp) -> Result<Token> {
+        let mut write = self.begin("keeping a token").await?;
+        let outcome = tokens::create(&mut write, new, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Token>> {
+        self.read("looking a token up", tokens::by_hash(&self.readers, hash).await)
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>> {
+        self.read("listing tokens", tokens::list(&self.readers).await)
+    }
+
+    async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool> {
+        let mut write = self.begin("revoking a token").await?;
+        let outcome = tokens::revoke(&mut write, name, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()> {
+        let mut write = self.begin("keeping a session").await?;
+        let outcome = sessions::create(&mut write, new, at).await;
+        write.end(outcome).await
+    }
+
+    async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
+        self.read("looking a session up", sessions::one(&self.readers, hash, now).await)
+    }
+
+    async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
+        let mut write = self.begin("taking a login link").await?;
+        let outcome = sessions::take(&mut write, hash, now).await;
+        write.end(outcome).await
+    }
+
+    async fn end_session(&self, hash: &[u8; 32]) -> Result<()> {
+        let mut write = self.begin("ending a session").await?;
+        let outcome = sessions::end(&mut write, hash).await;
+        write.end(outcome).await
+    }
+
+    async fn claim_key(
+        &self,
+        key: &str,
+        fingerprint: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<IdempotencyClaim> {
+        let mut write = self.begin_step("claiming an idempotency key").await?;
+        let outcome = idempotency::claim(&mut write, key, fingerprint, &self.holder, at).await;
+        write.end(outcome).await
+    }
+
+    async fn answer_key(&self, key: &str, answer: &Answer) -> Result<()> {
+        let mut write = self.begin_step("keeping an answer").await?;
+        let outcome = idempotency::answer(&mut write, key, answer).await;
+        write.end(outcome).await
+    }
+
+    async fn release_key(&self, key: &str) -> Result<()> {
+        let mut write = self.begin_step("releasing an idempotency key").await?;
+        let outcome = idempotency::release(&mut write, key).await;
+        write.end(outcome).await
+    }
+
+    async fn record_containers(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        observed: &[Container],
+        at: Timestamp,
+    ) -> Result<()> {
+        let doing = "keeping what containers were observed";
+        let present = containers::present(&self.readers, service, version).await;
+        if !containers::differ(&self.read(doing, present)?, observed) {
+            return Ok(());
+        }
+        let mut write = self.begin_step(doing).await?;
+        let outcome = containers::record(&mut write, service, version, observed, at).await;
+        write.end(outcome).await
+    }
+
+    async fn recorded_containers(
+        &self,
+        service: Option<&ServiceName>,
+    ) -> Result<Vec<RecordedContainer>> {
+        self.read("listing containers", containers::list(&self.readers, service).await)
+    }
+
+    async fn record_hosts(&self, observed: &[Host], at: Timestamp) -> Result<()> {
+        let doing = "keeping what hosts were observed";
+        let recorded = self.read(doing, hosts::list(&self.readers).await)?;
+        if !hosts::differ(&recorded, observed) {
+            return Ok(());
+        }
+        let mut write = self.begin_step(doing).await?;
+        let outcome = hosts::record(&mut write, observed, at).await;
+        write.end(outcome).await
+    }
+
+    async fn recorded_hosts(&self) -> Result<Vec<RecordedHost>> {
+        self.read("listing hosts", hosts::list(&self.readers).await)
+    }
+
+    async fn installation(&self) -> Result<String> {
+        Ok(self.installation.clone())
+    }
+
+    async fn next_epoch(&self) -> Result<u64> {
+        let mut write = self.begin("counting a start").await?;
+        let outcome = meta::next_epoch(&mut write).await;
+        write.end(outcome).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let mut write = self.begin_step("testing that a write is taken").await?;
+        let outcome = meta::ping(&mut write).await;
+        write.end(outcome).await
+    }
+}

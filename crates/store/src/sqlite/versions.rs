@@ -1,0 +1,138 @@
+//! Versions.
+
+use jiff::Timestamp;
+use launcher_model::environment::{Environment, EnvironmentState, Release, Wanted};
+use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::version::Version;
+use launcher_model::{ServiceName, VersionNumber};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteExecutor};
+
+use super::fault::Fault;
+use super::row::{json, time, to_json, word};
+use super::write::Write;
+use super::{environments, events, services};
+use crate::NewVersion;
+
+const VERSION: &str = "version";
+
+pub(super) async fn create(
+    write: &mut Write,
+    new: NewVersion,
+    at: Timestamp,
+) -> Result<(Version, Environment), Fault> {
+    let service = new.spec.service.name.clone();
+    let number = take_number(write, &service).await?;
+    let version = Version {
+        service,
+        number,
+        image: new.image,
+        spec: new.spec,
+        secrets: new.secrets,
+        commit: new.commit,
+        branch: new.branch,
+        created_at: at,
+        created_by: new.by,
+    };
+    insert(write, &version).await?;
+    let environment = first_environment(&version, at);
+    environments::insert(write, &environment).await?;
+    let text =
+        format!("{number} of {} was launched from {}", version.service, version.image.requested);
+    let event = NewEvent::new(EventKind::VersionLaunched, text)
+        .service(&version.service)
+        .version(number)
+        .by(version.created_by.as_str());
+    events::record_one(write, event, at).await?;
+    Ok((version, environment))
+}
+
+async fn take_number(write: &mut Write, service: &ServiceName) -> Result<VersionNumber, Fault> {
+    let sql = "UPDATE services SET last_version = last_version + 1
+        WHERE name = ? AND deleted_at IS NULL RETURNING last_version";
+    let number =
+        sqlx::query_scalar(sql).bind(service.as_str()).fetch_optional(write.connection()?).await?;
+    number.map(VersionNumber).ok_or_else(|| services::no_such(service))
+}
+
+async fn insert(write: &mut Write, version: &Version) -> Result<(), Fault> {
+    let sql = "INSERT INTO versions
+        (service, number, digest, image, spec, secrets, commit_id, branch, created_at, created_by)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    sqlx::query(sql)
+        .bind(version.service.as_str())
+        .bind(version.number.0)
+        .bind(version.image.digest.as_str())
+        .bind(to_json(VERSION, &version.image)?)
+        .bind(to_json(VERSION, &version.spec)?)
+        .bind(to_json(VERSION, &version.secrets)?)
+        .bind(version.commit.as_deref())
+        .bind(version.branch.as_deref())
+        .bind(version.created_at.as_microsecond())
+        .bind(version.created_by.as_str())
+        .execute(write.connection()?)
+        .await?;
+    Ok(())
+}
+
+fn first_environment(version: &Version, at: Timestamp) -> Environment {
+    let release = match version.spec.hooks.release {
+        Some(_) => Release::Pending,
+        None => Release::Passed,
+    };
+    Environment {
+        service: version.service.clone(),
+        version: version.number,
+        wanted: Wanted::Running,
+        replicas: version.spec.service.replicas,
+        state: EnvironmentState::Creating,
+        since: at,
+        failure: None,
+        release,
+        starting_since: None,
+        pinned: false,
+        last_used: at,
+    }
+}
+
+pub(super) async fn one<'c>(
+    executor: impl SqliteExecutor<'c>,
+    service: &ServiceName,
+    number: VersionNumber,
+) -> Result<Option<Version>, Fault> {
+    let sql = "SELECT * FROM versions WHERE service = ? AND number = ?";
+    let row =
+        sqlx::query(sql).bind(service.as_str()).bind(number.0).fetch_optional(executor).await?;
+    row.as_ref().map(from_row).transpose()
+}
+
+pub(super) async fn list<'c>(
+    executor: impl SqliteExecutor<'c>,
+    service: &ServiceName,
+    before: Option<VersionNumber>,
+    limit: u32,
+) -> Result<Vec<Version>, Fault> {
+    let sql =
+        "SELECT * FROM versions WHERE service = ? AND number < ? ORDER BY number DESC LIMIT ?";
+    let rows = sqlx::query(sql)
+        .bind(service.as_str())
+        .bind(before.map_or(i64::MAX, |number| i64::from(number.0)))
+        .bind(limit)
+        .fetch_all(executor)
+        .await?;
+    rows.iter().map(from_row).collect()
+}
+
+fn from_row(row: &SqliteRow) -> Result<Version, Fault> {
+    Ok(Version {
+        service: word(row, "service", VERSION)?,
+        number: VersionNumber(row.try_get("number")?),
+        image: json(row, "image", VERSION)?,
+        spec: json(row, "spec", VERSION)?,
+        secrets: json(row, "secrets", VERSION)?,
+        commit: row.try_get("commit_id")?,
+        branch: row.try_get("branch")?,
+        created_at: time(row, "created_at")?,
+        created_by: row.try_get("created_by")?,
+    })
+}
