@@ -1,0 +1,21 @@
+//! Each rule of the store, by itself.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod concurrency;
+mod deployments;
+mod environments;
+mod events;
+mod files;
+mod full;
+mod idempotency;
+mod observed;
+mod round_trips;
+mod secrets;
+mod services;
+mod tokens;
+mod vault;
+mod versions;
