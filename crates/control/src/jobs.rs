@@ -62,9 +62,9 @@ impl Jobs {
     }
 
     /// The next time at which a job may be begun that may not be yet.
-    pub(crate) fn earliest_hold(&self) -> Option<Timestamp> {
+    pub(crate) fn earliest_hold(&self, now: Timestamp) -> Option<Timestamp> {
         let retries = self.retries.values().map(|retry| retry.at);
-        self.holds.values().copied().chain(retries).min()
+        self.holds.values().copied().chain(retries).filter(|at| *at > now).min()
     }
 
     /// Containers have changed, so that delays may have too.

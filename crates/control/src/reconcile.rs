@@ -36,7 +36,10 @@ pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
     loop {
         let wait = match service.pass().await {
             Ok(Next::Gone) => break,
-            Ok(Next::Again) => Duration::ZERO,
+            Ok(Next::Again) => {
+                service.slot.passed();
+                continue;
+            }
             Ok(Next::At(at)) => {
                 service.failures = 0;
                 at.map_or(Duration::MAX, |at| service.until(at))
@@ -49,9 +52,6 @@ pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
             }
         };
         service.slot.passed();
-        if wait.is_zero() {
-            continue;
-        }
         tokio::select! {
             () = service.slot.woken() => {}
             done = service.jobs.next() => service.finish(done).await,
@@ -111,7 +111,7 @@ impl Reconciler {
         }
         looked?;
 
-        let mut again = self.jobs.earliest_hold();
+        let mut again = self.jobs.earliest_hold(self.inner.now());
         let mut changed = false;
         for environment in &wish.environments {
             let (moved, at) = self.tend(environment, &wish, &observed).await?;
