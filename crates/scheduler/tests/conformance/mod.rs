@@ -147,7 +147,7 @@ pub(crate) async fn settle(engine: &dyn Scheduler, placement: &Placement) -> Vec
     let wanted: BTreeSet<u16> = (1..=placement.replicas).collect();
     eventually("all places are filled", async || {
         engine.ensure(placement).await.unwrap();
-        let containers = observed(engine).await;
+        let containers = engine.observe(Some(&placement.version.service)).await.unwrap();
         let running: Vec<_> =
             containers.iter().filter(|c| c.is_running()).map(|c| c.slot).collect();
         let filled: BTreeSet<_> = running.iter().copied().collect();

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::models::ContainerInspectResponse;
@@ -12,11 +11,12 @@ use bollard::query_parameters::{
     RemoveImageOptionsBuilder,
 };
 use futures_util::TryStreamExt;
+use futures_util::future::join_all;
 use launcher_model::image::{Digest, ImageRef, PinnedImage};
 use launcher_scheduler::docker::{Config, Docker};
 use launcher_scheduler::{Scheduler, labels};
 
-use crate::conformance::{Behaviour, Ground};
+use crate::conformance::{Behaviour, Ground, PATIENCE};
 use crate::switch::Switch;
 
 /// What every test image bears, with the installation that it was built for.
@@ -63,10 +63,6 @@ impl DockerGround {
 
     pub(crate) async fn inspect(&self, container: &str) -> ContainerInspectResponse {
         self.api.inspect_container(container, None::<InspectContainerOptions>).await.unwrap()
-    }
-
-    pub(crate) async fn exists(&self, container: &str) -> bool {
-        self.api.inspect_container(container, None::<InspectContainerOptions>).await.is_ok()
     }
 }
 
@@ -199,27 +195,44 @@ impl Drop for DockerGround {
         let swept = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(tokio::time::timeout(Duration::from_secs(60), sweep(&installations)))
+            let sweep = async { tokio::time::timeout(PATIENCE, sweep(&installations)).await };
+            runtime.block_on(sweep).expect("containers or images of the test are left");
         });
-        if !matches!(swept.join(), Ok(Ok(()))) {
-            eprintln!("containers or images of {} may be left", self.ours);
+        if swept.join().is_err() && !std::thread::panicking() {
+            panic!("what the test has made could not be removed");
         }
     }
 }
 
+/// A call that was dropped may still be creating something, so it looks until nothing is there.
 async fn sweep(installations: &[String]) {
     let api = bollard::Docker::connect_with_local_defaults().unwrap();
-    for installation in installations {
-        for container in of_installation(&api, installation).await {
+    loop {
+        let (mut containers, mut images) = (Vec::new(), Vec::new());
+        for installation in installations {
+            containers.extend(of_installation(&api, installation).await);
+            images.extend(images_of(&api, installation).await);
+        }
+        if containers.is_empty() && images.is_empty() {
+            break;
+        }
+        join_all(containers.into_iter().map(async |container| {
             let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
             let _ = api.remove_container(&container.id.unwrap(), Some(options)).await;
-        }
-        let label = vec![format!("{TEST_LABEL}={installation}")];
-        let filters = HashMap::from([("label", label)]);
-        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
-        for image in api.list_images(Some(options)).await.unwrap() {
+        }))
+        .await;
+        for image in images {
             let options = RemoveImageOptionsBuilder::new().force(true).build();
             let _ = api.remove_image(&image.id, Some(options), None).await;
         }
     }
+}
+
+async fn images_of(
+    api: &bollard::Docker,
+    installation: &str,
+) -> Vec<bollard::models::ImageSummary> {
+    let filters = HashMap::from([("label", vec![format!("{TEST_LABEL}={installation}")])]);
+    let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+    api.list_images(Some(options)).await.unwrap()
 }
