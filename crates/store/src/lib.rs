@@ -104,8 +104,7 @@ pub trait Store: Send + Sync + 'static {
     /// know is refused, and one to the state that it has already is none.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], [`Error::Transition`], or [`Error::StillInUse`] when the change was not to be
-    /// made to a live environment.
+    /// [`Error::NoSuch`], or [`Error::Transition`].
     async fn change_environment(
         &self,
         service: &ServiceName,

@@ -68,9 +68,6 @@ pub struct EnvironmentChange {
     pub starting_since: Option<Option<Timestamp>>,
     /// Whether retention leaves it alone.
     pub pinned: Option<bool>,
-    /// Refuse the whole change when production traffic goes to the environment, or a deployment under
-    /// way is about to send it there: for what would take its containers away.
-    pub unless_live: bool,
 }
 
 /// A deployment before it has its number.

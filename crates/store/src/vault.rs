@@ -35,16 +35,16 @@ impl Vault {
     /// # Errors
     /// [`Error::Vault`] when others may read the file, when it is no key, or when the disk fails.
     pub fn open(key_file: &Path) -> Result<Self> {
-        let outcome = match File::open(key_file) {
-            Ok(file) => read_key(file, key_file)?,
+        let failed = |error: io::Error| failed(key_file, &error);
+        let file = match File::open(key_file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_key(key_file).map_err(|error| failed(key_file, &error))?;
-                let file = File::open(key_file).map_err(|error| failed(key_file, &error))?;
-                read_key(file, key_file)?
+                make_key(key_file).map_err(failed)?;
+                File::open(key_file)
             }
-            Err(error) => return Err(failed(key_file, &error)),
+            opened => opened,
         };
-        Ok(Self { key: outcome, file: key_file.to_owned() })
+        let key = read_key(file.map_err(failed)?, key_file)?;
+        Ok(Self { key, file: key_file.to_owned() })
     }
 
     /// Seals a value of this secret. Sealing one value twice gives different bytes.

@@ -65,16 +65,6 @@ pub(super) async fn blocking(
     Ok(id.map(DeploymentId))
 }
 
-/// Whether a deployment gives traffic to a version.
-pub(super) async fn goes_to(
-    write: &mut Write,
-    id: DeploymentId,
-    version: VersionNumber,
-) -> Result<bool, Fault> {
-    let deployment = existing(write, id).await?;
-    Ok(deployment.to.get(&version).is_some_and(|weight| weight.percent() > 0))
-}
-
 async fn insert(write: &mut Write, deployment: &Deployment) -> Result<Option<DeploymentId>, Fault> {
     let sql = "INSERT INTO deployments
             (service, kind, state, from_weights, to_weights, asked_by, note, created_at)

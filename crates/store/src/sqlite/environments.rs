@@ -7,10 +7,10 @@ use launcher_model::{ServiceName, VersionNumber};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteExecutor};
 
+use super::events;
 use super::fault::Fault;
 use super::row::{kept, maybe_json, maybe_time, time, to_json, to_word, word};
 use super::write::Write;
-use super::{deployments, events, routes};
 use crate::{EnvironmentChange, Error};
 
 const ENVIRONMENT: &str = "environment";
@@ -104,9 +104,6 @@ pub(super) async fn change(
     let before = one(write.connection()?, service, version).await?.ok_or_else(|| {
         Error::NoSuch { what: ENVIRONMENT, name: format!("{version} of {service}") }
     })?;
-    if change.unless_live {
-        must_not_be_live(write, service, version).await?;
-    }
     let after = apply(&before, change, at)?;
     if after != before {
         update(write, &after).await?;
@@ -141,21 +138,4 @@ fn apply(
         after.starting_since = since.map(kept);
     }
     Ok(after)
-}
-
-async fn must_not_be_live(
-    write: &mut Write,
-    service: &ServiceName,
-    version: VersionNumber,
-) -> Result<(), Fault> {
-    let by = if routes::one(write.connection()?, service).await?.is_live(version) {
-        "it is live".to_owned()
-    } else if let Some(id) = deployments::blocking(write, service).await?
-        && deployments::goes_to(write, id, version).await?
-    {
-        format!("deployment {id} is about to make it live")
-    } else {
-        return Ok(());
-    };
-    Err(Error::StillInUse { what: format!("environment {version} of {service}"), by }.into())
 }

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use launcher_model::VersionNumber;
 use launcher_model::environment::{EnvironmentState, Failure, Release, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
-use launcher_store::{EnvironmentChange, Error};
+use launcher_store::EnvironmentChange;
 
 use crate::support::*;
 
@@ -21,7 +21,6 @@ async fn only_what_is_given_changes() {
         release: Some(Release::Pending),
         starting_since: Some(Some(at(8))),
         pinned: Some(true),
-        unless_live: false,
     };
     let event = NewEvent::new(EventKind::EnvironmentFailed, "v1 of shop failed");
     let after = store
@@ -133,33 +132,4 @@ async fn one_that_is_not_there_is_named() {
         become_(&*store, &service("shop"), VersionNumber(9), EnvironmentState::Ready).await,
     );
     assert_eq!(error.to_string(), "there is no environment v9 of shop");
-}
-
-#[tokio::test]
-async fn what_is_live_or_about_to_be_can_be_kept_from_being_taken_away() {
-    let store = Temporary::open().await;
-    let shop = put(&*store, "shop").await;
-    let name = service("shop");
-    let (one, two, three) =
-        (ready(&*store, &shop).await, ready(&*store, &shop).await, ready(&*store, &shop).await);
-    make_live(&*store, &name, one).await;
-    let id = begin(&*store, &name, two).await.unwrap().id;
-
-    let stop = |version| {
-        let change = EnvironmentChange {
-            wanted: Some(Wanted::Stopped),
-            unless_live: true,
-            ..EnvironmentChange::default()
-        };
-        store.change_environment(&name, version, change, &[], at(9))
-    };
-    let error = refusal(stop(one).await).to_string();
-    assert_eq!(error, "environment v1 of shop is still in use: it is live");
-    let error = refusal(stop(two).await).to_string();
-    assert!(error.ends_with(&format!("deployment {id} is about to make it live")), "{error}");
-    assert_eq!(stop(three).await.unwrap().wanted, Wanted::Stopped);
-
-    store.deployment_aborted(id, "no", &[], at(10)).await.unwrap();
-    assert_eq!(stop(two).await.unwrap().wanted, Wanted::Stopped);
-    assert!(matches!(refusal(stop(one).await), Error::StillInUse { .. }));
 }
