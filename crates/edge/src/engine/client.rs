@@ -8,16 +8,19 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
+use http::Response;
+use http::header::{self, HeaderValue};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::headers::Forwarding;
+use super::body::ResponseBody;
+use super::forwarding::Forwarding;
+use super::page::{Page, wants_html};
 use super::proxy;
+use super::socket::Socket;
 use super::tunnel::Tunnel;
 use super::worker::Worker;
 use crate::compiled::PoolId;
@@ -29,8 +32,8 @@ const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     pub(super) forwarding: Forwarding,
-    /// A copy of the headers of the request under way, for the case that it must be repeated.
-    pub(super) copy: RefCell<Vec<(HeaderName, HeaderValue)>>,
+    /// Room for the head of a request.
+    head: Cell<Vec<u8>>,
     timer: Cell<Option<Pin<Box<Sleep>>>>,
     phase: Cell<Phase>,
     /// Since when the client takes none of the bytes that are ready for it.
@@ -56,7 +59,7 @@ impl Client {
         Rc::new(Self {
             worker,
             forwarding: Forwarding::of(peer.ip()),
-            copy: RefCell::default(),
+            head: Cell::default(),
             timer: Cell::new(None),
             // A client that connects has a request to send.
             phase: Cell::new(Phase::Head { since }),
@@ -68,7 +71,7 @@ impl Client {
 
     /// Serves the connection to its end.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {
-        let io = ClientIo { stream: Some(TokioIo::new(stream)), client: self.clone() };
+        let io = ClientIo { stream: Some(Socket::new(stream)), client: self.clone() };
         let client = self.clone();
         let service = service_fn(move |request| proxy::handle(client.clone(), request));
         let served = self.worker.http.serve_connection(io, service).without_shutdown().await;
@@ -78,7 +81,7 @@ impl Client {
                 if let Some(tunnel) = tunnel
                     && let Some(stream) = parts.io.stream.take()
                 {
-                    tunnel.run(stream.into_inner(), parts.read_buf).await;
+                    tunnel.run(stream.into_stream(), parts.read_buf).await;
                 }
             }
             Err(error) => tracing::debug!(%error, "a client's connection ended"),
@@ -92,6 +95,30 @@ impl Client {
 
     pub(super) fn keep_timer(&self, timer: Pin<Box<Sleep>>) {
         self.timer.set(Some(timer));
+    }
+
+    /// Room for the head of a request, which one request after the other uses.
+    pub(super) fn take_head(&self) -> Vec<u8> {
+        self.head.take()
+    }
+
+    pub(super) fn keep_head(&self, head: Vec<u8>) {
+        self.head.set(head);
+    }
+
+    /// The edge's own answer to the request under way.
+    pub(super) fn page(&self, page: Page, accept: Option<&HeaderValue>) -> Response<ResponseBody> {
+        self.idle();
+        let mut response = page.respond(accept.is_some_and(wants_html));
+        self.close_if_stopping(&mut response);
+        response
+    }
+
+    /// Makes a response the last one of its connection when the edge is about to stop.
+    pub(super) fn close_if_stopping<B>(&self, response: &mut Response<B>) {
+        if self.worker.is_closing() {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
     }
 
     pub(super) fn begin(&self) {
@@ -155,12 +182,12 @@ impl Client {
 
 /// The client's socket, which keeps the client's clocks as bytes pass.
 struct ClientIo {
-    stream: Option<TokioIo<TcpStream>>,
+    stream: Option<Socket>,
     client: Rc<Client>,
 }
 
 impl ClientIo {
-    fn stream(&mut self) -> io::Result<Pin<&mut TokioIo<TcpStream>>> {
+    fn stream(&mut self) -> io::Result<Pin<&mut Socket>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
@@ -217,7 +244,7 @@ impl Write for ClientIo {
 /// response that said why (RFC 9112 §9.6). So the edge closes its own side and listens a little longer.
 impl Drop for ClientIo {
     fn drop(&mut self) {
-        let Some(stream) = self.stream.take().map(TokioIo::into_inner) else { return };
+        let Some(stream) = self.stream.take().map(Socket::into_stream) else { return };
         let client_is_there = matches!(stream.try_read(&mut [0; 512]), Ok(1..) | Err(_));
         if client_is_there && !self.client.worker.is_closing() && !std::thread::panicking() {
             tokio::task::spawn_local(linger(stream));

@@ -158,10 +158,7 @@ impl LocalPool {
     /// container.
     pub(super) fn sweep(&self, since: u64) {
         for endpoint in self.endpoints.borrow().iter().chain(self.ahead.borrow().iter()) {
-            endpoint
-                .idle
-                .borrow_mut()
-                .retain_mut(|idle| idle.since >= since && idle.conn.is_fresh());
+            endpoint.idle.borrow_mut().retain(|idle| idle.since >= since && idle.conn.is_fresh());
         }
     }
 }
@@ -187,7 +184,7 @@ impl Endpoint {
     /// An open connection that was used after `since`.
     pub(super) fn take(&self, since: u64) -> Option<Box<Conn>> {
         let mut idle = self.idle.borrow_mut();
-        while let Some(mut last) = idle.pop() {
+        while let Some(last) = idle.pop() {
             if last.since < since {
                 idle.push(last);
                 return None;
@@ -200,9 +197,10 @@ impl Endpoint {
     }
 
     /// Keeps a connection for the next request, when it can serve one and there are not `most` already.
-    pub(super) fn give_back(&self, conn: Box<Conn>, now: u64, most: usize) {
+    pub(super) fn give_back(&self, mut conn: Box<Conn>, now: u64, most: usize) {
         let mut idle = self.idle.borrow_mut();
         if conn.is_reusable() && idle.len() < most {
+            conn.rest();
             idle.push(Idle { conn, since: now });
         }
     }

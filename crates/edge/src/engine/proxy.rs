@@ -4,52 +4,86 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::{Either, ready};
 use http::header::{self, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::attempts::{Again, attempt};
-use super::body::{Relay, RequestBody, ResponseBody};
+use super::attempts::Attempts;
+use super::body::{Relay, ResponseBody};
 use super::client::Client;
-use super::headers;
-use super::page::{Page, wants_html};
+use super::outgoing::Outgoing;
+use super::page::Page;
 use super::ticket::Ticket;
 use super::tunnel::Tunnel;
-use super::upstream::Conn;
+use super::upstream::{Conn, Head, Upload};
 use crate::compiled::{Found, HostBuffer, Site};
 
-/// Answers one request.
-pub(super) async fn handle(
+/// Answers one request. What can be done at once is done before the future is made, and the future
+/// works where its parts are: it is moved into its place for every request, so its size counts.
+pub(super) fn handle(
     client: Rc<Client>,
-    mut request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> {
     client.begin();
     let accept = request.headers().get(header::ACCEPT).cloned();
-    let answered = match Target::find(&client, &mut request) {
-        Ok(target) => target.forward(&client, request).await,
-        Err(page) => Err(page),
-    };
-    let mut response = answered.unwrap_or_else(|page| {
-        client.idle();
-        page.respond(accept.as_ref().is_some_and(wants_html))
-    });
-    if client.worker.is_closing() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let found = Target::find(&client, &request);
+    match found.and_then(|(target, host)| begin(target, &host, &client, request)) {
+        Ok(attempts) => Either::Left(answer(attempts, client, accept)),
+        Err(page) => Either::Right(ready(Ok(client.page(page, accept.as_ref())))),
     }
-    Ok(response)
+}
+
+/// Makes the client's request the container's.
+fn begin(
+    target: Target,
+    host: &HeaderValue,
+    client: &Client,
+    request: Request<Incoming>,
+) -> Result<Attempts, Page> {
+    let mut head = client.take_head();
+    let written = Outgoing::write(&mut head, &request, host, &client.forwarding);
+    let outgoing = written.inspect_err(|page| target.ticket.answered(page.status()))?;
+    let (parts, incoming) = request.into_parts();
+    let body = Upload::of(incoming, outgoing.length, outgoing.expects_continue);
+    let mut headers = parts.headers;
+    headers.clear();
+    Ok(Attempts { target, request: outgoing, head, body, headers })
+}
+
+/// Sends it and makes the container's response the client's.
+#[expect(clippy::manual_async_fn, reason = "an async fn would hold its arguments twice")]
+fn answer(
+    mut attempts: Attempts,
+    client: Rc<Client>,
+    accept: Option<HeaderValue>,
+) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> {
+    async move {
+        let attempted = attempts.run(&client).await;
+        client.keep_head(attempts.head);
+        let ticket = attempts.target.ticket;
+        let answered = match attempted {
+            Ok((conn, head)) => respond(ticket, &client, conn, head, attempts.request.upgrade),
+            Err(page) => {
+                ticket.answered(page.status());
+                Err(page)
+            }
+        };
+        Ok(answered.unwrap_or_else(|page| client.page(page, accept.as_ref())))
+    }
 }
 
 /// Where a request goes.
 pub(super) struct Target {
     pub(super) ticket: Ticket,
-    host: HeaderValue,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
 }
 
 impl Target {
-    /// Looks the route up and counts the request to its version. No pause comes between the two.
-    fn find(client: &Rc<Client>, request: &mut Request<Incoming>) -> Result<Self, Page> {
+    /// Looks the route up by the request's host and counts the request to its version. No pause comes
+    /// between the two.
+    fn find(client: &Rc<Client>, request: &Request<Incoming>) -> Result<(Self, HeaderValue), Page> {
         if request.method() == Method::CONNECT {
             let text = "The edge opens no tunnels for CONNECT.";
             return Err(Page::new(StatusCode::METHOD_NOT_ALLOWED, text));
@@ -74,77 +108,58 @@ impl Target {
             }
         };
         let pool = client.worker.pool(pool);
-        Ok(Self {
+        let target = Self {
             ticket: Ticket::new(client.clone(), pool, live),
-            host,
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
-        })
-    }
-
-    /// Sends the request to a container and makes its response one for the client.
-    async fn forward(
-        mut self,
-        client: &Client,
-        request: Request<Incoming>,
-    ) -> Result<Response<ResponseBody>, Page> {
-        let (mut parts, incoming) = request.into_parts();
-        let wanted = headers::to_container(&mut parts.headers, &self.host, &client.forwarding);
-        let upgrade = wanted.inspect_err(|page| self.ticket.answered(page.status()))?;
-        parts.version = Version::HTTP_11;
-        parts.extensions.clear();
-        let body = RequestBody::new(incoming, &parts.headers);
-        let request = Request::from_parts(parts, body);
-        let again = if upgrade { None } else { Again::of(&request, client) };
-        match attempt(&mut self, client, request, again).await {
-            Ok((conn, response)) => self.respond(client, conn, response, upgrade),
-            Err(page) => {
-                self.ticket.answered(page.status());
-                Err(page)
-            }
-        }
-    }
-
-    fn respond(
-        mut self,
-        client: &Client,
-        conn: Box<Conn>,
-        response: Response<Incoming>,
-        upgrade: bool,
-    ) -> Result<Response<ResponseBody>, Page> {
-        let (mut parts, incoming) = response.into_parts();
-        let switched = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-        if switched && !upgrade {
-            self.ticket.failed();
-            self.ticket.answered(StatusCode::BAD_GATEWAY);
-            let text = "The container switched to another protocol without being asked to.";
-            return Err(Page::new(StatusCode::BAD_GATEWAY, text));
-        }
-        self.ticket.answered(parts.status);
-        parts.version = Version::HTTP_11;
-        headers::to_client(&mut parts.headers, switched);
-        let body = if switched {
-            self.ticket.upgrade();
-            client.becomes(Tunnel { conn, ticket: self.ticket });
-            ResponseBody::Empty
-        } else {
-            Relay::body(incoming, conn, self.ticket)
         };
-        Ok(Response::from_parts(parts, body))
+        Ok((target, host))
     }
 }
 
+fn respond(
+    mut ticket: Ticket,
+    client: &Client,
+    conn: Box<Conn>,
+    head: Head,
+    upgrade: bool,
+) -> Result<Response<ResponseBody>, Page> {
+    let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
+    if switched && !upgrade {
+        ticket.failed();
+        ticket.answered(StatusCode::BAD_GATEWAY);
+        let text = "The container switched to another protocol without being asked to.";
+        return Err(Page::new(StatusCode::BAD_GATEWAY, text));
+    }
+    ticket.answered(head.status);
+    let body = if switched {
+        ticket.upgrade();
+        client.becomes(Tunnel { conn, ticket });
+        ResponseBody::Empty
+    } else {
+        Relay::body(head.framing, conn, ticket)
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    if let Some(reason) = head.reason {
+        response.extensions_mut().insert(reason);
+    }
+    if !switched {
+        client.close_if_stopping(&mut response);
+    }
+    Ok(response)
+}
+
 /// The host that a request is for: its one Host field, or the authority of its target when that is a
-/// whole URI, which then is made the request's Host (RFC 9112 §3.2).
-fn host_of(request: &mut Request<Incoming>) -> Result<HeaderValue, Page> {
+/// whole URI (RFC 9112 §3.2).
+fn host_of(request: &Request<Incoming>) -> Result<HeaderValue, Page> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(bad_host()) };
-    let Some(authority) = request.uri().authority() else { return Ok(host.clone()) };
-    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| bad_host())?;
-    let path = request.uri().path_and_query().cloned();
-    request.headers_mut().insert(header::HOST, host.clone());
-    *request.uri_mut() = path.map(Into::into).unwrap_or_default();
-    Ok(host)
+    match request.uri().authority() {
+        None => Ok(host.clone()),
+        Some(authority) => HeaderValue::from_str(authority.as_str()).map_err(|_| bad_host()),
+    }
 }
 
 fn bad_host() -> Page {

@@ -21,7 +21,7 @@ impl Tunnel {
     /// Carries bytes between the client, from whom `early` has been read already, and the container.
     pub(super) async fn run(self, mut client: TcpStream, early: Bytes) {
         let Self { conn, ticket } = self;
-        let Some((mut container, first)) = conn.upgraded().await else { return };
+        let (mut container, first) = conn.into_parts();
         let carried = async {
             container.write_all(&early).await?;
             client.write_all(&first).await?;

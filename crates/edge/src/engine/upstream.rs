@@ -1,52 +1,87 @@
 //! A connection to a container, and one request over it.
 //!
-//! A connection has no task of its own: whoever uses it drives it. So a request and its response take
-//! one task from the client's socket to the container's and back, nothing is handed between tasks,
+//! The client's side of a connection is hyper's; this side is our own, as it decides what a request
+//! costs. A connection has no task of its own: whoever uses it drives it. So a request and its response
+//! take one task from the client's socket to the container's and back, nothing is handed between tasks,
 //! and what is dropped is closed. A connection that waits in a pool is driven by nobody; it is looked
 //! at when it is taken out.
 
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll, Waker};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use hyper::body::Frame;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use tokio_util::io::poll_read_buf;
 
-use super::body::{RequestBody, Upload};
+use super::outgoing::Outgoing;
+use super::worker::Worker;
+
+mod chunks;
+mod head;
+mod upload;
+
+use chunks::{Chunks, Piece};
+pub(super) use head::{Fields, Framing, Head, Malformed};
+pub(super) use upload::Upload;
 
 /// How long a body is held for a container's `100 Continue` before it is sent without (RFC 9110
 /// §10.1.1 forbids to wait for ever).
 const CONTINUE_WITHIN: Duration = Duration::from_secs(1);
 
-/// The most that is read ahead or written behind on one connection, in bytes.
-pub(super) const BUFFER: usize = 128 << 10;
+/// The least and the most that is read at once, in bytes.
+const LEAST_READ: usize = 8 << 10;
+const MOST_READ: usize = 128 << 10;
 
 /// A connection to a container.
 pub(super) struct Conn {
-    requests: SendRequest<RequestBody>,
-    link: Option<Connection<TokioIo<TcpStream>, RequestBody>>,
-    ended: bool,
+    stream: TcpStream,
+    /// What has been read and not been used.
+    buffer: BytesMut,
+    /// How much to read next.
+    step: usize,
+    /// The rest of the body of the request under way.
+    upload: Option<Upload>,
+    /// No other request can follow.
+    spent: bool,
 }
 
 /// Why there is no response.
 pub(super) enum Lost {
-    /// The connection was gone before the request went out; here it is back.
-    Unsent(Box<Request<RequestBody>>),
+    /// The connection was gone before any of the request went out.
+    Unsent,
     /// The connection broke after the request was begun.
-    Broken(hyper::Error),
+    Broken,
+    /// What came back is no response.
+    Malformed(Malformed),
     /// The container took too long.
     Late,
     /// The client took too long to send the body.
     ClientLate,
+}
+
+/// What is still to come of a response's body.
+pub(super) enum Rest {
+    Length(u64),
+    Chunks(Chunks),
+    UntilClose,
+}
+
+impl From<Framing> for Rest {
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::Length(length) => Self::Length(length),
+            Framing::Chunked => Self::Chunks(Chunks::default()),
+            Framing::UntilClose => Self::UntilClose,
+        }
+    }
 }
 
 impl Conn {
@@ -56,119 +91,209 @@ impl Conn {
             .await
             .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))??;
         stream.set_nodelay(true)?;
-        let (requests, link) = Builder::new()
-            .max_buf_size(BUFFER)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(io::Error::other)?;
-        Ok(Box::new(Self { requests, link: Some(link), ended: false }))
-    }
-
-    /// Moves bytes in both directions as far as they go.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) {
-        if let Some(link) = &mut self.link
-            && !self.ended
-        {
-            self.ended = link.poll_without_shutdown(cx).is_ready();
-        }
-    }
-
-    /// Lets go of a connection that has ended, which tells those who still wait for it; says whether
-    /// it had.
-    pub(super) fn close_if_ended(&mut self) -> bool {
-        if self.ended {
-            self.link = None;
-        }
-        self.ended
+        let buffer = BytesMut::new();
+        Ok(Box::new(Self { stream, buffer, step: LEAST_READ, upload: None, spent: false }))
     }
 
     /// Whether a request can be sent: the container has neither closed the connection nor said
-    /// anything unasked. Also makes it forget whom it would have woken.
-    pub(super) fn is_fresh(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        self.is_reusable()
+    /// anything unasked.
+    pub(super) fn is_fresh(&self) -> bool {
+        let unread = self.stream.try_read(&mut [0]);
+        matches!(unread, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Whether the last exchange has ended on both sides and another may follow.
     pub(super) fn is_reusable(&self) -> bool {
-        !self.ended && self.requests.is_ready()
+        !self.spent && self.upload.is_none() && self.buffer.is_empty()
     }
 
-    /// The socket, and what has been read from it, once the container has switched protocols.
-    pub(super) async fn upgraded(mut self: Box<Self>) -> Option<(TcpStream, Bytes)> {
-        poll_fn(|cx| {
-            self.drive(cx);
-            if self.ended { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        let parts = self.link?.into_parts();
-        Some((parts.io.into_inner(), parts.read_buf))
-    }
-
-    /// Sends a request and waits for the head of its response, at most `timeout` from the moment that
-    /// the last part of the request's body has come. `timer` is reused from request to request,
-    /// because moving a running timer on costs next to nothing.
-    pub(super) async fn exchange(
-        &mut self,
-        mut request: Request<RequestBody>,
-        timeout: Duration,
-        mut timer: Pin<&mut Sleep>,
-    ) -> Result<Response<Incoming>, Lost> {
-        let upload = request.body().upload();
-        let mut first = timeout;
-        if let Some(gate) = upload.as_ref().and_then(|upload| upload.gate()) {
-            first = timeout.min(CONTINUE_WITHIN);
-            hyper::ext::on_informational(&mut request, move |informational| {
-                if informational.status() == StatusCode::CONTINUE {
-                    gate.store(true, Relaxed);
-                }
-            });
+    /// Lets go of memory that a connection without a request does not need.
+    pub(super) fn rest(&mut self) {
+        self.step = LEAST_READ;
+        if self.buffer.capacity() > 2 * LEAST_READ {
+            self.buffer = BytesMut::new();
         }
-        timer.as_mut().reset(tokio::time::Instant::now() + first);
-        let answer = self.requests.try_send_request(request);
-        // The answer is ready when driving the connection has made it so, and then only; so it needs
-        // neither a waker nor a share of the task's budget.
-        let mut answer = pin!(tokio::task::unconstrained(answer));
-        let mut quiet = Context::from_waker(Waker::noop());
-        poll_fn(|cx| {
-            loop {
-                self.drive(cx);
-                let mut polled = answer.as_mut().poll(&mut quiet);
-                if polled.is_pending() && self.close_if_ended() {
-                    polled = answer.as_mut().poll(&mut quiet);
+    }
+
+    /// The socket and what has been read from it, once the container has switched protocols.
+    pub(super) fn into_parts(self) -> (TcpStream, Bytes) {
+        (self.stream, self.buffer.freeze())
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.buffer.reserve(self.step);
+        let room = self.buffer.capacity() - self.buffer.len();
+        let read = ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.buffer))?;
+        if read == room {
+            self.step = (self.step * 2).min(MOST_READ);
+        } else if read < self.step / 4 {
+            self.step = (self.step / 2).max(LEAST_READ);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Sends what there is of the request's body. A container that does not take it may still answer.
+    fn send_body(&mut self, cx: &mut Context<'_>) {
+        let Some(upload) = &mut self.upload else { return };
+        if let Poll::Ready(sent) = upload.poll_send(cx, &mut self.stream) {
+            self.spent |= sent.is_err();
+            self.upload = None;
+        }
+    }
+
+    /// The next part of the response's body.
+    pub(super) fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        rest: &mut Rest,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.send_body(cx);
+        loop {
+            match rest {
+                Rest::Length(0) => return Poll::Ready(None),
+                Rest::Length(left) if !self.buffer.is_empty() => {
+                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(self.buffer.len());
+                    *left -= here as u64;
+                    let part = self.buffer.split_to(here).freeze();
+                    return Poll::Ready(Some(Ok(Frame::data(part))));
                 }
-                if let Poll::Ready(answer) = polled {
-                    return Poll::Ready(answer.map_err(|mut failed| match failed.take_message() {
-                        Some(request) => Lost::Unsent(Box::new(request)),
-                        None => Lost::Broken(failed.into_error()),
-                    }));
+                Rest::UntilClose if !self.buffer.is_empty() => {
+                    return Poll::Ready(Some(Ok(Frame::data(self.buffer.split().freeze()))));
+                }
+                Rest::Chunks(chunks) => match chunks.next(&mut self.buffer) {
+                    Ok(Some(Piece::Data(part))) => return Poll::Ready(Some(Ok(Frame::data(part)))),
+                    Ok(Some(Piece::Trailers(trailers))) => {
+                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                    }
+                    Ok(Some(Piece::End)) => return Poll::Ready(None),
+                    Ok(None) => {}
+                    Err(_) => return Poll::Ready(Some(Err(io::ErrorKind::InvalidData.into()))),
+                },
+                Rest::Length(_) | Rest::UntilClose => {}
+            }
+            match ready!(self.poll_fill(cx)) {
+                Ok(0) if matches!(rest, Rest::UntilClose) => return Poll::Ready(None),
+                Ok(0) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+}
+
+/// One request and the head of its response.
+pub(super) struct Exchange<'e> {
+    pub(super) conn: &'e mut Conn,
+    pub(super) request: &'e Outgoing,
+    /// The head of the request.
+    pub(super) head: &'e [u8],
+    /// An empty map, whose room is used for the response.
+    pub(super) headers: &'e mut HeaderMap,
+    pub(super) worker: &'e Worker,
+    /// How long the container may take, from the moment that the last part of the request has come.
+    pub(super) timeout: Duration,
+}
+
+impl Exchange<'_> {
+    /// Sends the request and waits for the response. `timer` is one that is used again and again,
+    /// because moving a running timer on costs next to nothing. A body is put back when the request
+    /// has not gone out.
+    pub(super) async fn run(
+        mut self,
+        body: &mut Option<Upload>,
+        mut timer: Pin<&mut Sleep>,
+    ) -> Result<Head, Lost> {
+        self.conn.upload = body.take();
+        let held = self.conn.upload.as_ref().is_some_and(Upload::is_held);
+        let first = if held { self.timeout.min(CONTINUE_WITHIN) } else { self.timeout };
+        timer.as_mut().reset(self.worker.deadline(first));
+        let outcome = poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(outcome) = self.poll(cx) {
+                    return Poll::Ready(outcome);
                 }
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                match on_timer(upload.as_deref(), timeout) {
+                match self.on_timer() {
                     Ok(next) => timer.as_mut().reset(next.into()),
                     Err(lost) => return Poll::Ready(Err(lost)),
                 }
             }
         })
-        .await
+        .await;
+        match &outcome {
+            Ok(head) => self.conn.spent |= !head.keep_alive,
+            Err(_) => *body = self.conn.upload.take(),
+        }
+        outcome
     }
-}
 
-/// The timer has run out: when to look next, or who is late.
-fn on_timer(upload: Option<&Upload>, timeout: Duration) -> Result<Instant, Lost> {
-    let Some(upload) = upload else { return Err(Lost::Late) };
-    if upload.is_held() {
-        upload.release();
-        return Ok(Instant::now() + timeout);
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Head, Lost>> {
+        let whole = self.head.len();
+        loop {
+            let mut stream = Pin::new(&mut self.conn.stream);
+            while !self.head.is_empty() && !self.conn.spent {
+                match stream.as_mut().poll_write(cx, self.head) {
+                    Poll::Ready(Ok(written)) => self.head = &self.head[written..],
+                    Poll::Ready(Err(_)) if self.head.len() == whole => {
+                        return Poll::Ready(Err(Lost::Unsent));
+                    }
+                    // It may have answered before it closed.
+                    Poll::Ready(Err(_)) => self.conn.spent = true,
+                    Poll::Pending => break,
+                }
+            }
+            if self.head.is_empty() {
+                self.conn.send_body(cx);
+            }
+            match self.read() {
+                Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                Ok(None) => {}
+                Err(malformed) => return Poll::Ready(Err(Lost::Malformed(malformed))),
+            }
+            if !matches!(ready!(self.conn.poll_fill(cx)), Ok(1..)) {
+                return Poll::Ready(Err(Lost::Broken));
+            }
+        }
     }
-    let next = upload.progress.get() + timeout;
-    if next > Instant::now() {
-        Ok(next)
-    } else if upload.starved.get() && !upload.ended.get() {
-        Err(Lost::ClientLate)
-    } else {
-        Err(Lost::Late)
+
+    /// Reads a head that is final; what is said before only concerns the edge (RFC 9110 §15.2).
+    fn read(&mut self) -> Result<Option<Head>, Malformed> {
+        loop {
+            let read = head::read_head(
+                &mut self.conn.buffer,
+                self.worker.limits.head_bytes,
+                self.request.is_head,
+                &mut self.worker.fields.borrow_mut(),
+                self.headers,
+            )?;
+            let Some(head) = read else { return Ok(None) };
+            if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Ok(Some(head));
+            }
+            if let Some(upload) = &mut self.conn.upload
+                && head.status == StatusCode::CONTINUE
+            {
+                upload.release();
+            }
+        }
+    }
+
+    /// The timer has run out: when to look next, or who is late.
+    fn on_timer(&mut self) -> Result<Instant, Lost> {
+        let Some(upload) = &mut self.conn.upload else { return Err(Lost::Late) };
+        if upload.is_held() {
+            upload.release();
+            return Ok(Instant::now() + self.timeout);
+        }
+        let next = upload.progress() + self.timeout;
+        if next > Instant::now() {
+            Ok(next)
+        } else if upload.is_starved() {
+            Err(Lost::ClientLate)
+        } else {
+            Err(Lost::Late)
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -18,10 +18,11 @@ use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::client::Client;
 use super::pool::LocalPool;
-use super::upstream::{BUFFER, Conn};
+use super::upstream::{Conn, Fields};
 use super::{Change, Limits};
 use crate::Error;
 use crate::compiled::{Pool, PoolId, Table};
@@ -30,6 +31,9 @@ use crate::stats::add;
 
 /// Held by whatever has not come to rest; nothing is ever sent.
 pub(crate) type Rest = mpsc::Sender<Infallible>;
+
+/// The most that is read ahead or written behind on a client's connection, in bytes.
+const BUFFER: usize = 128 << 10;
 
 /// How long to wait before accepting again when the system has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -58,12 +62,15 @@ pub(super) struct Worker {
     pub(super) limits: Limits,
     pub(super) http: http1::Builder,
     pub(super) rng: RefCell<SmallRng>,
+    /// Room for the fields of a response.
+    pub(super) fields: RefCell<Fields>,
     pools: RefCell<HashMap<PoolId, Rc<LocalPool>, RandomState>>,
     clients: RefCell<Slab<(Rc<Client>, AbortHandle)>>,
     connections: Arc<AtomicUsize>,
     /// Told when a client's connection has ended.
     ended: Notify,
     started: Instant,
+    ticked: Cell<Instant>,
     now: Cell<u64>,
     closing: Cell<bool>,
 }
@@ -103,11 +110,13 @@ impl Worker {
             limits: seed.limits,
             http,
             rng: RefCell::new(rand::make_rng()),
+            fields: RefCell::default(),
             pools: RefCell::default(),
             clients: RefCell::default(),
             connections: seed.connections,
             ended: Notify::new(),
             started: Instant::now(),
+            ticked: Cell::new(Instant::now()),
             now: Cell::new(0),
             closing: Cell::new(false),
         }
@@ -186,6 +195,13 @@ impl Worker {
         self.now.get()
     }
 
+    /// When a time that begins now is over. A long one is taken from the last tick, which spares a look
+    /// at the clock, and may be a tick longer for it.
+    pub(super) fn deadline(&self, time: Duration) -> Instant {
+        let tick = self.limits.tick();
+        if time > tick * 8 { self.ticked.get() + time + tick } else { Instant::now() + time }
+    }
+
     pub(super) fn is_closing(&self) -> bool {
         self.closing.get()
     }
@@ -230,8 +246,7 @@ impl Worker {
             let endpoint = local.endpoint_ahead(endpoint);
             async move {
                 if endpoint.idle() == 0
-                    && let Ok(mut conn) = Conn::open(endpoint.address(), timeout).await
-                    && conn.is_fresh()
+                    && let Ok(conn) = Conn::open(endpoint.address(), timeout).await
                 {
                     endpoint.give_back(conn, self.now(), self.limits.idle_per_container);
                 }
@@ -281,6 +296,7 @@ impl Worker {
             ticks.tick().await;
             let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.now.set(now);
+            self.ticked.set(Instant::now());
             self.close(|client| client.is_overdue() || self.is_closing() && client.is_at_rest());
             let idle_ms = u64::try_from(self.limits.idle_timeout.as_millis()).unwrap_or(u64::MAX);
             for pool in self.pools.borrow().values() {

@@ -1,0 +1,145 @@
+//! What containers are told of a client: the X-Forwarded fields and Forwarded (RFC 7239).
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+
+use http::HeaderMap;
+use http::header;
+
+/// What is said of the client of one connection, put together once and not per request.
+pub(super) struct Forwarding {
+    /// The client's address, as X-Forwarded-For has it.
+    address: String,
+    /// The same as Forwarded has it (RFC 7239 §6): `for=192.0.2.1`, `for="[2001:db8::1]"`.
+    node: String,
+    /// The last Host, and the lines that were made of it.
+    last: RefCell<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Forwarding {
+    pub(super) fn of(address: IpAddr) -> Self {
+        // A client of IPv4 on a socket of IPv6 is known by its real address.
+        let address = address.to_canonical();
+        let node = match address {
+            IpAddr::V4(_) => format!("for={address}"),
+            IpAddr::V6(_) => format!("for=\"[{address}]\""),
+        };
+        Self { address: address.to_string(), node, last: RefCell::default() }
+    }
+
+    /// Writes the header lines for a request to this host. What the client itself said stays in
+    /// front, as of a proxy before this one; the host and the protocol are those that the edge saw.
+    pub(super) fn write(&self, out: &mut Vec<u8>, host: &[u8], headers: &HeaderMap, said: Said) {
+        if said.forwarded_for || said.forwarded {
+            let before = |name: &str, said| if said { all(headers, name) } else { Vec::new() };
+            let forwarded_for = before("x-forwarded-for", said.forwarded_for);
+            let forwarded = before(header::FORWARDED.as_str(), said.forwarded);
+            return self.lines(out, host, &forwarded_for, &forwarded);
+        }
+        let (last_host, lines) = &mut *self.last.borrow_mut();
+        if lines.is_empty() || last_host != host {
+            lines.clear();
+            self.lines(lines, host, &[], &[]);
+            host.clone_into(last_host);
+        }
+        out.extend_from_slice(lines);
+    }
+
+    fn lines(&self, out: &mut Vec<u8>, host: &[u8], forwarded_for: &[u8], forwarded: &[u8]) {
+        let quote: &[u8] = if host.iter().copied().all(is_token) { b"" } else { b"\"" };
+        for part in [
+            b"x-forwarded-for: ",
+            forwarded_for,
+            self.address.as_bytes(),
+            b"\r\nx-forwarded-host: ",
+            host,
+            b"\r\nx-forwarded-proto: http\r\nforwarded: ",
+            forwarded,
+            self.node.as_bytes(),
+            b";host=",
+            quote,
+            host,
+            quote,
+            b";proto=http\r\n",
+        ] {
+            out.extend_from_slice(part);
+        }
+    }
+}
+
+/// Which of the fields a client has sent itself.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Said {
+    pub(super) forwarded_for: bool,
+    pub(super) forwarded: bool,
+}
+
+/// All values of a list field, each followed by a comma.
+fn all(headers: &HeaderMap, name: &str) -> Vec<u8> {
+    let mut all = Vec::new();
+    for value in headers.get_all(name) {
+        all.extend_from_slice(value.as_bytes());
+        all.extend_from_slice(b", ");
+    }
+    all
+}
+
+/// A character of a token (RFC 9110 §5.6.2), which needs no quotes.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn written(address: &str, host: &str, headers: &HeaderMap) -> String {
+        let forwarding = Forwarding::of(address.parse().unwrap());
+        let said = Said {
+            forwarded_for: headers.contains_key("x-forwarded-for"),
+            forwarded: headers.contains_key("forwarded"),
+        };
+        let mut out = Vec::new();
+        forwarding.write(&mut out, host.as_bytes(), headers, said);
+        let mut again = Vec::new();
+        forwarding.write(&mut again, host.as_bytes(), headers, said);
+        assert_eq!(out, again);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_container_learns_who_asked_for_what() {
+        assert_eq!(
+            written("192.0.2.1", "shop.test", &HeaderMap::new()),
+            "x-forwarded-for: 192.0.2.1\r\nx-forwarded-host: shop.test\r\nx-forwarded-proto: http\r\n\
+             forwarded: for=192.0.2.1;host=shop.test;proto=http\r\n"
+        );
+        assert_eq!(
+            written("::ffff:192.0.2.1", "shop.test:81", &HeaderMap::new()),
+            "x-forwarded-for: 192.0.2.1\r\nx-forwarded-host: shop.test:81\r\n\
+             x-forwarded-proto: http\r\nforwarded: for=192.0.2.1;host=\"shop.test:81\";proto=http\r\n"
+        );
+        assert!(
+            written("2001:db8::1", "a", &HeaderMap::new())
+                .contains("for=\"[2001:db8::1]\";host=a;")
+        );
+    }
+
+    #[test]
+    fn what_proxies_before_have_said_stays_in_front() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("198.51.100.7"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("198.51.100.8"));
+        let text = written("192.0.2.1", "a", &headers);
+        assert!(
+            text.starts_with("x-forwarded-for: 198.51.100.7, 198.51.100.8, 192.0.2.1\r\n"),
+            "{text}"
+        );
+        assert!(text.contains("\r\nforwarded: for=192.0.2.1;"), "{text}");
+        headers.append("forwarded", HeaderValue::from_static("for=_a"));
+        assert!(
+            written("192.0.2.1", "a", &headers).contains("forwarded: for=_a, for=192.0.2.1;host=a")
+        );
+    }
+}

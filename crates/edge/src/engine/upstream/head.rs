@@ -1,0 +1,221 @@
+//! Reading the head of a container's response.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use httparse::{ParserConfig, Status};
+use hyper::ext::ReasonPhrase;
+
+use crate::engine::hop::Connection;
+
+/// As many fields as a response may have.
+const MOST_FIELDS: usize = 100;
+
+/// How the body of a response is framed (RFC 9112 §6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Framing {
+    /// So many bytes more.
+    Length(u64),
+    Chunked,
+    UntilClose,
+}
+
+/// The head of a response, ready to be passed on: what was meant for the edge alone has been taken
+/// out.
+#[derive(Debug)]
+pub(in crate::engine) struct Head {
+    pub(in crate::engine) status: StatusCode,
+    pub(in crate::engine) reason: Option<ReasonPhrase>,
+    pub(in crate::engine) headers: HeaderMap,
+    pub(in crate::engine) framing: Framing,
+    /// The container keeps the connection open for another request.
+    pub(in crate::engine) keep_alive: bool,
+}
+
+/// What makes a response none, in words that end "answered with".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Malformed(pub(in crate::engine) &'static str);
+
+/// Room for the places of a head's fields, kept from response to response.
+pub(in crate::engine) type Fields = Vec<(HeaderName, Range<usize>)>;
+
+/// Takes a head off the front of what has been read. `None` while it is not complete. `headers` is an
+/// empty map, whose room is used.
+pub(in crate::engine) fn read_head(
+    buffer: &mut BytesMut,
+    most_bytes: usize,
+    to_head: bool,
+    fields: &mut Fields,
+    headers: &mut HeaderMap,
+) -> Result<Option<Head>, Malformed> {
+    if buffer.is_empty() {
+        return Ok(None);
+    }
+    let Some(line) = parse(buffer, fields)? else {
+        let too_long = buffer.len() >= most_bytes;
+        return if too_long { Err(Malformed("a head that is too long")) } else { Ok(None) };
+    };
+    if line.length > most_bytes {
+        return Err(Malformed("a head that is too long"));
+    }
+    let bytes = buffer.split_to(line.length).freeze();
+    let reason = line.reason.and_then(|range| ReasonPhrase::try_from(bytes.slice(range)).ok());
+    let mut collected = Collected::default();
+    let mut headers = std::mem::take(headers);
+    headers.reserve(fields.len());
+    for (name, range) in fields.drain(..) {
+        collected.take(name, bytes.slice(range), &mut headers)?;
+    }
+    collected.connection.remove_named(&mut headers);
+    let framing = collected.framing(line.status, to_head, line.is_1_0)?;
+    let ends = framing != Framing::UntilClose && !collected.is_ambiguous();
+    let connection = &collected.connection;
+    let kept = if line.is_1_0 { connection.keep_alive } else { true };
+    let keep_alive = kept && !connection.close && ends;
+    if line.status == StatusCode::SWITCHING_PROTOCOLS {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.extend(collected.upgrade.map(|value| (header::UPGRADE, value)));
+    }
+    Ok(Some(Head { status: line.status, reason, headers, framing, keep_alive }))
+}
+
+struct StatusLine {
+    status: StatusCode,
+    is_1_0: bool,
+    /// When it is not the usual one.
+    reason: Option<Range<usize>>,
+    /// Of the whole head.
+    length: usize,
+}
+
+/// Parses a head, and notes where its fields are.
+fn parse(buffer: &[u8], fields: &mut Fields) -> Result<Option<StatusLine>, Malformed> {
+    let mut places = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let length = match ParserConfig::default().parse_response_with_uninit_headers(
+        &mut parsed,
+        buffer,
+        &mut places,
+    ) {
+        Ok(Status::Complete(length)) => length,
+        Ok(Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Malformed("too many header fields")),
+        Err(_) => return Err(Malformed("something that is not HTTP")),
+    };
+    let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
+    let status = status.ok_or(Malformed("an impossible status"))?;
+    let place = |part: &[u8]| {
+        let start = part.as_ptr().addr() - buffer.as_ptr().addr();
+        start..start + part.len()
+    };
+    let reason = parsed.reason.filter(|reason| Some(*reason) != status.canonical_reason());
+    let reason = reason.filter(|reason| !reason.is_empty()).map(|reason| place(reason.as_bytes()));
+    fields.clear();
+    for field in parsed.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes());
+        let name = name.map_err(|_| Malformed("an impossible header field"))?;
+        // An empty value may point anywhere.
+        let range = if field.value.is_empty() { 0..0 } else { place(field.value) };
+        fields.push((name, range));
+    }
+    Ok(Some(StatusLine { status, is_1_0: parsed.version == Some(0), reason, length }))
+}
+
+/// What the fields say about the connection and the framing.
+#[derive(Default)]
+struct Collected {
+    connection: Connection,
+    length: Option<u64>,
+    chunked: bool,
+    upgrade: Option<HeaderValue>,
+}
+
+impl Collected {
+    /// Takes one field: notes it, and passes it on when it is not for one hop.
+    fn take(
+        &mut self,
+        name: HeaderName,
+        value: Bytes,
+        on: &mut HeaderMap,
+    ) -> Result<(), Malformed> {
+        let bad = |_| Malformed("an impossible header field");
+        match name {
+            header::CONNECTION => self.connection.read(&value),
+            header::TRANSFER_ENCODING => {
+                // Others must be asked for, which the edge never does (RFC 9112 §7.3).
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Malformed("a transfer coding that was not asked for"));
+                }
+                self.chunked = true;
+            }
+            header::CONTENT_LENGTH => {
+                let length = content_length(&value)?;
+                if self.length.replace(length).is_some_and(|before| before != length) {
+                    return Err(Malformed("two lengths"));
+                }
+                let one = value.iter().all(u8::is_ascii_digit);
+                let shared = HeaderValue::from_maybe_shared(value).ok().filter(|_| one);
+                on.insert(name, shared.unwrap_or_else(|| length.into()));
+            }
+            header::UPGRADE => {
+                self.upgrade = Some(HeaderValue::from_maybe_shared(value).map_err(bad)?);
+            }
+            _ if self.connection.is_for_one_hop(&name) => {}
+            _ => {
+                on.append(name, HeaderValue::from_maybe_shared(value).map_err(bad)?);
+            }
+        }
+        if self.is_ambiguous() {
+            on.remove(header::CONTENT_LENGTH);
+        }
+        Ok(())
+    }
+
+    /// Who reads both a length and a coding may understand either; the coding counts, and the
+    /// connection is not trusted any further (RFC 9112 §6.3).
+    fn is_ambiguous(&self) -> bool {
+        self.chunked && self.length.is_some()
+    }
+
+    fn framing(
+        &self,
+        status: StatusCode,
+        to_head: bool,
+        is_1_0: bool,
+    ) -> Result<Framing, Malformed> {
+        let never = status.is_informational()
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if to_head || never {
+            return Ok(Framing::Length(0));
+        }
+        match (self.chunked, self.length) {
+            (true, _) if is_1_0 => Err(Malformed("a transfer coding that HTTP/1.0 does not have")),
+            (true, _) => Ok(Framing::Chunked),
+            (false, Some(length)) => Ok(Framing::Length(length)),
+            (false, None) => Ok(Framing::UntilClose),
+        }
+    }
+}
+
+/// Reads a length, also one that a recipient before has joined of equal ones (RFC 9110 §8.6).
+fn content_length(value: &[u8]) -> Result<u64, Malformed> {
+    let mut lengths = value.split(|byte| *byte == b',').map(|part| {
+        let digits = part.trim_ascii();
+        let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        let text = std::str::from_utf8(digits).ok().filter(|_| all_digits);
+        text.and_then(|text| text.parse::<u64>().ok()).ok_or(Malformed("an impossible length"))
+    });
+    let first = lengths.next().unwrap_or(Err(Malformed("an impossible length")))?;
+    for other in lengths {
+        if other? != first {
+            return Err(Malformed("two lengths"));
+        }
+    }
+    Ok(first)
+}
+
+#[cfg(test)]
+mod tests;
