@@ -1,0 +1,67 @@
+//! The command line: what can be typed, and everything that talks to a server over HTTP.
+//!
+//! Data goes to standard output, all else to standard error. A command exits with 0 when it is done,
+//! 1 when it was refused or failed, 2 when it was typed wrong; `exec` and `run` exit with the status of
+//! what they ran.
+
+pub(crate) mod args;
+mod client;
+mod commands;
+mod failure;
+mod input;
+mod login;
+mod output;
+mod place;
+mod progress;
+mod render;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use args::client::ClientCommand;
+use args::{DemoArgs, EdgeArgs, SampleArgs, ServerArgs, UpArgs};
+pub(crate) use failure::Failure;
+
+use crate::demo::args::SampleImageArgs;
+
+/// Blue-green deployment on your own hosts, in one program.
+///
+/// Every change becomes a new environment beside the one that serves production. It is looked at under
+/// a URL of its own, and put live by one command; going back is one command too.
+#[derive(Debug, Parser)]
+#[command(name = "launcher", version)]
+#[command(max_term_width = 100, after_help = args::FIRST_STEPS)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server and an edge on this machine
+    Up(UpArgs),
+    /// Run the server alone
+    Server(ServerArgs),
+    /// Run an edge alone
+    Edge(EdgeArgs),
+    /// Show it: deploy, preview, fail and roll back a sample application under load
+    Demo(DemoArgs),
+    /// Run the sample application that `demo` deploys
+    #[command(hide = true)]
+    Sample(SampleArgs),
+    /// Build an image of this program that runs as the sample application
+    #[command(hide = true)]
+    SampleImage(SampleImageArgs),
+    /// What talks to a server.
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+/// Runs a command that talks to a server.
+///
+/// # Errors
+/// When it was refused or failed; [`Failure::report`] tells it and gives the exit status.
+pub(crate) async fn run(command: ClientCommand) -> Result<(), Failure> {
+    commands::run(command).await
+}

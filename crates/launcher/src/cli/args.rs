@@ -1,0 +1,118 @@
+//! What can be typed: the arguments of the processes that run here. [`client`] has the rest.
+
+pub(crate) mod client;
+mod examples;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use launcher_model::EdgeName;
+
+pub(super) const FIRST_STEPS: &str = "\
+FIRST STEPS
+  launcher up                                    run it on this machine
+  launcher apply                                 create what launcher.toml says
+  launcher launch shop --image shop:1.2 --wait   an environment of its own
+  launcher deploy shop 1                         put it live
+  launcher rollback shop                         go back
+
+EXIT STATUS
+  0 done, 1 refused or failed, 2 typed wrong; exec and run: that of the command";
+
+const UP_EXAMPLES: &str = "\
+EXAMPLES
+  launcher up
+  launcher up --data ./data --listen 127.0.0.1:7070 --http 127.0.0.1:8080";
+
+const SERVER_EXAMPLES: &str = "\
+EXAMPLES
+  launcher server --data ./data --edge-socket /run/launcher/edge.sock";
+
+const EDGE_EXAMPLES: &str = "\
+EXAMPLES
+  launcher edge --name local --data /var/lib/launcher-edge --http 0.0.0.0:80 \\
+      --server-socket /run/launcher/edge.sock";
+
+const DEMO_EXAMPLES: &str = "\
+EXAMPLES
+  launcher demo             leaves everything up, and prints the page's address
+  launcher demo --exit --json > demo.json";
+
+/// `launcher up`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = UP_EXAMPLES)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+}
+
+/// `launcher server`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = SERVER_EXAMPLES)]
+pub(crate) struct ServerArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingArgs,
+    /// Where edges reach it: a Unix socket [default: edge.sock in the data directory]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) edge_socket: Option<PathBuf>,
+}
+
+/// What may be said of a server, over what its configuration file says.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SettingArgs {
+    /// The data directory [default: /var/lib/rocket-launcher, or in the user's data folder]
+    #[arg(long, value_name = "DIR", env = "LAUNCHER_DATA", hide_env_values = true)]
+    pub(crate) data: Option<PathBuf>,
+    /// Where API and web pages are served [default: 127.0.0.1:7070]
+    #[arg(long, value_name = "ADDR", env = "LAUNCHER_LISTEN", hide_env_values = true)]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where the edge serves HTTP; may be given several times [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", env = "LAUNCHER_HTTP", hide_env_values = true)]
+    #[arg(value_delimiter = ',')]
+    pub(crate) http: Vec<SocketAddr>,
+    /// The configuration file [default: /etc/rocket-launcher/config.toml, if it is there]
+    #[arg(long, value_name = "FILE", env = "LAUNCHER_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `launcher edge`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EDGE_EXAMPLES)]
+pub(crate) struct EdgeArgs {
+    /// The name by which it is listed
+    #[arg(long)]
+    pub(crate) name: EdgeName,
+    /// Where it keeps the route table that it serves on with while the server is away
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Where it serves HTTP; may be given several times
+    #[arg(long, value_name = "ADDR", required = true, value_delimiter = ',')]
+    pub(crate) http: Vec<SocketAddr>,
+    /// Where it reaches the server: a Unix socket
+    #[arg(long, value_name = "PATH")]
+    pub(crate) server_socket: PathBuf,
+    /// How many threads carry traffic [default: one per processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+/// `launcher demo`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = DEMO_EXAMPLES)]
+pub(crate) struct DemoArgs {
+    /// End when everything was shown, instead of leaving it up
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Print the table as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `launcher sample`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SampleArgs {
+    /// Its own arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<String>,
+}

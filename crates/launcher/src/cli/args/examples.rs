@@ -1,0 +1,139 @@
+//! The examples under each command's help.
+
+pub(super) const APPLY: &str = "\
+EXAMPLES
+  launcher apply                       what ./launcher.toml says
+  launcher apply --dry-run             only show what would change
+  launcher apply -f shop/launcher.toml";
+pub(super) const SERVICES: &str = "\
+EXAMPLES
+  launcher services
+  launcher services --json";
+pub(super) const STATUS: &str = "\
+EXAMPLES
+  launcher status                      all services
+  launcher status shop                 one, with images and failures";
+pub(super) const LAUNCH: &str = "\
+EXAMPLES
+  launcher launch shop --image registry.example.com/shop:1.2 --wait
+  launcher launch shop --image :1.2 --branch main --commit 4f2a91c
+
+Prints the version's number and its preview URL on one line. With --wait, it exits with 1 when the
+environment has failed, and tells why.";
+pub(super) const DEPLOY: &str = "\
+EXAMPLES
+  launcher deploy shop 42
+  launcher deploy shop v42 --note 'new checkout' --verbose";
+pub(super) const ROLLBACK: &str = "\
+EXAMPLES
+  launcher rollback shop               to the version that was live before
+  launcher rollback shop 40 --note 'checkout fails'";
+pub(super) const HISTORY: &str = "\
+EXAMPLES
+  launcher history shop
+  launcher history shop -n 5 --json";
+pub(super) const LOGS: &str = "\
+EXAMPLES
+  launcher logs shop                   the live version
+  launcher logs shop 42 -f --tail 10
+  launcher logs shop 42 --slot 2";
+pub(super) const EXEC: &str = "\
+EXAMPLES
+  launcher exec shop 42 -- ps aux
+  launcher exec shop 42 --slot 2 -- cat /etc/hosts
+
+It exits with the command's exit status. The command's standard input is empty.";
+pub(super) const RUN: &str = "\
+EXAMPLES
+  launcher run shop -- bin/report      the live version, with its configuration
+  launcher run shop 42 -- bin/check
+
+It exits with the command's exit status. The container is removed at the end, or when you interrupt.";
+pub(super) const SCALE: &str = "\
+EXAMPLES
+  launcher scale shop 42 5";
+pub(super) const STOP: &str = "\
+EXAMPLES
+  launcher stop shop 41";
+pub(super) const START: &str = "\
+EXAMPLES
+  launcher start shop 41";
+pub(super) const DESTROY: &str = "\
+EXAMPLES
+  launcher destroy shop 41             refused while v41 is live or pinned";
+pub(super) const PIN: &str = "\
+EXAMPLES
+  launcher pin shop 40";
+pub(super) const UNPIN: &str = "\
+EXAMPLES
+  launcher unpin shop 40";
+pub(super) const HOSTS: &str = "\
+EXAMPLES
+  launcher hosts";
+pub(super) const EDGES: &str = "\
+EXAMPLES
+  launcher edges";
+pub(super) const CONTAINERS: &str = "\
+EXAMPLES
+  launcher containers
+  launcher containers --json";
+pub(super) const EVENTS: &str = "\
+EXAMPLES
+  launcher events -n 20
+  launcher events shop -f
+  launcher events -f --json            one object per line, for a program";
+pub(super) const SECRET: &str = "\
+EXAMPLES
+  launcher secret set shop/database-url < url.txt
+  launcher secret list";
+pub(super) const SECRET_SET: &str = "\
+EXAMPLES
+  launcher secret set shop/database-url      asks for it, and does not show it
+  pass shop/db | launcher secret set shop/database-url
+  launcher secret set shop/tls-key --from-file key.pem
+
+One line end behind the value is left out of what is piped in, and kept of a file. Versions that
+exist keep the value that they were launched with.";
+pub(super) const SECRET_LIST: &str = "\
+EXAMPLES
+  launcher secret list";
+pub(super) const SECRET_UNSET: &str = "\
+EXAMPLES
+  launcher secret unset shop/database-url";
+pub(super) const TOKEN: &str = "\
+EXAMPLES
+  launcher token create ci
+  launcher token revoke ci";
+pub(super) const TOKEN_CREATE: &str = "\
+EXAMPLES
+  launcher token create ci > ci-token";
+pub(super) const TOKEN_LIST: &str = "\
+EXAMPLES
+  launcher token list";
+pub(super) const TOKEN_REVOKE: &str = "\
+EXAMPLES
+  launcher token revoke ci";
+pub(super) const LOGIN: &str = "\
+EXAMPLES
+  launcher login https://launcher.example.com   asks for the token
+  launcher login https://launcher.example.com < token
+
+The URL and the token are kept in rocket-launcher/login.toml in your configuration folder, readable
+by you alone. LAUNCHER_URL and LAUNCHER_TOKEN overrule them.";
+pub(super) const LOGOUT: &str = "\
+EXAMPLES
+  launcher logout
+
+The token stays valid; `launcher token revoke` ends it.";
+pub(super) const DOCTOR: &str = "\
+EXAMPLES
+  launcher doctor
+  launcher doctor --json";
+pub(super) const COMPLETIONS: &str = "\
+EXAMPLES
+  source <(launcher completions bash)
+  launcher completions fish > ~/.config/fish/completions/launcher.fish";
+pub(super) const MAN: &str = "\
+EXAMPLES
+  launcher man | man -l -
+  launcher man --dir /usr/local/share/man/man1";

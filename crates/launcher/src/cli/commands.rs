@@ -1,0 +1,131 @@
+//! The commands that talk to a server, a module for each kind.
+
+mod apply;
+mod credentials;
+mod deployments;
+mod doctor;
+mod environments;
+mod events;
+mod execute;
+mod generate;
+mod infrastructure;
+mod launch;
+mod logins;
+mod logs;
+mod services;
+mod wait;
+
+use clap::Args;
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_server::api::views::ServiceView;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Failure;
+use super::args::client::{ClientCommand, SecretCommand, To, TokenCommand};
+use super::client::Client;
+use super::output::{Look, Output, say};
+use super::place;
+
+/// What every command works with.
+struct Context {
+    client: Client,
+    out: Output,
+    look: Look,
+}
+
+impl Context {
+    fn new<T: Args>(to: To<T>) -> Result<(Self, T), Failure> {
+        let client = Client::new(place::find(&to.server)?)?;
+        Ok((Self { client, out: Output, look: Look::of_stdout() }, to.what))
+    }
+
+    /// Prints a list: as JSON, or laid out; when there is nothing in it, says what to do next.
+    fn show<T: DeserializeOwned>(
+        &self,
+        items: Vec<Value>,
+        json: bool,
+        empty: &str,
+        lay_out: impl FnOnce(&[T], &Look) -> String,
+    ) -> Result<(), Failure> {
+        if json {
+            return self.out.json(&items);
+        }
+        if items.is_empty() {
+            say(empty);
+            return Ok(());
+        }
+        let items: Vec<T> = self.understand(Value::Array(items))?;
+        self.out.text(&lay_out(&items, &self.look))
+    }
+
+    /// Reads what the server answered as what this program knows.
+    fn understand<T: DeserializeOwned>(&self, value: Value) -> Result<T, Failure> {
+        serde_json::from_value(value)
+            .map_err(|error| Failure::Strange { url: self.client.url(), why: error.to_string() })
+    }
+
+    /// The version that was named, or the one that most production traffic goes to.
+    async fn version_or_live(
+        &self,
+        service: &ServiceName,
+        named: Option<VersionNumber>,
+        command: &str,
+    ) -> Result<VersionNumber, Failure> {
+        if let Some(version) = named {
+            return Ok(version);
+        }
+        let view: ServiceView = self.client.get(&["services", service.as_str()]).await?;
+        let live = view.live.iter().max_by_key(|(_, percent)| **percent);
+        live.map(|(version, _)| *version).ok_or_else(|| {
+            Failure::Senseless(format!(
+                "{service} has no live version; name one: `launcher {command} {service} VERSION`"
+            ))
+        })
+    }
+}
+
+/// A version as the API's paths have it.
+fn number(version: VersionNumber) -> String {
+    version.0.to_string()
+}
+
+/// Nothing, as the body of a call.
+const NO_BODY: Option<&Value> = None;
+
+pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
+    use ClientCommand as C;
+    match command {
+        C::Apply(to) => apply::apply(Context::new(to)?).await,
+        C::Services(to) => services::list(Context::new(to)?).await,
+        C::Status(to) => services::status(Context::new(to)?).await,
+        C::Launch(to) => launch::launch(Context::new(to)?).await,
+        C::Deploy(to) => deployments::deploy(Context::new(to)?).await,
+        C::Rollback(to) => deployments::rollback(Context::new(to)?).await,
+        C::History(to) => deployments::history(Context::new(to)?).await,
+        C::Logs(to) => logs::logs(Context::new(to)?).await,
+        C::Exec(to) => execute::exec(Context::new(to)?).await,
+        C::Run(to) => execute::run(Context::new(to)?).await,
+        C::Scale(to) => environments::scale(Context::new(to)?).await,
+        C::Stop(to) => environments::ask(Context::new(to)?, "stop").await,
+        C::Start(to) => environments::ask(Context::new(to)?, "start").await,
+        C::Destroy(to) => environments::destroy(Context::new(to)?).await,
+        C::Pin(to) => environments::ask(Context::new(to)?, "pin").await,
+        C::Unpin(to) => environments::ask(Context::new(to)?, "unpin").await,
+        C::Hosts(to) => infrastructure::hosts(Context::new(to)?).await,
+        C::Edges(to) => infrastructure::edges(Context::new(to)?).await,
+        C::Containers(to) => infrastructure::containers(Context::new(to)?).await,
+        C::Events(to) => events::events(Context::new(to)?).await,
+        C::Secret(SecretCommand::Set(to)) => credentials::set(Context::new(to)?).await,
+        C::Secret(SecretCommand::List(to)) => credentials::secrets(Context::new(to)?).await,
+        C::Secret(SecretCommand::Unset(to)) => credentials::unset(Context::new(to)?).await,
+        C::Token(TokenCommand::Create(to)) => credentials::create(Context::new(to)?).await,
+        C::Token(TokenCommand::List(to)) => credentials::tokens(Context::new(to)?).await,
+        C::Token(TokenCommand::Revoke(to)) => credentials::revoke(Context::new(to)?).await,
+        C::Login(login) => logins::login(&login).await,
+        C::Logout => logins::logout(),
+        C::Doctor(to) => doctor::doctor(to).await,
+        C::Completions(wanted) => generate::completions(&wanted),
+        C::Man(man) => generate::man(&man),
+    }
+}

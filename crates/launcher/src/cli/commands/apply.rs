@@ -1,0 +1,57 @@
+//! `apply`.
+
+use std::io::Read;
+use std::path::Path;
+
+use launcher_model::service;
+use launcher_server::api::views::{PutView, PutWord};
+use reqwest::Method;
+use serde_json::Value;
+
+use super::Context;
+use crate::cli::Failure;
+use crate::cli::args::client::Apply;
+use crate::cli::output::say;
+use crate::cli::render::changes::changes;
+
+pub(super) async fn apply((context, apply): (Context, Apply)) -> Result<(), Failure> {
+    let (name, text) = read(&apply.file)?;
+    let spec = service::read(&name, &text)?;
+    let service = spec.service.name.clone();
+    let query: &[(&str, &str)] = if apply.dry_run { &[("dry_run", "true")] } else { &[] };
+    let path = ["services", service.as_str()];
+    let answer: Value = context.client.change(Method::PUT, &path, query, Some(&spec)).await?;
+    if apply.listing.json {
+        return context.out.json(&answer);
+    }
+    let view: PutView = context.understand(answer)?;
+    context.out.text(&changes(service.as_str(), &view, apply.dry_run, &context.look))?;
+    match (view.outcome, apply.dry_run) {
+        (PutWord::Unchanged, _) => {}
+        (_, true) => say("nothing was changed; run it without --dry-run to change this"),
+        (PutWord::Created, false) => {
+            say(&format!("launch its first version: `launcher launch {service} --image REF`"));
+        }
+        (PutWord::Changed, false) => {
+            say("versions that exist keep the settings that they were launched with");
+        }
+    }
+    Ok(())
+}
+
+/// The file's name, as mistakes in it are told by, and its text.
+fn read(file: &Path) -> Result<(String, String), Failure> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        let read = std::io::stdin().lock().read_to_string(&mut text);
+        read.map_err(Failure::io("read the service from standard input"))?;
+        return Ok(("standard input".to_owned(), text));
+    }
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|source| Failure::Io {
+        doing: format!("read {name}"),
+        source,
+        hint: Some("name the service's file with -f FILE".to_owned()),
+    })?;
+    Ok((name, text))
+}

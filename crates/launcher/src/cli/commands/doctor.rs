@@ -1,0 +1,188 @@
+//! `doctor`: looks at everything that must be in order, and says what to do where it is not.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use launcher_server::api::views::{EdgeView, ServerView};
+use reqwest::Url;
+
+use crate::cli::Failure;
+use crate::cli::args::client::{Listing, ServerOptions, To};
+use crate::cli::client::{Client, innermost};
+use crate::cli::output::{Look, Output};
+use crate::cli::place::{self, shown};
+use crate::cli::render::checkup::{Check, Finding, checks};
+
+/// This program's version.
+const OWN: &str = env!("CARGO_PKG_VERSION");
+/// Clocks that differ by more make times hard to compare.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+
+pub(super) async fn doctor(to: To<Listing>) -> Result<(), Failure> {
+    let found = examine(&to.server).await?;
+    if to.what.json {
+        Output.json(&found)?;
+    } else {
+        Output.text(&checks(&found, &Look::of_stdout()))?;
+    }
+    match found.iter().filter(|check| check.finding == Finding::Bad).count() {
+        0 => Ok(()),
+        1 => Err(Failure::Unwell("1 check has failed".to_owned())),
+        bad => Err(Failure::Unwell(format!("{bad} checks have failed"))),
+    }
+}
+
+async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failure> {
+    let url = place::find_url(options)?;
+    let (reached, date) = reach(&url).await;
+    let mut found = vec![reached];
+    if found[0].finding == Finding::Bad {
+        found.extend(["token", "engine", "edges", "versions", "clock"].map(skipped));
+        return Ok(found);
+    }
+    let asked = async {
+        let client = Client::new(place::find(options)?)?;
+        let server: ServerView = client.get(&["server"]).await?;
+        Ok::<_, Failure>((client, server))
+    };
+    match asked.await {
+        Ok((client, server)) => {
+            let edges = client.list(&["edges"]).await?;
+            let edges = edges.into_iter().filter_map(|edge| serde_json::from_value(edge).ok());
+            let edges: Vec<EdgeView> = edges.collect();
+            found.push(good("token", format!("valid: you are {}", server.you)));
+            found.push(engine(&server));
+            found.push(self::edges(&edges));
+            found.push(versions(&server, &edges));
+        }
+        Err(failure) => {
+            found.push(token(&failure));
+            found.extend(["engine", "edges", "versions"].map(skipped));
+        }
+    }
+    found.push(clock(date));
+    Ok(found)
+}
+
+/// Whether a server answers and would take a change, and what its clock says.
+async fn reach(url: &Url) -> (Check, Option<Timestamp>) {
+    let name = "server";
+    let plain = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
+    let asked = async { plain?.get(format!("{url}readyz")).send().await };
+    let answer = match asked.await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let found = format!("none answers at {} ({})", shown(url), innermost(&error));
+            let to_do = "start one with `launcher up`, or say where it is with LAUNCHER_URL or `launcher login URL`";
+            return (bad(name, found, to_do), None);
+        }
+    };
+    let date = answer.headers().get("date").and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|at| at.timestamp());
+    let check = match answer.status().as_u16() {
+        200 => good(name, format!("answers at {}", shown(url))),
+        503 => bad(
+            name,
+            format!("answers at {}, and takes no changes", shown(url)),
+            "look at its log: its database cannot be written, for example because the disk is full",
+        ),
+        status => bad(
+            name,
+            format!("{} answers {status}: it is no Rocket Launcher server", shown(url)),
+            "check the URL",
+        ),
+    };
+    (check, date)
+}
+
+fn token(failure: &Failure) -> Check {
+    let to_do = match failure {
+        Failure::Refused { status: 401, .. } => {
+            "run `launcher login URL` with a valid token, or set LAUNCHER_TOKEN"
+        }
+        Failure::NoToken { .. } => "give one as the message says",
+        _ => "look at the server's log",
+    };
+    bad("token", failure.to_string(), to_do)
+}
+
+fn engine(server: &ServerView) -> Check {
+    let name = "engine";
+    match &server.engine_trouble {
+        None => good(name, format!("{} answers", server.scheduler)),
+        Some(why) => bad(
+            name,
+            format!("{} does not answer: {why}", server.scheduler),
+            "start it; what runs goes on, and is looked after again when it answers",
+        ),
+    }
+}
+
+fn edges(edges: &[EdgeView]) -> Check {
+    let name = "edges";
+    let behind: Vec<&str> =
+        edges.iter().filter(|edge| edge.behind > 0).map(|edge| edge.name.as_str()).collect();
+    if edges.is_empty() {
+        let to_do =
+            "run `launcher up`, which has one, or `launcher edge`; nothing can be deployed without";
+        return bad(name, "none is connected".to_owned(), to_do);
+    }
+    let names: Vec<&str> = edges.iter().map(|edge| edge.name.as_str()).collect();
+    let found = format!("{} connected: {}", edges.len(), names.join(", "));
+    if behind.is_empty() {
+        return good(name, found);
+    }
+    let found = format!("{found}; behind with the newest routes: {}", behind.join(", "));
+    warning(name, found, "look again in a moment; if it stays, look at that edge's log")
+}
+
+fn versions(server: &ServerView, edges: &[EdgeView]) -> Check {
+    let name = "versions";
+    let others = edges.iter().filter(|edge| edge.version != OWN);
+    let mut differing: Vec<String> =
+        others.map(|edge| format!("the edge {} is {}", edge.name, edge.version)).collect();
+    if server.version != OWN {
+        differing.insert(0, format!("the server is {}", server.version));
+    }
+    if differing.is_empty() {
+        return good(name, format!("all are {OWN}"));
+    }
+    let found = format!("this program is {OWN}, {}", differing.join(", "));
+    warning(name, found, "install the same version everywhere, and restart what is older")
+}
+
+fn clock(server: Option<Timestamp>) -> Check {
+    let name = "clock";
+    let Some(server) = server else {
+        return warning(
+            name,
+            "the server does not say its time".to_owned(),
+            "nothing, if all else is well",
+        );
+    };
+    // The header has whole seconds, and is cut, not rounded.
+    let ahead = server.duration_since(Timestamp::now());
+    if ahead.abs() <= CLOCK_TOLERANCE {
+        return good(name, "the server's and this machine's agree".to_owned());
+    }
+    let way = if ahead.is_negative() { "behind" } else { "ahead of" };
+    let found = format!("the server's is {} s {way} this machine's", ahead.abs().as_secs());
+    warning(name, found, "let both be set by NTP")
+}
+
+fn good(name: &'static str, found: String) -> Check {
+    Check { name, finding: Finding::Good, found, to_do: None }
+}
+
+fn warning(name: &'static str, found: String, to_do: &str) -> Check {
+    Check { name, finding: Finding::Warning, found, to_do: Some(to_do.to_owned()) }
+}
+
+fn bad(name: &'static str, found: String, to_do: &str) -> Check {
+    Check { name, finding: Finding::Bad, found, to_do: Some(to_do.to_owned()) }
+}
+
+fn skipped(name: &'static str) -> Check {
+    let found = "not looked at, as what it needs has failed".to_owned();
+    Check { name, finding: Finding::Skipped, found, to_do: None }
+}

@@ -1,0 +1,51 @@
+//! `events`.
+
+use jiff::tz::TimeZone;
+use launcher_model::event::Event;
+use serde_json::Value;
+
+use super::Context;
+use crate::cli::Failure;
+use crate::cli::args::client::Events;
+use crate::cli::client::Follow;
+use crate::cli::output::say;
+use crate::cli::render::lines;
+
+/// So many are printed when nobody says how many.
+const TAIL: usize = 50;
+
+pub(super) async fn events((context, events): (Context, Events)) -> Result<(), Failure> {
+    let service = events.service.as_ref().map(ToString::to_string);
+    let query: Vec<(&str, &str)> =
+        service.iter().map(|service| ("service", service.as_str())).collect();
+    let all = events.json && !events.follow;
+    let most = events.tail.or((!all).then_some(TAIL));
+    let mut items = context.client.part_of(&["events"], &query, most).await?;
+    if all {
+        return context.out.json(&items);
+    }
+    if items.is_empty() && !events.follow {
+        say("nothing has happened yet");
+    }
+    items.reverse();
+    for item in &items {
+        print(&context, item, events.json)?;
+    }
+    if !events.follow {
+        return Ok(());
+    }
+    let last = items.last().and_then(|item| item.get("id")?.as_i64()).unwrap_or(0);
+    let query = service.into_iter().map(|service| ("service", service)).collect();
+    let mut follow = Follow::new(&context.client, query, last);
+    loop {
+        print(&context, &follow.next().await?, events.json)?;
+    }
+}
+
+fn print(context: &Context, event: &Value, json: bool) -> Result<(), Failure> {
+    if json {
+        return context.out.json_line(event);
+    }
+    let event: Event = context.understand(event.clone())?;
+    context.out.text(&lines::event(&event, &TimeZone::system(), &context.look))
+}

@@ -1,0 +1,37 @@
+//! Secrets that are typed or piped in: never an argument, and never shown.
+
+use std::io::{self, IsTerminal, Read};
+
+use console::Term;
+use secrecy::SecretString;
+
+use super::Failure;
+
+/// Reads a secret from standard input, without the line end behind it; asks for it on a terminal.
+///
+/// # Errors
+/// When it cannot be read, is not text, or is empty.
+pub(super) fn secret(what: &str) -> Result<SecretString, Failure> {
+    let mut text = if io::stdin().is_terminal() { ask(what)? } else { piped(what)? };
+    let length = text.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line).len());
+    text.truncate(length.unwrap_or(text.len()));
+    if text.is_empty() {
+        return Err(Failure::Senseless(format!(
+            "no {what} was given; type it when asked, or pipe it into standard input"
+        )));
+    }
+    Ok(SecretString::from(text))
+}
+
+fn ask(what: &str) -> Result<String, Failure> {
+    let terminal = Term::stderr();
+    let asked = terminal.write_str(&format!("{what}: ")).and_then(|()| terminal.read_secure_line());
+    asked.map_err(Failure::io(format!("ask for the {what}")))
+}
+
+fn piped(what: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = io::stdin().lock().read_to_string(&mut text);
+    read.map_err(Failure::io(format!("read the {what} from standard input")))?;
+    Ok(text)
+}

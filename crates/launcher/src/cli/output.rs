@@ -1,0 +1,95 @@
+//! Where things are printed: data on standard output, all else on standard error.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use console::{Style, Term};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Failure;
+
+/// How text is laid out for whoever reads it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// With colours.
+    pub(super) colour: bool,
+    /// As wide as the terminal; none where there is no terminal, and nothing is wrapped.
+    pub(super) width: Option<u16>,
+    /// What "3 min ago" counts from.
+    pub(super) now: Timestamp,
+}
+
+impl Look {
+    /// How standard output is to be written.
+    pub(super) fn of_stdout() -> Self {
+        let terminal = Term::stdout();
+        let width = terminal.size_checked().map(|(_, columns)| columns);
+        Self { colour: colourful(io::stdout().is_terminal()), width, now: Timestamp::now() }
+    }
+
+    /// A style, or none where colours are not wanted.
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
+        if self.colour {
+            style.force_styling(true).apply_to(text).to_string()
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Colours are for terminals, unless `NO_COLOR` is set (<https://no-color.org>) or it has none.
+fn colourful(terminal: bool) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Standard output. A reader that goes away ends the command, silently.
+#[derive(Debug)]
+pub(super) struct Output;
+
+impl Output {
+    /// Writes text as it is.
+    pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        written.map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Failure::ReaderGone,
+            _ => Failure::io("write to standard output")(error),
+        })
+    }
+
+    /// Writes a line.
+    pub(super) fn line(&self, line: &str) -> Result<(), Failure> {
+        self.text(&format!("{line}\n"))
+    }
+
+    /// Writes JSON for people and programs.
+    pub(super) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+        self.line(&written(serde_json::to_string_pretty(value))?)
+    }
+
+    /// Writes JSON in one line.
+    pub(super) fn json_line(&self, value: &impl Serialize) -> Result<(), Failure> {
+        self.line(&written(serde_json::to_string(value))?)
+    }
+}
+
+fn written(json: serde_json::Result<String>) -> Result<String, Failure> {
+    json.map_err(|error| Failure::io("write JSON")(error.into()))
+}
+
+/// Says something on standard error. When that is closed, there is nobody left to tell.
+pub(super) fn say(line: &str) {
+    let mut err = io::stderr().lock();
+    let _ = writeln!(err, "{line}");
+}
+
+/// Says on standard error what went wrong.
+pub(super) fn complain(text: &str) {
+    let label = if colourful(io::stderr().is_terminal()) {
+        Style::new().red().bold().force_styling(true).apply_to("error:").to_string()
+    } else {
+        "error:".to_owned()
+    };
+    say(&format!("{label} {text}"));
+}

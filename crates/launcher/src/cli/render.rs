@@ -1,0 +1,89 @@
+//! What the API answers, laid out for people. Nothing here prints: text comes out, line ends included.
+
+pub(super) mod changes;
+pub(super) mod checkup;
+pub(super) mod credentials;
+pub(super) mod deployments;
+pub(super) mod infrastructure;
+pub(super) mod lines;
+pub(super) mod services;
+mod words;
+
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
+use launcher_model::environment::EnvironmentState;
+
+use super::output::Look;
+
+/// A table without borders: columns stand two blanks apart.
+struct Columns {
+    table: Table,
+}
+
+impl Columns {
+    fn new(look: &Look, header: &[&str]) -> Self {
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        table.force_no_tty();
+        if look.colour {
+            table.enforce_styling();
+        }
+        if let Some(width) = look.width {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        table.set_header(header.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        Self { table }
+    }
+
+    fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.table.add_row(cells.into_iter().collect::<Vec<_>>());
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.table.trim_fmt();
+        text.push('\n');
+        text
+    }
+}
+
+fn plain(text: impl ToString) -> Cell {
+    Cell::new(text)
+}
+
+/// What is there, or a dash.
+fn or_dash(text: Option<impl ToString>) -> Cell {
+    text.map_or_else(|| Cell::new("-"), Cell::new)
+}
+
+fn state(state: EnvironmentState) -> Cell {
+    let cell = Cell::new(state);
+    match state {
+        EnvironmentState::Ready => cell.fg(Color::Green),
+        EnvironmentState::Creating => cell.fg(Color::Yellow),
+        EnvironmentState::Failed => cell.fg(Color::Red),
+        EnvironmentState::Stopped | EnvironmentState::Destroyed => cell.fg(Color::DarkGrey),
+    }
+}
+
+/// Colours a cell that tells of something that should not be.
+fn alarming(cell: Cell, bad: bool) -> Cell {
+    if bad { cell.fg(Color::Red) } else { cell }
+}
+
+#[cfg(test)]
+mod testing {
+    use serde::de::DeserializeOwned;
+
+    use super::Look;
+
+    /// What every rendering in the tests is looked at with: 80 columns, no colours, and a fixed time.
+    pub(super) fn look() -> Look {
+        Look { colour: false, width: Some(80), now: "2026-11-24T12:00:00Z".parse().unwrap() }
+    }
+
+    pub(super) fn read<T: DeserializeOwned>(json: &str) -> T {
+        serde_json::from_str(json).unwrap()
+    }
+}

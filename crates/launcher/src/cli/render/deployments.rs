@@ -1,0 +1,169 @@
+//! Deployments and their receipts.
+
+use launcher_model::ServiceName;
+use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Receipt};
+use launcher_server::api::views::DeployedView;
+
+use super::words::{ago, count, micros, millis, shares};
+use super::{Columns, Look, alarming, or_dash, plain};
+
+/// What a deployment did, in a few lines; `verbose` adds each edge's part.
+pub(in crate::cli) fn deployed(view: &DeployedView, verbose: bool, look: &Look) -> String {
+    let deployment = &view.deployment;
+    let to = shares(&deployment.to);
+    let (service, id) = (&deployment.service, deployment.id);
+    if !view.changed {
+        let when = ago(deployment.created_at, look.now);
+        return format!("{service}: {to} is live already, since deployment {id}, {when}\n");
+    }
+    let from = match shares(&deployment.from) {
+        none if none == "-" => "nothing was before".to_owned(),
+        from => format!("{from} was before"),
+    };
+    let mut text = format!("{service}: {to} is live ({from}), deployment {id}\n");
+    if let Some(receipt) = &deployment.receipt {
+        text.push_str(&self::receipt(receipt, service));
+        if verbose {
+            text.push_str(&edges(receipt, look));
+        }
+    }
+    text
+}
+
+fn receipt(receipt: &Receipt, service: &ServiceName) -> String {
+    let mut text = String::new();
+    if receipt.start_ms > 0 {
+        let took = millis(receipt.start_ms);
+        text.push_str(&format!("its containers did not run: started first, in {took}\n"));
+    }
+    let acknowledged = receipt.edges.iter().filter(|edge| edge.fenced.is_none()).count();
+    text.push_str(&format!(
+        "switched in {}; {} acknowledged",
+        micros(receipt.switch_us),
+        count(acknowledged as u64, "edge")
+    ));
+    if acknowledged > 1 {
+        text.push_str(&format!(", within {} of each other", micros(receipt.skew_us)));
+    }
+    text.push('\n');
+    text.push_str(&drained(receipt, service));
+    for edge in &receipt.edges {
+        if let Some(why) = &edge.fenced {
+            let name = &edge.edge;
+            text.push_str(&format!("the edge {name} was fenced, and carries no traffic: {why}\n"));
+        }
+    }
+    if receipt.recovered {
+        text.push_str("the server was restarted in the middle, and finished what was decided\n");
+    }
+    text
+}
+
+fn drained(receipt: &Receipt, service: &ServiceName) -> String {
+    let in_flight = format!(
+        "in flight at the switch: {}, {}",
+        count(receipt.in_flight_requests, "request"),
+        count(receipt.in_flight_connections, "upgraded connection")
+    );
+    match receipt.drain_ms {
+        Some(_) if receipt.in_flight_requests + receipt.in_flight_connections == 0 => {
+            format!("{in_flight}\n")
+        }
+        Some(ms) => format!(
+            "{in_flight}; {} drained, {} failed, {} cut, in {}\n",
+            receipt.drained,
+            receipt.failed,
+            receipt.cut,
+            millis(ms)
+        ),
+        None => format!("{in_flight}; they drain (`launcher history {service}` tells the end)\n"),
+    }
+}
+
+fn edges(receipt: &Receipt, look: &Look) -> String {
+    let header = ["EDGE", "PREPARED IN", "COMMITTED IN", "ENDPOINTS CHECKED"];
+    let mut columns = Columns::new(look, &header);
+    for edge in &receipt.edges {
+        let committed = match edge.fenced {
+            None => plain(micros(edge.commit_us)),
+            Some(_) => alarming(plain("fenced"), true),
+        };
+        columns.row([
+            plain(&edge.edge),
+            plain(micros(edge.prepare_us)),
+            committed,
+            plain(edge.checked),
+        ]);
+    }
+    columns.text()
+}
+
+/// A service's deployments, newest first, a line each.
+pub(in crate::cli) fn history(deployments: &[Deployment], look: &Look) -> String {
+    let header = ["ID", "WHEN", "CHANGE", "STATE", "SWITCH", "IN FLIGHT", "LOST", "BY", "NOTE"];
+    let mut columns = Columns::new(look, &header);
+    for one in deployments {
+        let receipt = one.receipt.as_ref();
+        let lost = receipt.map(|receipt| receipt.failed + receipt.cut);
+        let aborted = one.state == DeploymentState::Aborted;
+        columns.row([
+            plain(one.id),
+            plain(ago(one.created_at, look.now)),
+            plain(change(one)),
+            alarming(plain(one.state.as_str()), aborted),
+            or_dash(receipt.map(|receipt| micros(receipt.switch_us))),
+            or_dash(receipt.map(|r| r.in_flight_requests + r.in_flight_connections)),
+            alarming(or_dash(lost), lost.is_some_and(|lost| lost > 0)),
+            plain(&one.by),
+            plain(one.note.as_deref().unwrap_or_default()),
+        ]);
+    }
+    let mut text = columns.text();
+    for one in deployments {
+        if let Some(why) = &one.abort_reason {
+            text.push_str(&format!("{} was aborted, nothing was changed: {why}\n", one.id));
+        }
+    }
+    text
+}
+
+fn change(deployment: &Deployment) -> String {
+    let arrow = match deployment.kind {
+        DeploymentKind::Deploy => "→",
+        DeploymentKind::Rollback => "↩",
+    };
+    format!("{} {arrow} {}", shares(&deployment.from), shares(&deployment.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{look, read};
+    use super::*;
+
+    const DEPLOYMENTS: &str = include_str!("fixtures/deployments.json");
+
+    fn view(changed: bool, index: usize) -> DeployedView {
+        let mut deployments: Vec<Deployment> = read(DEPLOYMENTS);
+        DeployedView { changed, deployment: deployments.remove(index) }
+    }
+
+    #[test]
+    fn a_deployment_tells_what_it_did() {
+        insta::assert_snapshot!(deployed(&view(true, 0), false, &look()));
+    }
+
+    #[test]
+    fn a_drained_one_with_a_fenced_edge_tells_each_edges_part() {
+        insta::assert_snapshot!(deployed(&view(true, 2), true, &look()));
+    }
+
+    #[test]
+    fn what_is_live_already_is_said_so() {
+        insta::assert_snapshot!(deployed(&view(false, 0), false, &look()));
+    }
+
+    #[test]
+    fn a_history_fits_into_a_terminal() {
+        insta::assert_snapshot!(history(&read::<Vec<_>>(DEPLOYMENTS), &look()));
+    }
+}

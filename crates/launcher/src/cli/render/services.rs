@@ -1,0 +1,166 @@
+//! Services, and their environments.
+
+use console::Style;
+use launcher_model::Weight;
+use launcher_model::environment::EnvironmentState;
+use launcher_model::route::Weights;
+use launcher_server::api::views::{EnvironmentSummary, ServiceView, VersionView};
+
+use super::words::{ago, count, shares};
+use super::{Columns, Look, alarming, or_dash, plain, state};
+
+/// All services, a line each.
+pub(in crate::cli) fn list(services: &[ServiceView], look: &Look) -> String {
+    let mut columns = Columns::new(look, &["SERVICE", "LIVE", "ENVIRONMENTS", "URL", "CHANGED"]);
+    for service in services {
+        let failed = failed(&service.environments);
+        columns.row([
+            plain(&service.name),
+            plain(live(service)),
+            alarming(plain(environments(service.environments.len(), failed)), failed > 0),
+            or_dash(service.urls.first()),
+            plain(ago(service.changed_at, look.now)),
+        ]);
+    }
+    columns.text()
+}
+
+fn failed(environments: &[EnvironmentSummary]) -> usize {
+    environments.iter().filter(|one| one.state == EnvironmentState::Failed).count()
+}
+
+fn environments(all: usize, failed: usize) -> String {
+    if failed == 0 { all.to_string() } else { format!("{all}, {failed} failed") }
+}
+
+fn live(service: &ServiceView) -> String {
+    let weights = service
+        .live
+        .iter()
+        .filter_map(|(version, percent)| Some((*version, Weight::new(*percent).ok()?)));
+    shares(&weights.collect::<Weights>())
+}
+
+/// A service and its environments, newest first. With `versions`, which image each came from.
+pub(in crate::cli) fn block(
+    service: &ServiceView,
+    versions: &[VersionView],
+    look: &Look,
+) -> String {
+    let name = look.paint(Style::new().bold(), service.name.as_str());
+    let mut text = format!("{name}  {}\n", headline(service));
+    if service.environments.is_empty() {
+        text.push_str(&format!(
+            "no environment yet; `launcher launch {} --image REF` creates one\n",
+            service.name
+        ));
+        return text;
+    }
+    text.push_str(&table(service, look));
+    for environment in &service.environments {
+        let version = versions.iter().find(|view| view.version.number == environment.version);
+        text.push_str(&origin(version, look));
+    }
+    for environment in &service.environments {
+        text.push_str(&failure(environment));
+    }
+    text
+}
+
+fn headline(service: &ServiceView) -> String {
+    let replicas = count(service.spec.service.replicas.into(), "container");
+    let serves = match (service.live.is_empty(), service.urls.is_empty()) {
+        (true, _) => "nothing is live".to_owned(),
+        (false, true) => format!("live: {}", live(service)),
+        (false, false) => format!("live: {} at {}", live(service), service.urls.join(", ")),
+    };
+    format!("{serves}; {replicas} per environment")
+}
+
+fn table(service: &ServiceView, look: &Look) -> String {
+    let header = ["VERSION", "STATE", "LIVE", "HEALTHY", "SINCE", "PREVIEW"];
+    let mut columns = Columns::new(look, &header);
+    for one in &service.environments {
+        let pin = if one.pinned { " (pinned)" } else { "" };
+        let short = one.state == EnvironmentState::Ready && one.healthy < usize::from(one.replicas);
+        columns.row([
+            plain(format!("{}{pin}", one.version)),
+            state(one.state),
+            or_dash(one.weight.filter(|weight| *weight > 0).map(|weight| format!("{weight}%"))),
+            alarming(plain(format!("{} of {}", one.healthy, one.replicas)), short),
+            plain(ago(one.since, look.now)),
+            plain(&one.preview_url),
+        ]);
+    }
+    columns.text()
+}
+
+/// What a version was made of, and by whom.
+fn origin(view: Option<&VersionView>, look: &Look) -> String {
+    let Some(VersionView { version, .. }) = view else { return String::new() };
+    let mut text = format!("{}: {}", version.number, version.image.requested);
+    if let Some(branch) = &version.branch {
+        text.push_str(&format!(", branch {branch}"));
+    }
+    if let Some(commit) = &version.commit {
+        text.push_str(&format!(", commit {}", commit.chars().take(12).collect::<String>()));
+    }
+    let when = ago(version.created_at, look.now);
+    text.push_str(&format!(", launched {when} by {}\n", version.created_by));
+    text
+}
+
+/// Why an environment failed.
+fn failure(environment: &EnvironmentSummary) -> String {
+    let Some(failure) = &environment.failure else { return String::new() };
+    let mut text = format!("{} has failed: {}\n", environment.version, failure.reason);
+    for line in &failure.log {
+        text.push_str(&format!("  | {line}\n"));
+    }
+    text
+}
+
+/// What became of an environment that something was asked of, in a sentence.
+pub(in crate::cli) fn sentence(service: &str, environment: &EnvironmentSummary) -> String {
+    let EnvironmentSummary { version, state, healthy, replicas, .. } = environment;
+    let pin = if environment.pinned { ", pinned" } else { "" };
+    format!("{service} {version}: {state}, {healthy} of {replicas} containers healthy{pin}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{look, read};
+    use super::*;
+
+    const SERVICES: &str = include_str!("fixtures/services.json");
+    const VERSIONS: &str = include_str!("fixtures/versions.json");
+
+    #[test]
+    fn services_fit_into_a_terminal() {
+        insta::assert_snapshot!(list(&read::<Vec<_>>(SERVICES), &look()));
+    }
+
+    #[test]
+    fn a_service_shows_its_environments_their_images_and_failures() {
+        let services: Vec<ServiceView> = read(SERVICES);
+        insta::assert_snapshot!(block(&services[0], &read::<Vec<_>>(VERSIONS), &look()));
+    }
+
+    #[test]
+    fn a_service_without_environments_says_what_to_do() {
+        let services: Vec<ServiceView> = read(SERVICES);
+        insta::assert_snapshot!(block(&services[1], &[], &look()));
+    }
+
+    #[test]
+    fn an_environment_fits_into_a_sentence() {
+        let services: Vec<ServiceView> = read(SERVICES);
+        insta::assert_snapshot!(sentence("shop", &services[0].environments[1]));
+    }
+
+    #[test]
+    fn colours_are_there_when_they_are_wanted() {
+        let coloured = list(&read::<Vec<_>>(SERVICES), &Look { colour: true, ..look() });
+        assert!(coloured.contains("\u{1b}["), "{coloured}");
+    }
+}
