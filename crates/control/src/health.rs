@@ -10,7 +10,8 @@ use launcher_model::container::{Container, ContainerPhase, Health};
 use launcher_model::service::{self, Probe};
 use tokio::task::AbortHandle;
 
-/// While a container starts it is checked as often as this, so that it is not kept waiting for the rest of an interval.
+/// Until a container first passes it is checked as often as this, so that it does not wait for the rest of
+/// an interval. From then on the interval counts: passing twice in a moment proves little.
 const EAGER: Duration = Duration::from_millis(50);
 /// A container is checked that often for so long at most.
 const EAGER_FOR: Duration = Duration::from_secs(10);
@@ -139,9 +140,9 @@ impl Follower {
         loop {
             let outcome = launcher_edge::check::check(self.address, &self.settings).await;
             let health = tally.count(outcome, &self.settings);
-            let starting = matches!(health, Health::Unknown { .. });
             self.learn(health);
-            tokio::time::sleep(self.pause(starting && began.elapsed() < EAGER_FOR)).await;
+            let waiting = !tally.has_passed && began.elapsed() < EAGER_FOR;
+            tokio::time::sleep(self.pause(waiting)).await;
         }
     }
 
@@ -171,6 +172,7 @@ impl Follower {
 struct Tally {
     passed: u16,
     failed: u16,
+    has_passed: bool,
     judged: Option<bool>,
 }
 
@@ -179,6 +181,7 @@ impl Tally {
         match outcome {
             Ok(()) => {
                 self.failed = 0;
+                self.has_passed = true;
                 self.passed = self.passed.saturating_add(1);
                 if self.passed >= settings.healthy_after {
                     self.judged = Some(true);

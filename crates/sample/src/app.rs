@@ -121,6 +121,10 @@ impl App {
             return text(StatusCode::SERVICE_UNAVAILABLE, reason);
         }
         match (self.healthy.load(Ordering::Relaxed), self.broken) {
+            // It gives up before it has what it needs to serve.
+            (_, Some(Broken::Exit)) => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "connecting to the database\n")
+            }
             (true, _) => text(StatusCode::OK, "ok\n"),
             (false, Some(Broken::Unhealthy)) => text(
                 StatusCode::INTERNAL_SERVER_ERROR,
