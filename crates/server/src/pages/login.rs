@@ -63,6 +63,10 @@ pub(super) struct TokenForm {
     next: String,
 }
 
+/// The link says it all.
+#[derive(Deserialize)]
+pub(super) struct LinkForm {}
+
 #[derive(Deserialize)]
 pub(super) struct LeaveForm {
     form_secret: String,
@@ -135,7 +139,7 @@ pub(super) async fn with_link(
     Extension(throttle): Extension<Arc<Throttle>>,
     From(address): From,
     Path(secret): Path<String>,
-    Own(()): Own<()>,
+    Own(LinkForm {}): Own<LinkForm>,
 ) -> Page {
     let refuse = |status: StatusCode, why| {
         let page = LinkPage { frame: Frame::bare(), fault: Some(why) };

@@ -16,6 +16,11 @@ impl Ago {
         Self { at, seconds: now.duration_since(at).as_secs().max(0) }
     }
 
+    /// Too short ago for a figure to say anything.
+    pub(crate) fn is_now(&self) -> bool {
+        self.seconds < NOW
+    }
+
     /// For programs.
     pub(crate) fn exact(&self) -> String {
         self.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -27,6 +32,7 @@ impl Ago {
     }
 }
 
+const NOW: i64 = 5;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -34,7 +40,7 @@ const DAY: i64 = 24 * HOUR;
 impl fmt::Display for Ago {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.seconds {
-            s if s < 5 => f.write_str("now"),
+            s if s < NOW => f.write_str("now"),
             s if s < MINUTE => write!(f, "{s} s"),
             s if s < HOUR => write!(f, "{} min", s / MINUTE),
             s if s < 2 * DAY => write!(f, "{} h", s / HOUR),

@@ -1,6 +1,6 @@
 //! An environment as its card or row shows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use launcher_control::EnvironmentView;
@@ -136,29 +136,34 @@ fn image_name(version: &Version) -> String {
     named.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// A square for each container that is wanted, and for those that are there beyond that.
+/// A square for each place: the newest container in it, or what is missing.
 fn squares(view: &EnvironmentView) -> Vec<Square> {
-    let mut there: Vec<&Checked> = view.containers.iter().collect();
-    there.sort_by_key(|checked| (checked.container.slot, checked.container.attempt));
-    let mut squares: Vec<Square> = there.into_iter().map(square).collect();
-    let wanted = match view.environment.wanted {
-        Wanted::Running => usize::from(view.environment.replicas),
-        Wanted::Stopped | Wanted::Gone => 0,
-    };
+    let mut places = BTreeMap::new();
+    for checked in &view.containers {
+        let container = &checked.container;
+        let newest = places.entry(container.slot).or_insert(checked);
+        if newest.container.attempt < container.attempt {
+            *newest = checked;
+        }
+    }
+    let runs = view.environment.wanted == Wanted::Running;
+    let mut squares: Vec<Square> = places.into_values().map(|one| square(one, runs)).collect();
+    let wanted = if runs { usize::from(view.environment.replicas) } else { 0 };
     while squares.len() < wanted {
         squares.push(Square { class: "none", told: "not there yet".to_owned() });
     }
     squares
 }
 
-fn square(checked: &Checked) -> Square {
+fn square(checked: &Checked, should_run: bool) -> Square {
+    let ended = if should_run { "bad" } else { "none" };
     let container = &checked.container;
     let (class, state) = match (&container.phase, &checked.health) {
         (ContainerPhase::Created, _) => ("none", "not started yet".to_owned()),
         (ContainerPhase::Exited { out_of_memory: true, .. }, _) => {
             ("bad", "out of memory".to_owned())
         }
-        (ContainerPhase::Exited { code, .. }, _) => ("none", format!("ended with status {code}")),
+        (ContainerPhase::Exited { code, .. }, _) => (ended, format!("ended with status {code}")),
         (ContainerPhase::Unstartable { why }, _) => ("bad", why.clone()),
         (ContainerPhase::Running { .. }, Health::Healthy) => ("good", "healthy".to_owned()),
         (ContainerPhase::Running { .. }, Health::Unhealthy { why }) => ("bad", why.clone()),

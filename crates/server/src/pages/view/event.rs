@@ -10,6 +10,7 @@ use super::ago::Ago;
 pub(crate) struct EventLine {
     pub(crate) id: i64,
     pub(crate) at: Ago,
+    /// The service that it concerns, where its text does not name it.
     pub(crate) service: Option<ServiceName>,
     pub(crate) text: String,
     /// It needs eyes.
@@ -21,7 +22,7 @@ impl EventLine {
         Self {
             id: event.id,
             at: Ago::new(event.at, now),
-            service: event.service.clone(),
+            service: event.service.clone().filter(|name| !names(&event.text, name)),
             text: event.text.clone(),
             bad: matches!(
                 event.kind,
@@ -34,4 +35,8 @@ impl EventLine {
             ),
         }
     }
+}
+
+fn names(text: &str, service: &ServiceName) -> bool {
+    text.split_whitespace().any(|word| word == service.as_str())
 }

@@ -1,0 +1,245 @@
+//! What the pages show and what their buttons do, without JavaScript.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[allow(dead_code)]
+mod pages_support;
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use launcher_model::environment::EnvironmentState;
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_scheduler::fake::Script;
+use pages_support::{Visitor, World, eventually};
+
+const V1: VersionNumber = VersionNumber(1);
+const V2: VersionNumber = VersionNumber(2);
+
+/// A service with version 1 live and version 2 ready beside it.
+async fn blue_and_green(world: &World) -> ServiceName {
+    let shop = world.service("shop", "").await;
+    world.ready(&shop, "1.0").await;
+    world.deploy(&shop, V1).await;
+    world.ready(&shop, "1.1").await;
+    shop
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_deploys_and_another_goes_back() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+
+    let home = visitor.get("/").await;
+    for shown in ["shop:1.0", "shop:1.1", "v2.shop.localhost:8080", "3 of 3 healthy", "Deploy v2"] {
+        assert!(home.body.contains(shown), "{shown} in {}", home.body);
+    }
+    let answer = visitor.press(&home, "/services/shop/deploy").await;
+    assert_eq!(answer.location(), "/");
+    assert_eq!(world.live(&shop).await, [V2]);
+    let home = visitor.get("/").await;
+    let flash = home.flash().unwrap();
+    assert!(flash.starts_with("v2 is live: switched on 1 edge in "), "{flash}");
+    assert!(home.body.contains("Roll back to v1, instant"), "{}", home.body);
+    assert_eq!(visitor.get("/").await.flash(), None, "it is said once");
+
+    let page = visitor.get("/services/shop").await;
+    assert!(page.body.contains("0 failed"), "the receipt: {}", page.body);
+    let answer = visitor.press(&page, "/services/shop/rollback").await;
+    assert_eq!(answer.location(), "/services/shop");
+    assert_eq!(world.live(&shop).await, [V1]);
+    let page = launcher_store::Page { before: None, limit: 10 };
+    let filter = launcher_store::DeploymentFilter { service: Some(shop), page };
+    let history = world.app.store.deployments(&filter).await.unwrap();
+    let by: Vec<_> = history.into_iter().map(|one| one.by).collect();
+    assert_eq!(by, ["mika", "mika", "mika"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn going_back_to_a_stopped_environment_says_what_it_starts() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    world.deploy(&shop, V2).await;
+    world.app.control.stop(&shop, V1, "test").await.unwrap();
+    world.reaches(&shop, V1, EnvironmentState::Stopped).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/services/shop").await;
+    assert!(page.body.contains("Roll back to v1, starts 3 first"), "{}", page.body);
+    visitor.press(&page, "/services/shop/rollback").await;
+    eventually("v1 is live", async || world.live(&shop).await == [V1]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_out_of_date_does_nothing() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let old = visitor.get("/services/shop").await;
+    let three = world.ready(&shop, "1.2").await;
+    world.deploy(&shop, three).await;
+
+    for act in ["deploy", "stop", "destroy"] {
+        visitor.press(&old, &format!("/services/shop/{act}")).await;
+        let page = visitor.get("/services/shop").await;
+        let flash = page.flash().unwrap();
+        assert!(flash.contains("v3 is live now. Nothing was done"), "{act}: {flash}");
+    }
+    assert_eq!(world.live(&shop).await, [three]);
+    let two = world.app.control.environment(&shop, V2).await.unwrap();
+    assert_eq!(two.environment.state, EnvironmentState::Ready);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pressing_twice_deploys_once() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/").await;
+    visitor.press(&page, "/services/shop/deploy").await;
+    visitor.press(&page, "/services/shop/deploy").await;
+    let flash = visitor.get("/").await.flash().unwrap().to_owned();
+    assert_eq!(flash, "v2 is live already; nothing was changed.");
+    assert_eq!(world.app.store.route(&shop).await.unwrap().generation.0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_is_said() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop", "").await;
+    world.ready(&shop, "1").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/services/shop").await;
+    assert!(page.body.contains("No edge is connected"), "{}", page.body);
+    visitor.press(&page, "/services/shop/deploy").await;
+    let patient = visitor.get("/services/shop").await;
+    assert!(patient.flash().unwrap().starts_with("v1 is on its way"), "{:?}", patient.flash());
+    eventually("the deployment is aborted", async || {
+        let page = Visitor::signed_in(&world).await.get("/services/shop").await;
+        page.body.contains("aborted, nothing was changed: no edge is connected")
+    })
+    .await;
+    assert_eq!(world.live(&shop).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_environment_shows_why_with_its_last_lines() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    let broken = Script::new().prints("<b>no</b> \"database\" & no hope").exits(Duration::ZERO, 7);
+    world.script(&shop, "1.2", broken);
+    world.impatient("shop").await;
+    let number = world.launch(&shop, "1.2").await;
+    world.reaches(&shop, number, EnvironmentState::Failed).await;
+
+    let mut visitor = Visitor::signed_in(&world).await;
+    for path in ["/", "/services/shop"] {
+        let page = visitor.get(path).await;
+        assert!(page.body.contains("status 7"), "{path}: {}", page.body);
+        assert!(!page.body.contains("<b>no</b>"), "{path} writes a container's words as they are");
+        assert!(page.body.contains("&#60;b&#62;no&#60;/b&#62;"), "{path}: {}", page.body);
+    }
+    let home = visitor.get("/").await;
+    assert!(home.body.contains("<title>1 needs eyes"), "{}", home.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_others_are_shown_as_text() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop", "").await;
+    let hostile = "<script>alert(1)</script>\"'";
+    let request = launcher_control::LaunchRequest {
+        service: shop.clone(),
+        image: Some(":1".to_owned()),
+        commit: Some(hostile.to_owned()),
+        branch: Some(hostile.to_owned()),
+        by: hostile.to_owned(),
+    };
+    world.app.control.launch(request).await.unwrap();
+    let event =
+        launcher_model::event::NewEvent::new(launcher_model::event::EventKind::EngineLost, hostile);
+    world.app.store.record(&[event.service(&shop)], world.app.now()).await.unwrap();
+    world.fake.go_away(hostile);
+    eventually("the engine is lost", async || world.app.control.engine().lost.is_some()).await;
+
+    let mut visitor = Visitor::signed_in(&world).await;
+    for path in
+        ["/", "/services/shop", "/live/home", "/live/services/shop", "/login?next=<script>alert(1)"]
+    {
+        let page = visitor.get(&path.replace('<', "%3C").replace('>', "%3E")).await;
+        assert!(!page.body.contains("<script>alert"), "{path}: {}", page.body);
+    }
+    let page = visitor.get("/services/shop").await;
+    assert!(page.body.contains("does not answer since"), "{}", page.body);
+    assert!(page.body.contains("&#60;script&#62;alert(1)"), "{}", page.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_small_acts_do_what_they_say() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let state = async || world.app.control.environment(&shop, V2).await.unwrap().environment;
+
+    let page = visitor.get("/services/shop").await;
+    for act in ["stop", "destroy"] {
+        let forms = page.body.matches(&format!("action=\"/services/shop/{act}\"")).count();
+        assert_eq!(forms, 1, "only for what is not live: {act}");
+    }
+    visitor.press(&page, "/services/shop/stop").await;
+    world.reaches(&shop, V2, EnvironmentState::Stopped).await;
+    let page = visitor.get("/services/shop").await;
+    assert!(page.flash().unwrap().contains("v2 is being stopped"));
+    visitor.press(&page, "/services/shop/start").await;
+    world.reaches(&shop, V2, EnvironmentState::Ready).await;
+
+    let pin = [
+        ("form_secret", page.field("form_secret")),
+        ("version", "2"),
+        ("generation", page.field("generation")),
+    ];
+    visitor.post("/services/shop/pin", &pin).await;
+    assert!(state().await.pinned);
+    visitor.post("/services/shop/destroy", &pin).await;
+    let page = visitor.get("/services/shop").await;
+    assert!(page.flash().unwrap().starts_with("V2 is pinned"), "{:?}", page.flash());
+    visitor.post("/services/shop/unpin", &pin).await;
+    visitor.post("/services/shop/destroy", &pin).await;
+    world.reaches(&shop, V2, EnvironmentState::Destroyed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_said_as_a_page() {
+    let world = World::without_edge().await;
+    world.service("shop", "").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    for path in ["/services/nothing", "/services/%3Cb%3E", "/live/services/nothing"] {
+        let page = visitor.get(path).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(page.body.contains("To the services"), "{path}");
+    }
+    let page = visitor.get("/").await;
+    let form = [("form_secret", page.field("form_secret")), ("version", "1"), ("generation", "0")];
+    let answer = visitor.post("/services/shop/explode", &form).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let form = [("form_secret", page.field("form_secret")), ("version", "x"), ("generation", "0")];
+    let answer = visitor.post("/services/shop/deploy", &form).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_is_sorted_by_need_unless_it_is_in_use() {
+    let world = World::new().await;
+    blue_and_green(&world).await;
+    let accounts = world.service("accounts", "").await;
+    world.ready(&accounts, "1").await;
+    world.deploy(&accounts, V1).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let names = |page: &str| -> Vec<String> {
+        let rows = page.split("data-name=\"").skip(1);
+        rows.map(|row| row.split('"').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&visitor.get("/live/home").await.body), ["shop", "accounts"]);
+    let kept = visitor.get("/live/home?keep=accounts,gone,shop").await;
+    assert_eq!(names(&kept.body), ["accounts", "shop"]);
+}

@@ -1,0 +1,238 @@
+//! The pages in a real browser.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[allow(dead_code)]
+mod pages_support;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use launcher_model::VersionNumber;
+use launcher_model::environment::EnvironmentState;
+use launcher_scheduler::fake::Script;
+use pages_support::browser::Browsers;
+use pages_support::{WHO, World, eventually};
+use thirtyfour::prelude::*;
+
+const V1: VersionNumber = VersionNumber(1);
+
+async fn sign_in(browser: &WebDriver, world: &World, url: &str) {
+    let link = world.app.one_time_link(WHO).await.unwrap();
+    browser.goto(format!("{url}/login/{}", link.expose())).await.unwrap();
+    browser.find(By::Css("button.go")).await.unwrap().click().await.unwrap();
+    arrives(browser, "/").await;
+}
+
+/// Waits until the browser is at this path.
+async fn arrives(browser: &WebDriver, path: &str) {
+    eventually(&format!("the browser is at {path}"), async || {
+        browser.current_url().await.is_ok_and(|url| url.path() == path)
+    })
+    .await;
+}
+
+async fn text(browser: &WebDriver, css: &str) -> String {
+    match browser.find(By::Css(css)).await {
+        Ok(element) => element.text().await.unwrap_or_default(),
+        Err(_) => String::new(),
+    }
+}
+
+/// Waits until an element shows these words.
+async fn shows(browser: &WebDriver, css: &str, words: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let shown = text(browser, css).await;
+        if shown.contains(words) {
+            return;
+        }
+        if Instant::now() > deadline {
+            let main = text(browser, "main").await;
+            panic!("{css} shows {shown:?}, not {words:?}, on a page that says: {main}");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A page that the browser refused a part of says so in its log.
+async fn no_complaints(browser: &WebDriver) {
+    let log = browser.browser_log().await.unwrap();
+    let complaints: Vec<_> = log.iter().map(|entry| entry.message.as_str()).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_a_press_is_seen_in_every_window() {
+    let mut world = World::new().await;
+    let shop = world.service("shop", "").await;
+    world.ready(&shop, "1.0").await;
+    world.deploy(&shop, V1).await;
+    world.ready(&shop, "1.1").await;
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let (one, other) = (browsers.open(true).await, browsers.open(true).await);
+    sign_in(&one, &world, &url).await;
+    sign_in(&other, &world, &url).await;
+    other.goto(format!("{url}/services/shop")).await.unwrap();
+    shows(&one, "#s-shop .middle", "Deploy v2").await;
+    shows(&other, ".between", "Deploy v2").await;
+    assert_eq!(other.title().await.unwrap(), "shop: v1 live, v2 ready");
+    one.execute("window.same = document.getElementById('s-shop')", vec![]).await.unwrap();
+
+    one.find(By::Css("#s-shop .go")).await.unwrap().click().await.unwrap();
+    let pressed = Instant::now();
+    shows(&other, "#c-v2 .word", "live").await;
+    let seen = pressed.elapsed();
+    assert!(seen < Duration::from_secs(1), "the other window saw it after {seen:?}");
+    shows(&one, "#flash", "v2 is live: switched on 1 edge in").await;
+    shows(&one, "#s-shop .live-side", "Roll back to v1, instant").await;
+    let same = "return window.same === document.getElementById('s-shop')";
+    let same = one.execute(same, vec![]).await.unwrap();
+    assert_eq!(same.json(), &serde_json::json!(true), "the row was changed in place");
+    eventually("the title tells it", async || other.title().await.unwrap() == "shop: v2 live")
+        .await;
+
+    other.find(By::Css(".between .quiet")).await.unwrap().click().await.unwrap();
+    shows(&other, "#flash", "v1 is live").await;
+    shows(&one, "#s-shop .live-side", "shop:1.0").await;
+    no_complaints(&one).await;
+    no_complaints(&other).await;
+    one.quit().await.unwrap();
+    other.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_what_one_has_opened_stays_open() {
+    let mut world = World::new().await;
+    let shop = world.impatient("shop").await;
+    world.script(&shop, "1.0", Script::new().prints("no database").exits(Duration::ZERO, 7));
+    let broken = world.launch(&shop, "1.0").await;
+    world.reaches(&shop, broken, EnvironmentState::Failed).await;
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &url).await;
+    browser.find(By::Css("#s-shop .why summary")).await.unwrap().click().await.unwrap();
+    shows(&browser, "#s-shop pre", "no database").await;
+    world.service("accounts", "").await;
+    shows(&browser, "#services", "accounts").await;
+    shows(&browser, "#s-shop pre", "no database").await;
+    no_complaints(&browser).await;
+    browser.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_without_javascript_all_is_done_by_forms() {
+    let mut world = World::new().await;
+    let shop = world.service("shop", "").await;
+    world.ready(&shop, "1.0").await;
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(false).await;
+    browser.goto(format!("{url}/services/shop")).await.unwrap();
+    arrives(&browser, "/login").await;
+    browser.find(By::Id("token")).await.unwrap().send_keys(world.token.expose()).await.unwrap();
+    browser.find(By::Css("button.go")).await.unwrap().click().await.unwrap();
+    arrives(&browser, "/services/shop").await;
+
+    browser.find(By::Css(".between .go")).await.unwrap().click().await.unwrap();
+    shows(&browser, "#flash", "v1 is live").await;
+    assert_eq!(world.live(&shop).await, [V1]);
+    arrives(&browser, "/services/shop").await;
+    assert_eq!(browser.title().await.unwrap(), "shop: v1 live");
+    browser.find(By::Css(".who button")).await.unwrap().click().await.unwrap();
+    arrives(&browser, "/login").await;
+    browser.quit().await.unwrap();
+}
+
+/// A page, by the name of its picture.
+const PAGES: [(&str, &str); 3] =
+    [("home", "/"), ("service", "/services/shop"), ("failed", "/services/search")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_pages_fit_their_window() {
+    let mut world = World::new().await;
+    a_busy_day(&world).await;
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &url).await;
+    let devtools = browser.cdp();
+    // Where pictures are to be kept: those in docs/images were made so.
+    let pictures = std::env::var_os("LAUNCHER_PICTURES").map(PathBuf::from);
+    for (width, height) in [(1280, 900), (390, 844)] {
+        for theme in ["light", "dark"] {
+            let metrics = serde_json::json!({
+                "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
+            });
+            let media = serde_json::json!({
+                "features": [{ "name": "prefers-color-scheme", "value": theme }],
+            });
+            let hidden = serde_json::json!({ "hidden": true });
+            for (command, parameters) in [
+                ("Emulation.setDeviceMetricsOverride", metrics),
+                ("Emulation.setEmulatedMedia", media),
+                ("Emulation.setScrollbarsHidden", hidden),
+            ] {
+                devtools.send_raw(command, parameters).await.unwrap();
+            }
+            for (page, path) in PAGES {
+                browser.goto(format!("{url}{path}")).await.unwrap();
+                let wider = "return document.documentElement.scrollWidth - window.innerWidth";
+                let wider = browser.execute(wider, vec![]).await.unwrap();
+                let wider = wider.json().as_f64().unwrap();
+                assert!(wider <= 0.0, "{page} at {width} px is {wider} px too wide");
+                if let Some(folder) = &pictures {
+                    let file = folder.join(format!("{page}-{theme}-{width}.png"));
+                    browser.screenshot(&file).await.unwrap();
+                }
+            }
+        }
+    }
+    no_complaints(&browser).await;
+    browser.quit().await.unwrap();
+}
+
+/// Services in every condition, with names and words of every length.
+async fn a_busy_day(world: &World) {
+    world.set_back(SignedDuration::from_hours(9 * 24));
+    for name in ["accounts", "documents-and-attachments"] {
+        let service = world.service(name, "").await;
+        world.ready(&service, "2.4.0").await;
+        world.deploy(&service, V1).await;
+    }
+    world.set_back(SignedDuration::from_hours(6 * 24));
+    let billing = world.service("billing", "").await;
+    world.ready(&billing, "31").await;
+    world.deploy(&billing, V1).await;
+    let search = world.service("search", "").await;
+    world.ready(&search, "7.1").await;
+    world.deploy(&search, V1).await;
+
+    let shop = world.service("shop", "").await;
+    for (days, tag) in [(6, "2026-11-18"), (4, "2026-11-20"), (1, "2026-11-23")] {
+        world.set_back(SignedDuration::from_hours(days * 24));
+        let number = world.ready(&shop, tag).await;
+        world.deploy(&shop, number).await;
+    }
+    world.app.control.stop(&shop, V1, WHO).await.unwrap();
+    world.reaches(&shop, V1, EnvironmentState::Stopped).await;
+    world.app.control.pin(&shop, VersionNumber(2), true, WHO).await.unwrap();
+    world.set_back(SignedDuration::from_mins(4));
+    world.service("shop", "[env]\nLOG_LEVEL = \"debug\"\n").await;
+    world.ready(&shop, "2026-11-24").await;
+
+    world.set_back(SignedDuration::ZERO);
+    let broken = Script::new()
+        .prints("reading the index at /data/index")
+        .prints("fatal: the index has format 9, and this program reads up to 8")
+        .exits(Duration::ZERO, 7);
+    world.script(&search, "7.2", broken);
+    world.impatient("search").await;
+    let broken = world.launch(&search, "7.2").await;
+    world.reaches(&search, broken, EnvironmentState::Failed).await;
+    world.script(&billing, "32", Script::new().pull_takes(Duration::from_secs(600)));
+    world.launch(&billing, "32").await;
+}

@@ -1,0 +1,178 @@
+//! Who may see and press: signing in and out, and forms of other sites.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[allow(dead_code)]
+mod pages_support;
+
+use axum::http::{StatusCode, header};
+use pages_support::{Visitor, WHO, World};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_lead_strangers_to_the_sign_in_page_and_back() {
+    let world = World::without_edge().await;
+    world.service("shop", "").await;
+    let mut visitor = Visitor::stranger(&world);
+    assert_eq!(visitor.get("/").await.location(), "/login");
+    assert_eq!(visitor.get("/services/shop").await.location(), "/login?next=/services/shop");
+    assert_eq!(visitor.post("/services/shop/deploy", &[]).await.location(), "/login");
+    assert_eq!(visitor.post("/logout", &[]).await.location(), "/login");
+
+    let door = visitor.get("/login?next=/services/shop").await;
+    assert_eq!(door.field("next"), "/services/shop");
+    let form = [("token", world.token.expose()), ("next", "/services/shop")];
+    assert_eq!(visitor.post("/login", &form).await.location(), "/services/shop");
+    assert!(visitor.get("/services/shop").await.body.contains(WHO));
+    assert_eq!(visitor.get("/login").await.location(), "/");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_script_asks_for_does_not_become_a_sign_in_page() {
+    let world = World::without_edge().await;
+    let mut visitor = Visitor::stranger(&world);
+    for path in ["/live?after=0", "/live/home"] {
+        let headers = [("hx-request", "true"), ("accept", "text/event-stream")];
+        for header in headers {
+            let answer = visitor.get_with(path, header).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+            assert_eq!(answer.headers["hx-redirect"], "/login");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_signs_in_once_and_only_by_its_button() {
+    let world = World::without_edge().await;
+    let link = world.app.one_time_link(WHO).await.unwrap();
+    let path = format!("/login/{}", link.expose());
+    for _ in 0..3 {
+        let page = Visitor::stranger(&world).get(&path).await;
+        assert_eq!(page.status, StatusCode::OK, "programs that look at links do not use it up");
+        assert!(page.headers.get(header::SET_COOKIE).is_none());
+    }
+    let mut visitor = Visitor::stranger(&world);
+    assert_eq!(visitor.post(&path, &[]).await.location(), "/");
+    assert!(visitor.get("/").await.body.contains(WHO));
+
+    let mut second = Visitor::stranger(&world);
+    assert_eq!(second.post(&path, &[]).await.status, StatusCode::GONE);
+    assert_eq!(second.get("/").await.location(), "/login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_no_session_and_a_revoked_token_has_none() {
+    let world = World::without_edge().await;
+    let link = world.app.one_time_link(WHO).await.unwrap();
+    let mut visitor = Visitor::stranger(&world);
+    visitor.set_cookie("launcher_session", link.expose());
+    assert_eq!(visitor.get("/").await.location(), "/login");
+
+    let mut visitor = Visitor::signed_in(&world).await;
+    assert_eq!(visitor.get("/").await.status, StatusCode::OK);
+    assert!(world.app.store.revoke_token(WHO, "test", world.app.now()).await.unwrap());
+    assert_eq!(visitor.get("/").await.location(), "/login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_out_ends_the_session() {
+    let world = World::without_edge().await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let mut thief = Visitor::stranger(&world);
+    thief.set_cookie("launcher_session", visitor.cookie("launcher_session"));
+    assert_eq!(thief.get("/").await.status, StatusCode::OK);
+
+    let page = visitor.get("/").await;
+    let form = [("form_secret", page.field("form_secret"))];
+    assert_eq!(visitor.post("/logout", &form).await.location(), "/login");
+    assert_eq!(visitor.get("/").await.location(), "/login");
+    assert_eq!(thief.get("/").await.location(), "/login", "the cookie is worth nothing any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_other_sites_and_sessions_are_refused() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop", "").await;
+    world.ready(&shop, "1").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/services/shop").await;
+    let own = page.field("form_secret").to_owned();
+    let foreign = Visitor::signed_in(&world).await.get("/").await.field("form_secret").to_owned();
+    assert_ne!(own, foreign);
+
+    let rest = [("version", "1"), ("generation", "0")];
+    for (secret, headers) in [
+        ("", &[("sec-fetch-site", "same-origin")][..]),
+        ("0", &[("sec-fetch-site", "same-origin")]),
+        (&foreign, &[("sec-fetch-site", "same-origin")]),
+        (&own, &[("sec-fetch-site", "cross-site")]),
+        (&own, &[("sec-fetch-site", "same-site")]),
+        (&own, &[("origin", "http://evil.test")]),
+    ] {
+        let form = [rest[0], rest[1], ("form_secret", secret)];
+        let answer = visitor.post_from("/services/shop/pin", &form, headers).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{secret} {headers:?}");
+        assert!(answer.body.contains("nothing was done"), "{}", answer.body);
+    }
+    let pinned = world.app.control.environment(&shop, "1".parse().unwrap()).await.unwrap();
+    assert!(!pinned.environment.pinned);
+
+    let form = [rest[0], rest[1], ("form_secret", &own)];
+    let own_site = [("origin", "http://launcher.test")];
+    let answer = visitor.post_from("/services/shop/pin", &form, &own_site).await;
+    assert_eq!(answer.location(), "/services/shop");
+    let pinned = world.app.control.environment(&shop, "1".parse().unwrap()).await.unwrap();
+    assert!(pinned.environment.pinned);
+
+    let login = [("token", world.token.expose())];
+    let cross = [("sec-fetch-site", "cross-site")];
+    let answer = Visitor::stranger(&world).post_from("/login", &login, &cross).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "nobody signs another person in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_is_slowed_down() {
+    let world = World::without_edge().await;
+    let mut visitor = Visitor::stranger(&world);
+    for _ in 0..10 {
+        let answer = visitor.post("/login", &[("token", "rl_guess")]).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        assert!(!answer.body.contains("rl_guess"));
+    }
+    for path in ["/login", "/login/rl_guess"] {
+        let answer = visitor.post(path, &[("token", world.token.expose())]).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_run_nothing_but_their_own_files() {
+    let world = World::without_edge().await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/").await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+    ] {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert_eq!(page.headers[header::CACHE_CONTROL], "no-store");
+    for forbidden in ["<style", "style=\"", "onclick", "<script>", "javascript:"] {
+        assert!(!page.body.contains(forbidden), "{forbidden}");
+    }
+
+    let assets: Vec<&str> =
+        page.body.split('"').filter(|text| text.starts_with("/assets/")).collect();
+    assert!(assets.len() >= 6, "{assets:?}");
+    for asset in assets {
+        let answer = Visitor::stranger(&world).get(asset).await;
+        assert_eq!(answer.status, StatusCode::OK, "{asset}");
+        assert_eq!(answer.headers[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+    }
+    let missing = Visitor::stranger(&world).get("/assets/0/app.css").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}

@@ -1,0 +1,82 @@
+//! A real browser: Chromium, driven over WebDriver by a chromedriver of its own.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use thirtyfour::prelude::*;
+
+const QUIET: [&str; 8] = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+/// A running chromedriver; it and its browsers are gone when this is dropped.
+pub(crate) struct Browsers {
+    driver: Child,
+    port: u16,
+    _profiles: TempDir,
+    profiles: std::path::PathBuf,
+    opened: std::cell::Cell<usize>,
+}
+
+impl Drop for Browsers {
+    fn drop(&mut self) {
+        // Browsers are in the driver's process group: also those of a test that failed end here.
+        let group = rustix::process::Pid::from_child(&self.driver);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.driver.wait();
+    }
+}
+
+impl Browsers {
+    pub(crate) fn start() -> Self {
+        // Several crates here use TLS, and each leaves it to the program which kind.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("chromedriver is needed: `make setup` installs it");
+        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let told = lines.map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse().ok()
+        });
+        let port = told.expect("chromedriver says its port");
+        let profiles = TempDir::new().unwrap();
+        let path = profiles.path().to_owned();
+        Self { driver, port, _profiles: profiles, profiles: path, opened: 0.into() }
+    }
+
+    /// Opens a browser that has no cookies.
+    pub(crate) async fn open(&self, javascript: bool) -> WebDriver {
+        self.opened.set(self.opened.get() + 1);
+        let profile = self.profiles.join(self.opened.get().to_string());
+        let mut wanted = DesiredCapabilities::chrome();
+        wanted.set_binary("/usr/bin/chromium").unwrap();
+        for argument in QUIET {
+            wanted.add_arg(argument).unwrap();
+        }
+        wanted.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
+        if !javascript {
+            let off =
+                serde_json::json!({ "profile.managed_default_content_settings.javascript": 2 });
+            wanted.add_experimental_option("prefs", off).unwrap();
+        }
+        let url = format!("http://127.0.0.1:{}", self.port);
+        let browser = WebDriver::new(url, wanted).await.unwrap();
+        browser.set_page_load_timeout(Duration::from_secs(30)).await.unwrap();
+        browser
+    }
+}

@@ -1,0 +1,349 @@
+//! A whole server in this process for the tests of its pages: a real store, control plane and edge, and
+//! an engine in memory whose containers are one HTTP server here.
+
+pub(crate) mod browser;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response, StatusCode, header};
+use axum::routing::get;
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use launcher_control::hub::{self, Hub};
+use launcher_control::{Config, Control, DeployRequest, LaunchRequest, Parts, Target};
+use launcher_edge::Daemon;
+use launcher_model::environment::EnvironmentState;
+use launcher_model::{EdgeName, ServiceName, VersionNumber, service};
+use launcher_scheduler::Scheduler;
+use launcher_scheduler::fake::{Fake, Script};
+use launcher_server::{App, Settings, TokenText};
+use launcher_store::vault::Vault;
+use launcher_store::{NewToken, Store};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinHandle;
+use tower::ServiceExt;
+
+/// Who presses in these tests.
+pub(crate) const WHO: &str = "mika";
+
+/// A server. It and what it wrote are gone when it is dropped.
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) fake: Fake,
+    pub(crate) router: Router,
+    pub(crate) token: TokenText,
+    /// By how many milliseconds the clock is set back.
+    back: Arc<AtomicI64>,
+    tasks: Vec<JoinHandle<()>>,
+    dir: TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.app.control.shut_down();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl World {
+    /// One that has an edge.
+    pub(crate) async fn new() -> Self {
+        let mut world = Self::without_edge().await;
+        let config = launcher_edge::Config {
+            name: EdgeName::new("local").unwrap(),
+            http: vec!["127.0.0.1:0".parse().unwrap()],
+            threads: 1,
+            data_dir: world.dir.path().join("edge"),
+            control: world.dir.path().join("edge.sock"),
+            limits: launcher_edge::Limits::default(),
+            stop_within: Duration::ZERO,
+        };
+        std::fs::create_dir(&config.data_dir).unwrap();
+        let edge = Daemon::start(config).unwrap();
+        world.tasks.push(tokio::spawn(edge.run(std::future::pending())));
+        world.app.control.hub().wait_for_an_edge(Duration::from_secs(10)).await;
+        assert_eq!(world.app.control.hub().edges().len(), 1, "the edge connects");
+        world
+    }
+
+    /// One that nothing can be deployed on.
+    pub(crate) async fn without_edge() -> Self {
+        let dir = TempDir::new().unwrap();
+        let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = upstream.local_addr().unwrap();
+        let answers = Router::new().fallback(get(async || "served\n"));
+        let upstream = tokio::spawn(async { axum::serve(upstream, answers).await.unwrap() });
+
+        let fake = Fake::new("pages").unwrap();
+        fake.set_addresses(move |_, _, _| address);
+        let back = Arc::new(AtomicI64::new(0));
+        let app = assemble(dir.path(), &fake, Arc::clone(&back)).await;
+        let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
+        let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
+        let token = TokenText::random();
+        let new = NewToken { name: WHO.to_owned(), hash: token.hash() };
+        app.store.create_token(new, "test", app.now()).await.unwrap();
+        let router = launcher_server::router(&app);
+        Self { app, fake, router, token, back, tasks: vec![upstream, hub], dir }
+    }
+
+    /// Sets the clock of the server back from the real time.
+    pub(crate) fn set_back(&self, by: SignedDuration) {
+        self.back.store(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// Serves it on a port of this machine, for browsers.
+    pub(crate) async fn listen(&mut self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = self.app.clone();
+        self.tasks.push(tokio::spawn(async {
+            launcher_server::serve(app, listener, std::future::pending()).await.unwrap();
+        }));
+        url
+    }
+
+    /// Adds a service whose containers are checked over HTTP.
+    pub(crate) async fn service(&self, name: &str, more: &str) -> ServiceName {
+        self.service_with(name, "30s", more).await
+    }
+
+    /// Adds or changes a service whose versions have failed from now on when they do not start in time.
+    pub(crate) async fn impatient(&self, name: &str) -> ServiceName {
+        self.service_with(name, "1s", "").await
+    }
+
+    async fn service_with(&self, name: &str, start: &str, more: &str) -> ServiceName {
+        let text = format!(
+            "[service]\nname = {name:?}\nimage = \"registry.example.com/{name}\"\nhosts = [\"{name}.example.com\"]\nreplicas = 3\nport = 8080\n\
+             [health]\npath = \"/healthz\"\nhealthy_after = 1\nstart_period = {start:?}\n{more}"
+        );
+        let spec = service::read("launcher.toml", &text).unwrap();
+        self.app.control.put_service(&spec, WHO).await.unwrap();
+        spec.service.name
+    }
+
+    /// Launches the image with this tag.
+    pub(crate) async fn launch(&self, service: &ServiceName, tag: &str) -> VersionNumber {
+        let request = LaunchRequest {
+            service: service.clone(),
+            image: Some(format!(":{tag}")),
+            commit: Some("8f31c0a52be4".to_owned()),
+            branch: Some("main".to_owned()),
+            by: WHO.to_owned(),
+        };
+        self.app.control.launch(request).await.unwrap().0.number
+    }
+
+    /// Launches the image with this tag, and waits until it is ready.
+    pub(crate) async fn ready(&self, service: &ServiceName, tag: &str) -> VersionNumber {
+        let number = self.launch(service, tag).await;
+        self.reaches(service, number, EnvironmentState::Ready).await;
+        number
+    }
+
+    /// Makes a version live.
+    pub(crate) async fn deploy(&self, service: &ServiceName, version: VersionNumber) {
+        let (service, target) = (service.clone(), Target::Deploy(version));
+        let request = DeployRequest { service, target, by: WHO.to_owned(), note: None };
+        self.app.control.deploy(request).await.unwrap();
+    }
+
+    /// Says how the containers of a tag behave.
+    pub(crate) fn script(&self, service: &ServiceName, tag: &str, script: Script) {
+        let image = format!("registry.example.com/{service}:{tag}").parse().unwrap();
+        self.fake.script(&image, script);
+    }
+
+    /// Waits until an environment is in a state.
+    pub(crate) async fn reaches(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        state: EnvironmentState,
+    ) {
+        eventually(&format!("{service} {version} is {state}"), async || {
+            let view = self.app.control.environment(service, version).await.unwrap();
+            view.environment.state == state
+        })
+        .await;
+    }
+
+    /// What is live.
+    pub(crate) async fn live(&self, service: &ServiceName) -> Vec<VersionNumber> {
+        self.app.store.route(service).await.unwrap().live().collect()
+    }
+}
+
+async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
+    let store = launcher_store::sqlite::open(&dir.join("launcher.db")).await.unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    let vault = Arc::new(Vault::open(&dir.join("secret.key")).unwrap());
+    let scheduler: Arc<dyn Scheduler> = Arc::new(fake.clone());
+    let clock: launcher_control::Clock = Arc::new(move || {
+        Timestamp::now() - SignedDuration::from_millis(back.load(Ordering::Relaxed))
+    });
+    let (hub, notices) = Hub::new("localhost");
+    let parts = Parts {
+        store: Arc::clone(&store),
+        vault: Arc::clone(&vault),
+        scheduler: Arc::clone(&scheduler),
+        hub,
+        notices,
+        clock: Arc::clone(&clock),
+    };
+    let control = Control::start(parts, Config::default()).await.unwrap();
+    let settings = Settings {
+        preview_scheme: "http".to_owned(),
+        preview_domain: "localhost".to_owned(),
+        preview_port: Some(8080),
+        secure_cookies: false,
+    };
+    App { control, store, vault, scheduler, clock, settings: Arc::new(settings) }
+}
+
+/// Waits for a condition; fails with these words when it does not come.
+pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "not within 20 s: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A browser without JavaScript: keeps cookies and follows no redirect by itself.
+pub(crate) struct Visitor<'w> {
+    router: &'w Router,
+    cookies: std::collections::BTreeMap<String, String>,
+}
+
+/// An answer, read whole.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// Where it leads to.
+    pub(crate) fn location(&self) -> &str {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.body);
+        self.headers[header::LOCATION].to_str().unwrap()
+    }
+
+    /// The value of the first hidden field of this name.
+    pub(crate) fn field(&self, name: &str) -> &str {
+        let (_, rest) = self.body.split_once(&format!("name=\"{name}\" value=\"")).expect(name);
+        rest.split('"').next().unwrap()
+    }
+
+    /// The sentence that says what the last press did.
+    pub(crate) fn flash(&self) -> Option<&str> {
+        let (_, rest) = self.body.split_once("id=\"flash\"")?;
+        rest.split_once('>')?.1.split('<').next()
+    }
+}
+
+impl<'w> Visitor<'w> {
+    /// Somebody who is not signed in.
+    pub(crate) fn stranger(world: &'w World) -> Self {
+        Self { router: &world.router, cookies: Default::default() }
+    }
+
+    /// Somebody who signed in with the token.
+    pub(crate) async fn signed_in(world: &'w World) -> Self {
+        let mut visitor = Self::stranger(world);
+        let answer = visitor.post("/login", &[("token", world.token.expose())]).await;
+        assert_eq!(answer.location(), "/");
+        visitor
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send(Request::get(path), Body::empty()).await
+    }
+
+    pub(crate) async fn get_with(&mut self, path: &str, (name, value): (&str, &str)) -> Answer {
+        self.send(Request::get(path).header(name, value), Body::empty()).await
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> &str {
+        &self.cookies[name]
+    }
+
+    pub(crate) fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.post_from(path, fields, &[("sec-fetch-site", "same-origin")]).await
+    }
+
+    pub(crate) async fn post_from(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::post(path)
+            .header(header::HOST, "launcher.test")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        // Values in these tests need no escaping.
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.send(request, Body::from(fields.join("&"))).await
+    }
+
+    /// Presses the first button with this path on a page.
+    pub(crate) async fn press(&mut self, page: &Answer, path: &str) -> Answer {
+        let forms = page.body.split("<form ").skip(1);
+        let form = forms.filter_map(|form| form.split("</form>").next());
+        let form = form.into_iter().find(|form| form.contains(&format!("action=\"{path}\"")));
+        let form = Answer {
+            status: page.status,
+            headers: Default::default(),
+            body: form
+                .unwrap_or_else(|| panic!("no button for {path} in {}", page.body))
+                .to_owned(),
+        };
+        let fields =
+            ["form_secret", "version", "generation", "from"].map(|name| (name, form.field(name)));
+        self.post(path, &fields).await
+    }
+
+    async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Answer {
+        let cookies: Vec<_> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = request.header(header::COOKIE, cookies.join("; ")).body(body).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        self.keep_cookies(&response);
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    fn keep_cookies(&mut self, response: &Response<Body>) {
+        for line in response.headers().get_all(header::SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            for wanted in ["; HttpOnly", "; SameSite=Lax", "; Path=/"] {
+                assert!(line.contains(wanted), "{line}");
+            }
+            let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
+            if line.contains("Max-Age=0;") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+}
