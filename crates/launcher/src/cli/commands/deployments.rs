@@ -3,7 +3,7 @@
 use launcher_model::ServiceName;
 use launcher_server::api::views::{DeployBody, DeployedView, RollbackBody};
 use reqwest::Method;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Context;
@@ -41,8 +41,19 @@ async fn ask(
     if switch.listing.json {
         return context.out.json(&answer);
     }
-    let view: DeployedView = context.understand(answer)?;
+    let view = read(context, answer)?;
     context.out.text(&deployments::deployed(&view, switch.verbose, &context.look))
+}
+
+/// Reads the two parts of the answer apart: a map with numbers as its keys, such as a deployment's shares,
+/// cannot be read through a flattened field.
+fn read(context: &Context, answer: Value) -> Result<DeployedView, Failure> {
+    #[derive(Deserialize)]
+    struct Outcome {
+        changed: bool,
+    }
+    let Outcome { changed } = context.understand(answer.clone())?;
+    Ok(DeployedView { changed, deployment: context.understand(answer)? })
 }
 
 pub(super) async fn history((context, history): (Context, History)) -> Result<(), Failure> {

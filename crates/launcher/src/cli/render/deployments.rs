@@ -60,24 +60,19 @@ fn receipt(receipt: &Receipt, service: &ServiceName) -> String {
 }
 
 fn drained(receipt: &Receipt, service: &ServiceName) -> String {
+    if receipt.in_flight_requests + receipt.in_flight_connections == 0 {
+        return "nothing was in flight at the switch\n".to_owned();
+    }
     let in_flight = format!(
         "in flight at the switch: {}, {}",
         count(receipt.in_flight_requests, "request"),
         count(receipt.in_flight_connections, "upgraded connection")
     );
-    match receipt.drain_ms {
-        Some(_) if receipt.in_flight_requests + receipt.in_flight_connections == 0 => {
-            format!("{in_flight}\n")
-        }
-        Some(ms) => format!(
-            "{in_flight}; {} drained, {} failed, {} cut, in {}\n",
-            receipt.drained,
-            receipt.failed,
-            receipt.cut,
-            millis(ms)
-        ),
-        None => format!("{in_flight}; they drain (`launcher history {service}` tells the end)\n"),
-    }
+    let Some(took) = receipt.drain_ms else {
+        return format!("{in_flight}; `launcher history {service}` tells how they end\n");
+    };
+    let (drained, failed, cut) = (receipt.drained, receipt.failed, receipt.cut);
+    format!("{in_flight}; {drained} drained, {failed} failed, {cut} cut, in {}\n", millis(took))
 }
 
 fn edges(receipt: &Receipt, look: &Look) -> String {

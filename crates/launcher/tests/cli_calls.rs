@@ -1,0 +1,260 @@
+//! How the command line calls a server: what it sends again and what it does not, what it follows, and
+//! how it ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod cli_support;
+
+use axum::response::Response;
+use cli_support::{
+    Call, Stub, answer, ended, events, launcher, nowhere, problem, run, unexpected, version,
+};
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+const VERSIONS: &str = "/api/v1/services/shop/versions";
+
+#[tokio::test]
+async fn a_change_whose_answer_is_lost_is_sent_again_under_the_same_key() {
+    let stub = Stub::start(|_, _| answer(202, &version(3, "creating"))).await;
+    let line = stub.behind_bad_line(2).await;
+    let ran = run(&line, &["launch", "shop", "--image", ":1.2", "--branch", "main"]).await;
+    assert_eq!(
+        (ran.status, ran.stdout.as_str()),
+        (0, "v3 http://v3.shop.localhost:8080\n"),
+        "{ran:?}"
+    );
+    let calls = stub.calls();
+    assert_eq!(calls.len(), 3);
+    let key = calls[0].header("idempotency-key");
+    assert_eq!(key.len(), 32);
+    for call in &calls {
+        assert_eq!(call.line, format!("POST {VERSIONS}"));
+        assert_eq!(call.header("idempotency-key"), key);
+        assert_eq!(call.header("authorization"), "Bearer of-the-test");
+        assert_eq!(call.json(), json!({ "image": ":1.2", "branch": "main" }));
+    }
+    let again = run(&stub.url, &["launch", "shop"]).await;
+    assert_eq!(again.status, 0);
+    assert_ne!(stub.calls()[3].header("idempotency-key"), key, "each call has a key of its own");
+}
+
+#[tokio::test]
+async fn a_change_that_is_still_under_way_is_asked_after_until_it_is_answered() {
+    let stub = Stub::start(|_, before| match before {
+        0 | 1 => problem(409, "idempotency", "the same call is under way"),
+        _ => answer(200, &json!({ "outcome": "unchanged", "changes": [] })),
+    });
+    let stub = stub.await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("launcher.toml");
+    std::fs::write(&file, "[service]\nname = \"shop\"\nport = 80\n").unwrap();
+    let ran = run(&stub.url, &["apply", "-f", file.to_str().unwrap()]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, "shop: nothing changes\n"), "{ran:?}");
+    assert_eq!(stub.lines(), ["PUT /api/v1/services/shop"; 3]);
+}
+
+#[tokio::test]
+async fn a_command_is_never_begun_twice() {
+    let stub = Stub::start(|_, _| events(&[("exit", 0, json!({ "code": 0 }))])).await;
+    let line = stub.behind_bad_line(1).await;
+    let ran = run(&line, &["exec", "shop", "3", "--", "rm", "file"]).await;
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.starts_with("error: the connection to"), "{ran:?}");
+    assert_eq!(stub.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let url = nowhere().await;
+    let ran = run(&url, &["services"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (1, ""));
+    let said = format!("error: no server answers at {url} (Connection refused");
+    assert!(ran.stderr.starts_with(&said) && ran.stderr.contains("`launcher up`"), "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_told_in_its_words() {
+    let stub =
+        Stub::start(|_, _| problem(409, "refused", "v2 is live; deploy another first")).await;
+    let ran = run(&stub.url, &["stop", "shop", "v2"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (1, ""));
+    assert_eq!(ran.stderr, "error: v2 is live; deploy another first\n");
+    assert_eq!(stub.lines(), [format!("POST {VERSIONS}/2/stop")]);
+    let other = Stub::start(|_, _| Response::new("hello".into())).await;
+    let ran = run(&other.url, &["services"]).await;
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("is not a Rocket Launcher server"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn a_deployment_tells_what_it_did_and_prints_the_answer_as_json() {
+    let stub = Stub::start(|_, _| {
+        let text = include_str!("../src/cli/render/fixtures/deployments.json");
+        let mut deployed = serde_json::from_str::<serde_json::Value>(text).unwrap()[0].clone();
+        deployed["changed"] = json!(true);
+        answer(200, &deployed)
+    });
+    let stub = stub.await;
+    let ran = run(&stub.url, &["deploy", "shop", "v2", "--note", "new checkout"]).await;
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.stdout.contains("switched in 3.2 ms; 1 edge acknowledged"), "{ran:?}");
+    assert_eq!(stub.lines(), ["POST /api/v1/services/shop/deployments"]);
+    assert_eq!(stub.calls()[0].json(), json!({ "version": 2, "note": "new checkout" }));
+    let ran = run(&stub.url, &["rollback", "shop", "--json"]).await;
+    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(printed["receipt"]["switch_us"], 3240);
+    assert_eq!(stub.calls()[1].json(), json!({}));
+}
+
+/// Answers a launch of version 3 that goes through these states, one event after the other.
+async fn launching(states: &'static [&'static str]) -> Stub {
+    Stub::start(move |call: &Call, before| {
+        let at = |step: usize| {
+            let mut version = version(3, states[step.min(states.len() - 1)]);
+            if version["environment"]["state"] == "failed" {
+                version["environment"]["failure"] =
+                    json!({ "reason": "container 1 exited with status 1", "log": ["no database"] });
+            }
+            version
+        };
+        let event = |id: usize, kind: &str| {
+            let text = format!("step {id}");
+            let data =
+                json!({ "id": id, "at": "2026-11-24T12:00:00Z", "kind": kind, "text": text });
+            (kind.to_owned(), id as i64, data)
+        };
+        let stream = |id: usize, kind: &str| {
+            let (kind, id, data) = event(id, kind);
+            events(&[(&kind, id, data)])
+        };
+        match call.line.as_str() {
+            line if line == format!("POST {VERSIONS}") => answer(202, &at(0)),
+            line if line == format!("GET {VERSIONS}/3") => answer(200, &at(before)),
+            // Each stream breaks off behind its only event.
+            "GET /api/v1/events?service=shop&version=3&after=0" => stream(7, "version_launched"),
+            "GET /api/v1/events?service=shop&version=3&after=7" => stream(8, "environment_ready"),
+            _ => unexpected(call),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn waiting_follows_the_events_over_a_broken_connection_until_it_is_ready() {
+    let stub = launching(&["creating", "creating", "ready"]).await;
+    let ran = run(&stub.url, &["launch", "shop", "--image", "shop:3", "--wait"]).await;
+    assert_eq!(
+        (ran.status, ran.stdout.as_str()),
+        (0, "v3 http://v3.shop.localhost:8080\n"),
+        "{ran:?}"
+    );
+    assert!(ran.stderr.contains("step 7\n"), "{ran:?}");
+    assert!(ran.stderr.contains("`launcher deploy shop v3` puts it live"), "{ran:?}");
+    let streams = stub.calls().into_iter().filter(|call| call.line.contains("/events"));
+    assert!(streams.into_iter().all(|call| call.header("accept") == "text/event-stream"));
+}
+
+#[tokio::test]
+async fn waiting_for_what_fails_tells_the_reason_and_the_last_lines() {
+    let stub = launching(&["creating", "failed"]).await;
+    let ran = run(&stub.url, &["launch", "shop", "--wait"]).await;
+    assert_eq!(
+        (ran.status, ran.stdout.as_str()),
+        (1, "v3 http://v3.shop.localhost:8080\n"),
+        "{ran:?}"
+    );
+    let said = "error: shop v3 has failed: container 1 exited with status 1\n  | no database\n";
+    assert!(ran.stderr.ends_with(said), "{ran:?}");
+    let stub = launching(&["creating", "failed"]).await;
+    let ran = run(&stub.url, &["launch", "shop", "--wait", "--json"]).await;
+    assert_eq!(ran.status, 1);
+    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(printed["environment"]["state"], "failed");
+}
+
+#[tokio::test]
+async fn a_commands_output_and_exit_status_come_through() {
+    let line = |stream: &str, text: &str| json!({ "at": null, "stream": stream, "text": text });
+    let stub = Stub::start(move |_, _| {
+        events(&[
+            ("line", 0, line("stdout", "out")),
+            ("line", 0, line("stderr", "err")),
+            ("exit", 0, json!({ "code": 42 })),
+        ])
+    });
+    let stub = stub.await;
+    let ran = run(&stub.url, &["run", "shop", "3", "--", "bin/report", "--all"]).await;
+    let ended = (ran.status, ran.stdout.as_str(), ran.stderr.as_str());
+    assert_eq!(ended, (42, "out\n", "err\n"));
+    assert_eq!(stub.lines(), [format!("POST {VERSIONS}/3/run")]);
+    assert_eq!(stub.calls()[0].json(), json!({ "command": ["bin/report", "--all"] }));
+    let cut_off = Stub::start(|_, _| events(&[])).await;
+    assert_eq!(run(&cut_off.url, &["exec", "shop", "3", "--", "true"]).await.status, 1);
+}
+
+#[tokio::test]
+async fn a_list_is_followed_to_its_end() {
+    let stub = Stub::start(|call, _| match call.line.as_str() {
+        "GET /api/v1/services?limit=500" => {
+            answer(200, &json!({ "items": [{ "name": "a" }], "next": "a b" }))
+        }
+        "GET /api/v1/services?limit=500&cursor=a+b" => {
+            answer(200, &json!({ "items": [{ "name": "c" }], "next": null }))
+        }
+        _ => unexpected(call),
+    });
+    let stub = stub.await;
+    let ran = run(&stub.url, &["services", "--json"]).await;
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(printed, json!([{ "name": "a" }, { "name": "c" }]));
+}
+
+#[tokio::test]
+async fn an_empty_list_says_what_to_do_next_and_is_empty_as_json() {
+    let stub = Stub::start(|_, _| answer(200, &json!({ "items": [], "next": null }))).await;
+    let lists = [
+        &["services"][..],
+        &["status"],
+        &["history", "shop"],
+        &["hosts"],
+        &["edges"],
+        &["containers"],
+        &["secret", "list"],
+        &["token", "list"],
+    ];
+    for list in lists {
+        let ran = run(&stub.url, list).await;
+        assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{list:?}");
+        assert!(ran.stderr.contains("`launcher "), "{list:?}: {ran:?}");
+        let ran = run(&stub.url, &[list, &["--json"]].concat()).await;
+        assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "[]\n", ""));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_it_silently() {
+    let stub = Stub::start(|call, _| {
+        let event = |id: i64| {
+            let text = format!("event {id}");
+            json!({ "id": id, "at": "2026-11-24T12:00:00Z", "kind": "edge_connected", "text": text })
+        };
+        if call.line.contains("limit") {
+            return answer(200, &json!({ "items": [event(1)], "next": null }));
+        }
+        let many: Vec<_> = (2..5000).map(|id| ("edge_connected", id, event(id))).collect();
+        events(&many)
+    });
+    let stub = stub.await;
+    let home = tempfile::tempdir().unwrap();
+    let mut command = launcher(home.path(), &["events", "-f"]);
+    command.env("LAUNCHER_URL", &stub.url).env("LAUNCHER_TOKEN", "of-the-test");
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), "2026-11-24 12:00:00  event 1");
+    drop(lines);
+    let ran = ended(child, "").await;
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+}
