@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::{Service, Shared, State};
 use crate::compiled::{Pool, PoolId, Site};
 use crate::engine::{Change, Watch};
-use crate::protocol::InFlight;
+use crate::protocol::{DrainOutcome, InFlight};
 
 /// A change of one or more services, put together before it is carried out.
 #[derive(Default)]
@@ -98,6 +98,13 @@ impl Shared {
         self.engine.publish(state.table());
         let change = Change { touched: plan.touched, gone: plan.gone, watch, unwatch: plan.came };
         let in_flight = self.engine.settle(change).await;
+        if begun.is_empty()
+            && let Some(deployment) = deployment
+        {
+            // No version left production, so nothing has to come to rest.
+            state.outcomes.insert(deployment, DrainOutcome::default());
+            self.drain_ended.notify_one();
+        }
         for (drain, resting, within) in begun {
             state.found_in_flight(drain, in_flight);
             tokio::spawn(self.clone().drain(drain, resting, within));
