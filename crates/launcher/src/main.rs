@@ -31,6 +31,14 @@ enum Command {
         #[arg(long)]
         threads: Option<usize>,
     },
+    Demo {
+        #[arg(long)]
+        exit: bool,
+        #[arg(long)]
+        json: bool,
+        #[arg(long)]
+        keep_logs: bool,
+    },
     #[command(hide = true)]
     SampleImage(demo::args::SampleImageArgs),
     Sample {
@@ -78,10 +86,15 @@ fn main() -> ExitCode {
             Command::Edge { name, data, http, server_socket, threads } => {
                 run::edge::run(run::edge::Options { name, data, http, server_socket, threads }).await
             }
+            Command::Demo { exit, json, keep_logs } => {
+                demo::run(demo::Options { exit, json, keep_logs }).await
+            }
             Command::SampleImage(args) => demo::sample_image(args).await,
             Command::Sample { .. } => Ok(()),
         }
     });
+    // A thread that reads standard input cannot be told to end, and would be waited for.
+    runtime.shutdown_background();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -5,7 +5,7 @@ pub(crate) mod data;
 pub(crate) mod edge;
 mod first_start;
 pub(crate) mod server;
-mod stopping;
+pub(crate) mod stopping;
 pub(crate) mod up;
 
 use tracing_subscriber::EnvFilter;

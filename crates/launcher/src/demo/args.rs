@@ -1,4 +1,4 @@
-//! What `sample-image` can be told. (What `demo` can be told is [`super::Options`].)
+//! What `sample-image` can be told.
 
 use clap::Args;
 
@@ -24,7 +24,7 @@ pub(crate) struct SampleImageArgs {
 impl From<SampleImageArgs> for Recipe {
     fn from(args: SampleImageArgs) -> Self {
         let SampleImageArgs { tag, version, env, label } = args;
-        Self { tag, version, env, labels: label.into_iter().collect() }
+        Self { tag, version, env, labels: label }
     }
 }
 

@@ -5,7 +5,6 @@
 mod archive;
 mod program;
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail};
@@ -24,7 +23,7 @@ pub(crate) struct Recipe {
     /// Further environment variables.
     pub(crate) env: Vec<(String, String)>,
     /// Its labels.
-    pub(crate) labels: HashMap<String, String>,
+    pub(crate) labels: Vec<(String, String)>,
 }
 
 /// What all images have in common, read once.
@@ -50,12 +49,7 @@ impl Base {
     /// When the engine does not build it.
     pub(crate) async fn build(&self, engine: &Docker, recipe: &Recipe) -> Result<String> {
         let beginning = archive::beginning(&dockerfile(recipe)?)?;
-        let options = BuildImageOptionsBuilder::new()
-            .t(&recipe.tag)
-            .labels(&recipe.labels)
-            .rm(true)
-            .forcerm(true)
-            .build();
+        let options = BuildImageOptionsBuilder::new().t(&recipe.tag).rm(true).forcerm(true).build();
         let parts = stream::iter([Bytes::from(beginning), self.files.clone()]);
         let steps = engine.build_image(options, None, Some(bollard::body_stream(parts)));
         let id = steps.try_fold(None, |id, step| {
@@ -66,10 +60,15 @@ impl Base {
     }
 }
 
-/// What differs from image to image comes last, so that they share all layers with files.
+/// Labels come first, so that also what a build leaves that is broken off has them. What differs from
+/// version to version comes last, so that versions share all layers with files.
 fn dockerfile(recipe: &Recipe) -> Result<String> {
-    let mut text = format!("FROM scratch\nCOPY {}/ /\n", archive::ROOT);
-    text.push_str("ENTRYPOINT [\"/launcher\", \"sample\"]\n");
+    let mut text = "FROM scratch\n".to_owned();
+    for (name, value) in &recipe.labels {
+        writeln!(text, "LABEL {}={}", quoted(name)?, quoted(value)?)?;
+    }
+    writeln!(text, "COPY {}/ /", archive::ROOT)?;
+    writeln!(text, "ENTRYPOINT [\"/launcher\", \"sample\"]")?;
     write!(text, "ENV SAMPLE_VERSION={}", quoted(&recipe.version)?)?;
     for (name, value) in &recipe.env {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -84,7 +83,7 @@ fn dockerfile(recipe: &Recipe) -> Result<String> {
 /// A value as a Dockerfile has it, with nothing in it that is replaced.
 fn quoted(value: &str) -> Result<String> {
     if value.contains(['\n', '\r', '\0']) {
-        bail!("{value:?} has a line break in it, which an image's variable cannot have");
+        bail!("{value:?} has a line break in it, which cannot stand in an image's settings");
     }
     let mut text = String::from("\"");
     for character in value.chars() {
@@ -104,7 +103,7 @@ mod tests {
     fn with(name: &str, value: &str) -> Result<String> {
         let env = vec![(name.to_owned(), value.to_owned())];
         let (tag, version) = ("t".to_owned(), "1".to_owned());
-        dockerfile(&Recipe { tag, version, env, labels: HashMap::new() })
+        dockerfile(&Recipe { tag, version, env, labels: Vec::new() })
     }
 
     #[test]

@@ -1,0 +1,142 @@
+//! What is shown, in its order.
+
+mod acts;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use launcher_model::DeploymentId;
+use launcher_model::route::Receipt;
+
+use super::Stage;
+use super::api::Api;
+use super::image::{Base, Recipe};
+use super::load::Load;
+use super::report::{Check, Report, Step};
+use super::show::Show;
+use super::{engine, show};
+
+/// What a visitor can go on with.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The numbers.
+    pub(super) report: Report,
+    /// The link that signs in once.
+    pub(super) login: String,
+}
+
+/// Shows it all.
+///
+/// # Errors
+/// When it cannot go on.
+pub(super) async fn tell(stage: &mut Stage, show: &Show) -> Result<Told> {
+    let mut story =
+        Story { show, began: Instant::now(), steps: Vec::new(), checks: Vec::new(), load: None };
+    let images = story.build_images(stage).await?;
+    let (api, login) = story.start(stage).await?;
+    let report = story.play(&api, stage.edge()?, &images).await?;
+    Ok(Told { report, login })
+}
+
+/// How far it has come.
+struct Story<'a> {
+    show: &'a Show,
+    began: Instant,
+    steps: Vec<Step>,
+    checks: Vec<Check>,
+    load: Option<Load>,
+}
+
+/// A step that is under way.
+struct Begun {
+    step: String,
+    at: Instant,
+    counts: (u64, u64, u64),
+}
+
+/// What came of a step.
+struct Outcome {
+    text: String,
+    took: Duration,
+    deployment: Option<(DeploymentId, Receipt)>,
+}
+
+impl Outcome {
+    fn new(text: impl Into<String>, took: Duration) -> Self {
+        Self { text: text.into(), took, deployment: None }
+    }
+}
+
+impl Story<'_> {
+    fn begin(&self, step: impl Into<String>) -> Begun {
+        let step = step.into();
+        self.show.begin(&step);
+        Begun { step, at: Instant::now(), counts: self.counts() }
+    }
+
+    fn end(&mut self, begun: Begun, outcome: Outcome) {
+        let (requests, failed, closed) = self.counts();
+        let (deployment, receipt) = outcome.deployment.unzip();
+        self.steps.push(Step {
+            step: begun.step,
+            outcome: outcome.text,
+            seconds: outcome.took.as_secs_f64(),
+            requests: requests - begun.counts.0,
+            failed: failed - begun.counts.1,
+            closed: closed - begun.counts.2,
+            deployment,
+            receipt,
+        });
+    }
+
+    fn counts(&self) -> (u64, u64, u64) {
+        self.load.as_ref().map(|load| load.seen().counts()).unwrap_or_default()
+    }
+
+    fn check(&mut self, check: impl Into<String>, held: bool) {
+        self.checks.push(Check { check: check.into(), held });
+    }
+
+    /// Three images of the sample, by id: two that work, and one that does not.
+    async fn build_images(&mut self, stage: &Stage) -> Result<[String; 3]> {
+        let begun = self.begin("build three images");
+        let base = Base::read().await?;
+        let build = |version: u32, env: &[(&str, &str)]| {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let recipe = Recipe {
+                tag: format!("launcher-demo-{}:{version}", stage.run),
+                version: version.to_string(),
+                env: env.iter().map(owned).collect(),
+                labels: vec![(engine::RUN.to_owned(), stage.run.clone())],
+            };
+            let base = base.clone();
+            async move { base.build(&stage.engine, &recipe).await }
+        };
+        let images = [
+            build(1, &[]).await?,
+            build(2, &[]).await?,
+            build(3, &[("SAMPLE_BROKEN", "exit")]).await?,
+        ];
+        let took = begun.at.elapsed();
+        self.show.done("three images of a small shop are built: 1, 2, and a broken 3", took);
+        self.end(begun, Outcome::new("built", took));
+        Ok(images)
+    }
+
+    /// Server and edge.
+    async fn start(&mut self, stage: &mut Stage) -> Result<(Api, String)> {
+        let begun = self.begin("start server and edge");
+        let installation = stage.install()?;
+        let up = installation.wait().await?;
+        let took = begun.at.elapsed();
+        let page = installation.page;
+        self.show.done(&format!("server and edge are up, with a page at http://{page}/"), took);
+        self.end(begun, Outcome::new("up", took));
+        Ok(up)
+    }
+}
+
+/// A receipt's switch time as people read it.
+fn switched(receipt: &Receipt) -> String {
+    format!("switched in {}", show::text(Duration::from_micros(receipt.switch_us)))
+}
