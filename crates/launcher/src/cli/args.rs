@@ -107,6 +107,9 @@ pub(crate) struct DemoArgs {
     /// Print the table as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Leave the log of server and edge behind
+    #[arg(long)]
+    pub(crate) keep_logs: bool,
 }
 
 /// `launcher sample`.
