@@ -210,7 +210,7 @@ impl Control {
     ) -> Result<Environment> {
         let inner = &self.inner;
         let slot = inner.slot(service).ok_or_else(|| Error::NoService(service.clone()))?;
-        let _routing = slot.routing.lock().await;
+        let _turn = slot.turn().await;
         let environment = inner.store.environment(service, number).await?;
         let environment = environment.ok_or_else(|| Error::NoVersion(service.clone(), number))?;
         let live = inner.store.route(service).await?.is_live(number);
@@ -237,7 +237,6 @@ impl Control {
         };
         let changed =
             inner.store.change_environment(service, number, change, &events, inner.now()).await?;
-        slot.wake();
         Ok(changed)
     }
 

@@ -224,7 +224,7 @@ impl Reconciler {
     /// Hands edges the service's table, where it differs from the one that they have.
     async fn publish(&self, wish: &Wish, observed: &[Checked]) -> Result<()> {
         // A switch under way publishes by itself, and wakes this loop at its end.
-        let Ok(mut routing) = self.slot.routing.try_lock() else { return Ok(()) };
+        let Some(mut routing) = self.slot.try_turn() else { return Ok(()) };
         // The route may have been changed since it was read, but not while the lock is held.
         let route = self.inner.store.route(&self.slot.name).await?;
         self.inner.publish(&mut routing, &wish.spec, &route, observed, &wish.health());
@@ -369,7 +369,7 @@ impl Reconciler {
     /// Stops and destroys what falls out of `[keep]`.
     async fn retire(&self, wish: &Wish) -> Result<bool> {
         // While a switch is under way, which versions must stay is not decided yet.
-        let Ok(_routing) = self.slot.routing.try_lock() else { return Ok(false) };
+        let Some(_turn) = self.slot.try_turn() else { return Ok(false) };
         if self.slot.active().is_some() {
             return Ok(false);
         }

@@ -33,7 +33,7 @@ pub(crate) async fn deployments(
 
 async fn abort(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result<()> {
     // Between the reading and here it may have been decided, or begun by a task of this process.
-    let Ok(_routing) = slot.routing.try_lock() else { return Ok(()) };
+    let Some(_turn) = slot.try_turn() else { return Ok(()) };
     if slot.active().is_some() {
         return Ok(());
     }
@@ -49,7 +49,7 @@ async fn abort(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result<()
 }
 
 async fn complete(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result<()> {
-    let Ok(_routing) = slot.routing.try_lock() else { return Ok(()) };
+    let Some(_turn) = slot.try_turn() else { return Ok(()) };
     if slot.active().is_some() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use launcher_edge::table::ServiceTable;
 use launcher_model::plan::environment::Checked;
 use launcher_model::version::Version;
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{MutexGuard, Notify, watch};
 
 /// One service's place in memory.
 pub(crate) struct Slot {
@@ -19,9 +19,7 @@ pub(crate) struct Slot {
     versions: Mutex<HashMap<VersionNumber, Arc<Version>>>,
     passes: watch::Sender<u64>,
     settled: watch::Sender<bool>,
-    /// Held while the service's table is made and handed to edges, so that a switch and what is
-    /// observed meanwhile do not overtake each other; and by whoever changes what a switch relies on.
-    pub(crate) routing: tokio::sync::Mutex<Routing>,
+    routing: tokio::sync::Mutex<Routing>,
     /// The deployment that a task of this process is about.
     pub(crate) active: Mutex<Option<DeploymentId>>,
 }
@@ -30,6 +28,29 @@ pub(crate) struct Slot {
 #[derive(Default)]
 pub(crate) struct Routing {
     pub(crate) published: Option<ServiceTable>,
+}
+
+/// The right to change where a service's traffic goes. The loop, which does without when somebody else
+/// has it, is woken at its end.
+pub(crate) struct Turn<'a> {
+    routing: Option<MutexGuard<'a, Routing>>,
+    slot: &'a Slot,
+}
+
+impl Turn<'_> {
+    /// What edges were last given.
+    pub(crate) fn published(&mut self, table: ServiceTable) {
+        if let Some(routing) = &mut self.routing {
+            routing.published = Some(table);
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        drop(self.routing.take());
+        self.slot.wake();
+    }
 }
 
 impl Slot {
@@ -45,6 +66,17 @@ impl Slot {
             routing: tokio::sync::Mutex::default(),
             active: Mutex::default(),
         }
+    }
+
+    /// Waits for the right to make the service's table and hand it to edges, so that a switch and what
+    /// is observed meanwhile do not overtake each other, and to change what a switch relies on.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        Turn { routing: Some(self.routing.lock().await), slot: self }
+    }
+
+    /// The same for the loop itself, which does not wait: it is woken when who has it is done.
+    pub(crate) fn try_turn(&self) -> Option<MutexGuard<'_, Routing>> {
+        self.routing.try_lock().ok()
     }
 
     /// Has the loop decide again.

@@ -20,7 +20,7 @@ use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{EnvironmentChange, NewDeployment};
 
 use crate::hub::CommittedEdge;
-use crate::slot::{Routing, Slot};
+use crate::slot::{Slot, Turn};
 use crate::{Control, Error, Inner, Result};
 
 pub use target::Target;
@@ -104,7 +104,7 @@ struct New {
 
 /// Writes the deployment down, if it may be made.
 async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Begun> {
-    let _routing = slot.routing.lock().await;
+    let _turn = slot.turn().await;
     let route = inner.store.route(&slot.name).await?;
     let (number, kind) = target::choose(inner, &slot.name, &request.target, &route).await?;
     let to = target::all_to(number);
@@ -160,10 +160,10 @@ async fn carry_out(
         launcher_fault::point("switch.started");
     }
     inner.hub.wait_for_an_edge(EDGE_WAIT).await;
-    let mut routing = slot.routing.lock().await;
-    let committed = flip(inner, slot, &mut routing, &new).await?;
+    let mut turn = slot.turn().await;
+    let committed = flip(inner, slot, &mut turn, &new).await?;
     receipt.switch_us = micros(measured_from.elapsed());
-    drop(routing);
+    drop(turn);
     launcher_fault::point("switch.committed");
     fill(&mut receipt, &committed);
     Ok(store_live(inner, slot, new, receipt).await)
@@ -200,7 +200,7 @@ async fn start(inner: &Inner, slot: &Slot, number: VersionNumber) -> Result<()> 
 async fn flip(
     inner: &Inner,
     slot: &Slot,
-    routing: &mut Routing,
+    turn: &mut Turn<'_>,
     new: &New,
 ) -> Result<Vec<CommittedEdge>> {
     let id = new.deployment.id;
@@ -220,7 +220,7 @@ async fn flip(
     }
     launcher_fault::point("switch.decided");
     let committed = inner.hub.commit(id, &table, prepared, inner.config.commit_within).await;
-    routing.published = Some(table);
+    turn.published(table);
     Ok(committed)
 }
 
