@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -42,12 +43,11 @@ pub fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-/// How long calls that are under way may take to end when the server is told to stop. Event streams
-/// never end by themselves.
+/// How long calls that are under way may take to end when the server is told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Serves until `shutdown` is done; then no connection is taken any more, and calls that are under way
-/// have a moment to end.
+/// have a moment to end. Event streams, which never end by themselves, end at once.
 ///
 /// # Errors
 /// When connections cannot be taken.
@@ -56,9 +56,11 @@ pub async fn serve(
     listener: tokio::net::TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let service = router(&app).into_make_service_with_connect_info::<SocketAddr>();
     let told = CancellationToken::new();
-    let telling = told.clone();
+    let (telling, ending) = (told.clone(), told.clone());
+    let router = router(&app)
+        .layer(map_response(move |response| http::sse::until(ending.clone(), response)));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let stop = async move {
         shutdown.await;
         telling.cancel();

@@ -3,10 +3,14 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::header;
+use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt};
 use launcher_scheduler::{LogLine, Output};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 /// A comment is sent when nothing else was for so long, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -17,6 +21,18 @@ where
     S: Stream<Item = Event> + Send + 'static,
 {
     Sse::new(events.map(Ok)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+/// Ends a stream when the server is told to stop: it would go on for as long as its reader likes. Other
+/// responses pass as they are.
+pub(crate) async fn until(stopping: CancellationToken, response: Response) -> Response {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        return response;
+    }
+    response.map(|body| {
+        Body::from_stream(body.into_data_stream().take_until(stopping.cancelled_owned()))
+    })
 }
 
 /// An event with a JSON body.
