@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     println!("cargo::rerun-if-changed={}", web.display());
     let missing = FROM_OTHERS.iter().find(|file| !web.join(file).is_file());
     if let Some(file) = missing {
-        println!("cargo::error=web/{file} is missing: run `npm ci` in web/ (make setup does it)");
+        println!("cargo::error=web/{file} is missing: run npm ci in web/ (make setup does it)");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
