@@ -50,7 +50,10 @@ pub trait Scheduler: Send + Sync + 'static {
 
     /// Takes an environment's containers one step closer to what is wanted: creates those that are
     /// missing and starts those that do not run (in parallel), replaces those that died when their
-    /// growing delay is over, and removes those too many. Returns without waiting for health.
+    /// growing delay is over, and removes those whose place is above the number wanted. Returns without
+    /// waiting for health.
+    ///
+    /// The caller sees to it that nothing is sent any more to a place that is about to be emptied.
     async fn ensure(&self, placement: &Placement) -> Result<Ensured>;
 
     /// What containers there are: a service's, or everything of this installation. One-off containers
@@ -61,7 +64,8 @@ pub trait Scheduler: Send + Sync + 'static {
     /// engine that goes away is told as [`Change::Lost`] and, when it is back, [`Change::Everything`].
     fn watch(&self) -> BoxStream<'static, Change>;
 
-    /// Stops an environment's containers, all at once, and keeps them. Each has `grace` between SIGTERM and SIGKILL.
+    /// Stops an environment's containers, all at once, and keeps them. Each has `grace` between SIGTERM
+    /// and SIGKILL.
     async fn stop(
         &self,
         service: &ServiceName,

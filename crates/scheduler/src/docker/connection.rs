@@ -103,6 +103,7 @@ impl Connection {
         let why = match error {
             // What an engine says that is on its way out, or not quite up.
             EngineError::DockerResponseServerError { status_code: 503, message } => message,
+            EngineError::DockerResponseServerError { message, .. } if is_trouble(&message) => message,
             EngineError::DockerResponseServerError { message, .. } => {
                 return Error::Refused { doing, why: message };
             }
@@ -176,6 +177,22 @@ pub(super) fn is_leaving(error: &EngineError) -> bool {
     })
 }
 
+/// Whether an engine's words tell of trouble of its own, as while it is stopped, or after it was killed in
+/// the middle of something; trying again later may help.
+pub(super) fn is_trouble(words: &str) -> bool {
+    [
+        "failed to start shim",
+        "connection error: desc",
+        "connection is closing",
+        "transport is closing",
+        "ttrpc: closed",
+        "context canceled",
+        "shutting down",
+    ]
+    .iter()
+    .any(|sign| words.contains(sign))
+}
+
 /// An error and its causes in one line.
 fn chain(error: &EngineError) -> String {
     let mut text = error.to_string();
@@ -214,4 +231,36 @@ fn url_safe_login(mut request: BollardRequest) -> BollardRequest {
         }
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_sockets_or_hosts() {
+        for (host, address) in [
+            ("unix:///run/docker.sock", "127.0.0.1"),
+            ("/run/docker.sock", "127.0.0.1"),
+            ("tcp://10.0.0.7:2375", "10.0.0.7"),
+            ("http://builder:2375", "builder"),
+        ] {
+            assert_eq!(Connection::new(host.to_owned()).unwrap().address(), address);
+        }
+        for bad in ["", "ssh://host", "https://host:2376", "host:2375"] {
+            let refused = Connection::new(bad.to_owned());
+            assert!(matches!(refused, Err(Error::Setting { .. })), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_unreachable_and_said_to_be() {
+        let connection = Arc::new(Connection::new("unix:///no/such/socket".to_owned()).unwrap());
+        let error = connection.call("looking at containers").await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Docker at unix:///no/such/socket cannot be reached while looking at containers: there is no \
+             such socket: start the engine, or say where it listens"
+        );
+    }
 }

@@ -8,7 +8,8 @@ use bollard::query_parameters::{
 };
 
 use super::Engine;
-use super::connection::{Call, is_leaving, is_missing, refusal};
+use super::connection::{Call, is_leaving, is_missing, is_trouble, refusal};
+use super::halt::discard;
 use super::observe::{labels_of, plain_words};
 use crate::identity::Identity;
 use crate::{Error, Result, labels};
@@ -121,10 +122,16 @@ pub(super) async fn start(call: &Call, id: &str) -> Result<Started> {
     let outcome = match call.api.start_container(id, None::<StartContainerOptions>).await {
         Ok(()) => Started::Yes,
         Err(error) if is_leaving(&error) || is_gone(&error) => Started::Gone,
-        Err(error) => match call.fail(error) {
-            Error::Refused { why, .. } => Started::Refused(plain_words(&why).to_owned()),
-            other => return Err(other),
-        },
+        Err(error) => {
+            // The engine may stumble over what it has left of this one itself; a new one has nothing left.
+            if refusal(&error).is_some_and(|(_, words)| is_trouble(words)) {
+                discard(call, id).await?;
+            }
+            match call.fail(error) {
+                Error::Refused { why, .. } => Started::Refused(plain_words(&why).to_owned()),
+                other => return Err(other),
+            }
+        }
     };
     launcher_fault::point("docker.container_started");
     Ok(outcome)

@@ -15,7 +15,7 @@ use launcher_model::container::{Container, ContainerPhase, ExecCheck, Host};
 use launcher_model::{ServiceName, VersionNumber};
 
 use super::Engine;
-use super::connection::{Call, is_missing};
+use super::connection::{Call, is_missing, is_trouble};
 use crate::identity::{Identity, Part, SERVE};
 use crate::{Error, Result, labels};
 
@@ -154,8 +154,9 @@ pub(super) fn labels_of(told: &ContainerInspectResponse) -> Option<&HashMap<Stri
 
 fn phase(state: &ContainerState) -> ContainerPhase {
     let started = state.started_at.as_deref().and_then(time);
-    // The engine clears its error with the next start that succeeds.
-    let refused = state.error.as_deref().filter(|error| !error.is_empty());
+    // The engine clears its error with the next start that succeeds. What was its own trouble says
+    // nothing of the container.
+    let refused = state.error.as_deref().filter(|error| !error.is_empty() && !is_trouble(error));
     match (state.status, refused, started) {
         (Some(Status::RUNNING | Status::PAUSED | Status::STOPPING), _, Some(since)) => {
             ContainerPhase::Running { since, exec_check: exec_check(state) }
@@ -224,6 +225,8 @@ mod tests {
             let phase = phase(&told(Status::CREATED, "no", started));
             assert!(matches!(phase, ContainerPhase::Unstartable { why } if why == "no"));
         }
+        let killed = "failed to start shim: mkdir /run/containerd/x: file exists: unknown";
+        assert_eq!(phase(&told(Status::CREATED, killed, never)), ContainerPhase::Created);
         let running = phase(&told(Status::RUNNING, "", once));
         assert!(matches!(running, ContainerPhase::Running { exec_check: None, .. }));
         for status in [Status::EXITED, Status::DEAD, Status::REMOVING] {

@@ -7,8 +7,8 @@ use launcher_model::VersionNumber;
 use launcher_scheduler::{Error, ExecRequest, LogOptions, OneOff, OneOffRole, Output};
 
 use super::{
-    Behaviour, Ground, eventually, observed, one_off, placement, settle, shell, shop, to_end,
-    within,
+    Behaviour, Ground, eventually, killed_after, observed, one_off, placement, settle, shell, shop,
+    to_end, within,
 };
 
 pub(crate) async fn logs_are_read_and_followed(ground: &impl Ground) {
@@ -68,6 +68,10 @@ pub(crate) async fn a_release_command_runs_once(ground: &impl Ground) {
     let engine = ground.engine();
     let placement = placement(ground, Behaviour::Runs, 1).await;
     let release = one_off(&placement, OneOffRole::Release, "echo migrating; sleep 1; exit 4");
+    // Whoever asked first was killed in between, wherever that was.
+    for steps in [1, 2, 3] {
+        killed_after(steps, engine.run_once(&release)).await;
+    }
     let mut first = engine.run_once(&release).await.unwrap();
     let begun = within(first.next()).await.unwrap().unwrap();
     assert!(matches!(begun, Output::Line(line) if line.text == "migrating"));

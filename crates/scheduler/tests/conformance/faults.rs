@@ -1,30 +1,15 @@
 //! What goes wrong around the containers.
 
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use launcher_model::VersionNumber;
 use launcher_scheduler::{Change, Error};
 
-use super::{Behaviour, Ground, eventually, observed, placement, running, settle, shop, until};
+use super::{
+    Behaviour, Ground, eventually, killed_after, observed, placement, running, settle, shop, until,
+};
 
 const GRACE: Duration = Duration::from_secs(5);
-
-/// Drives `work` so many steps far, and drops it there. Whether it had come to its end.
-async fn killed_after<T>(steps: usize, work: impl Future<Output = T>) -> bool {
-    let mut work = pin!(work);
-    let mut left = steps;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(false);
-        }
-        left -= 1;
-        let outcome = work.as_mut().poll(context).map(|_| true);
-        if left == 0 && outcome.is_pending() { Poll::Ready(false) } else { outcome }
-    })
-    .await
-}
 
 pub(crate) async fn what_is_killed_between_two_steps_is_finished_by_the_next(ground: &impl Ground) {
     let engine = ground.engine();

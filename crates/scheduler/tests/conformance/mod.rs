@@ -10,7 +10,9 @@ pub(crate) mod faults;
 pub(crate) mod replacement;
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -186,6 +188,21 @@ pub(crate) async fn until(
         while !wanted(&changes.next().await.expect("the stream of changes has ended")) {}
     })
     .await;
+}
+
+/// Drives `work` so many steps far, and drops it there. Whether it had come to its end.
+pub(crate) async fn killed_after<T>(steps: usize, work: impl Future<Output = T>) -> bool {
+    let mut work = pin!(work);
+    let mut left = steps;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(false);
+        }
+        left -= 1;
+        let outcome = work.as_mut().poll(context).map(|_| true);
+        if left == 0 && outcome.is_pending() { Poll::Ready(false) } else { outcome }
+    })
+    .await
 }
 
 /// Does not wait for ever.
