@@ -93,8 +93,9 @@ struct SmallDisk(std::path::PathBuf);
 impl SmallDisk {
     fn mount(path: &Path) -> Self {
         std::fs::create_dir_all(path).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(path);
-        assert!(mounted.status().unwrap().success(), "mounting needs root");
+        let mut mount = Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(path).status();
+        assert!(mounted.unwrap().success(), "mounting needs root");
         Self(path.to_owned())
     }
 
@@ -139,7 +140,8 @@ async fn docker_disk_full() {
     assert!(matches!(refused.status, 409 | 507), "{}: {}", refused.status, refused.body);
     assert!(refused.body["detail"].as_str().unwrap().contains("full"), "{}", refused.body);
     let launch = json!({ "image": images[0].id });
-    let refused = api.try_call(Method::POST, "/services/shop/versions", Some(&launch)).await.unwrap();
+    let refused =
+        api.try_call(Method::POST, "/services/shop/versions", Some(&launch)).await.unwrap();
     assert_eq!(refused.status, 507, "{}", refused.body);
     assert_eq!(api.live("shop").await, Some(1));
     // A container that dies is replaced all the same: the engine has a disk of its own.

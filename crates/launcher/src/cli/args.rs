@@ -27,7 +27,7 @@ EXAMPLES
 
 const SERVER_EXAMPLES: &str = "\
 EXAMPLES
-  launcher server --data ./data --edge-socket /run/launcher/edge.sock";
+  launcher server --data ./data --listen 127.0.0.1:7070";
 
 const EDGE_EXAMPLES: &str = "\
 EXAMPLES
@@ -53,9 +53,6 @@ pub(crate) struct UpArgs {
 pub(crate) struct ServerArgs {
     #[command(flatten)]
     pub(crate) settings: SettingArgs,
-    /// Where edges reach it: a Unix socket [default: edge.sock in the data directory]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) edge_socket: Option<PathBuf>,
 }
 
 /// What may be said of a server, over what its configuration file says.

@@ -2,7 +2,7 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode, header};
 use launcher_store::NewToken;
 
 use super::views::{NewTokenView, TokenBody, TokenView};
@@ -35,7 +35,7 @@ pub(super) async fn create(
     State(app): State<App>,
     principal: Principal,
     Json(body): Json<TokenBody>,
-) -> Result<(StatusCode, Answer<NewTokenView>), Problem> {
+) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Answer<NewTokenView>), Problem> {
     let name = body.name.trim().to_owned();
     if name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
         return Err(Problem::invalid(format!(
@@ -44,9 +44,16 @@ pub(super) async fn create(
     }
     let text = TokenText::random();
     let new = NewToken { name: name.clone(), hash: text.hash() };
-    app.store.create_token(new, &principal.name, app.now()).await?;
+    let created = app.store.create_token(new, &principal.name, app.now()).await;
+    created.map_err(|error| match error {
+        launcher_store::Error::Exists { .. } => Problem::refused(format!(
+            "there is a token {name} already; revoke it first (`launcher token revoke {name}`), or choose another name"
+        )),
+        error => error.into(),
+    })?;
     let token = text.expose().to_owned();
-    Ok((StatusCode::CREATED, Answer(NewTokenView { name, token })))
+    let unkept = [(header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::CREATED, unkept, Answer(NewTokenView { name, token })))
 }
 
 /// Makes a token invalid, and ends its sessions.

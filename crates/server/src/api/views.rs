@@ -301,7 +301,7 @@ pub enum PutWord {
 }
 
 /// What a deployment became.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DeployedView {
     /// False when the target was live already: then this is the deployment that made it so.
     pub changed: bool,

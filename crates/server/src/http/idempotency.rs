@@ -92,13 +92,15 @@ fn fingerprint(method: &Method, path: &str, query: Option<&str>, body: &[u8]) ->
     hash.finalize().into()
 }
 
-/// Keeps an answer that stands. A failure of the server is not one, nor is a stream.
+/// Keeps an answer that stands. A failure of the server is not one, nor is a stream, nor what nobody
+/// may keep: the text of a new token.
 async fn keep(app: &App, key: &str, response: Response) -> Response {
     let stream = response
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-    if stream || response.status().is_server_error() {
+    let secret = response.headers().get(header::CACHE_CONTROL).is_some_and(|it| it == "no-store");
+    if stream || secret || response.status().is_server_error() {
         release(app, key).await;
         return response;
     }
