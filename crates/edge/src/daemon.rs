@@ -58,10 +58,10 @@ impl Daemon {
         self.builtin.http()
     }
 
-    /// The proxy, for its counters.
+    /// What can be asked for the counters while the edge runs.
     #[must_use]
-    pub fn counters(&self) -> Vec<VersionCounters> {
-        self.builtin.counters()
+    pub fn counters(&self) -> Counters {
+        Counters(self.builtin.clone())
     }
 
     /// Follows the control plane until `shutdown` is ready; then lets what is under way end.
@@ -74,6 +74,18 @@ impl Daemon {
             () = shutdown => {}
         }
         builtin.stop(config.stop_within).await;
+    }
+}
+
+/// What the versions that have running containers have carried.
+#[derive(Clone)]
+pub struct Counters(Builtin);
+
+impl Counters {
+    /// As of now.
+    #[must_use]
+    pub fn read(&self) -> Vec<VersionCounters> {
+        self.0.counters()
     }
 }
 

@@ -20,6 +20,6 @@ pub mod table;
 pub mod wire;
 
 pub use builtin::Builtin;
-pub use daemon::{Config, Daemon, run};
+pub use daemon::{Config, Counters, Daemon, run};
 pub use engine::Limits;
 pub use error::Error;

@@ -22,6 +22,7 @@ pub(super) enum ResponseBody {
 pub(super) struct Relay {
     rest: Rest,
     source: Option<(Box<Conn>, Ticket)>,
+    broken: Option<io::Error>,
 }
 
 impl Relay {
@@ -31,16 +32,27 @@ impl Relay {
             ticket.give_back(conn);
             return ResponseBody::Empty;
         }
-        ResponseBody::Relay(Self { rest: framing.into(), source: Some((conn, ticket)) })
+        ResponseBody::Relay(Self {
+            rest: framing.into(),
+            source: Some((conn, ticket)),
+            broken: None,
+        })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Some((conn, ticket)) = &mut self.source else { return Poll::Ready(None) };
+        let Some((conn, ticket)) = &mut self.source else {
+            return Poll::Ready(self.broken.take().map(Err));
+        };
         let polled = conn.poll_body(cx, &mut self.rest);
-        match &polled {
-            Poll::Ready(Some(Err(_))) => {
+        match polled {
+            Poll::Ready(Some(Err(error))) => {
                 ticket.failed();
                 self.source = None;
+                self.broken = Some(error);
+                // hyper throws away what it has not written when a body breaks off. It writes it when
+                // the body has to be waited for.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             Poll::Ready(_) if self.is_at_end(&polled) => {
                 if let Some((conn, ticket)) = self.source.take() {
@@ -77,7 +89,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty | Self::Page(None) => true,
             Self::Page(Some(_)) => false,
-            Self::Relay(relay) => relay.source.is_none(),
+            Self::Relay(relay) => relay.source.is_none() && relay.broken.is_none(),
         }
     }
 

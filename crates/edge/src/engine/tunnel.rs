@@ -1,15 +1,20 @@
 //! Connections that have switched to another protocol: bytes in both directions until both sides are
 //! done.
 
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
 use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::ticket::Ticket;
 use super::upstream::Conn;
 
-/// Bytes that are buffered in each direction.
-const BUFFER: usize = 8 << 10;
+/// How long a client may go on after the container has ended its side. One that sends nothing and
+/// does not close either would otherwise hold the connection, and its place in a drain, for ever.
+const CLIENT_ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The container's side of a connection that is about to be upgraded.
 pub(super) struct Tunnel {
@@ -22,16 +27,36 @@ impl Tunnel {
     pub(super) async fn run(self, mut client: TcpStream, early: Bytes) {
         let Self { conn, ticket } = self;
         let (mut container, first) = conn.into_parts();
-        let carried = async {
-            container.write_all(&early).await?;
-            client.write_all(&first).await?;
-            drop((early, first));
-            tokio::io::copy_bidirectional_with_sizes(&mut client, &mut container, BUFFER, BUFFER)
-                .await
+        let (client_out, client_in) = client.split();
+        let (container_out, container_in) = container.split();
+        let mut up = pin!(carry(early, client_out, container_in));
+        let mut down = pin!(carry(first, container_out, client_in));
+        let ended = tokio::select! {
+            ended = &mut up => match ended {
+                // Who has nothing more to say may still listen.
+                Ok(()) => down.await,
+                broken => broken,
+            },
+            ended = &mut down => match ended {
+                Ok(()) => tokio::time::timeout(CLIENT_ENDS_WITHIN, up).await.unwrap_or(Ok(())),
+                broken => broken,
+            },
         };
-        if let Err(error) = carried.await {
+        if let Err(error) = ended {
             tracing::debug!(%error, "an upgraded connection broke");
         }
         drop(ticket);
     }
+}
+
+/// Carries bytes in one direction to their end; `first` have been read already.
+async fn carry(
+    first: Bytes,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    to.write_all(&first).await?;
+    drop(first);
+    tokio::io::copy(&mut from, &mut to).await?;
+    to.shutdown().await
 }
