@@ -127,7 +127,6 @@ CREATE TABLE sessions (
     once       INTEGER NOT NULL, -- a one-time login link
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX sessions_of_token ON sessions (token);
 CREATE INDEX sessions_by_end ON sessions (expires_at);
 
 CREATE TABLE idempotency_keys (

@@ -32,6 +32,7 @@ async fn forget_expired(write: &mut Write, at: Timestamp) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A revoked token has no sessions.
 const FIND: &str = "SELECT tokens.name AS token, sessions.expires_at FROM sessions
     JOIN tokens ON tokens.id = sessions.token AND tokens.revoked_at IS NULL
     WHERE sessions.hash = ? AND sessions.once = ? AND sessions.expires_at > ?";
@@ -78,12 +79,5 @@ pub(super) async fn take(
 pub(super) async fn end(write: &mut Write, hash: &[u8; 32]) -> Result<(), Fault> {
     let sql = "DELETE FROM sessions WHERE hash = ?";
     sqlx::query(sql).bind(&hash[..]).execute(write.connection()?).await?;
-    Ok(())
-}
-
-/// Ends all of a token's.
-pub(super) async fn end_all(write: &mut Write, token: i64) -> Result<(), Fault> {
-    let sql = "DELETE FROM sessions WHERE token = ?";
-    sqlx::query(sql).bind(token).execute(write.connection()?).await?;
     Ok(())
 }

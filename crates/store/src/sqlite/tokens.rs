@@ -5,10 +5,10 @@ use launcher_model::event::{EventKind, NewEvent};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteExecutor};
 
+use super::events;
 use super::fault::Fault;
 use super::row::{maybe_time, time};
 use super::write::Write;
-use super::{events, sessions};
 use crate::{Error, NewToken, Token};
 
 pub(super) async fn create(
@@ -72,7 +72,6 @@ pub(super) async fn revoke(
     };
     let sql = "UPDATE tokens SET revoked_at = ? WHERE id = ?";
     sqlx::query(sql).bind(at.as_microsecond()).bind(token).execute(write.connection()?).await?;
-    sessions::end_all(write, token).await?;
     let event = NewEvent::new(EventKind::TokenRevoked, format!("the token {name} was revoked"));
     events::record_one(write, event.by(by), at).await?;
     Ok(true)

@@ -1,5 +1,7 @@
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
 
 use launcher_model::VersionNumber;
 use launcher_store::{Error, IdempotencyClaim};
@@ -70,9 +72,8 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done() {
     let store = Temporary::open().await;
     let shop = put(&*store, "shop").await;
     let mut watcher = store.watch();
-    for micros in (0..3_000).step_by(30) {
-        let create = store.create_version(new_version(&shop), at(1));
-        let _ = tokio::time::timeout(Duration::from_micros(micros), create).await;
+    for polls in 0..200 {
+        go_away_after(polls % 40, store.create_version(new_version(&shop), at(1))).await;
     }
     let (last, _) = launch(&*store, &shop).await;
     let versions = store.versions(&service("shop"), None, 1000).await.unwrap();
@@ -84,4 +85,17 @@ async fn a_caller_that_goes_away_leaves_nothing_half_done() {
         heard.push(event.version.unwrap());
     }
     assert_eq!(heard, (1..=last.number.0).map(VersionNumber).collect::<Vec<_>>());
+}
+
+/// Drops a call when it has been looked at so often: each time it waits is a point to go away at.
+async fn go_away_after(mut polls: usize, call: impl Future) {
+    let mut call = pin!(call);
+    poll_fn(|context| {
+        if polls == 0 {
+            return Poll::Ready(());
+        }
+        polls -= 1;
+        call.as_mut().poll(context).map(|_| ())
+    })
+    .await;
 }

@@ -1,6 +1,7 @@
 use launcher_model::VersionNumber;
 use launcher_model::container::{Container, ContainerPhase, Host};
 use launcher_store::Store;
+use sqlx::Executor;
 
 use crate::support::*;
 
@@ -117,4 +118,15 @@ async fn what_did_not_change_is_not_written() {
     assert_eq!(log_size(&store), before);
     see(&*store, &[two], 11).await;
     assert!(log_size(&store) > before);
+}
+
+#[tokio::test]
+async fn what_did_not_change_waits_for_nobody_who_writes() {
+    let store = Temporary::open().await;
+    see(&*store, &[container("a", 1)], 1).await;
+    store.record_hosts(&[host("a", 1)], at(1)).await.unwrap();
+    let mut other = connect(&store.file()).await;
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    see(&*store, &[container("a", 1)], 2).await;
+    store.record_hosts(&[host("a", 1)], at(2)).await.unwrap();
 }
