@@ -227,7 +227,8 @@ impl Reconciler {
         let Some(mut routing) = self.slot.try_turn() else { return Ok(()) };
         // The route may have been changed since it was read, but not while the lock is held.
         let route = self.inner.store.route(&self.slot.name).await?;
-        self.inner.publish(&mut routing, &wish.spec, &route, observed, &wish.health());
+        let staying = crate::table::staying(&wish.environments, &route, observed);
+        self.inner.publish(&mut routing, &wish.spec, &route, &staying, &wish.health());
         Ok(())
     }
 

@@ -246,8 +246,10 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
         generation: route.generation.next(),
         weights: new.deployment.to.clone(),
     };
-    let health = inner.health_settings(slot, &observed, &next).await?;
-    let mut table = crate::table::build(&spec, &next, &observed, &health);
+    let environments = inner.store.environments(&slot.name, false).await?;
+    let staying = crate::table::staying(&environments, &next, &observed);
+    let health = inner.health_settings(slot, &staying, &next).await?;
+    let mut table = crate::table::build(&spec, &next, &staying, &health);
     table.revision = inner.next_revision();
     Ok(table)
 }

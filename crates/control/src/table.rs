@@ -4,9 +4,28 @@ use std::collections::BTreeMap;
 
 use launcher_edge::table::{Pool, ServiceTable};
 use launcher_model::VersionNumber;
+use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
 use launcher_model::service::{Health, ServiceSpec};
+
+/// Those containers that shall go on serving. The others leave the routes before they are told to stop,
+/// so that they have nothing but what is in flight to end.
+pub(crate) fn staying(
+    environments: &[Environment],
+    route: &Route,
+    observed: &[Checked],
+) -> Vec<Checked> {
+    let stays = |checked: &&Checked| {
+        let container = &checked.container;
+        let environment = environments.iter().find(|one| one.version == container.version);
+        environment.is_some_and(|environment| {
+            let wanted = environment.wanted == Wanted::Running || route.is_live(container.version);
+            wanted && container.slot <= environment.replicas
+        })
+    };
+    observed.iter().filter(stays).cloned().collect()
+}
 
 /// Makes the table. Its revision is 0: whoever publishes it numbers it.
 ///
