@@ -40,6 +40,8 @@ engine_answers() { have docker && timeout 10 docker version >/dev/null 2>&1; }
 need_for_test() {
     need docker-registry 'a container registry (docker-registry)' docker-registry
     need htpasswd htpasswd apache2-utils
+    # One static program, of which test images are made.
+    need busybox 'a static busybox' busybox-static
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
     need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
 }
