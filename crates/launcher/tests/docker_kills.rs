@@ -72,8 +72,7 @@ impl Story {
             // Which image is next depends on the number that it will have.
             let image = &self.images[usize::try_from(newest % 2).unwrap()];
             let body = json!({ "image": image.id });
-            let launched =
-                self.api.insist(Method::POST, "/services/shop/versions", &body).await;
+            let launched = self.api.insist(Method::POST, "/services/shop/versions", &body).await;
             assert_eq!(launched.status, 202, "{}", launched.body);
             let number = launched.body["number"].as_u64().unwrap();
             self.api.wait_for_state("shop", number, "ready").await;
@@ -116,7 +115,9 @@ impl Story {
         self.api.insist(Method::POST, &format!("{path}/stop"), &json!({})).await;
         self.api.wait_for_state("shop", fresh, "stopped").await;
         self.deploy(fresh).await;
-        self.api.insist(Method::DELETE, &format!("/services/shop/versions/{before}"), &json!({})).await;
+        self.api
+            .insist(Method::DELETE, &format!("/services/shop/versions/{before}"), &json!({}))
+            .await;
         self.api.wait_for_state("shop", before, "destroyed").await;
     }
 

@@ -160,7 +160,9 @@ async fn docker_retention_stops_and_destroys_what_falls_out() {
         api.deploy("shop", number).await;
     }
     // 5 is live, 4 stays warm, 3 is stopped, 2 falls out, 1 is pinned.
-    for (number, state) in [(5, "ready"), (4, "ready"), (3, "stopped"), (2, "destroyed"), (1, "ready")] {
+    for (number, state) in
+        [(5, "ready"), (4, "ready"), (3, "stopped"), (2, "destroyed"), (1, "ready")]
+    {
         api.wait_for_state("shop", number, state).await;
     }
     let left = engine.containers(installation.id()).await.len();
@@ -252,7 +254,11 @@ async fn docker_release_command_and_secrets() {
     let body = json!({ "image": image.id });
     let refused = api.try_call(Method::POST, path, Some(&body)).await.unwrap();
     assert_eq!(refused.status, 409, "{}", refused.body);
-    assert!(refused.body["detail"].as_str().unwrap().contains("launcher secret set"), "{}", refused.body);
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("launcher secret set"),
+        "{}",
+        refused.body
+    );
 
     let secret = "/secrets/shop%2Fdatabase-url";
     api.call(Method::PUT, secret, Some(json!({ "value": "first" }))).await;
@@ -264,7 +270,11 @@ async fn docker_release_command_and_secrets() {
     .await;
     let failure = failed["environment"]["failure"].to_string();
     assert!(failure.contains("release command exited with status 7"), "{failure}");
-    assert_eq!(failed["containers"], json!([]), "nothing is created when the release command fails");
+    assert_eq!(
+        failed["containers"],
+        json!([]),
+        "nothing is created when the release command fails"
+    );
 
     spec["env"] = json!({});
     api.put_service(spec).await;
@@ -286,7 +296,14 @@ async fn docker_release_command_and_secrets() {
         api.get("/events").await,
     ];
     let database = std::fs::read(installation.data().join("launcher.db")).unwrap();
-    for text in [json!(shown).to_string(), installation.log(), String::from_utf8_lossy(&database).into_owned()] {
-        assert!(!text.contains("\"second\"") && !text.contains("=second"), "a secret's value is shown");
+    for text in [
+        json!(shown).to_string(),
+        installation.log(),
+        String::from_utf8_lossy(&database).into_owned(),
+    ] {
+        assert!(
+            !text.contains("\"second\"") && !text.contains("=second"),
+            "a secret's value is shown"
+        );
     }
 }

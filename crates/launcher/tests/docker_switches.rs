@@ -37,9 +37,11 @@ async fn docker_a_thousand_switches_lose_nothing() {
     });
     load.timeline.begins(1);
     load.timeline.ended(1);
-    launcher_testkit::wait::until("all connections being open", Duration::from_secs(30), || async {
-        (load.answered() >= 64 && load.echoed() >= 16).then_some(())
-    })
+    launcher_testkit::wait::until(
+        "all connections being open",
+        Duration::from_secs(30),
+        || async { (load.answered() >= 64 && load.echoed() >= 16).then_some(()) },
+    )
     .await;
     for switch in 0..SWITCHES {
         let number = if switch % 2 == 0 { 2 } else { 1 };

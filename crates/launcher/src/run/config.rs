@@ -152,7 +152,8 @@ fn read_file(asked: Option<&Path>) -> Result<(File, Option<PathBuf>)> {
             return Ok((File::default(), None));
         }
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot read the configuration {}", path.display()));
+            return Err(error)
+                .with_context(|| format!("cannot read the configuration {}", path.display()));
         }
     };
     let file = toml::from_str(&text)

@@ -29,7 +29,10 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     let data = DataDir::open(&config.data)?;
     let _lock = data.lock()?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!("cannot listen on {}; is another process using the port? choose one with --listen", config.listen)
+        format!(
+            "cannot listen on {}; is another process using the port? choose one with --listen",
+            config.listen
+        )
     })?;
     let address = listener.local_addr().context("cannot tell the address that was bound")?;
     let edges = listen_for_edges(&data)?;
@@ -86,7 +89,9 @@ fn listen_for_edges(data: &DataDir) -> Result<UnixListener> {
     match std::fs::remove_file(&path) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot remove {}", path.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+        }
     }
     let listener = UnixListener::bind(&path);
     let listener = listener.with_context(|| format!("cannot listen on {}", path.display()))?;

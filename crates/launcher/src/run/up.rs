@@ -78,7 +78,14 @@ struct Process {
 
 impl Process {
     fn new(name: &'static str, program: &std::path::Path, arguments: Vec<OsString>) -> Self {
-        Self { name, program: program.to_owned(), arguments, announce: false, child: None, lifeline: None }
+        Self {
+            name,
+            program: program.to_owned(),
+            arguments,
+            announce: false,
+            child: None,
+            lifeline: None,
+        }
     }
 
     fn start(&mut self) -> Result<()> {
@@ -108,7 +115,8 @@ impl Process {
             let began = Instant::now();
             self.start()?;
             let Some(child) = &mut self.child else { return Ok(()) };
-            let ended = child.wait().await.with_context(|| format!("cannot wait for the {}", self.name))?;
+            let ended =
+                child.wait().await.with_context(|| format!("cannot wait for the {}", self.name))?;
             if first && failed_by_itself(ended) && began.elapsed() < STEADY {
                 bail!("the {} could not be started; what it said stands above", self.name);
             }
@@ -124,7 +132,10 @@ impl Process {
 
     async fn stop(&mut self) {
         let Some(child) = &mut self.child else { return };
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        let pid = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(rustix::process::Pid::from_raw);
         // One that has ended and was waited for has no id any more.
         let Some(pid) = pid else { return };
         if let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::TERM) {
