@@ -119,9 +119,9 @@ async fn a_decision_waits_for_the_disk_and_a_step_does_not() {
     sqlx::query("ROLLBACK").execute(write.connection().unwrap()).await.unwrap();
     drop(write);
     assert_eq!(synchronous(store.begin_step("testing").await.unwrap()).await, 1);
-    for _ in 0..20 {
+    for _ in 0..300 {
         assert_eq!(synchronous(store.begin("testing").await.unwrap()).await, 2);
-        // Looked at once, then dropped: the connection is on its way to the other setting.
+        // Looked at once, then dropped: often the connection is on its way to the other setting.
         let mut begun = pin!(store.begin_step("testing"));
         poll_fn(|context| Poll::Ready(begun.as_mut().poll(context).is_ready())).await;
     }
