@@ -23,10 +23,7 @@ pub(super) async fn list(
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Page<VersionView>>, Problem> {
     let limit = page.limit()?;
-    let before = match page.before()? {
-        None => None,
-        Some(number) => Some(VersionNumber(u32::try_from(number).unwrap_or(0))),
-    };
+    let before = page.before()?.map(|number| VersionNumber(u32::try_from(number).unwrap_or(0)));
     let (_, environments) = app.control.environments(&service, true).await?;
     let versions = app.store.versions(&service, before, limit + 1).await?;
     let views = versions.into_iter().filter_map(|version| {
