@@ -4,11 +4,11 @@
 //! before. What takes longer than a moment runs as a [job](crate::jobs) beside it, so that a container
 //! that fails its health check leaves the routes at once, whatever else is going on.
 
+mod look;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use launcher_model::version::Version;
 use launcher_store::EnvironmentChange;
 
 use crate::jobs::{Done, Jobs};
-use crate::slot::{Routing, Slot};
+use crate::slot::Slot;
 use crate::{Inner, Result};
 
 /// After something failed, the loop tries again this much later, and twice as long each further time.
@@ -137,88 +137,6 @@ impl Reconciler {
         let unfinished = store.unfinished_deployments().await?;
         let unfinished = unfinished.into_iter().filter(|one| one.service == *name).collect();
         Ok(Some(Wish { spec: service.spec, route, environments, versions, unfinished }))
-    }
-
-    /// Looks at the engine, where something may have changed there.
-    async fn look(&mut self, wish: &Wish) -> Result<()> {
-        if !self.slot.take_dirty() {
-            return Ok(());
-        }
-        let containers = match self.inner.scheduler.observe(Some(&self.slot.name)).await {
-            Ok(containers) => containers,
-            Err(error) => {
-                self.slot.set_dirty();
-                return Err(error.into());
-            }
-        };
-        let settings = containers.iter().filter_map(|container| {
-            Some((container, &wish.versions.get(&container.version)?.spec.health))
-        });
-        self.inner.checks.follow(&self.slot.name, settings);
-        let checked: Vec<Checked> = containers
-            .into_iter()
-            .map(|container| Checked { container, health: Health::Unknown { last: None } })
-            .collect();
-        let unchanged = self.slot.observed().is_some_and(|before| {
-            before.len() == checked.len()
-                && before.iter().zip(&checked).all(|(a, b)| a.container == b.container)
-        });
-        if !unchanged {
-            self.jobs.observed_change();
-            self.record(&checked).await;
-            let before = self.slot.observed();
-            let keep = |one: &Checked| {
-                let known = before.iter().flat_map(|all| all.iter());
-                known.into_iter().find(|old| old.container.id == one.container.id)
-            };
-            let carried = checked.iter().map(|one| Checked {
-                container: one.container.clone(),
-                health: keep(one).map_or_else(|| one.health.clone(), |old| old.health.clone()),
-            });
-            let carried: Vec<_> = carried.collect();
-            told::of_containers(&self.inner, &self.slot.name, before.as_deref(), &carried, wish)
-                .await;
-            self.slot.set_observed(carried);
-        }
-        Ok(())
-    }
-
-    /// Keeps what was observed for those who ask while the engine is away. Nothing depends on it.
-    async fn record(&self, checked: &[Checked]) {
-        let mut by_version: BTreeMap<VersionNumber, Vec<_>> = BTreeMap::new();
-        for one in checked {
-            by_version.entry(one.container.version).or_default().push(one.container.clone());
-        }
-        for (version, containers) in by_version {
-            let kept = self.inner.store.record_containers(
-                &self.slot.name,
-                version,
-                &containers,
-                self.inner.now(),
-            );
-            if let Err(error) = kept.await {
-                tracing::warn!(service = %self.slot.name, %error, "containers could not be recorded");
-            }
-        }
-    }
-
-    /// Takes in what the health checks have said since.
-    async fn refresh(&self, wish: &Wish, observed: &Arc<Vec<Checked>>) -> Arc<Vec<Checked>> {
-        let fresh: Vec<Checked> = observed
-            .iter()
-            .map(|checked| {
-                let settings = wish.versions.get(&checked.container.version);
-                let health = settings.map_or(checked.health.clone(), |version| {
-                    self.inner.checks.health(&checked.container, &version.spec.health)
-                });
-                Checked { container: checked.container.clone(), health }
-            })
-            .collect();
-        if fresh == **observed {
-            return Arc::clone(observed);
-        }
-        told::of_health(&self.inner, &self.slot.name, observed, &fresh, wish).await;
-        self.slot.set_observed(fresh)
     }
 
     /// Hands edges the service's table, where it differs from the one that they have.
@@ -408,63 +326,5 @@ impl Wish {
 
     fn environment(&self, number: VersionNumber) -> Option<&Environment> {
         self.environments.iter().find(|environment| environment.version == number)
-    }
-}
-
-impl Inner {
-    /// One version, from memory where it is there: it cannot change.
-    pub(crate) async fn version(
-        &self,
-        slot: &Slot,
-        number: VersionNumber,
-    ) -> Result<Option<Arc<Version>>> {
-        if let Some(version) = slot.cached_version(number) {
-            return Ok(Some(version));
-        }
-        let version = self.store.version(&slot.name, number).await?;
-        Ok(version.map(|version| slot.cache_version(version)))
-    }
-
-    /// How the containers of each version that has some, or is live, are checked.
-    pub(crate) async fn health_settings(
-        &self,
-        slot: &Slot,
-        observed: &[Checked],
-        route: &Route,
-    ) -> Result<BTreeMap<VersionNumber, launcher_model::service::Health>> {
-        let running = observed.iter().map(|checked| checked.container.version);
-        let numbers: BTreeSet<VersionNumber> = running.chain(route.live()).collect();
-        let mut settings = BTreeMap::new();
-        for number in numbers {
-            if let Some(version) = self.version(slot, number).await? {
-                settings.insert(number, version.spec.health.clone());
-            }
-        }
-        Ok(settings)
-    }
-
-    /// Hands edges a service's table, where it differs from the one that they have.
-    pub(crate) fn publish(
-        &self,
-        routing: &mut Routing,
-        spec: &ServiceSpec,
-        route: &Route,
-        observed: &[Checked],
-        health: &BTreeMap<VersionNumber, launcher_model::service::Health>,
-    ) {
-        let mut table = crate::table::build(spec, route, observed, health);
-        if let Some(published) = &routing.published {
-            table.revision = published.revision;
-            if table == *published {
-                return;
-            }
-        }
-        table.revision = self.next_revision();
-        self.hub.publish(&table);
-        routing.published = Some(table);
-    }
-
-    pub(crate) fn next_revision(&self) -> u64 {
-        self.revision.fetch_add(1, Ordering::Relaxed) + 1
     }
 }

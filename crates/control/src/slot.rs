@@ -10,6 +10,8 @@ use launcher_model::version::Version;
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::sync::{MutexGuard, Notify, watch};
 
+use crate::{Inner, Result};
+
 /// One service's place in memory.
 pub(crate) struct Slot {
     pub(crate) name: ServiceName,
@@ -149,5 +151,20 @@ impl Slot {
 
     pub(crate) fn set_active(&self, deployment: Option<DeploymentId>) {
         *self.active.lock().unwrap_or_else(PoisonError::into_inner) = deployment;
+    }
+}
+
+impl Inner {
+    /// One version, from memory where it is there: it cannot change.
+    pub(crate) async fn version(
+        &self,
+        slot: &Slot,
+        number: VersionNumber,
+    ) -> Result<Option<Arc<Version>>> {
+        if let Some(version) = slot.cached_version(number) {
+            return Ok(Some(version));
+        }
+        let version = self.store.version(&slot.name, number).await?;
+        Ok(version.map(|version| slot.cache_version(version)))
     }
 }

@@ -1,6 +1,7 @@
 //! A service's table for edges, from its route and what is observed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use launcher_edge::table::{Pool, ServiceTable};
 use launcher_model::VersionNumber;
@@ -8,6 +9,9 @@ use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
 use launcher_model::service::{Health, ServiceSpec};
+
+use crate::slot::{Routing, Slot};
+use crate::{Inner, Result};
 
 /// Those containers that shall go on serving. The others leave the routes before they are told to stop,
 /// so that they have nothing but what is in flight to end.
@@ -60,5 +64,50 @@ pub(crate) fn build(
         weights: route.weights.clone(),
         pools,
         traffic: spec.traffic.clone(),
+    }
+}
+
+impl Inner {
+    /// How the containers of each version that has some, or is live, are checked.
+    pub(crate) async fn health_settings(
+        &self,
+        slot: &Slot,
+        observed: &[Checked],
+        route: &Route,
+    ) -> Result<BTreeMap<VersionNumber, Health>> {
+        let running = observed.iter().map(|checked| checked.container.version);
+        let numbers: BTreeSet<VersionNumber> = running.chain(route.live()).collect();
+        let mut settings = BTreeMap::new();
+        for number in numbers {
+            if let Some(version) = self.version(slot, number).await? {
+                settings.insert(number, version.spec.health.clone());
+            }
+        }
+        Ok(settings)
+    }
+
+    /// Hands edges a service's table, where it differs from the one that they have.
+    pub(crate) fn publish(
+        &self,
+        routing: &mut Routing,
+        spec: &ServiceSpec,
+        route: &Route,
+        observed: &[Checked],
+        health: &BTreeMap<VersionNumber, Health>,
+    ) {
+        let mut table = build(spec, route, observed, health);
+        if let Some(published) = &routing.published {
+            table.revision = published.revision;
+            if table == *published {
+                return;
+            }
+        }
+        table.revision = self.next_revision();
+        self.hub.publish(&table);
+        routing.published = Some(table);
+    }
+
+    pub(crate) fn next_revision(&self) -> u64 {
+        self.revision.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
