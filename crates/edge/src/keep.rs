@@ -4,11 +4,17 @@
 //! A file that counts is never written in place: what is new is written beside it, forced to disk, and
 //! renamed. A prepared switch waits as `DIR/routes/NAME.DEPLOYMENT.prepared`, so that its commit is one
 //! rename, which cannot run out of space.
+//!
+//! Writing takes its time and is done without any lock. So that a slow write never takes the place of
+//! what was written after it, each is [ordered](Keep::order) when it is decided on, and is dropped when
+//! a later one has come before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use launcher_model::{DeploymentId, ServiceName};
 use serde::de::DeserializeOwned;
@@ -22,7 +28,14 @@ use crate::table::{RouteTable, ServiceTable};
 pub(crate) struct Keep {
     common: PathBuf,
     routes: PathBuf,
+    last_order: AtomicU64,
+    /// The order of what each service's file holds.
+    orders: Mutex<HashMap<ServiceName, Order>>,
 }
+
+/// When a change of a file was decided on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Order(u64);
 
 /// What all services have in common.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -34,7 +47,12 @@ impl Keep {
     /// Opens a directory, which is made when it is not there, and reads the table that it holds. A file
     /// that cannot be read is set aside: serving what the others say is better than serving nothing.
     pub(crate) fn open(dir: &Path) -> Result<(Self, RouteTable), Error> {
-        let keep = Self { common: dir.join("edge.json"), routes: dir.join("routes") };
+        let keep = Self {
+            common: dir.join("edge.json"),
+            routes: dir.join("routes"),
+            last_order: AtomicU64::new(0),
+            orders: Mutex::default(),
+        };
         let failed = |cause| Error::Keep { path: keep.routes.clone(), cause };
         fs::create_dir_all(&keep.routes).map_err(failed)?;
         let mut services = BTreeMap::new();
@@ -55,6 +73,11 @@ impl Keep {
         Ok((keep, RouteTable { preview_domain: common.preview_domain, services }))
     }
 
+    /// The order of a change that is decided on now.
+    pub(crate) fn order(&self) -> Order {
+        Order(self.last_order.fetch_add(1, Relaxed) + 1)
+    }
+
     fn route(&self, name: &ServiceName) -> PathBuf {
         self.routes.join(format!("{name}.json"))
     }
@@ -63,22 +86,48 @@ impl Keep {
         self.routes.join(format!("{name}.{deployment}.prepared"))
     }
 
-    /// Keeps one service.
-    pub(crate) fn write(&self, service: &ServiceTable) -> io::Result<()> {
-        replace(&self.route(&service.name), service)
+    /// The right to change a service's file, unless a later change has come before this one.
+    fn turn(
+        &self,
+        name: &ServiceName,
+        order: Order,
+    ) -> Option<MutexGuard<'_, HashMap<ServiceName, Order>>> {
+        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        if orders.get(name).is_some_and(|last| *last > order) {
+            return None;
+        }
+        orders.insert(name.clone(), order);
+        Some(orders)
     }
 
-    /// Keeps the preview domain.
-    pub(crate) fn write_preview_domain(&self, preview_domain: &str) -> io::Result<()> {
-        replace(&self.common, &Common { preview_domain: preview_domain.to_owned() })
+    /// Keeps one service.
+    pub(crate) fn write(&self, service: &ServiceTable, order: Order) -> io::Result<()> {
+        let name = &service.name;
+        let beside = self.routes.join(format!("{name}.{}.new", order.0));
+        let written = write(&beside, service).and_then(|()| match self.turn(name, order) {
+            Some(_turn) => fs::rename(&beside, self.route(name)),
+            None => fs::remove_file(&beside),
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&beside);
+        }
+        written
     }
 
     /// Forgets one service.
-    pub(crate) fn remove(&self, name: &ServiceName) -> io::Result<()> {
+    pub(crate) fn remove(&self, name: &ServiceName, order: Order) -> io::Result<()> {
+        let Some(_turn) = self.turn(name, order) else { return Ok(()) };
         match fs::remove_file(self.route(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Keeps the preview domain.
+    pub(crate) fn write_preview_domain(&self, preview_domain: &str) -> io::Result<()> {
+        let beside = self.common.with_extension("new");
+        write(&beside, &Common { preview_domain: preview_domain.to_owned() })?;
+        fs::rename(&beside, &self.common)
     }
 
     /// Writes what a commit will put in force.
@@ -95,8 +144,15 @@ impl Keep {
         written
     }
 
-    /// Keeps what was prepared in place of what was in force.
-    pub(crate) fn commit(&self, name: &ServiceName, deployment: DeploymentId) -> io::Result<()> {
+    /// Keeps what was prepared in place of what was in force. It outlives the process from here on,
+    /// and a loss of power from the next [`sync`](Self::sync) on.
+    pub(crate) fn commit(
+        &self,
+        name: &ServiceName,
+        deployment: DeploymentId,
+        order: Order,
+    ) -> io::Result<()> {
+        let Some(_turn) = self.turn(name, order) else { return Ok(()) };
         fs::rename(self.prepared(name, deployment), self.route(name))
     }
 
@@ -109,15 +165,6 @@ impl Keep {
     pub(crate) fn sync(&self) -> io::Result<()> {
         File::open(&self.routes)?.sync_all()
     }
-}
-
-fn replace(path: &Path, value: &impl Serialize) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let written = write(&beside, value).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
 }
 
 fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
@@ -149,3 +196,6 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

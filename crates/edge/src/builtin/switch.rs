@@ -51,10 +51,7 @@ impl Shared {
         launcher_fault::point("edge.committed");
         let committed = Committed { deployment, readiness: prepared.readiness, flip: flip.clone() };
         state.committed.insert(name, committed);
-        // The switch has been made; this only makes it outlive a loss of power.
-        if let Err(error) = self.on_disk(Keep::sync).await {
-            tracing::error!(%error, "cannot force a committed route to disk");
-        }
+        self.sync_later();
         Ok(flip)
     }
 
@@ -74,7 +71,8 @@ impl Shared {
             if let Some(obstacle) = state.obstacle(&prepared.table) {
                 return Err(obstacle);
             }
-            self.on_disk(move |keep| keep.commit(&name, deployment)).await.map_err(failed)?;
+            // Not on another thread: a rename is done before that thread would have woken up.
+            self.keep.commit(&name, deployment, self.keep.order()).map_err(failed)?;
             return Ok(prepared.table.clone());
         };
         let merged = ServiceTable {
@@ -85,10 +83,11 @@ impl Shared {
         if let Some(obstacle) = state.obstacle(&merged) {
             return Err(obstacle);
         }
+        let order = self.keep.order();
         let written = self.on_disk({
             let merged = merged.clone();
             move |keep| {
-                keep.write(&merged)?;
+                keep.write(&merged, order)?;
                 keep.abort(&name, deployment);
                 Ok(())
             }
@@ -118,25 +117,30 @@ impl Shared {
         if new_domain.is_some() || !new.is_empty() || !gone.is_empty() {
             self.carry_out(&mut state, plan, None).await;
         }
+        let (order, revisions) = (self.keep.order(), state.revisions());
+        drop(state);
         self.keep_or_warn(move |keep| {
             new_domain.map_or(Ok(()), |domain| keep.write_preview_domain(&domain))?;
-            gone.iter().try_for_each(|name| keep.remove(name))?;
-            new.iter().try_for_each(|service| keep.write(service))
+            gone.iter().try_for_each(|name| keep.remove(name, order))?;
+            new.iter().try_for_each(|service| keep.write(service, order))
         })
         .await;
-        state.revisions()
+        revisions
     }
 
     pub(super) async fn replace(self: &Arc<Self>, table: ServiceTable) -> (ServiceName, u64) {
         let mut state = self.state.lock().await;
-        let name = table.name.clone();
-        if state.is_news(&table) {
-            let mut plan = Plan::default();
-            self.take_over(&mut state, &mut plan, table.clone());
-            self.carry_out(&mut state, plan, None).await;
-            self.keep_or_warn(move |keep| keep.write(&table)).await;
+        let (name, revision) = (table.name.clone(), table.revision);
+        if !state.is_news(&table) {
+            let in_force = state.services.get(&name);
+            return (name, in_force.map_or(0, |service| service.table.revision));
         }
-        let revision = state.services.get(&name).map_or(0, |service| service.table.revision);
+        let mut plan = Plan::default();
+        self.take_over(&mut state, &mut plan, table.clone());
+        self.carry_out(&mut state, plan, None).await;
+        let order = self.keep.order();
+        drop(state);
+        self.keep_or_warn(move |keep| keep.write(&table, order)).await;
         (name, revision)
     }
 
@@ -145,7 +149,9 @@ impl Shared {
         let mut plan = Plan::default();
         plan.remove(&mut state, &name);
         self.carry_out(&mut state, plan, None).await;
-        self.keep_or_warn(move |keep| keep.remove(&name)).await;
+        let order = self.keep.order();
+        drop(state);
+        self.keep_or_warn(move |keep| keep.remove(&name, order)).await;
     }
 
     fn take_over(&self, state: &mut State, plan: &mut Plan, table: ServiceTable) {
@@ -162,13 +168,21 @@ impl Shared {
         self: &Arc<Self>,
         work: impl FnOnce(&Keep) -> io::Result<()> + Send + 'static,
     ) {
-        let kept = self.on_disk(move |keep| {
-            work(keep)?;
-            keep.sync()
-        });
-        if let Err(error) = kept.await {
+        if let Err(error) = self.on_disk(work).await {
             tracing::error!(%error, "cannot keep the route table on disk; a restart would serve an older one");
         }
+        self.sync_later();
+    }
+
+    /// Makes what has been kept outlive a loss of power too. Nobody waits for it: a switch is to be
+    /// quick, and an edge that comes up with the route before hears of the newer one as it connects.
+    fn sync_later(self: &Arc<Self>) {
+        let shared = self.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = shared.keep.sync() {
+                tracing::error!(%error, "cannot force the route table to disk");
+            }
+        });
     }
 
     /// Does work on the disk where it holds up nobody. It is done to its end even when nobody waits.

@@ -97,6 +97,8 @@ pub(crate) struct Control {
     to_edge: Writer<WriteHalf<UnixStream>, ToEdge>,
     from_edge: mpsc::UnboundedReceiver<FromEdge>,
     reading: JoinHandle<()>,
+    /// Outcomes of drains that came while something else was waited for.
+    pub(crate) outcomes: Vec<(i64, DrainOutcome)>,
 }
 
 impl Drop for Control {
@@ -119,13 +121,14 @@ impl Control {
                 }
             }
         });
-        Self { hello, to_edge, from_edge, reading }
+        Self { hello, to_edge, from_edge, reading, outcomes: Vec::new() }
     }
 
     pub(crate) async fn say(&mut self, message: ToEdge) {
         self.to_edge.send(&message).await.unwrap();
     }
 
+    /// The next message.
     pub(crate) async fn hear(&mut self) -> FromEdge {
         soon("a message of the edge", self.from_edge.recv()).await.expect("the edge is connected")
     }
@@ -142,8 +145,20 @@ impl Control {
         self.applied().await
     }
 
+    /// The next message that tells of no drain.
+    async fn answer(&mut self) -> FromEdge {
+        loop {
+            match self.hear().await {
+                FromEdge::Drained { deployment, outcome } => {
+                    self.outcomes.push((deployment.0, outcome));
+                }
+                other => return other,
+            }
+        }
+    }
+
     async fn applied(&mut self) -> Vec<(ServiceName, u64)> {
-        match self.hear().await {
+        match self.answer().await {
             FromEdge::Applied { revisions } => revisions,
             other => panic!("{other:?}"),
         }
@@ -164,7 +179,7 @@ impl Control {
     }
 
     pub(crate) async fn prepared(&mut self, id: i64) -> Result<Readiness, String> {
-        match self.hear().await {
+        match self.answer().await {
             FromEdge::Prepared { deployment, outcome } if deployment.0 == id => outcome,
             other => panic!("{other:?}"),
         }
@@ -172,7 +187,7 @@ impl Control {
 
     pub(crate) async fn commit(&mut self, id: i64) -> Result<Flip, String> {
         self.say(ToEdge::Commit { deployment: DeploymentId(id) }).await;
-        match self.hear().await {
+        match self.answer().await {
             FromEdge::Committed { deployment, outcome } if deployment.0 == id => outcome,
             other => panic!("{other:?}"),
         }
@@ -184,9 +199,16 @@ impl Control {
     }
 
     pub(crate) async fn drained(&mut self, id: i64) -> DrainOutcome {
-        match self.hear().await {
-            FromEdge::Drained { deployment, outcome } if deployment.0 == id => outcome,
-            other => panic!("{other:?}"),
+        loop {
+            if let Some(at) = self.outcomes.iter().position(|(of, _)| *of == id) {
+                return self.outcomes.remove(at).1;
+            }
+            match self.hear().await {
+                FromEdge::Drained { deployment, outcome } => {
+                    self.outcomes.push((deployment.0, outcome));
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }
