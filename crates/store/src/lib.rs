@@ -101,7 +101,8 @@ pub trait Store: Send + Sync + 'static {
         version: VersionNumber,
     ) -> Result<Option<Environment>>;
     /// Changes some of an environment's fields; a change of state that the state machine does not
-    /// know is refused, and one to the state that it has already is none.
+    /// know is refused, and one to the state that it has already is none. One that is wanted running
+    /// again was last used now.
     ///
     /// # Errors
     /// [`Error::NoSuch`], or [`Error::Transition`].

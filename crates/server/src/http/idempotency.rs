@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use launcher_store::{Answer, IdempotencyClaim};
 use sha2::{Digest, Sha256};
 
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use crate::auth::Principal;
 use crate::{App, MAX_BODY};
 
@@ -74,12 +74,21 @@ async fn once(app: &App, key: &str, request: Request, next: Next) -> Result<Resp
         }
     }
     // The work goes on when the caller goes away: the answer is kept for when it asks again.
-    let (app, key) = (app.clone(), key.to_owned());
+    let (its_app, its_key) = (app.clone(), key.to_owned());
     let work = tokio::spawn(async move {
         let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-        keep(&app, &key, response).await
+        keep(&its_app, &its_key, response).await
     });
-    work.await.map_err(|error| Problem::refused(format!("the call ended in a fault: {error}")))
+    match work.await {
+        Ok(response) => Ok(response),
+        Err(error) => {
+            release(app, key).await;
+            Ok(error.try_into_panic().map_or_else(
+                |_| Problem::refused("the server is stopping; try again").into_response(),
+                problem::of_panic,
+            ))
+        }
+    }
 }
 
 fn fingerprint(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> [u8; 32] {

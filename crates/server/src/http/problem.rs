@@ -139,7 +139,12 @@ impl From<launcher_store::Error> for Problem {
             | Error::StillInUse { .. }
             | Error::Transition { .. }
             | Error::Busy(_)
+            | Error::WrongState { .. }
             | Error::Conflict(_) => Self::refused(detail),
+            Error::Locked { .. } => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "storage-busy", "The database is in use", detail)
+            }
             Error::Full => {
                 let status = StatusCode::INSUFFICIENT_STORAGE;
                 Self::new(status, "storage-full", "The server's disk is full", detail)

@@ -1,7 +1,7 @@
 //! Environments.
 
 use jiff::Timestamp;
-use launcher_model::environment::Environment;
+use launcher_model::environment::{Environment, Wanted};
 use launcher_model::event::NewEvent;
 use launcher_model::{ServiceName, VersionNumber};
 use sqlx::sqlite::SqliteRow;
@@ -128,6 +128,10 @@ fn apply(
         after.since = at;
     }
     after.wanted = change.wanted.unwrap_or(before.wanted);
+    // Whoever starts it wants to use it: retention must not stop it again at once.
+    if after.wanted == Wanted::Running && before.wanted != Wanted::Running {
+        after.last_used = kept(at);
+    }
     after.replicas = change.replicas.unwrap_or(before.replicas);
     after.release = change.release.unwrap_or(before.release);
     after.pinned = change.pinned.unwrap_or(before.pinned);

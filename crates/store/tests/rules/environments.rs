@@ -133,3 +133,18 @@ async fn one_that_is_not_there_is_named() {
     );
     assert_eq!(error.to_string(), "there is no environment v9 of shop");
 }
+
+#[tokio::test]
+async fn what_is_wanted_running_again_was_just_used() {
+    let store = Temporary::open().await;
+    let shop = put(&*store, "shop").await;
+    let (version, launched) = launch(&*store, &shop).await;
+    let want = async |wanted, when| {
+        let change = EnvironmentChange { wanted: Some(wanted), ..EnvironmentChange::default() };
+        let changed = store.change_environment(&version.service, version.number, change, &[], when);
+        changed.await.unwrap().last_used
+    };
+    assert_eq!(want(Wanted::Running, at(20)).await, launched.last_used);
+    assert_eq!(want(Wanted::Stopped, at(21)).await, launched.last_used);
+    assert_eq!(want(Wanted::Running, at(22)).await, at(22));
+}
