@@ -24,9 +24,27 @@ body.addEventListener("htmx:afterSwap", () => {
 });
 
 // A press is answered by a page also where the answer is no; what is only looked at stays as it is then.
+// While a press waits for its answer nothing else changes: its form must still be there to take it.
+const look = () => htmx.trigger("#follow", "sse:changed");
+let missed = false;
 body.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (detail.xhr.status >= 400 && detail.requestConfig.verb === "post") detail.shouldSwap = true;
+  const isPress = detail.requestConfig.verb === "post";
+  if (isPress && detail.xhr.status >= 400) detail.shouldSwap = true;
+  if (!isPress && document.querySelector("form.htmx-request")) {
+    detail.shouldSwap = false;
+    missed = true;
+  }
 });
+body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.requestConfig.verb !== "post" || !missed) return;
+  missed = false;
+  look();
+});
+
+// While something moves that no event tells each step of, the page looks by itself.
+setInterval(() => {
+  if (!document.hidden && document.getElementById("live")?.dataset.moves !== undefined) look();
+}, 1000);
 
 // A page that hears nothing says so.
 const away = (is) => () => body.classList.toggle("is-away", is);

@@ -33,6 +33,15 @@ async fn arrives(browser: &WebDriver, path: &str) {
     .await;
 }
 
+/// Waits until the page's scripts have run: a press before that is answered as without them.
+async fn is_whole(browser: &WebDriver) {
+    eventually("the page is whole", async || {
+        let state = browser.execute("return document.readyState", vec![]).await;
+        state.is_ok_and(|state| state.json() == "complete")
+    })
+    .await;
+}
+
 async fn text(browser: &WebDriver, css: &str) -> String {
     match browser.find(By::Css(css)).await {
         Ok(element) => element.text().await.unwrap_or_default(),
@@ -79,6 +88,8 @@ async fn heavy_browser_a_press_is_seen_in_every_window() {
     shows(&one, "#s-shop .middle", "Deploy v2").await;
     shows(&other, ".between", "Deploy v2").await;
     assert_eq!(other.title().await.unwrap(), "shop: v1 live, v2 ready");
+    is_whole(&one).await;
+    is_whole(&other).await;
     one.execute("window.same = document.getElementById('s-shop')", vec![]).await.unwrap();
 
     one.find(By::Css("#s-shop .go")).await.unwrap().click().await.unwrap();
