@@ -4,9 +4,9 @@ mod work;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use launcher_model::VersionNumber;
 use launcher_model::environment::{Environment, Failure};
 use launcher_model::plan::environment::Job;
@@ -24,15 +24,15 @@ pub(crate) struct Jobs {
     running: JoinSet<Outcome>,
     by_task: HashMap<Id, (VersionNumber, Job)>,
     /// When containers may be asked for again: the end of a replacement's delay.
-    holds: HashMap<VersionNumber, Timestamp>,
+    holds: HashMap<VersionNumber, Instant>,
     /// What failed is tried again then.
     retries: HashMap<VersionNumber, Retry>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Retry {
-    at: Timestamp,
-    failures: i32,
+    at: Instant,
+    failures: u32,
 }
 
 /// How a job ended.
@@ -52,8 +52,10 @@ pub(crate) enum Outcome {
     Final(Failure),
 }
 
-const FIRST_RETRY: SignedDuration = SignedDuration::from_millis(250);
-const LONGEST_RETRY: SignedDuration = SignedDuration::from_secs(30);
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// No replacement is delayed for longer.
+const LONGEST_HOLD: Duration = Duration::from_secs(120);
 
 impl Jobs {
     /// Whether something is being done for a version.
@@ -64,7 +66,9 @@ impl Jobs {
     /// The next time at which a job may be begun that may not be yet.
     pub(crate) fn earliest_hold(&self, now: Timestamp) -> Option<Timestamp> {
         let retries = self.retries.values().map(|retry| retry.at);
-        self.holds.values().copied().chain(retries).filter(|at| *at > now).min()
+        let ends = self.holds.values().copied().chain(retries);
+        let left = ends.filter_map(|end| end.checked_duration_since(Instant::now()));
+        left.filter(|left| !left.is_zero()).min().map(|left| now + left)
     }
 
     /// Containers have changed, so that delays may have too.
@@ -82,9 +86,9 @@ impl Jobs {
         version: &Arc<Version>,
     ) {
         let number = version.number;
-        let held =
-            job == Job::Ensure && self.holds.get(&number).is_some_and(|at| *at > inner.now());
-        if held || !self.may_try(number, inner.now()) {
+        let held = |end: &Instant| *end > Instant::now();
+        let held = job == Job::Ensure && self.holds.get(&number).is_some_and(held);
+        if held || !self.may_try(number) {
             return;
         }
         self.holds.remove(&number);
@@ -102,15 +106,15 @@ impl Jobs {
         slot: &Arc<Slot>,
         number: VersionNumber,
     ) {
-        if !self.may_try(number, inner.now()) {
+        if !self.may_try(number) {
             return;
         }
         let (inner, slot) = (Arc::clone(inner), Arc::clone(slot));
         self.spawn(number, Job::Remove, async move { work::remove(&inner, &slot, number).await });
     }
 
-    fn may_try(&self, number: VersionNumber, now: Timestamp) -> bool {
-        self.retries.get(&number).is_none_or(|retry| retry.at <= now)
+    fn may_try(&self, number: VersionNumber) -> bool {
+        self.retries.get(&number).is_none_or(|retry| retry.at <= Instant::now())
     }
 
     fn spawn(
@@ -146,27 +150,35 @@ impl Jobs {
             Outcome::Well(again_at) => {
                 self.retries.remove(&version);
                 if let Some(at) = again_at {
-                    self.holds.insert(version, at);
+                    self.holds.insert(version, Instant::now() + time_until(at, now));
                 }
                 None
             }
             Outcome::Passing(error) => {
                 tracing::warn!(%version, ?job, %error, "a job failed and will be tried again");
-                self.retry_later(version, now);
+                self.retry_later(version);
                 None
             }
             Outcome::Final(failure) => {
-                self.retry_later(version, now);
+                self.retry_later(version);
                 Some(failure)
             }
         }
     }
 
-    fn retry_later(&mut self, version: VersionNumber, now: Timestamp) {
+    fn retry_later(&mut self, version: VersionNumber) {
         let failures = self.retries.get(&version).map_or(0, |retry| retry.failures) + 1;
-        let delay = FIRST_RETRY * 2_i32.saturating_pow(failures.min(8).unsigned_abs() - 1);
-        self.retries.insert(version, Retry { at: now + delay.min(LONGEST_RETRY), failures });
+        let delay = FIRST_RETRY * 2_u32.saturating_pow(failures.min(8) - 1);
+        let at = Instant::now() + delay.min(LONGEST_RETRY);
+        self.retries.insert(version, Retry { at, failures });
     }
+}
+
+/// How long it is until a time that the engine named. One that is too far away was named before the clock
+/// was set back: it is asked again soon.
+fn time_until(at: Timestamp, now: Timestamp) -> Duration {
+    let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+    if left > LONGEST_HOLD { FIRST_RETRY } else { left }
 }
 
 /// How many of the last lines of a log a failure is told with.
