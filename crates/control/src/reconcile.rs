@@ -105,8 +105,7 @@ impl Reconciler {
             return Ok(Next::At(None));
         };
         let observed = self.refresh(&wish, &observed).await;
-        self.publish(&wish, &observed).await?;
-        if is_settled(&wish.route, &observed) {
+        if self.publish(&wish, &observed).await? && is_settled(&wish.route, &observed) {
             self.slot.settle();
         }
         looked?;
@@ -139,15 +138,16 @@ impl Reconciler {
         Ok(Some(Wish { spec: service.spec, route, environments, versions, unfinished }))
     }
 
-    /// Hands edges the service's table, where it differs from the one that they have.
-    async fn publish(&self, wish: &Wish, observed: &[Checked]) -> Result<()> {
+    /// Hands edges the service's table, where it differs from the one that they have. Whether they have
+    /// it now.
+    async fn publish(&self, wish: &Wish, observed: &[Checked]) -> Result<bool> {
         // A switch under way publishes by itself, and wakes this loop at its end.
-        let Some(mut routing) = self.slot.try_turn() else { return Ok(()) };
+        let Some(mut routing) = self.slot.try_turn() else { return Ok(false) };
         // The route may have been changed since it was read, but not while the lock is held.
         let route = self.inner.store.route(&self.slot.name).await?;
         let staying = crate::table::staying(&wish.environments, &route, observed);
         self.inner.publish(&mut routing, &wish.spec, &route, &staying, &wish.health());
-        Ok(())
+        Ok(true)
     }
 
     /// Takes one environment a step further. True when something was written that changes the next
@@ -292,7 +292,11 @@ impl Reconciler {
         if self.slot.active().is_some() {
             return Ok(false);
         }
+        // A switch that was made since the wish was read has left versions that drain now.
         let route = self.inner.store.route(&self.slot.name).await?;
+        if route != wish.route {
+            return Ok(true);
+        }
         let mut untouchable: BTreeSet<VersionNumber> = route.live().collect();
         for deployment in &wish.unfinished {
             untouchable.extend(deployment.from.keys().chain(deployment.to.keys()));
