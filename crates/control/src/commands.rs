@@ -100,7 +100,7 @@ impl Control {
                 }
                 _ => Ok(Some(Change {
                     wanted: Some(Wanted::Running),
-                    restart_period: true,
+                    starts: true,
                     told: Some((
                         EventKind::EnvironmentStarted,
                         format!("{number} is started again"),
@@ -232,8 +232,7 @@ impl Control {
             wanted: change.wanted,
             replicas: change.replicas,
             pinned: change.pinned,
-            starting_since: change.restart_period.then_some(None),
-            ..EnvironmentChange::default()
+            ..if change.starts { starting_again() } else { EnvironmentChange::default() }
         };
         let changed =
             inner.store.change_environment(service, number, change, &events, inner.now()).await?;
@@ -255,8 +254,19 @@ struct Change {
     wanted: Option<Wanted>,
     replicas: Option<u16>,
     pinned: Option<bool>,
-    restart_period: bool,
+    starts: bool,
     told: Option<(EventKind, String)>,
+}
+
+/// What makes an environment begin to start. It is not ready from now on, even if it was not stopped
+/// completely: its containers may be told to stop at this moment.
+pub(crate) fn starting_again() -> EnvironmentChange {
+    EnvironmentChange {
+        wanted: Some(Wanted::Running),
+        state: Some(EnvironmentState::Stopped),
+        starting_since: Some(None),
+        ..EnvironmentChange::default()
+    }
 }
 
 fn destroyed(number: VersionNumber) -> Error {

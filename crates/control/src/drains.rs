@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use launcher_edge::protocol::DrainOutcome;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::route::{DeploymentState, Receipt};
-use launcher_model::{DeploymentId, EdgeName, ServiceName};
+use launcher_model::{DeploymentId, EdgeName, ServiceName, Span};
 use tokio::sync::mpsc;
 
 use crate::hub::Notice;
@@ -26,10 +26,16 @@ struct Draining {
     live: bool,
     /// When to stop waiting for edges that say nothing.
     until: Timestamp,
+    /// How long that was at first.
+    patience: SignedDuration,
 }
 
 impl Draining {
-    fn is_over(&self, now: Timestamp) -> bool {
+    fn is_over(&mut self, now: Timestamp) -> bool {
+        // Further away than it ever was: the clock was set back.
+        if self.until.duration_since(now) > self.patience {
+            self.until = now + self.patience;
+        }
         // Edges do not report what a server decided that did not live to see their answer.
         let silent = self.receipt.recovered || !self.waiting.is_empty();
         self.live && (!silent || self.until <= now)
@@ -51,14 +57,18 @@ impl Drains {
         deployment: DeploymentId,
         service: &ServiceName,
         edges: impl Iterator<Item = EdgeName>,
-        deadline: Timestamp,
+        drain: Span,
+        now: Timestamp,
     ) {
+        let patience = SignedDuration::try_from(drain.duration()).unwrap_or(SignedDuration::MAX);
+        let patience = patience.saturating_add(SILENCE);
         let drain = Draining {
             service: service.clone(),
             waiting: edges.collect(),
             receipt: Receipt::default(),
             live: false,
-            until: deadline + SILENCE,
+            until: now.saturating_add(patience).unwrap_or(Timestamp::MAX),
+            patience,
         };
         self.lock().insert(deployment, drain);
     }
@@ -86,10 +96,11 @@ impl Drains {
         deployment: DeploymentId,
         service: &ServiceName,
         receipt: &Receipt,
-        deadline: Timestamp,
+        drain: Span,
+        now: Timestamp,
     ) {
         let edges = receipt.edges.iter().map(|part| part.edge.clone());
-        self.expect(deployment, service, edges, deadline);
+        self.expect(deployment, service, edges, drain, now);
         self.live(deployment, receipt);
     }
 }
@@ -109,10 +120,9 @@ pub(crate) async fn resume(inner: &Inner) -> Result<()> {
             continue;
         }
         let service = inner.store.service(&deployment.service).await?;
-        let drain =
-            service.map(|service| service.spec.traffic.drain.duration()).unwrap_or_default();
+        let drain = service.map_or(Span::millis(0), |service| service.spec.traffic.drain);
         let receipt = deployment.receipt.unwrap_or_default();
-        inner.drains.resume(deployment.id, &deployment.service, &receipt, inner.now() + drain);
+        inner.drains.resume(deployment.id, &deployment.service, &receipt, drain, inner.now());
     }
     Ok(())
 }
@@ -236,8 +246,9 @@ async fn finish(
 pub(crate) async fn end_what_is_over(inner: &Arc<Inner>) {
     let now = inner.now();
     let overdue: Vec<DeploymentId> = {
-        let drains = inner.drains.lock();
-        drains.iter().filter(|(_, drain)| drain.is_over(now)).map(|(id, _)| *id).collect()
+        let mut drains = inner.drains.lock();
+        let over = drains.iter_mut().filter_map(|(id, drain)| drain.is_over(now).then_some(*id));
+        over.collect()
     };
     for deployment in overdue {
         settle(inner, deployment, |_| {}).await;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use launcher_model::Span;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::route::{Deployment, DeploymentState, EdgeReceipt, Receipt};
 
@@ -31,10 +32,18 @@ pub(crate) async fn deployments(
     Ok(())
 }
 
-async fn abort(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result<()> {
-    // Between the reading and here it may have been decided, or begun by a task of this process.
-    let Some(_turn) = slot.try_turn() else { return Ok(()) };
+/// Whether no task of this process is about it: since it was read, one may have taken it on.
+async fn is_left_over(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result<bool> {
     if slot.active().is_some() {
+        return Ok(false);
+    }
+    let now = inner.store.deployment(deployment.id).await?;
+    Ok(now.is_some_and(|now| now.state == deployment.state))
+}
+
+async fn abort(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result<()> {
+    let Some(_turn) = slot.try_turn() else { return Ok(()) };
+    if !is_left_over(inner, slot, deployment).await? {
         return Ok(());
     }
     let reason = "the server was restarted before it was decided; nothing was changed";
@@ -50,7 +59,7 @@ async fn abort(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result<()
 
 async fn complete(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result<()> {
     let Some(_turn) = slot.try_turn() else { return Ok(()) };
-    if slot.active().is_some() {
+    if !is_left_over(inner, slot, deployment).await? {
         return Ok(());
     }
     let edges = inner.hub.edges().into_iter().map(|edge| EdgeReceipt {
@@ -70,7 +79,7 @@ async fn complete(inner: &Inner, slot: &Slot, deployment: &Deployment) -> Result
         .deployment(deployment.id);
     inner.store.deployment_live(deployment.id, &receipt, &[event], inner.now()).await?;
     let service = inner.store.service(&slot.name).await?;
-    let drain = service.map(|service| service.spec.traffic.drain.duration()).unwrap_or_default();
-    inner.drains.resume(deployment.id, &slot.name, &receipt, inner.now() + drain);
+    let drain = service.map_or(Span::millis(0), |service| service.spec.traffic.drain);
+    inner.drains.resume(deployment.id, &slot.name, &receipt, drain, inner.now());
     Ok(())
 }

@@ -17,7 +17,7 @@ use launcher_model::route::{
     Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route,
 };
 use launcher_model::{ServiceName, VersionNumber};
-use launcher_store::{EnvironmentChange, NewDeployment};
+use launcher_store::NewDeployment;
 
 use crate::hub::CommittedEdge;
 use crate::slot::{Slot, Turn};
@@ -171,11 +171,7 @@ async fn carry_out(
 
 /// Starts a stopped environment, and waits until it is ready.
 async fn start(inner: &Inner, slot: &Slot, number: VersionNumber) -> Result<()> {
-    let change = EnvironmentChange {
-        wanted: Some(Wanted::Running),
-        starting_since: Some(None),
-        ..EnvironmentChange::default()
-    };
+    let change = crate::commands::starting_again();
     let mut passes = slot.passes();
     inner.store.change_environment(&slot.name, number, change, &[], inner.now()).await?;
     slot.wake();
@@ -210,9 +206,8 @@ async fn flip(
     let prepared = prepared.map_err(|why| Error::aborted(id, &why))?;
     launcher_fault::point("switch.prepared");
 
-    let deadline = inner.now() + table.traffic.drain.duration();
     let edges = prepared.iter().map(|prepared| prepared.edge.clone());
-    inner.drains.expect(id, &slot.name, edges, deadline);
+    inner.drains.expect(id, &slot.name, edges, table.traffic.drain, inner.now());
     if let Err(error) = inner.store.commit_route(id, inner.now()).await {
         inner.drains.forget(id);
         inner.hub.abort(id);
