@@ -1,0 +1,19 @@
+//! The control plane from outside: a real store, an engine in memory, and edges that speak the wire
+//! protocol over a real socket and do as they are told.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod clocks;
+mod deployments;
+mod drains;
+mod edge;
+mod edges;
+mod engine;
+mod environments;
+mod failures;
+mod orphans;
+mod quiet;
+mod random;
+mod restarts;
+mod retention;
+mod world;

@@ -1,0 +1,141 @@
+//! The server dies at any moment of a switch, and the next one finishes what was decided.
+
+use launcher_control::Target;
+use launcher_edge::protocol::DrainOutcome;
+use launcher_model::environment::EnvironmentState::{Ready, Stopped};
+use launcher_model::event::EventKind;
+use launcher_model::route::DeploymentState;
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_scheduler::fake::Script;
+use std::time::Duration;
+
+use crate::edge::{Edge, Reply};
+use crate::world::{World, eventually};
+
+/// Version 1 is live, version 2 ready.
+async fn two() -> (World, Edge, ServiceName, VersionNumber, VersionNumber) {
+    let (world, edge) = World::new().await;
+    let shop = world.service("shop", |_| {}).await;
+    let (one, two) = (world.live(&shop).await, world.ready(&shop).await);
+    (world, edge, shop, one, two)
+}
+
+/// The server is there, edges are welcomed, and a switch can be made.
+async fn is_well(world: &World, edge: &Edge, shop: &ServiceName, live: VersionNumber) {
+    eventually("what is live is served", async || {
+        edge.live(shop) == [live] && edge.endpoints(shop, live) == 2
+    })
+    .await;
+    assert_eq!(world.route(shop).await, [live]);
+    edge.is_unharmed();
+    edge.on_prepare(Reply::Well);
+    edge.on_commit(Reply::Well);
+    edge.on_drain(Some(DrainOutcome::default()));
+    let other = if live.0 == 1 { VersionNumber(2) } else { VersionNumber(1) };
+    for version in [other, live] {
+        assert!(world.deploy(shop, version).await.unwrap().changed);
+        assert_eq!(edge.live(shop), [version]);
+    }
+    edge.is_unharmed();
+}
+
+#[tokio::test]
+async fn while_containers_are_started() {
+    let (mut world, edge, shop, one, _) = two().await;
+    world.script(&shop, "slow", Script::new().start_takes(Duration::from_millis(300)));
+    let slow = world.launch(&shop, "slow").await;
+    world.reaches(&shop, slow, Ready).await;
+    world.stop(&shop, slow).await.unwrap();
+    world.reaches(&shop, slow, Stopped).await;
+    let _cut = world.deploying(&shop, Target::Deploy(slow));
+    let id = world.under_way(DeploymentState::Starting).await;
+    world.restart().await;
+    world.deployment_reaches(id, DeploymentState::Aborted).await;
+    is_well(&world, &edge, &shop, one).await;
+    world.told(EventKind::DeploymentAborted, 1).await;
+}
+
+#[tokio::test]
+async fn while_edges_prepare() {
+    let (mut world, edge, shop, one, two) = two().await;
+    edge.on_prepare(Reply::Silent);
+    let _cut = world.deploying(&shop, Target::Deploy(two));
+    let id = world.under_way(DeploymentState::Preparing).await;
+    eventually("the edge is asked", async || edge.state().prepared.contains_key(&id)).await;
+    world.restart().await;
+    let aborted = world.deployment_reaches(id, DeploymentState::Aborted).await;
+    assert!(aborted.abort_reason.unwrap().contains("restarted before it was decided"));
+    is_well(&world, &edge, &shop, one).await;
+}
+
+#[tokio::test]
+async fn while_edges_commit() {
+    let (mut world, edge, shop, _, two) = two().await;
+    edge.on_commit(Reply::Silent);
+    let _cut = world.deploying(&shop, Target::Deploy(two));
+    let id = world.under_way(DeploymentState::Committing).await;
+    world.restart().await;
+    let live = world.deployment_reaches(id, DeploymentState::Draining).await;
+    assert!(live.receipt.unwrap().recovered);
+    is_well(&world, &edge, &shop, two).await;
+}
+
+#[tokio::test]
+async fn while_it_drains() {
+    let (mut world, edge, shop, one, two) = two().await;
+    edge.on_drain(None);
+    let id = world.deploy(&shop, two).await.unwrap().deployment.id;
+    world.restart().await;
+    eventually("the edge is back", async || world.control().hub().edges().len() == 1).await;
+    assert_eq!(world.deployment(id).await.state, DeploymentState::Draining);
+    assert_eq!(world.running(&shop, one).len(), 2);
+    edge.drained(id, DrainOutcome { drained: 4, took_ms: 7, ..DrainOutcome::default() });
+    let receipt = world.deployment_reaches(id, DeploymentState::Done).await.receipt.unwrap();
+    assert_eq!((receipt.drained, receipt.drain_ms), (4, Some(7)));
+    assert!(receipt.switch_us > 0 && !receipt.recovered, "what was measured is kept");
+    is_well(&world, &edge, &shop, two).await;
+}
+
+#[tokio::test]
+async fn when_all_is_calm() {
+    let (mut world, edge, shop, one, _) = two().await;
+    for _ in 0..5 {
+        let welcomes = edge.state().welcomes;
+        world.restart().await;
+        eventually("the edge is welcomed", async || edge.state().welcomes > welcomes).await;
+        assert_eq!((edge.live(&shop), edge.endpoints(&shop, one)), (vec![one], 2));
+        let created = world.fake.containers().iter().filter(|one| one.attempt > 0).count();
+        assert_eq!((world.fake.containers().len(), created), (4, 0), "none was touched");
+    }
+    is_well(&world, &edge, &shop, one).await;
+}
+
+#[tokio::test]
+async fn edges_wait_until_what_is_live_has_been_checked_and_calls_do_not_hurry_them() {
+    let (mut world, edge, shop, one, _) = two().await;
+    for _ in 0..20 {
+        let welcomes = edge.state().welcomes;
+        world.restart().await;
+        // Each of these has the service's turn for a moment.
+        for pinned in [true, false] {
+            world.pin(&shop, one, pinned).await.unwrap();
+        }
+        eventually("the edge is welcomed", async || edge.state().welcomes > welcomes).await;
+        edge.is_unharmed();
+        assert_eq!((edge.live(&shop), edge.endpoints(&shop, one)), (vec![one], 2));
+    }
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_creation() {
+    let (mut world, edge, shop, one, _) = two().await;
+    world.script(&shop, "slow", Script::new().start_takes(Duration::from_millis(50)));
+    let number = world.launch(&shop, "slow").await;
+    for _ in 0..5 {
+        world.restart().await;
+    }
+    let view = world.reaches(&shop, number, Ready).await;
+    assert_eq!((view.healthy(), world.running(&shop, number).len()), (2, 2));
+    assert_eq!(world.fake.containers().len(), 6);
+    is_well(&world, &edge, &shop, one).await;
+}
