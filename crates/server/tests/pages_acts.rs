@@ -5,12 +5,9 @@
 #[allow(dead_code)]
 mod pages_support;
 
-use std::time::Duration;
-
 use axum::http::StatusCode;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::{ServiceName, VersionNumber};
-use launcher_scheduler::fake::Script;
 use pages_support::{Visitor, World, eventually};
 
 const V1: VersionNumber = VersionNumber(1);
@@ -125,13 +122,8 @@ async fn what_stands_in_the_way_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_environment_shows_why_with_its_last_lines() {
     let world = World::new().await;
-    let shop = blue_and_green(&world).await;
-    let broken = Script::new().prints("<b>no</b> \"database\" & no hope").exits(Duration::ZERO, 7);
-    world.script(&shop, "1.2", broken);
-    world.impatient("shop").await;
-    let number = world.launch(&shop, "1.2").await;
-    world.reaches(&shop, number, EnvironmentState::Failed).await;
-
+    blue_and_green(&world).await;
+    world.fails("shop", "1.2", &["<b>no</b> \"database\" & no hope"]).await;
     let mut visitor = Visitor::signed_in(&world).await;
     for path in ["/", "/services/shop"] {
         let page = visitor.get(path).await;

@@ -117,10 +117,7 @@ async fn heavy_browser_a_press_is_seen_in_every_window() {
 #[tokio::test(flavor = "multi_thread")]
 async fn heavy_browser_what_one_has_opened_stays_open() {
     let mut world = World::new().await;
-    let shop = world.impatient("shop").await;
-    world.script(&shop, "1.0", Script::new().prints("no database").exits(Duration::ZERO, 7));
-    let broken = world.launch(&shop, "1.0").await;
-    world.reaches(&shop, broken, EnvironmentState::Failed).await;
+    world.fails("shop", "1.0", &["no database"]).await;
     let url = world.listen().await;
     let browsers = Browsers::start();
     let browser = browsers.open(true).await;
@@ -236,14 +233,11 @@ async fn a_busy_day(world: &World) {
     world.ready(&shop, "2026-11-24").await;
 
     world.set_back(SignedDuration::ZERO);
-    let broken = Script::new()
-        .prints("reading the index at /data/index")
-        .prints("fatal: the index has format 9, and this program reads up to 8")
-        .exits(Duration::ZERO, 7);
-    world.script(&search, "7.2", broken);
-    world.impatient("search").await;
-    let broken = world.launch(&search, "7.2").await;
-    world.reaches(&search, broken, EnvironmentState::Failed).await;
+    let last_words = [
+        "reading the index at /data/index",
+        "fatal: the index has format 9, and this program reads up to 8",
+    ];
+    world.fails("search", "7.2", &last_words).await;
     world.script(&billing, "32", Script::new().pull_takes(Duration::from_secs(600)));
     world.launch(&billing, "32").await;
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod browser;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -32,12 +33,17 @@ use tower::ServiceExt;
 /// Who presses in these tests.
 pub(crate) const WHO: &str = "mika";
 
+/// An address at which nobody listens.
+const NOBODY: &str = "127.0.0.1:1";
+
 /// A server. It and what it wrote are gone when it is dropped.
 pub(crate) struct World {
     pub(crate) app: App,
     pub(crate) fake: Fake,
     pub(crate) router: Router,
     pub(crate) token: TokenText,
+    /// Where all containers serve.
+    upstream: SocketAddr,
     /// By how many milliseconds the clock is set back.
     back: Arc<AtomicI64>,
     tasks: Vec<JoinHandle<()>>,
@@ -80,7 +86,7 @@ impl World {
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
         let answers = Router::new().fallback(get(async || "served\n"));
-        let upstream = tokio::spawn(async { axum::serve(upstream, answers).await.unwrap() });
+        let serving = tokio::spawn(async { axum::serve(upstream, answers).await.unwrap() });
 
         let fake = Fake::new("pages").unwrap();
         fake.set_addresses(move |_, _, _| address);
@@ -92,7 +98,7 @@ impl World {
         let new = NewToken { name: WHO.to_owned(), hash: token.hash() };
         app.store.create_token(new, "test", app.now()).await.unwrap();
         let router = launcher_server::router(&app);
-        Self { app, fake, router, token, back, tasks: vec![upstream, hub], dir }
+        Self { app, fake, router, token, upstream: address, back, tasks: vec![serving, hub], dir }
     }
 
     /// Sets the clock of the server back from the real time.
@@ -116,9 +122,21 @@ impl World {
         self.service_with(name, "30s", more).await
     }
 
-    /// Adds or changes a service whose versions have failed from now on when they do not start in time.
-    pub(crate) async fn impatient(&self, name: &str) -> ServiceName {
-        self.service_with(name, "1s", "").await
+    /// Launches the image with this tag so that its containers print these lines and exit with status 7
+    /// before they serve, and waits until it has failed.
+    pub(crate) async fn fails(&self, name: &str, tag: &str, prints: &[&str]) -> ServiceName {
+        let service = self.service_with(name, "1s", "").await;
+        let exits = Script::new().exits(Duration::ZERO, 7);
+        self.script(&service, tag, prints.iter().fold(exits, |script, line| script.prints(*line)));
+        let (broken, serves) = (service.clone(), self.upstream);
+        self.fake.set_addresses(
+            move |service, _, _| {
+                if *service == broken { NOBODY.parse().unwrap() } else { serves }
+            },
+        );
+        let number = self.launch(&service, tag).await;
+        self.reaches(&service, number, EnvironmentState::Failed).await;
+        service
     }
 
     async fn service_with(&self, name: &str, start: &str, more: &str) -> ServiceName {
