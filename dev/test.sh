@@ -15,9 +15,9 @@ run_tests() {
         [[ $# -gt 0 ]] || cargo test "${features[@]}" --doc
         cargo nextest run "${features[@]}" "$@"
     else
-        # Those on a real engine in a row, as .config/nextest.toml has it.
-        cargo test "${features[@]}" --no-fail-fast --tests "$@" -- docker_ --test-threads 1
-        cargo test "${features[@]}" --no-fail-fast "$@" -- --skip docker_
+        # Those on a real engine or in a browser in a row, as .config/nextest.toml has it.
+        cargo test "${features[@]}" --no-fail-fast --tests "$@" -- docker_ heavy_ --test-threads 1
+        cargo test "${features[@]}" --no-fail-fast "$@" -- --skip docker_ --skip heavy_
     fi
 }
 
