@@ -7,6 +7,7 @@ mod http;
 mod image;
 mod installation;
 mod load;
+mod orphans;
 mod report;
 mod show;
 mod story;
@@ -58,34 +59,33 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let show = Show::new();
     let mut stage = Stage::new(engine::connect().await?);
     let shown = tokio::select! {
-        shown = perform(&mut stage, &show, options) => Some(shown),
-        () = &mut interrupted => None,
-    };
-    let shown = match shown {
-        Some(shown) => shown.map_err(|error| stage.explain(&error)),
-        None => Err(anyhow!("it was interrupted before its end")),
+        shown = perform(&mut stage, &show, options) => shown,
+        () = &mut interrupted => Err(anyhow!("it was interrupted before its end")),
     };
     if shown.is_ok() && !options.exit {
-        show.rest();
         interrupted.await;
     }
     show.begin("take everything away");
     let cleared = stage.clear(options.keep_logs).await;
     show.rest();
-    if let Some(log) = cleared? {
-        show.say(&format!("the log of server and edge is {}", log.display()));
+    match &cleared {
+        Ok(Some(log)) => show.say(&format!("the log of server and edge is {}", log.display())),
+        Ok(None) => {}
+        Err(left) => show.say(&format!("not everything could be taken away: {left:#}")),
     }
     if !shown? {
         bail!("not everything went as it should; what did not hold stands above");
     }
-    Ok(())
+    cleared.map(drop)
 }
 
 /// Shows it, prints what it was, and returns whether all went as it should.
 async fn perform(stage: &mut Stage, show: &Show, options: Options) -> Result<bool> {
     show.say(INTRODUCTION);
-    let Told { report, login } = story::tell(stage, show).await?;
+    orphans::remove(&stage.engine).await?;
+    let told = story::tell(stage, show).await;
     show.rest();
+    let Told { report, login } = told.map_err(|error| stage.explain(&error))?;
     if options.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
     } else {
@@ -98,8 +98,8 @@ async fn perform(stage: &mut Stage, show: &Show, options: Options) -> Result<boo
 }
 
 const INTRODUCTION: &str = "\
-A small web shop on this machine's Docker Engine: two versions go live, a broken one fails, and one
-press goes back, while visitors keep coming. It takes less than a minute.
+Rocket Launcher, shown with a small web shop on this machine's Docker Engine: two versions go live, a
+broken one fails, and one step goes back, while visitors keep coming. It takes less than a minute.
 ";
 
 fn what_to_try(installation: &Installation, login: &str) -> String {
@@ -138,7 +138,7 @@ impl Stage {
 
     /// Starts server and edge.
     fn install(&mut self) -> Result<&mut Installation> {
-        Ok(self.installation.insert(Installation::start()?))
+        Ok(self.installation.insert(Installation::start(&self.run)?))
     }
 
     /// Where production is reached.

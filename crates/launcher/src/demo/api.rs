@@ -9,8 +9,7 @@ use launcher_model::environment::EnvironmentState;
 use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::service::ServiceSpec;
 use launcher_server::api::views::{
-    DeployBody, EdgeView, LaunchBody, RollbackBody, ServiceView,
-    VersionView,
+    DeployBody, EdgeView, LaunchBody, RollbackBody, ServiceView, VersionView,
 };
 use launcher_server::http::page::Page;
 use reqwest::Method;

@@ -1,6 +1,6 @@
 //! The Docker Engine, for what is no service's: the images of the sample, and tidying up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -55,6 +55,22 @@ async fn reach(host: &str) -> Result<Docker> {
 /// The label of everything on the engine that belongs to one demonstration: its images have it, and the
 /// containers that are made of them.
 pub(super) const RUN: &str = "launcher.demo";
+/// The label that says which process's it is.
+pub(super) const OWNER: &str = "launcher.demo.owner";
+
+/// The demonstrations that have something on the engine: which, and whose.
+///
+/// # Errors
+/// When the engine does not say.
+pub(super) async fn runs(engine: &Docker) -> Result<BTreeMap<String, String>> {
+    let label = HashMap::from([("label", vec![OWNER.to_owned()])]);
+    let all = ListImagesOptionsBuilder::new().all(true).filters(&label).build();
+    let images = engine.list_images(Some(all)).await.context("cannot list the engine's images")?;
+    let run = |labels: HashMap<String, String>| {
+        Some((labels.get(RUN)?.clone(), labels.get(OWNER)?.clone()))
+    };
+    Ok(images.into_iter().filter_map(|image| run(image.labels)).collect())
+}
 
 /// Removes all that is on the engine of one demonstration.
 ///

@@ -53,12 +53,12 @@ pub(super) struct Installation {
 }
 
 impl Installation {
-    /// Starts the processes, without waiting for them.
+    /// Starts the processes for a run, without waiting for them.
     ///
     /// # Errors
     /// When they cannot be started.
-    pub(super) fn start() -> Result<Self> {
-        let directory = tempfile::Builder::new().prefix("launcher-demo-").tempdir();
+    pub(super) fn start(run: &str) -> Result<Self> {
+        let directory = tempfile::Builder::new().prefix(&prefix(run)).tempdir();
         let directory = directory.context("cannot make a temporary directory")?;
         let (page, edge) = (free(PAGE_PORT)?, free(EDGE_PORT)?);
         // An empty one of its own, so that none of this machine is read.
@@ -136,6 +136,20 @@ impl Installation {
         self.directory.close().with_context(|| format!("cannot remove {}", path.display()))?;
         Ok(kept)
     }
+}
+
+/// Removes the directories that a run has left; what cannot be removed is the system's to tidy.
+pub(super) fn remove_directories(run: &str) {
+    let listed = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+    for entry in listed {
+        if entry.file_name().to_string_lossy().starts_with(&prefix(run)) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn prefix(run: &str) -> String {
+    format!("launcher-demo-{run}-")
 }
 
 fn data_in(directory: &Path) -> PathBuf {

@@ -14,6 +14,8 @@ use super::show;
 /// The whole of it; what `--json` prints.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
+    /// Its name, which its images and containers have as the label `launcher.demo`.
+    pub(super) run: String,
     /// All checks held.
     pub(super) ok: bool,
     /// From the beginning to the end.
@@ -37,6 +39,9 @@ pub(super) struct Step {
     pub(super) outcome: String,
     /// How long that took.
     pub(super) seconds: f64,
+    /// The load was on.
+    #[serde(skip)]
+    pub(super) under_load: bool,
     /// Requests that were sent.
     pub(super) requests: u64,
     /// Of those: not answered as they should be.
@@ -78,7 +83,7 @@ impl Report {
             let took = show::text(Duration::from_secs_f64(step.seconds));
             let counts = [step.requests, step.failed, step.closed];
             let counts =
-                counts.map(|count| if step.requests == 0 { String::new() } else { number(count) });
+                counts.map(|count| if step.under_load { number(count) } else { String::new() });
             let [requests, failed, closed] = counts;
             let receipt = step.receipt.as_ref().map(told).unwrap_or_default();
             table.add_row([step.step.clone(), took, requests, failed, closed, receipt]);
@@ -94,9 +99,10 @@ impl Report {
 
     fn verdict(&self) -> String {
         let load = &self.load;
+        let verdict = if self.ok { "All went as it should" } else { "Not all went as it should" };
         let mut text = format!(
-            "{} requests over {CONNECTIONS} connections and {WEBSOCKETS} WebSockets: {} failed, {} connections closed, \
-             {} answered by a version that was not live.",
+            "{verdict}: {} requests over {CONNECTIONS} connections and {WEBSOCKETS} WebSockets.\n\
+             {} failed, {} connections were closed, {} answers came from a version that was not live.",
             number(load.requests),
             number(load.failed),
             number(load.closed),
@@ -119,7 +125,7 @@ fn told(receipt: &Receipt) -> String {
     let mut text = format!("switched in {switched}");
     if in_flight > 0 {
         text.push_str(&format!(
-            "; {} requests and {} WebSockets in flight, {} failed, {} cut",
+            "; {} requests and {} WebSockets in flight: {} failed, {} cut",
             receipt.in_flight_requests, receipt.in_flight_connections, receipt.failed, receipt.cut
         ));
     }

@@ -2,7 +2,7 @@
 //! elsewhere.
 
 use std::io::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use console::{Style, Term};
@@ -12,21 +12,21 @@ use super::load::Seen;
 
 /// How often the spinner turns.
 const TURN: Duration = Duration::from_millis(100);
-const SPINNER: &str = "{spinner:.cyan} {msg} {elapsed:.dim}  {load:.dim}";
+const SPINNER: &str = "{spinner:.cyan} {msg}  {load:.dim}";
 
 /// Where the steps are shown.
 #[derive(Debug)]
 pub(super) struct Show {
-    spinner: Option<ProgressBar>,
-    load: Arc<OnceLock<Arc<Seen>>>,
+    terminal: bool,
+    spinner: Mutex<Option<ProgressBar>>,
+    load: OnceLock<Arc<Seen>>,
 }
 
 impl Show {
     /// Nothing is shown yet.
     pub(super) fn new() -> Self {
-        let load = Arc::<OnceLock<Arc<Seen>>>::default();
-        let spinner = Term::stderr().is_term().then(|| spinner(Arc::clone(&load)));
-        Self { spinner, load }
+        let terminal = Term::stderr().is_term();
+        Self { terminal, spinner: Mutex::default(), load: OnceLock::new() }
     }
 
     /// From now on the load is shown beside the spinner.
@@ -36,21 +36,23 @@ impl Show {
 
     /// Something begins.
     pub(super) fn begin(&self, what: &str) {
-        if let Some(spinner) = &self.spinner {
-            spinner.reset();
-            spinner.set_message(format!("{what} …"));
+        self.rest();
+        if self.terminal {
+            let spinner = spinner(self.load.get().cloned()).with_message(format!("{what} …"));
             spinner.enable_steady_tick(TURN);
+            *self.spinner() = Some(spinner);
         }
     }
 
     /// It is done.
     pub(super) fn done(&self, what: &str, took: Duration) {
-        let (sign, took) = if self.spinner.is_some() {
-            (green().apply_to("✓"), format!("  {}", dim().apply_to(text(took))))
+        self.rest();
+        let took = text(took);
+        if self.terminal {
+            print(&format!("{} {what}  {}", green().apply_to("✓"), dim().apply_to(took)));
         } else {
-            (green().apply_to("ok:"), format!(" ({})", text(took)))
-        };
-        self.say(&format!("{sign} {what}{took}"));
+            print(&format!("ok: {what} ({took})"));
+        }
     }
 
     /// More about it.
@@ -60,7 +62,7 @@ impl Show {
 
     /// A line of its own.
     pub(super) fn say(&self, line: &str) {
-        match &self.spinner {
+        match &*self.spinner() {
             Some(spinner) => spinner.suspend(|| print(line)),
             None => print(line),
         }
@@ -68,18 +70,21 @@ impl Show {
 
     /// Nothing is under way.
     pub(super) fn rest(&self) {
-        if let Some(spinner) = &self.spinner {
-            spinner.disable_steady_tick();
+        if let Some(spinner) = self.spinner().take() {
             spinner.finish_and_clear();
         }
     }
+
+    fn spinner(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.spinner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn spinner(load: Arc<OnceLock<Arc<Seen>>>) -> ProgressBar {
+fn spinner(load: Option<Arc<Seen>>) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template(SPINNER) {
         bar.set_style(style.with_key("load", move |_: &_, out: &mut dyn std::fmt::Write| {
-            if let Some(seen) = load.get() {
+            if let Some(seen) = &load {
                 let (requests, failed, closed) = seen.counts();
                 let requests = HumanCount(requests);
                 let _ = write!(out, "{requests} requests, {failed} failed, {closed} closed");

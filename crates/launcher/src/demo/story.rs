@@ -14,7 +14,7 @@ use super::image::{Base, Recipe};
 use super::load::Load;
 use super::report::{Check, Report, Step};
 use super::show::Show;
-use super::{engine, show};
+use super::{engine, orphans, show};
 
 /// What a visitor can go on with.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) async fn tell(stage: &mut Stage, show: &Show) -> Result<Told> {
         Story { show, began: Instant::now(), steps: Vec::new(), checks: Vec::new(), load: None };
     let images = story.build_images(stage).await?;
     let (api, login) = story.start(stage).await?;
-    let report = story.play(&api, stage.edge()?, &images).await?;
+    let report = story.play(&api, stage, &images).await?;
     Ok(Told { report, login })
 }
 
@@ -81,6 +81,7 @@ impl Story<'_> {
             step: begun.step,
             outcome: outcome.text,
             seconds: outcome.took.as_secs_f64(),
+            under_load: self.load.is_some(),
             requests: requests - begun.counts.0,
             failed: failed - begun.counts.1,
             closed: closed - begun.counts.2,
@@ -101,13 +102,17 @@ impl Story<'_> {
     async fn build_images(&mut self, stage: &Stage) -> Result<[String; 3]> {
         let begun = self.begin("build three images");
         let base = Base::read().await?;
+        let labels = vec![
+            (engine::RUN.to_owned(), stage.run.clone()),
+            (engine::OWNER.to_owned(), orphans::this_process()),
+        ];
         let build = |version: u32, env: &[(&str, &str)]| {
             let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
             let recipe = Recipe {
                 tag: format!("launcher-demo-{}:{version}", stage.run),
                 version: version.to_string(),
                 env: env.iter().map(owned).collect(),
-                labels: vec![(engine::RUN.to_owned(), stage.run.clone())],
+                labels: labels.clone(),
             };
             let base = base.clone();
             async move { base.build(&stage.engine, &recipe).await }

@@ -22,7 +22,7 @@ pub(super) fn files() -> Result<Vec<(PathBuf, Entry)>> {
     let mut files = Vec::new();
     // A static program needs nothing but itself.
     if let Some(loader) = linux::interpreter(&program)? {
-        files = linux::linked_with(loader)?;
+        files = linux::linked_with(&loader)?;
     }
     files.push((PathBuf::from("/launcher"), Entry::File(program)));
     Ok(files)
@@ -75,10 +75,10 @@ mod linux {
 
     /// The loader, and the libraries that it has loaded for this process, each where the loader found
     /// it, under all the names by which it may have been asked for.
-    pub(super) fn linked_with(loader: PathBuf) -> Result<Vec<(PathBuf, Entry)>> {
-        let mut files = vec![(loader.clone(), Entry::File(read(&loader)?))];
+    pub(super) fn linked_with(loader: &Path) -> Result<Vec<(PathBuf, Entry)>> {
+        let mut files = vec![(loader.to_owned(), Entry::File(read(loader)?))];
         for library in loaded_libraries()? {
-            if fs::canonicalize(&loader).is_ok_and(|real| real == library) {
+            if fs::canonicalize(loader).is_ok_and(|real| real == library) {
                 continue;
             }
             for name in other_names(&library)? {

@@ -13,11 +13,11 @@ use launcher_model::{ServiceName, Span};
 use launcher_server::api::views::VersionView;
 
 use super::{Outcome, Story, switched};
-use crate::demo::SERVICE;
 use crate::demo::api::Api;
 use crate::demo::http::Door;
 use crate::demo::load::{CONNECTIONS, Live, Load, WEBSOCKETS};
 use crate::demo::report::Report;
+use crate::demo::{SERVICE, Stage};
 
 /// How many containers a version has.
 const REPLICAS: u16 = 3;
@@ -36,9 +36,10 @@ impl Story<'_> {
     pub(super) async fn play(
         mut self,
         api: &Api,
-        edge: SocketAddr,
+        stage: &Stage,
         images: &[String; 3],
     ) -> Result<Report> {
+        let edge = stage.edge()?;
         let [first, second, broken] = images;
         let live = Arc::<Live>::default();
         let door = Door { edge, host: format!("{}:{}", production(), edge.port()) };
@@ -52,7 +53,7 @@ impl Story<'_> {
         api.put_service(&service(SHORT_START_PERIOD)?).await?;
         self.launch_broken(api, broken).await?;
         self.roll_back(api, &live).await?;
-        self.finish(api).await
+        self.finish(api, &stage.run).await
     }
 
     async fn launch(&mut self, api: &Api, number: u32, image: &str) -> Result<VersionView> {
@@ -177,13 +178,16 @@ impl Story<'_> {
     /// Waits until production was answered by a version a number of times.
     async fn until_seen(&self, version: u32) -> Result<()> {
         match &self.load {
-            Some(load) => load.answered_by(version, ANSWERS).await,
+            Some(load) => {
+                self.show.begin(&format!("let version {version} answer {ANSWERS} requests"));
+                load.answered_by(version, ANSWERS).await
+            }
             None => Ok(()),
         }
     }
 
     /// Ends the load, and adds up.
-    async fn finish(mut self, api: &Api) -> Result<Report> {
+    async fn finish(mut self, api: &Api, run: &str) -> Result<Report> {
         self.show.begin("wait for the last answers");
         let load = match self.load.take() {
             Some(load) => load.end().await,
@@ -206,6 +210,7 @@ impl Story<'_> {
         self.check("the receipts tell of nothing failed or cut", unharmed);
         self.check("version 1 is live in the end", live == [1]);
         Ok(Report {
+            run: run.to_owned(),
             ok: self.checks.iter().all(|check| check.held),
             seconds: self.began.elapsed().as_secs_f64(),
             live,
