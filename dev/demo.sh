@@ -8,9 +8,9 @@ cd "$root"
 
 dev/setup.sh demo
 if ! dev/docker.sh status; then
+    # The demonstration ends when it was shown, or with ctrl-C; then nothing needs the engine any more.
+    trap 'dev/docker.sh stop' EXIT
     dev/docker.sh start
-    # Without --exit everything stays up for the visitor, the engine too.
-    [[ " $* " != *' --exit '* ]] || trap 'dev/docker.sh stop' EXIT
 fi
-cargo build --release -p launcher
+cargo build --release --locked -p launcher --bin launcher
 "$target/release/launcher" demo "$@"
