@@ -11,4 +11,5 @@ if ! dev/docker.sh status; then
     dev/docker.sh start
     trap 'dev/docker.sh stop' EXIT
 fi
-cargo run --release -p launcher-bench -- "$@"
+cargo build --release -p launcher -p launcher-bench
+"$target/release/launcher-bench" "$@"

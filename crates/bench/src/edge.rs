@@ -1,0 +1,105 @@
+//! The edge that is measured: the program's own process, told what to serve as a server tells it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use launcher_edge::protocol::{FromEdge, ToEdge};
+use launcher_edge::table::{Pool, RouteTable, ServiceTable};
+use launcher_edge::wire;
+use launcher_model::service::{Health, Traffic};
+use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::process::{Running, free_port};
+
+/// How long an edge may take to report.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An edge that serves.
+pub(crate) struct Edge {
+    pub(crate) address: SocketAddr,
+    pub(crate) process: Running,
+    /// Its other side; the connection stays as long as this.
+    server: JoinHandle<()>,
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The production hostname of a service, counted from 0.
+pub(crate) fn hostname(number: usize) -> String {
+    format!("s{number}.example.com")
+}
+
+impl Edge {
+    /// Starts one with two threads that serves so many services, all by the same upstream.
+    ///
+    /// # Errors
+    /// When it does not start, or does not take its table.
+    pub(crate) async fn start(
+        program: &Path,
+        directory: &Path,
+        upstream: SocketAddr,
+        services: usize,
+    ) -> Result<Self> {
+        let data = directory.join(format!("edge-{services}"));
+        let socket = directory.join(format!("edge-{services}.sock"));
+        let listener = UnixListener::bind(&socket).context("cannot listen for the edge")?;
+        let address = free_port()?;
+        let mut command = Command::new(program);
+        command.args(["edge", "--name", "bench", "--threads", "2", "--http"]);
+        command.arg(address.to_string()).arg("--data").arg(data);
+        command.arg("--server-socket").arg(socket);
+        let mut process = Running::start("launcher edge", &mut command)?;
+        let server = timeout(PATIENCE, instruct(listener, table(upstream, services)?))
+            .await
+            .context("the edge did not take its table in time")??;
+        process.wait_until_serving(address)?;
+        Ok(Self { address, process, server })
+    }
+}
+
+/// Gives the edge that connects its table, and then listens to it without a word.
+async fn instruct(listener: UnixListener, table: RouteTable) -> Result<JoinHandle<()>> {
+    let (stream, _) = listener.accept().await.context("the edge does not connect")?;
+    let (mut from_edge, mut to_edge) = wire::split::<_, FromEdge, ToEdge>(stream);
+    let Some(FromEdge::Hello { .. }) = from_edge.next().await? else {
+        bail!("the edge does not introduce itself");
+    };
+    to_edge.send(&ToEdge::Welcome { table }).await?;
+    let Some(FromEdge::Applied { .. }) = from_edge.next().await? else {
+        bail!("the edge does not take its table");
+    };
+    Ok(tokio::spawn(async move {
+        while let Ok(Some(_)) = from_edge.next().await {}
+        drop(to_edge);
+    }))
+}
+
+fn table(upstream: SocketAddr, services: usize) -> Result<RouteTable> {
+    let version = VersionNumber(1);
+    let services = (0..services).map(|number| {
+        let name = ServiceName::new(format!("s{number}"))?;
+        let endpoints = [("c1".to_owned(), upstream)].into();
+        let table = ServiceTable {
+            name: name.clone(),
+            hosts: vec![hostname(number)],
+            revision: 1,
+            generation: Generation(1),
+            weights: [(version, Weight::ALL)].into(),
+            pools: [(version, Pool { health: Health::default(), endpoints })].into(),
+            traffic: Traffic::default(),
+        };
+        Ok((name, table))
+    });
+    let services = services.collect::<Result<_>>()?;
+    Ok(RouteTable { preview_domain: "localhost".to_owned(), services })
+}

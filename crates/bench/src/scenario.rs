@@ -1,0 +1,57 @@
+//! What is measured.
+
+mod environment;
+mod idle;
+mod lookup;
+mod memory;
+mod switch;
+mod throughput;
+
+use std::pin::Pin;
+
+use anyhow::Result;
+
+use crate::Settings;
+use crate::report::Figure;
+
+type Measuring<'a> = Pin<Box<dyn Future<Output = Result<Vec<Figure>>> + 'a>>;
+
+/// Something that is measured in one go, and the figures that come of it.
+pub(crate) struct Scenario {
+    pub(crate) figures: &'static [&'static str],
+    pub(crate) measure: fn(&Settings) -> Measuring<'_>,
+}
+
+/// All, in the order in which they run.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        figures: &["edge_throughput_plain", "edge_cpu_per_request_plain", "edge_p99_plain"],
+        measure: |settings| Box::pin(throughput::plain(settings)),
+    },
+    Scenario {
+        figures: &["edge_throughput_64k"],
+        measure: |settings| Box::pin(throughput::of_64k(settings)),
+    },
+    Scenario {
+        figures: &["edge_lookup_1000_services"],
+        measure: |settings| Box::pin(lookup::measure(settings)),
+    },
+    Scenario { figures: &["edge_idle_10k"], measure: |settings| Box::pin(idle::measure(settings)) },
+    Scenario {
+        figures: &["switch_p99", "switch_p99_at_caller", "switch_failed", "switch_closed"],
+        measure: |settings| Box::pin(switch::measure(settings)),
+    },
+    Scenario {
+        figures: &["environment_10_ready"],
+        measure: |settings| Box::pin(environment::measure(settings)),
+    },
+    Scenario {
+        figures: &["server_rss", "edge_rss"],
+        measure: |settings| Box::pin(memory::measure(settings)),
+    },
+];
+
+/// A directory for the files of one scenario.
+fn scratch() -> Result<tempfile::TempDir> {
+    Ok(tempfile::Builder::new().prefix("launcher-bench-").tempdir()?)
+}

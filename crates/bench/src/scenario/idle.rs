@@ -1,0 +1,33 @@
+//! What connections cost that nobody uses.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+
+use crate::edge::{Edge, hostname};
+use crate::process::Running;
+use crate::report::{Better, Figure};
+use crate::{Settings, connections, memory, peers};
+
+use super::scratch;
+
+const CONNECTIONS: usize = 10_000;
+
+/// Memory with ten thousand idle keep-alive connections, beside nginx.
+pub(super) async fn measure(settings: &Settings) -> Result<Vec<Figure>> {
+    let directory = scratch()?;
+    connections::allow(CONNECTIONS + 100)?;
+    let upstream = peers::upstream(&settings.program)?;
+    let edge = Edge::start(&settings.program, directory.path(), upstream.address, 1).await?;
+    let ours = with_connections(edge.address, &edge.process)?;
+    drop(edge);
+    let nginx = peers::nginx(directory.path(), upstream.address)?;
+    let theirs = with_connections(nginx.address, &nginx.process)?;
+    let figure = Figure::new("edge_idle_10k", "MiB", Better::Lower, ours);
+    Ok(vec![figure.beside("nginx", theirs, ours / theirs)])
+}
+
+fn with_connections(address: SocketAddr, process: &Running) -> Result<f64> {
+    let _open = connections::open(address, &hostname(0), CONNECTIONS)?;
+    memory::resident(&process.ids()?)
+}
