@@ -31,13 +31,13 @@ pub(super) struct EventQuery {
     version: Option<VersionNumber>,
     /// Only behind this id, oldest first: what a reader resumes from.
     after: Option<i64>,
-    /// `next` of the part before; nothing for the newest.
+    /// `next` of the part before; nothing for the first.
     cursor: Option<String>,
     /// At most so many, 1 to 500; 50 when nothing is said.
     limit: Option<u32>,
 }
 
-/// Lists events, newest first; asked for `text/event-stream`, sends each as it happens, beginning
+/// Lists events, newest first (behind `after` oldest first); asked for `text/event-stream`, sends each as it happens, beginning
 /// behind `after` or the `Last-Event-ID` header where one is given.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventQuery),
     responses((status = 200, body = Page<Event>,
@@ -55,17 +55,18 @@ pub(super) async fn list(
     if wants_stream {
         let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
         let after = resumed.or(query.after);
-        return Ok(sse::stream(follow(app, query, after)).into_response());
+        return Ok(sse::stream(follow(app, query, after).await?).into_response());
     }
     let page = PageQuery { cursor: query.cursor, limit: query.limit };
     let limit = page.limit()?;
-    let filter = EventFilter {
-        service: query.service,
-        version: query.version,
-        after: query.after,
-        before: page.before()?,
-        limit: limit + 1,
+    let cursor = page.before()?;
+    // In whichever direction the list goes, its cursor is the last id of the part before.
+    let (after, before) = match query.after {
+        Some(after) => (cursor.or(Some(after)), None),
+        None => (None, cursor),
     };
+    let (service, version) = (query.service, query.version);
+    let filter = EventFilter { service, version, after, before, limit: limit + 1 };
     let events = app.store.events(&filter).await?;
     Ok(Answer(Page::part(events, limit, |last| last.id.to_string())).into_response())
 }
@@ -75,30 +76,34 @@ const BATCH: u32 = 200;
 
 /// Every event behind `after` (from now on, when it is none), each once and in order, for as long as
 /// it is read.
-fn follow(
+async fn follow(
     app: App,
     query: EventQuery,
     after: Option<i64>,
-) -> impl Stream<Item = axum::response::sse::Event> + Send {
+) -> Result<impl Stream<Item = axum::response::sse::Event> + Send, Problem> {
+    // Subscribed before the list is read, so that nothing falls between the two, and before the answer
+    // begins, so that nothing falls behind that.
+    let mut watch = app.store.watch();
+    let mut behind = after.is_some();
+    let mut last = match after {
+        Some(after) => after,
+        None => newest(&app).await?,
+    };
     let (sender, receiver) = tokio::sync::mpsc::channel(16);
     tokio::spawn(async move {
-        // Subscribed before the list is read, so that nothing falls between the two.
-        let mut watch = app.store.watch();
-        let mut last = after;
-        let mut behind = after.is_some();
         loop {
             if behind {
                 let filter = EventFilter {
                     service: query.service.clone(),
                     version: query.version,
-                    after: last,
+                    after: Some(last),
                     before: None,
                     limit: BATCH,
                 };
                 let Ok(missed) = app.store.events(&filter).await else { return };
                 behind = missed.len() == BATCH as usize;
                 for event in missed {
-                    last = Some(event.id);
+                    last = event.id;
                     if sender.send(rendered(&event)).await.is_err() {
                         return;
                     }
@@ -113,20 +118,26 @@ fn follow(
                 Ok(event) => {
                     let fits = query.service.is_none() || event.service == query.service;
                     let fits = fits && (query.version.is_none() || event.version == query.version);
-                    if !fits || last.is_some_and(|last| event.id <= last) {
+                    if !fits || event.id <= last {
                         continue;
                     }
-                    last = Some(event.id);
+                    last = event.id;
                     if sender.send(rendered(&event)).await.is_err() {
                         return;
                     }
                 }
-                Err(RecvError::Lagged(_)) => behind = last.is_some(),
+                Err(RecvError::Lagged(_)) => behind = true,
                 Err(RecvError::Closed) => return,
             }
         }
     });
-    tokio_stream::wrappers::ReceiverStream::new(receiver)
+    Ok(tokio_stream::wrappers::ReceiverStream::new(receiver))
+}
+
+/// The id of the newest event; 0 when there is none.
+async fn newest(app: &App) -> Result<i64, Problem> {
+    let filter = EventFilter { limit: 1, ..EventFilter::default() };
+    Ok(app.store.events(&filter).await?.first().map_or(0, |event| event.id))
 }
 
 fn rendered(event: &Event) -> axum::response::sse::Event {
