@@ -1,0 +1,163 @@
+//! Events as a stream: each once and in order, from where a reader left off.
+
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::http::header;
+use futures_util::StreamExt;
+use launcher_model::ServiceName;
+use launcher_model::event::{EventKind, NewEvent};
+use serde_json::Value;
+
+use crate::world::World;
+
+/// A reader of a stream.
+struct Reader {
+    body: BodyDataStream,
+    rest: String,
+}
+
+/// An event as it was read.
+#[derive(Debug)]
+struct Read {
+    id: i64,
+    name: String,
+    data: Value,
+}
+
+impl Reader {
+    async fn open(world: &World, query: &str, last: Option<i64>) -> Self {
+        let mut request = world
+            .request("GET", &format!("/api/v1/events{query}"))
+            .header(header::ACCEPT, "text/event-stream");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let response = world.response(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        Self { body: response.into_body().into_data_stream(), rest: String::new() }
+    }
+
+    async fn next(&mut self) -> Read {
+        loop {
+            if let Some((event, rest)) = self.rest.split_once("\n\n") {
+                let field = |name: &str| {
+                    let line = event.lines().find_map(|line| line.strip_prefix(name));
+                    line.unwrap_or_else(|| panic!("no {name} in {event}")).trim().to_owned()
+                };
+                let read = Read {
+                    id: field("id:").parse().unwrap(),
+                    name: field("event:"),
+                    data: serde_json::from_str(&field("data:")).unwrap(),
+                };
+                self.rest = rest.to_owned();
+                return read;
+            }
+            let more = tokio::time::timeout(Duration::from_secs(20), self.body.next()).await;
+            let more = more.expect("an event in time").expect("no end").unwrap();
+            self.rest.push_str(std::str::from_utf8(&more).unwrap());
+        }
+    }
+
+    async fn texts(&mut self, count: usize) -> Vec<String> {
+        let mut texts = Vec::new();
+        for _ in 0..count {
+            texts.push(self.next().await.data["text"].as_str().unwrap().to_owned());
+        }
+        texts
+    }
+}
+
+/// Records events with these texts.
+async fn record(world: &World, service: Option<&ServiceName>, texts: &[String]) {
+    let events = texts.iter().map(|text| {
+        let event = NewEvent::new(EventKind::ContainerLost, text);
+        match service {
+            Some(service) => event.service(service),
+            None => event,
+        }
+    });
+    world.app.store.record(&events.collect::<Vec<_>>(), world.app.now()).await.unwrap();
+}
+
+fn numbered(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|i| format!("number {i}")).collect()
+}
+
+#[tokio::test]
+async fn a_stream_begins_now_and_tells_each_in_order() {
+    let world = World::without_edge().await;
+    record(&world, None, &numbered(0..5)).await;
+    for round in 0..20 {
+        let mut reader = Reader::open(&world, "", None).await;
+        // From the moment of its answer on nothing is missed.
+        record(&world, None, &numbered(round..round + 3)).await;
+        let read = reader.next().await;
+        assert_eq!(
+            (read.name.as_str(), &read.data["text"]),
+            ("container_lost", &format!("number {round}").into())
+        );
+        assert_eq!(read.data["id"], read.id);
+        assert_eq!(reader.texts(2).await, numbered(round + 1..round + 3));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_resumes_behind_what_it_saw_last() {
+    let world = World::without_edge().await;
+    record(&world, None, &numbered(0..1000)).await;
+    let mut reader = Reader::open(&world, "?after=0", None).await;
+    let mut seen = Vec::new();
+    let mut last = 0;
+    while !seen.contains(&"number 500".to_owned()) {
+        let read = reader.next().await;
+        assert!(read.id > last);
+        last = read.id;
+        seen.push(read.data["text"].as_str().unwrap().to_owned());
+    }
+    drop(reader);
+    record(&world, None, &numbered(1000..1010)).await;
+    // The header of a browser that connects anew counts more than the address that it was given.
+    let mut reader = Reader::open(&world, "?after=0", Some(last)).await;
+    assert_eq!(reader.texts(509).await, numbered(501..1010));
+    let mut reader = Reader::open(&world, &format!("?after={last}"), None).await;
+    assert_eq!(reader.texts(509).await, numbered(501..1010));
+}
+
+#[tokio::test]
+async fn a_slow_reader_loses_nothing() {
+    let world = World::without_edge().await;
+    record(&world, None, &numbered(0..1)).await;
+    for query in ["", "?after=0"] {
+        let before: i64 =
+            world.get("/api/v1/events?limit=1").await.json()["items"][0]["id"].as_i64().unwrap();
+        let mut reader = Reader::open(&world, query, None).await;
+        // More than a watcher may lag behind.
+        for part in 0..30 {
+            record(&world, None, &numbered(part * 100..(part + 1) * 100)).await;
+        }
+        let mut read = reader.next().await;
+        while read.id <= before {
+            read = reader.next().await;
+        }
+        assert_eq!(read.data["text"], "number 0");
+        assert_eq!(reader.texts(2999).await, numbered(1..3000), "{query:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_may_be_of_one_service() {
+    let world = World::without_edge().await;
+    let (shop, blog) = (world.service("shop").await, world.service("blog").await);
+    let mut live = Reader::open(&world, "?service=shop", None).await;
+    for i in 0..50 {
+        record(&world, Some(&blog), &[format!("blog {i}")]).await;
+        record(&world, Some(&shop), &numbered(i..i + 1)).await;
+        record(&world, None, &[format!("nobody {i}")]).await;
+    }
+    assert_eq!(live.texts(50).await, numbered(0..50));
+    let mut again = Reader::open(&world, "?service=shop&after=0", None).await;
+    assert!(again.next().await.data["text"].as_str().unwrap().contains("shop"));
+    assert_eq!(again.texts(50).await, numbered(0..50));
+}

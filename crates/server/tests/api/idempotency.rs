@@ -1,0 +1,149 @@
+//! `Idempotency-Key`: a call that is repeated is done once, and answered the same each time.
+
+use std::time::Duration;
+
+use launcher_scheduler::fake::Script;
+use serde_json::{Value, json};
+
+use crate::world::{Answer, World};
+
+const VERSIONS: &str = "/api/v1/services/shop/versions";
+
+async fn keyed(world: &World, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
+    world.call_with(method, path, body, &[("idempotency-key", key)]).await
+}
+
+async fn versions(world: &World) -> usize {
+    world.get(VERSIONS).await.json()["items"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_launch_that_is_repeated_is_one_version() {
+    let world = World::without_edge().await;
+    world.service("shop").await;
+    let body = || Some(json!({ "image": ":1" }));
+    let first = keyed(&world, "k1", "POST", VERSIONS, body()).await.is(202);
+    assert_eq!(first.header("idempotent-replayed"), "");
+    for _ in 0..3 {
+        let again = keyed(&world, "k1", "POST", VERSIONS, body()).await.is(202);
+        assert_eq!((again.text(), again.header("idempotent-replayed")), (first.text(), "true"));
+        assert_eq!(again.header("content-type"), first.header("content-type"));
+    }
+    assert_eq!(versions(&world).await, 1);
+    keyed(&world, "k2", "POST", VERSIONS, body()).await.is(202);
+    assert_eq!(versions(&world).await, 2);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_one_call_of_one_token() {
+    let world = World::without_edge().await;
+    world.service("shop").await;
+    keyed(&world, "k", "POST", VERSIONS, Some(json!({ "image": ":1" }))).await.is(202);
+    for (path, body) in [
+        (VERSIONS, json!({ "image": ":2" })),
+        ("/api/v1/services/shop/versions?x=1", json!({ "image": ":1" })),
+        ("/api/v1/services/shop/rollback", json!({ "image": ":1" })),
+    ] {
+        keyed(&world, "k", "POST", path, Some(body)).await.tells(422, "idempotency");
+    }
+    assert_eq!(versions(&world).await, 1);
+
+    let made = world.call("POST", "/api/v1/tokens", json!({ "name": "ci" })).await.is(201).json();
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    let request = axum::http::Request::post(VERSIONS)
+        .header("authorization", bearer)
+        .header("idempotency-key", "k")
+        .header("content-type", "application/json")
+        .body(axum::body::Body::from(r#"{"image":":2"}"#));
+    world.send(request.unwrap()).await.is(202);
+    assert_eq!(versions(&world).await, 2);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_one_is_refused() {
+    let world = World::without_edge().await;
+    world.service("shop").await;
+    for key in ["", "   ", &"x".repeat(201)] {
+        keyed(&world, key, "POST", VERSIONS, Some(json!({}))).await.tells(400, "malformed");
+    }
+    assert_eq!(versions(&world).await, 0);
+}
+
+#[tokio::test]
+async fn calls_at_the_same_time_are_done_once() {
+    let world = World::without_edge().await;
+    world.service("shop").await;
+    for round in 0..10 {
+        let key = format!("k{round}");
+        let calls = (0..8).map(|_| keyed(&world, &key, "POST", VERSIONS, Some(json!({}))));
+        let answers = futures_util::future::join_all(calls).await;
+        let done = answers.iter().filter(|answer| answer.status == 202).count();
+        assert!(done >= 1);
+        for answer in answers.iter().filter(|answer| answer.status != 202) {
+            answer.tells(409, "idempotency");
+        }
+        assert_eq!(versions(&world).await, round + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_stands_and_a_failure_of_the_server_does_not() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop").await;
+    world.script(&shop, "none", Script::new().unknown("no such tag"));
+    let none = || Some(json!({ "image": ":none" }));
+    let refused = keyed(&world, "k1", "POST", VERSIONS, none()).await;
+    refused.tells(422, "image");
+    world.script(&shop, "none", Script::new());
+    let again = keyed(&world, "k1", "POST", VERSIONS, none()).await;
+    again.tells(422, "image");
+    assert_eq!((again.text(), again.header("idempotent-replayed")), (refused.text(), "true"));
+
+    world.fake.go_away("it is upgraded");
+    let body = || Some(json!({ "image": ":1" }));
+    keyed(&world, "k2", "POST", VERSIONS, body()).await.tells(503, "engine-unreachable");
+    world.fake.come_back();
+    let done = keyed(&world, "k2", "POST", VERSIONS, body()).await.is(202);
+    assert_eq!(done.header("idempotent-replayed"), "");
+    assert_eq!(versions(&world).await, 1);
+}
+
+#[tokio::test]
+async fn the_text_of_a_token_is_never_kept() {
+    let world = World::without_edge().await;
+    let body = || Some(json!({ "name": "ci" }));
+    let made = keyed(&world, "k", "POST", "/api/v1/tokens", body()).await.is(201);
+    let text = made.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(made.header("cache-control"), "no-store");
+    assert!(!world.database_has(&text) && world.database_has("ci"));
+    // The key is free, and the name is taken.
+    keyed(&world, "k", "POST", "/api/v1/tokens", body()).await.tells(409, "refused");
+    assert!(!world.get("/api/v1/tokens").await.text().contains(&text));
+}
+
+#[tokio::test]
+async fn a_call_goes_on_when_its_caller_goes_away() {
+    let world = World::new().await;
+    let shop = world.service("shop").await;
+    world.script(&shop, "slow", Script::new().start_takes(Duration::from_millis(300)));
+    let slow = world.ready(&shop, "slow").await;
+    let path = format!("{VERSIONS}/{slow}/stop");
+    world.call("POST", &path, None).await.is(202);
+    world.reaches(&shop, slow, "stopped").await;
+    let deploy = || {
+        let body = Some(json!({ "version": slow }));
+        keyed(&world, "k", "POST", "/api/v1/services/shop/deployments", body)
+    };
+    let gone = tokio::time::timeout(Duration::from_millis(50), deploy()).await;
+    assert!(gone.is_err(), "it takes longer than that");
+    crate::world::eventually("it is live", async || {
+        !world.app.store.route(&shop).await.unwrap().weights.is_empty()
+    })
+    .await;
+    crate::world::eventually("its answer is kept", async || deploy().await.status == 200).await;
+    let answer = deploy().await;
+    assert_eq!(answer.header("idempotent-replayed"), "true");
+    assert_eq!(answer.json()["changed"], true);
+    let all = world.get("/api/v1/deployments").await.json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,15 @@
+//! The HTTP API from outside: the whole router in this process, on a real store, control plane and edge,
+//! and an engine in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bodies;
+mod errors;
+mod events;
+mod idempotency;
+mod malformed;
+mod paging;
+mod routes;
+mod secrets;
+mod tokens;
+mod world;
