@@ -12,7 +12,7 @@ use crate::world::{Answer, World, spec};
 /// As many of each kind.
 const CASES: u32 = 200;
 
-fn for_each<S: Strategy>(strategy: &S, check: impl AsyncFn(&World, S::Value) -> Answer) {
+fn for_each<S: Strategy>(strategy: &S, check: &impl AsyncFn(&World, S::Value) -> Answer) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let world = runtime.block_on(async {
         let world = World::without_edge().await;
@@ -36,7 +36,7 @@ fn for_each<S: Strategy>(strategy: &S, check: impl AsyncFn(&World, S::Value) -> 
 
 fn for_each_body(method: &str, path: &str, valid: &Value, required: &'static [&'static str]) {
     let bodies = (malformed(valid.clone(), required), any::<Option<u64>>());
-    for_each(&bodies, async |world: &World, (Odd { kind, bytes }, key)| {
+    for_each(&bodies, &async |world: &World, (Odd { kind, bytes }, key)| {
         let mut request = world.request(method, path);
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind.as_bytes());
@@ -83,7 +83,7 @@ fn images_to_launch() {
             || !whole.is_some_and(|whole| whole.as_object().is_some_and(only_known))
             || odd.bytes.len() > launcher_server::MAX_BODY
     });
-    for_each(&bodies, async |world: &World, Odd { kind, bytes }| {
+    for_each(&bodies, &async |world: &World, Odd { kind, bytes }| {
         let mut request = world.request("POST", "/api/v1/services/shop/versions");
         if let Some(kind) = kind {
             request = request.header(header::CONTENT_TYPE, kind.as_bytes());
@@ -157,7 +157,7 @@ fn paths() {
         ("DELETE", "/api/v1/tokens/@", None),
     ];
     let calls = (prop::sample::select(calls), odd_segment());
-    for_each(&calls, async |world: &World, ((method, path, body), segment)| {
+    for_each(&calls, &async |world: &World, ((method, path, body), segment)| {
         world.call(method, &path.replace('@', &segment), body).await
     });
 }
@@ -186,7 +186,7 @@ fn queries() {
         "[a-z]{3,9}".prop_map(|key| format!("x{key}=1")),
         Just("limit=1&limit=2".to_owned()),
     ];
-    for_each(&(paths, queries), async |world: &World, (path, query)| {
+    for_each(&(paths, queries), &async |world: &World, (path, query)| {
         world.get(&format!("{path}?{query}")).await
     });
 }
