@@ -64,6 +64,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     };
     if shown.is_ok() && !options.exit {
         interrupted.await;
+        // The terminal has written ^C where the next line would begin.
+        show.say("");
     }
     show.begin("take everything away");
     let cleared = stage.clear(options.keep_logs).await;
@@ -104,12 +106,14 @@ broken one fails, and one step goes back, while visitors keep coming. It takes l
 
 fn what_to_try(installation: &Installation, login: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "launcher".to_owned());
-    let (edge, data) = (installation.edge.port(), installation.data());
+    let (page, edge) = (installation.page, installation.edge.port());
+    let data = installation.data();
     let data = data.display();
     format!(
         "
 It all stays up until you press ctrl-C.
-  the page           {login}   (signs you in, once)
+  the page           http://{page}/
+  sign in once       {login}
   production         http://{SERVICE}.localhost:{edge}/
   versions 1 and 2   http://v1.{SERVICE}.localhost:{edge}/   http://v2.{SERVICE}.localhost:{edge}/
 

@@ -121,13 +121,13 @@ impl Report {
 /// A receipt in a line.
 fn told(receipt: &Receipt) -> String {
     let switched = show::text(Duration::from_micros(receipt.switch_us));
-    let in_flight = receipt.in_flight_requests + receipt.in_flight_connections;
     let mut text = format!("switched in {switched}");
-    if in_flight > 0 {
-        text.push_str(&format!(
-            "; {} requests and {} WebSockets in flight: {} failed, {} cut",
-            receipt.in_flight_requests, receipt.in_flight_connections, receipt.failed, receipt.cut
-        ));
+    let (requests, sockets) = (receipt.in_flight_requests, receipt.in_flight_connections);
+    if requests + sockets > 0 {
+        text.push_str(&format!("; {requests} requests, {sockets} WebSockets in flight"));
+    }
+    if receipt.failed + receipt.cut > 0 {
+        text.push_str(&format!(": {} failed, {} cut", receipt.failed, receipt.cut));
     }
     text
 }

@@ -111,7 +111,7 @@ impl Story<'_> {
         edge: SocketAddr,
         production: &Door,
     ) -> Result<()> {
-        let begun = self.begin("look at the preview of version 2");
+        let begun = self.begin("preview version 2");
         let url = &version.environment.preview_url;
         let preview = Door { edge, host: host_of(url)? };
         let (there, here) = (preview.get("/version").await?, production.get("/version").await?);
@@ -135,7 +135,7 @@ impl Story<'_> {
     }
 
     async fn launch_broken(&mut self, api: &Api, image: &str) -> Result<()> {
-        let begun = self.begin("launch version 3, which is broken");
+        let begun = self.begin("launch version 3 (broken)");
         let version = api.launch(image).await?.version.number.0;
         let view = api.settled(version, SETTLED_WITHIN).await?;
         let took = begun.at.elapsed();
