@@ -73,6 +73,9 @@ pub(super) fn must_start(environment: &Environment) -> Result<bool> {
     let number = environment.version;
     let refused = |why: String| Err(Error::Refused(why));
     match (environment.state, environment.wanted) {
+        (EnvironmentState::Destroyed, _) | (_, Wanted::Gone) => {
+            refused(format!("{number} is destroyed; launch its image again"))
+        }
         (EnvironmentState::Ready, Wanted::Running) => Ok(false),
         (EnvironmentState::Stopped, _) | (EnvironmentState::Ready, Wanted::Stopped) => Ok(true),
         (EnvironmentState::Creating, _) => {
@@ -81,9 +84,6 @@ pub(super) fn must_start(environment: &Environment) -> Result<bool> {
         (EnvironmentState::Failed, _) => {
             let why = environment.failure.as_ref().map_or("", |failure| failure.reason.as_str());
             refused(format!("{number} has failed and cannot be live: {why}"))
-        }
-        (EnvironmentState::Destroyed, _) | (_, Wanted::Gone) => {
-            refused(format!("{number} is destroyed; launch its image again"))
         }
     }
 }
