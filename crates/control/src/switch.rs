@@ -16,7 +16,7 @@ use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::route::{
     Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route,
 };
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{Generation, ServiceName, VersionNumber};
 use launcher_store::NewDeployment;
 
 use crate::hub::CommittedEdge;
@@ -36,6 +36,8 @@ pub struct DeployRequest {
     pub by: String,
     /// Why, in their words.
     pub note: Option<String>,
+    /// The route's generation that they saw; when it has moved on, nothing is done.
+    pub seen: Option<Generation>,
 }
 
 /// What became of it.
@@ -111,6 +113,12 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
     if route.weights == to {
         let made = target::made_live(inner, &slot.name, &to).await?;
         return Ok(Begun::LiveAlready(Box::new(made)));
+    }
+    if request.seen.is_some_and(|seen| seen != route.generation) {
+        return Err(Error::Refused(format!(
+            "{} was switched meanwhile; nothing was done, look again before you decide",
+            slot.name
+        )));
     }
     let environment = inner.store.environment(&slot.name, number).await?;
     let environment = environment.ok_or_else(|| Error::NoVersion(slot.name.clone(), number))?;
@@ -250,9 +258,10 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
 }
 
 fn fill(receipt: &mut Receipt, committed: &[CommittedEdge]) {
-    let acknowledged = || committed.iter().filter(|edge| edge.flip.is_ok()).map(|edge| edge.took);
-    let skew = acknowledged().max().unwrap_or_default() - acknowledged().min().unwrap_or_default();
-    receipt.skew_us = micros(skew);
+    let acknowledged = committed.iter().filter(|edge| edge.flip.is_ok());
+    let acknowledged: Vec<u64> = acknowledged.map(|edge| micros(edge.took)).collect();
+    let last = acknowledged.iter().max().copied().unwrap_or_default();
+    receipt.skew_us = last - acknowledged.iter().min().copied().unwrap_or_default();
     for edge in committed {
         if let Ok(flip) = &edge.flip {
             receipt.in_flight_requests += flip.in_flight.requests;

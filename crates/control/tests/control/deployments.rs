@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use launcher_control::{Error, Target};
+use launcher_control::{DeployRequest, Error, Target};
 use launcher_model::VersionNumber;
 use launcher_model::environment::EnvironmentState::{Creating, Destroyed, Ready, Stopped};
 use launcher_model::route::{DeploymentKind, DeploymentState};
@@ -196,6 +196,22 @@ async fn a_container_that_dies_in_the_middle_of_a_switch_is_out_of_the_table_soo
 }
 
 #[tokio::test]
+async fn a_stopped_version_that_is_about_to_be_destroyed_is_not_started() {
+    let (world, edge) = World::new().await;
+    let shop = world.service("shop", |_| {}).await;
+    let (one, two) = (world.live(&shop).await, world.live(&shop).await);
+    world.stop(&shop, one).await.unwrap();
+    world.reaches(&shop, one, Stopped).await;
+    world.fake.go_away("it cannot remove anything");
+    world.destroy(&shop, one).await.unwrap();
+    let refused = world.deploy(&shop, one).await.unwrap_err();
+    assert!(matches!(&refused, Error::Refused(why) if why.contains("destroyed")), "{refused}");
+    world.fake.come_back();
+    world.reaches(&shop, one, Destroyed).await;
+    assert_eq!(edge.live(&shop), [two]);
+}
+
+#[tokio::test]
 async fn either_a_version_is_destroyed_or_it_is_live() {
     let (world, edge) = World::new().await;
     let shop = world.service("shop", |spec| spec.keep.running = 20).await;
@@ -216,4 +232,26 @@ async fn either_a_version_is_destroyed_or_it_is_live() {
         assert_eq!(world.running(&shop, live).len(), 2);
     }
     edge.is_unharmed();
+}
+
+#[tokio::test]
+async fn a_switch_meanwhile_is_not_overruled_by_who_did_not_see_it() {
+    let (world, edge) = World::new().await;
+    let shop = world.service("shop", |_| {}).await;
+    let seen = {
+        let one = world.ready(&shop).await;
+        world.deploy(&shop, one).await.unwrap().deployment.generation
+    };
+    let (two, three) = (world.ready(&shop).await, world.ready(&shop).await);
+    world.deploy(&shop, two).await.unwrap();
+    let request = DeployRequest {
+        service: shop.clone(),
+        target: Target::Deploy(three),
+        by: WHO.to_owned(),
+        note: None,
+        seen,
+    };
+    let refused = world.control().deploy(request).await;
+    assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    assert_eq!((edge.live(&shop), world.route(&shop).await), (vec![two], vec![two]));
 }

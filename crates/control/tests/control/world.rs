@@ -266,8 +266,13 @@ impl World {
         service: &ServiceName,
         target: Target,
     ) -> JoinHandle<Result<Deployed>> {
-        let request =
-            DeployRequest { service: service.clone(), target, by: WHO.to_owned(), note: None };
+        let request = DeployRequest {
+            service: service.clone(),
+            target,
+            by: WHO.to_owned(),
+            note: None,
+            seen: None,
+        };
         self.spawn(async move |control: Control| control.deploy(request).await)
     }
 

@@ -98,7 +98,7 @@ async fn switch(
     if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
         return Err(Problem::invalid(format!("a note has at most {LONGEST_NOTE} characters")));
     }
-    let request = DeployRequest { service, target, by: principal.name, note };
+    let request = DeployRequest { service, target, by: principal.name, note, seen: None };
     let deployed = app.control.deploy(request).await?;
     let (changed, deployment) = (deployed.changed, deployed.deployment);
     Ok(Answer(DeployedView { changed, deployment }))

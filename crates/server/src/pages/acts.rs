@@ -66,6 +66,8 @@ struct Press {
     act: Act,
     version: VersionNumber,
     by: String,
+    /// The route's generation that the page showed.
+    seen: Generation,
 }
 
 pub(super) async fn act(
@@ -93,8 +95,9 @@ async fn told(
     visitor: &Visitor,
     form: &ActForm,
 ) -> Flash {
-    let press = Press { service, act, version: form.version, by: visitor.name.clone() };
-    let done = match stale(app, &press, form.generation).await {
+    let by = visitor.name.clone();
+    let press = Press { service, act, version: form.version, by, seen: form.generation };
+    let done = match stale(app, &press).await {
         Ok(Some(why)) => return Flash::refused(why),
         Ok(None) => press.carry_out(app).await,
         Err(problem) => Err(problem),
@@ -106,11 +109,11 @@ async fn told(
 }
 
 /// Why a press does not mean any more what it meant when the page was shown.
-async fn stale(app: &App, press: &Press, shown: Generation) -> Result<Option<String>, Problem> {
+async fn stale(app: &App, press: &Press) -> Result<Option<String>, Problem> {
     let route = app.store.route(&press.service).await?;
     // Pressed twice, the second press finds that its version is live: the control plane says so.
     let pressed_twice = press.act.switches() && route.is_live(press.version);
-    if route.generation == shown || pressed_twice {
+    if route.generation == press.seen || pressed_twice {
         return Ok(None);
     }
     let live: Vec<String> = route.live().map(|version| version.to_string()).collect();
@@ -130,7 +133,7 @@ impl Act {
 impl Press {
     async fn carry_out(self, app: &App) -> Result<String, Problem> {
         let control = &app.control;
-        let Self { service, act, version, by } = &self;
+        let Self { service, act, version, by, .. } = &self;
         let version = *version;
         match act {
             Act::Deploy => self.switch(app, Target::Deploy(version)).await,
@@ -160,7 +163,7 @@ impl Press {
 
     async fn switch(&self, app: &App, target: Target) -> Result<String, Problem> {
         let (service, by) = (self.service.clone(), self.by.clone());
-        let request = DeployRequest { service, target, by, note: None };
+        let request = DeployRequest { service, target, by, note: None, seen: Some(self.seen) };
         let switching = app.control.deploy(request);
         match tokio::time::timeout(PATIENCE, switching).await {
             Ok(ended) => Ok(self.switched(&ended?)),
