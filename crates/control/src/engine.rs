@@ -67,6 +67,9 @@ async fn hear(inner: &Arc<Inner>, change: Change) {
             if !matches!(turn(inner, lost), EngineState::Lost { .. }) {
                 let text = format!("the engine cannot be reached: {why}; what runs is served on");
                 tell(inner, EventKind::EngineLost, text).await;
+                for slot in inner.slots() {
+                    slot.wake();
+                }
             }
         }
     }

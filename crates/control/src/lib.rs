@@ -184,6 +184,10 @@ impl Inner {
         (self.clock)()
     }
 
+    pub(crate) fn engine_state(&self) -> EngineState {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The service's loop, when it has one.
     pub(crate) fn slot(&self, service: &ServiceName) -> Option<Arc<Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(service).cloned()

@@ -1,7 +1,5 @@
 //! What the control plane knows, for those who ask.
 
-use std::sync::PoisonError;
-
 use jiff::Timestamp;
 use launcher_model::environment::Environment;
 use launcher_model::plan::environment::Checked;
@@ -87,8 +85,7 @@ impl Control {
     /// The scheduler's engine.
     #[must_use]
     pub fn engine(&self) -> EngineView {
-        let state = self.inner.engine.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let lost = match state {
+        let lost = match self.inner.engine_state() {
             EngineState::Lost { since, why } => Some((since, why)),
             EngineState::Up | EngineState::Unknown => None,
         };

@@ -19,6 +19,7 @@ use launcher_model::route::{
 use launcher_model::{Generation, ServiceName, VersionNumber};
 use launcher_store::NewDeployment;
 
+use crate::engine::EngineState;
 use crate::hub::CommittedEdge;
 use crate::slot::{Slot, Turn};
 use crate::{Control, Error, Inner, Result};
@@ -191,7 +192,13 @@ async fn start(inner: &Inner, slot: &Slot, number: VersionNumber) -> Result<()> 
                 let why = failure.map(|failure| failure.reason).unwrap_or_default();
                 return Err(Error::Refused(format!("{number} could not be started: {why}")));
             }
-            Some(Environment { wanted: Wanted::Running, .. }) => {}
+            Some(Environment { wanted: Wanted::Running, .. }) => {
+                // Others may want to switch to what runs meanwhile.
+                if let EngineState::Lost { why, .. } = inner.engine_state() {
+                    let reason = format!("{number} cannot be started: {why}");
+                    return Err(Error::Refused(reason));
+                }
+            }
             _ => return Err(Error::Refused(format!("{number} was stopped while it was started"))),
         }
         if passes.changed().await.is_err() {

@@ -1,10 +1,11 @@
 //! The engine goes away, and comes back.
 
-use launcher_control::Target;
-use launcher_model::environment::EnvironmentState::Ready;
+use launcher_control::{Error, Target};
+use launcher_model::environment::EnvironmentState::{Ready, Stopped};
 use launcher_model::event::EventKind;
+use launcher_model::route::DeploymentState;
 
-use crate::world::{World, eventually};
+use crate::world::{NOBODY, World, eventually};
 
 #[tokio::test]
 async fn what_runs_is_served_on_while_it_is_away_and_can_be_switched() {
@@ -24,6 +25,28 @@ async fn what_runs_is_served_on_while_it_is_away_and_can_be_switched() {
     eventually("it is known", async || world.control().engine().lost.is_none()).await;
     assert_eq!(world.count(EventKind::EngineLost).await, 1);
     edge.is_unharmed();
+}
+
+#[tokio::test]
+async fn what_is_stopped_cannot_be_live_without_it_and_keeps_nobody_waiting() {
+    let (world, edge) = World::new().await;
+    let shop = world.service("shop", |_| {}).await;
+    let (one, two) = (world.live(&shop).await, world.live(&shop).await);
+    let three = world.ready(&shop).await;
+    world.stop(&shop, one).await.unwrap();
+    world.reaches(&shop, one, Stopped).await;
+    // It goes away while the containers are waited for, and before.
+    world.fake.set_addresses(|_, _, _| NOBODY);
+    let waiting = world.deploying(&shop, Target::Deploy(one));
+    world.under_way(DeploymentState::Starting).await;
+    world.fake.go_away("it is upgraded");
+    for waiting in [waiting, world.deploying(&shop, Target::Deploy(one))] {
+        let Err(Error::Aborted { reason, .. }) = waiting.await.unwrap() else { panic!("no") };
+        assert_eq!(reason, "v1 cannot be started: it is upgraded");
+    }
+    assert_eq!(edge.live(&shop), [two]);
+    world.deploy(&shop, three).await.unwrap();
+    assert_eq!(edge.live(&shop), [three]);
 }
 
 #[tokio::test]
