@@ -2,7 +2,7 @@
 
 mod work;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use launcher_model::VersionNumber;
 use launcher_model::environment::{Environment, Failure};
 use launcher_model::plan::environment::Job;
 use launcher_model::version::Version;
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
 
 use crate::slot::Slot;
 use crate::{Error, Inner};
@@ -22,15 +22,24 @@ pub(crate) use work::last_lines;
 #[derive(Default)]
 pub(crate) struct Jobs {
     running: JoinSet<Outcome>,
-    by_task: HashMap<Id, (VersionNumber, Job)>,
+    by_task: HashMap<Id, Begun>,
     /// When containers may be asked for again: the end of a replacement's delay.
     holds: HashMap<VersionNumber, Instant>,
     /// What failed is tried again then.
     retries: HashMap<VersionNumber, Retry>,
+    /// Everything of these versions has been removed once, one-off containers too.
+    removed: HashSet<VersionNumber>,
+}
+
+struct Begun {
+    version: VersionNumber,
+    job: Job,
+    task: AbortHandle,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Retry {
+    job: Job,
     at: Instant,
     failures: u32,
 }
@@ -60,7 +69,20 @@ const LONGEST_HOLD: Duration = Duration::from_secs(120);
 impl Jobs {
     /// Whether something is being done for a version.
     pub(crate) fn is_busy(&self, version: VersionNumber) -> bool {
-        self.by_task.values().any(|(busy, _)| *busy == version)
+        self.by_task.values().any(|begun| begun.version == version)
+    }
+
+    /// Ends what may take long and is only done for a start. It is safe to be ended at any point.
+    pub(crate) fn give_up_start(&self, version: VersionNumber) {
+        let of_start = |begun: &&Begun| {
+            begun.version == version && matches!(begun.job, Job::Fetch | Job::Release)
+        };
+        self.by_task.values().filter(of_start).for_each(|begun| begun.task.abort());
+    }
+
+    /// Whether everything of a version has been removed, which is forgotten then.
+    pub(crate) fn take_removed(&mut self, version: VersionNumber) -> bool {
+        self.removed.remove(&version)
     }
 
     /// The next time at which a job may be begun that may not be yet.
@@ -88,7 +110,7 @@ impl Jobs {
         let number = version.number;
         let held = |end: &Instant| *end > Instant::now();
         let held = job == Job::Ensure && self.holds.get(&number).is_some_and(held);
-        if held || !self.may_try(number) {
+        if held || !self.may_try(number, job) {
             return;
         }
         self.holds.remove(&number);
@@ -106,15 +128,17 @@ impl Jobs {
         slot: &Arc<Slot>,
         number: VersionNumber,
     ) {
-        if !self.may_try(number) {
+        if !self.may_try(number, Job::Remove) {
             return;
         }
         let (inner, slot) = (Arc::clone(inner), Arc::clone(slot));
         self.spawn(number, Job::Remove, async move { work::remove(&inner, &slot, number).await });
     }
 
-    fn may_try(&self, number: VersionNumber) -> bool {
-        self.retries.get(&number).is_none_or(|retry| retry.at <= Instant::now())
+    /// What has failed waits; something else that is wanted now does not.
+    fn may_try(&self, number: VersionNumber, job: Job) -> bool {
+        let retry = self.retries.get(&number);
+        retry.is_none_or(|retry| retry.job != job || retry.at <= Instant::now())
     }
 
     fn spawn(
@@ -124,7 +148,7 @@ impl Jobs {
         work: impl Future<Output = Outcome> + Send + 'static,
     ) {
         let task = self.running.spawn(work);
-        self.by_task.insert(task.id(), (number, job));
+        self.by_task.insert(task.id(), Begun { version: number, job, task });
     }
 
     /// Waits for the end of a job; forever, while there is none.
@@ -134,12 +158,13 @@ impl Jobs {
         };
         let (id, outcome) = match ended {
             Ok((id, outcome)) => (id, outcome),
+            Err(error) if error.is_cancelled() => (error.id(), Outcome::Well(None)),
             Err(error) => {
                 let why = format!("a job ended in a fault of the program: {error}");
                 (error.id(), Outcome::Passing(Error::Refused(why)))
             }
         };
-        let (version, job) = self.by_task.remove(&id)?;
+        let Begun { version, job, .. } = self.by_task.remove(&id)?;
         Some(Done { version, job, outcome })
     }
 
@@ -149,6 +174,9 @@ impl Jobs {
         match outcome {
             Outcome::Well(again_at) => {
                 self.retries.remove(&version);
+                if job == Job::Remove {
+                    self.removed.insert(version);
+                }
                 if let Some(at) = again_at {
                     self.holds.insert(version, Instant::now() + time_until(at, now));
                 }
@@ -156,21 +184,22 @@ impl Jobs {
             }
             Outcome::Passing(error) => {
                 tracing::warn!(%version, ?job, %error, "a job failed and will be tried again");
-                self.retry_later(version);
+                self.retry_later(version, job);
                 None
             }
             Outcome::Final(failure) => {
-                self.retry_later(version);
+                self.retry_later(version, job);
                 Some(failure)
             }
         }
     }
 
-    fn retry_later(&mut self, version: VersionNumber) {
-        let failures = self.retries.get(&version).map_or(0, |retry| retry.failures) + 1;
+    fn retry_later(&mut self, version: VersionNumber, job: Job) {
+        let before = self.retries.get(&version).filter(|retry| retry.job == job);
+        let failures = before.map_or(0, |retry| retry.failures) + 1;
         let delay = FIRST_RETRY * 2_u32.saturating_pow(failures.min(8) - 1);
         let at = Instant::now() + delay.min(LONGEST_RETRY);
-        self.retries.insert(version, Retry { at, failures });
+        self.retries.insert(version, Retry { job, at, failures });
     }
 }
 

@@ -160,6 +160,9 @@ impl Reconciler {
     ) -> Result<(bool, Option<Timestamp>)> {
         let number = environment.version;
         if self.jobs.is_busy(number) {
+            if environment.wanted != Wanted::Running {
+                self.jobs.give_up_start(number);
+            }
             return Ok((false, None));
         }
         let Some(version) = wish.versions.get(&number) else { return Ok((false, None)) };
@@ -171,6 +174,12 @@ impl Reconciler {
         let now = self.inner.now();
         let view = View { environment, spec: &version.spec, containers: &own, now };
         let decision = decide(view);
+        if decision.reached == Some(EnvironmentState::Destroyed) && !self.jobs.take_removed(number)
+        {
+            // One-off containers are not observed, and go with the others.
+            self.jobs.begin_removal(&self.inner, &self.slot, number);
+            return Ok((false, None));
+        }
         let moved = self.apply(environment, version, &own, &decision).await?;
         if let Some(job) = decision.job
             && !moved

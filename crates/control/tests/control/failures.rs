@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use launcher_control::Error;
 use launcher_model::Span;
-use launcher_model::environment::EnvironmentState::{Destroyed, Failed};
+use launcher_model::environment::EnvironmentState::{Destroyed, Failed, Stopped};
 use launcher_model::environment::{Failure, Wanted};
 use launcher_model::event::EventKind;
 use launcher_model::{ServiceName, VersionNumber};
-use launcher_scheduler::fake::{Command, Script};
+use launcher_scheduler::fake::{Command, Script, Verb};
 
 use crate::edge::Edge;
 use crate::world::{NOBODY, World, eventually};
@@ -102,8 +102,10 @@ async fn one_whose_release_command_fails_has_no_containers() {
     assert_eq!(failure.log, ["no such column"]);
     let containers = world.fake.containers();
     assert!(containers.iter().all(|one| one.version != number), "{containers:?}");
+    assert_eq!(world.fake.one_offs().len(), 1);
     world.destroy(&shop, number).await.unwrap();
     world.reaches(&shop, number, Destroyed).await;
+    assert!(world.fake.one_offs().is_empty(), "{:?}", world.fake.one_offs());
 }
 
 #[tokio::test]
@@ -116,6 +118,33 @@ async fn one_whose_release_command_hangs_fails_when_its_time_is_over() {
     })
     .await;
     assert!(failure.reason.contains("did not end within 1 s"), "{}", failure.reason);
+}
+
+#[tokio::test]
+async fn what_takes_long_is_given_up_when_it_is_not_wanted_any_more() {
+    let (world, _edge) = World::new().await;
+    let long = Duration::from_secs(3600);
+    let pulls = Script::new().pull_takes(long);
+    let hangs = Script::new().commands(move |_| Command { takes: long, ..Command::default() });
+    let shop = world
+        .service("shop", |spec| spec.hooks.release = Some(vec!["bin/migrate".to_owned()]))
+        .await;
+    for (tag, script, verb) in [("pulls", pulls, Verb::Fetch), ("hangs", hangs, Verb::RunOnce)] {
+        world.script(&shop, tag, script);
+        for destroy in [true, false] {
+            let asked = world.fake.calls(verb);
+            let number = world.launch(&shop, tag).await;
+            eventually("it has begun", async || world.fake.calls(verb) > asked).await;
+            if destroy {
+                world.destroy(&shop, number).await.unwrap();
+                world.reaches(&shop, number, Destroyed).await;
+                assert!(world.fake.one_offs().is_empty(), "{:?}", world.fake.one_offs());
+            } else {
+                world.stop(&shop, number).await.unwrap();
+                world.reaches(&shop, number, Stopped).await;
+            }
+        }
+    }
 }
 
 #[tokio::test]
