@@ -12,7 +12,7 @@ use launcher_edge::wire;
 use launcher_model::service::{Health, Traffic};
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use tokio::net::UnixListener;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::process::{Running, free_port};
@@ -24,14 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Edge {
     pub(crate) address: SocketAddr,
     pub(crate) process: Running,
-    /// Its other side; the connection stays as long as this.
-    server: JoinHandle<()>,
-}
-
-impl Drop for Edge {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
+    /// Its other side, which must outlive it.
+    _server: JoinSet<()>,
 }
 
 /// The production hostname of a service, counted from 0.
@@ -63,12 +57,12 @@ impl Edge {
             .await
             .context("the edge did not take its table in time")??;
         process.wait_until_serving(address)?;
-        Ok(Self { address, process, server })
+        Ok(Self { address, process, _server: server })
     }
 }
 
 /// Gives the edge that connects its table, and then listens to it without a word.
-async fn instruct(listener: UnixListener, table: RouteTable) -> Result<JoinHandle<()>> {
+async fn instruct(listener: UnixListener, table: RouteTable) -> Result<JoinSet<()>> {
     let (stream, _) = listener.accept().await.context("the edge does not connect")?;
     let (mut from_edge, mut to_edge) = wire::split::<_, FromEdge, ToEdge>(stream);
     let Some(FromEdge::Hello { .. }) = from_edge.next().await? else {
@@ -78,10 +72,12 @@ async fn instruct(listener: UnixListener, table: RouteTable) -> Result<JoinHandl
     let Some(FromEdge::Applied { .. }) = from_edge.next().await? else {
         bail!("the edge does not take its table");
     };
-    Ok(tokio::spawn(async move {
+    let mut server = JoinSet::new();
+    server.spawn(async move {
         while let Ok(Some(_)) = from_edge.next().await {}
         drop(to_edge);
-    }))
+    });
+    Ok(server)
 }
 
 fn table(upstream: SocketAddr, services: usize) -> Result<RouteTable> {

@@ -46,7 +46,6 @@ pub(crate) fn nginx(directory: &Path, upstream: SocketAddr) -> Result<Serving> {
     let config = format!(
         r#"
 worker_processes 2;
-worker_rlimit_nofile 20000;
 daemon off;
 {user}
 pid {place}/nginx.pid;
@@ -98,7 +97,7 @@ pub(crate) fn haproxy(directory: &Path, upstream: SocketAddr) -> Result<Serving>
     let config = format!(
         "global
     nbthread 2
-    maxconn 10000
+    maxconn 1000
 defaults
     mode http
     timeout connect 5s

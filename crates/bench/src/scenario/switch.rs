@@ -68,6 +68,10 @@ struct Times {
     receipt: Vec<f64>,
     /// From the call to its answer, as the caller sees it.
     caller: Vec<f64>,
+    /// Of the receipt's time: until the edge had prepared.
+    prepare: Vec<f64>,
+    /// Of the receipt's time: from the commit until the edge had acknowledged it.
+    commit: Vec<f64>,
 }
 
 impl Times {
@@ -83,16 +87,25 @@ impl Times {
         });
         let Some(switch_us) = switch else { anyhow::bail!("it did not switch: {deployment}") };
         self.receipt.push(switch_us / 1e3);
+        for (part, values) in [("prepare_us", &mut self.prepare), ("commit_us", &mut self.commit)] {
+            let part = deployment["receipt"]["edges"][0][part].as_f64();
+            values.push(part.unwrap_or_default() / 1e3);
+        }
         self.caller.push(took.as_secs_f64() * 1e3);
         Ok(())
     }
 }
 
 fn figures(times: &Times, report: &Report) -> Vec<Figure> {
-    for (what, values) in [("receipts", &times.receipt), ("the caller", &times.caller)] {
-        let at = |share| quantile(values, share);
-        let (median, most) = (at(0.5), at(1.0));
-        eprintln!("  by {what}: median {median:.2} ms, most {most:.2} ms");
+    let parts = [
+        ("at the caller", &times.caller),
+        ("by the receipt", &times.receipt),
+        ("of it to prepare", &times.prepare),
+        ("of it to commit", &times.commit),
+    ];
+    for (what, values) in parts {
+        let [median, p99, most] = [0.5, 0.99, 1.0].map(|share| quantile(values, share));
+        eprintln!("  {what}: median {median:.2} ms, p99 {p99:.2} ms, most {most:.2} ms");
     }
     let answered = report.answered + report.echoed;
     eprintln!("  {answered} requests and messages; complaints: {:?}", report.complaints);
