@@ -8,8 +8,9 @@ use launcher_model::environment::EnvironmentState::{Creating, Destroyed, Ready, 
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_scheduler::fake::Script;
 
+use crate::acts::WHO;
 use crate::edge::Reply;
-use crate::world::{NOBODY, WHO, World, eventually};
+use crate::world::{NOBODY, World, eventually};
 
 #[tokio::test]
 async fn a_version_goes_live_everywhere_and_the_receipt_says_how() {

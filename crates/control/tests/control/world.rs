@@ -8,16 +8,12 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use launcher_control::hub::{self, Hub};
-use launcher_control::{
-    Clock, Config, Control, DeployRequest, Deployed, EnvironmentView, LaunchRequest, Parts, Result,
-    Target,
-};
+use launcher_control::{Clock, Config, Control, EnvironmentView, Parts};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::event::{Event, EventKind};
 use launcher_model::route::{Deployment, DeploymentState};
-use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
-use launcher_scheduler::fake::{Fake, Script, Verb};
+use launcher_scheduler::fake::{Fake, Verb};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, Store};
 use tempfile::TempDir;
@@ -27,8 +23,6 @@ use tokio::task::JoinHandle;
 
 use crate::edge::Edge;
 
-/// Who does everything here.
-pub(crate) const WHO: &str = "mika";
 /// An address at which nobody listens.
 pub(crate) const NOBODY: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
@@ -193,147 +187,12 @@ impl World {
         server.runtime.as_ref().unwrap().spawn(work(server.control.clone()))
     }
 
-    async fn ask<T, F>(&self, work: impl FnOnce(Control) -> F) -> T
+    pub(crate) async fn ask<T, F>(&self, work: impl FnOnce(Control) -> F) -> T
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
         self.spawn(work).await.unwrap()
-    }
-
-    /// Adds or changes a service: two containers, checked often.
-    pub(crate) async fn service(
-        &self,
-        name: &str,
-        change: impl FnOnce(&mut ServiceSpec),
-    ) -> ServiceName {
-        let text = format!(
-            "[service]\nname = {name:?}\nimage = \"registry.example.com/{name}\"\n\
-             hosts = [\"{name}.example.com\"]\nreplicas = 2\nport = 8080\n\
-             [health]\ntcp = true\ninterval = \"20ms\"\nhealthy_after = 1\nstart_period = \"20s\"\n"
-        );
-        let mut spec = service::read("launcher.toml", &text).unwrap();
-        change(&mut spec);
-        self.ask(async move |control: Control| control.put_service(&spec, WHO).await)
-            .await
-            .unwrap();
-        ServiceName::new(name).unwrap()
-    }
-
-    /// Says how containers of an image with this tag behave.
-    pub(crate) fn script(&self, service: &ServiceName, tag: &str, script: Script) {
-        let image = format!("registry.example.com/{service}:{tag}").parse().unwrap();
-        self.fake.script(&image, script);
-    }
-
-    pub(crate) async fn try_launch(
-        &self,
-        service: &ServiceName,
-        tag: &str,
-    ) -> Result<VersionNumber> {
-        let request = LaunchRequest {
-            service: service.clone(),
-            image: Some(format!(":{tag}")),
-            commit: None,
-            branch: None,
-            by: WHO.to_owned(),
-        };
-        let launched = self.ask(async move |control: Control| control.launch(request).await).await;
-        Ok(launched?.0.number)
-    }
-
-    pub(crate) async fn launch(&self, service: &ServiceName, tag: &str) -> VersionNumber {
-        self.try_launch(service, tag).await.unwrap()
-    }
-
-    /// Launches, and waits until it is ready.
-    pub(crate) async fn ready(&self, service: &ServiceName) -> VersionNumber {
-        let number = self.launch(service, "good").await;
-        self.reaches(service, number, EnvironmentState::Ready).await;
-        number
-    }
-
-    /// Launches, waits, and makes it live.
-    pub(crate) async fn live(&self, service: &ServiceName) -> VersionNumber {
-        let number = self.ready(service).await;
-        self.deploy(service, number).await.unwrap();
-        number
-    }
-
-    /// Begins to make a version live.
-    pub(crate) fn deploying(
-        &self,
-        service: &ServiceName,
-        target: Target,
-    ) -> JoinHandle<Result<Deployed>> {
-        let request = DeployRequest {
-            service: service.clone(),
-            target,
-            by: WHO.to_owned(),
-            note: None,
-            seen: None,
-        };
-        self.spawn(async move |control: Control| control.deploy(request).await)
-    }
-
-    pub(crate) async fn deploy(
-        &self,
-        service: &ServiceName,
-        version: VersionNumber,
-    ) -> Result<Deployed> {
-        self.deploying(service, Target::Deploy(version)).await.unwrap()
-    }
-
-    pub(crate) async fn stop(&self, service: &ServiceName, version: VersionNumber) -> Result<()> {
-        let service = service.clone();
-        self.ask(async move |control: Control| control.stop(&service, version, WHO).await.map(drop))
-            .await
-    }
-
-    pub(crate) async fn begin(&self, service: &ServiceName, version: VersionNumber) -> Result<()> {
-        let service = service.clone();
-        self.ask(async move |control: Control| {
-            control.start_environment(&service, version, WHO).await.map(drop)
-        })
-        .await
-    }
-
-    pub(crate) async fn scale(
-        &self,
-        service: &ServiceName,
-        version: VersionNumber,
-        replicas: u16,
-    ) -> Result<()> {
-        let service = service.clone();
-        self.ask(async move |control: Control| {
-            control.scale(&service, version, replicas, WHO).await.map(drop)
-        })
-        .await
-    }
-
-    pub(crate) async fn pin(
-        &self,
-        service: &ServiceName,
-        version: VersionNumber,
-        pinned: bool,
-    ) -> Result<()> {
-        let service = service.clone();
-        self.ask(async move |control: Control| {
-            control.pin(&service, version, pinned, WHO).await.map(drop)
-        })
-        .await
-    }
-
-    pub(crate) async fn destroy(
-        &self,
-        service: &ServiceName,
-        version: VersionNumber,
-    ) -> Result<()> {
-        let service = service.clone();
-        self.ask(async move |control: Control| {
-            control.destroy(&service, version, WHO).await.map(drop)
-        })
-        .await
     }
 
     pub(crate) async fn environment(

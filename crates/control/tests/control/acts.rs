@@ -1,0 +1,150 @@
+//! What people ask of the control plane.
+
+use launcher_control::{Control, DeployRequest, Deployed, LaunchRequest, Result, Target};
+use launcher_model::environment::EnvironmentState;
+use launcher_model::service::{self, ServiceSpec};
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_scheduler::fake::Script;
+use tokio::task::JoinHandle;
+
+use crate::world::World;
+
+/// Who does everything here.
+pub(crate) const WHO: &str = "mika";
+
+impl World {
+    /// Adds or changes a service: two containers, checked often.
+    pub(crate) async fn service(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut ServiceSpec),
+    ) -> ServiceName {
+        let text = format!(
+            "[service]\nname = {name:?}\nimage = \"registry.example.com/{name}\"\n\
+             hosts = [\"{name}.example.com\"]\nreplicas = 2\nport = 8080\n\
+             [health]\ntcp = true\ninterval = \"20ms\"\nhealthy_after = 1\nstart_period = \"20s\"\n"
+        );
+        let mut spec = service::read("launcher.toml", &text).unwrap();
+        change(&mut spec);
+        self.ask(async move |control: Control| control.put_service(&spec, WHO).await)
+            .await
+            .unwrap();
+        ServiceName::new(name).unwrap()
+    }
+
+    /// Says how containers of an image with this tag behave.
+    pub(crate) fn script(&self, service: &ServiceName, tag: &str, script: Script) {
+        let image = format!("registry.example.com/{service}:{tag}").parse().unwrap();
+        self.fake.script(&image, script);
+    }
+
+    pub(crate) async fn try_launch(
+        &self,
+        service: &ServiceName,
+        tag: &str,
+    ) -> Result<VersionNumber> {
+        let request = LaunchRequest {
+            service: service.clone(),
+            image: Some(format!(":{tag}")),
+            commit: None,
+            branch: None,
+            by: WHO.to_owned(),
+        };
+        let launched = self.ask(async move |control: Control| control.launch(request).await).await;
+        Ok(launched?.0.number)
+    }
+
+    pub(crate) async fn launch(&self, service: &ServiceName, tag: &str) -> VersionNumber {
+        self.try_launch(service, tag).await.unwrap()
+    }
+
+    /// Launches, and waits until it is ready.
+    pub(crate) async fn ready(&self, service: &ServiceName) -> VersionNumber {
+        let number = self.launch(service, "good").await;
+        self.reaches(service, number, EnvironmentState::Ready).await;
+        number
+    }
+
+    /// Launches, waits, and makes it live.
+    pub(crate) async fn live(&self, service: &ServiceName) -> VersionNumber {
+        let number = self.ready(service).await;
+        self.deploy(service, number).await.unwrap();
+        number
+    }
+
+    /// Begins to make a version live.
+    pub(crate) fn deploying(
+        &self,
+        service: &ServiceName,
+        target: Target,
+    ) -> JoinHandle<Result<Deployed>> {
+        let request = DeployRequest {
+            service: service.clone(),
+            target,
+            by: WHO.to_owned(),
+            note: None,
+            seen: None,
+        };
+        self.spawn(async move |control: Control| control.deploy(request).await)
+    }
+
+    pub(crate) async fn deploy(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+    ) -> Result<Deployed> {
+        self.deploying(service, Target::Deploy(version)).await.unwrap()
+    }
+
+    pub(crate) async fn stop(&self, service: &ServiceName, version: VersionNumber) -> Result<()> {
+        let service = service.clone();
+        self.ask(async move |control: Control| control.stop(&service, version, WHO).await.map(drop))
+            .await
+    }
+
+    pub(crate) async fn begin(&self, service: &ServiceName, version: VersionNumber) -> Result<()> {
+        let service = service.clone();
+        self.ask(async move |control: Control| {
+            control.start_environment(&service, version, WHO).await.map(drop)
+        })
+        .await
+    }
+
+    pub(crate) async fn scale(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        replicas: u16,
+    ) -> Result<()> {
+        let service = service.clone();
+        self.ask(async move |control: Control| {
+            control.scale(&service, version, replicas, WHO).await.map(drop)
+        })
+        .await
+    }
+
+    pub(crate) async fn pin(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        pinned: bool,
+    ) -> Result<()> {
+        let service = service.clone();
+        self.ask(async move |control: Control| {
+            control.pin(&service, version, pinned, WHO).await.map(drop)
+        })
+        .await
+    }
+
+    pub(crate) async fn destroy(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+    ) -> Result<()> {
+        let service = service.clone();
+        self.ask(async move |control: Control| {
+            control.destroy(&service, version, WHO).await.map(drop)
+        })
+        .await
+    }
+}
