@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use launcher_edge::protocol::{FromEdge, ToEdge};
@@ -39,20 +39,25 @@ fn main() {
         containers[1],
     );
     fs::write(dir.path().join("nginx.conf"), config).unwrap();
-    let mut nginx = Command::new("nginx")
-        .arg("-c")
-        .arg(dir.path().join("nginx.conf"))
-        .stdin(Stdio::null())
-        .spawn()
-        .expect("nginx runs");
+    let mut nginx = Command::new("nginx");
+    nginx.arg("-c").arg(dir.path().join("nginx.conf")).stdin(Stdio::null());
+    let _nginx = Running(nginx.spawn().expect("nginx runs"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let times = runtime.block_on(run(dir.path(), &containers, switches));
-    Command::new("kill").arg(nginx.id().to_string()).status().unwrap();
-    nginx.wait().unwrap();
     for (what, mut times) in times {
         times.sort_unstable();
         let at = |percent: usize| times[(times.len() - 1) * percent / 100];
         println!("{what:>9}: median {:?}, p99 {:?}, most {:?}", at(50), at(99), at(100));
+    }
+}
+
+/// A process that is ended when this is dropped.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        Command::new("kill").arg(self.0.id().to_string()).status().unwrap();
+        self.0.wait().unwrap();
     }
 }
 
@@ -86,11 +91,11 @@ async fn run(
     to_edge.send(&ToEdge::Welcome { table: welcome }).await.unwrap();
     from_edge.next().await.unwrap().expect("applied");
 
-    let seconds = switches / 200 + 4;
-    let mut load = tokio::process::Command::new("wrk")
-        .args(["-t1", "-c64", "-H", "Host: shop.test", "-d", &format!("{seconds}s")])
+    let load = tokio::process::Command::new("wrk")
+        .args(["-t1", "-c64", "-H", "Host: shop.test", "-d600s"])
         .arg(format!("http://{http}/"))
         .stdout(Stdio::piped())
+        .kill_on_drop(true)
         .spawn()
         .expect("wrk runs");
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -104,7 +109,8 @@ async fn run(
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert!(load.try_wait().unwrap().is_none(), "the load ended too early");
+    let interrupt = ["-INT".to_owned(), load.id().unwrap().to_string()];
+    Command::new("kill").args(interrupt).status().unwrap();
     let output = load.wait_with_output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     println!("{}", text.trim_end());

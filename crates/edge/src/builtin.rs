@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName};
@@ -44,6 +45,8 @@ struct Shared {
     /// Stops what is being prepared.
     preparing: std::sync::Mutex<HashMap<DeploymentId, CancellationToken>>,
     drain_ended: Notify,
+    /// What has been kept is about to be forced to disk.
+    sync_is_due: AtomicBool,
 }
 
 /// What is in force, and what is under way.
@@ -101,6 +104,7 @@ impl Builtin {
             state: Mutex::new(state),
             preparing: std::sync::Mutex::default(),
             drain_ended: Notify::new(),
+            sync_is_due: AtomicBool::new(false),
         })))
     }
 

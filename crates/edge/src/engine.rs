@@ -3,9 +3,9 @@
 //! and counters that each of them writes for itself; nothing on the way of a request is locked.
 //!
 //! A thread learns of a change in two ways. From the moment a table is [published](Engine::publish),
-//! the next request that a thread looks up follows it. And each thread answers
-//! [`settle`](Engine::settle) between two requests: as looking a route up and counting the request as
-//! under way happen without a pause in between, whatever went by the old table is counted by then.
+//! the next request that it looks up follows it, and whatever went by the old table is counted as under
+//! way; nobody has to wait for the thread to have time. And it is [told](Engine::tell) of what it has
+//! to do besides, such as to let go of connections or to say when something has come to rest.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,13 +17,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::compiled::{Pool, PoolId, Table};
-use crate::protocol::InFlight;
-use crate::stats::add;
-
 mod attempts;
 mod body;
 mod client;
 mod forwarding;
+mod gate;
 mod hop;
 mod limits;
 mod listen;
@@ -37,6 +35,7 @@ mod tunnel;
 mod upstream;
 mod worker;
 
+use gate::Gate;
 pub use limits::Limits;
 pub(crate) use worker::Rest;
 use worker::{Command, Worker};
@@ -44,6 +43,7 @@ use worker::{Command, Worker};
 /// The running threads.
 pub(crate) struct Engine {
     table: Arc<ArcSwap<Table>>,
+    gates: Arc<[Gate]>,
     workers: Vec<mpsc::UnboundedSender<Command>>,
     http: Vec<SocketAddr>,
 }
@@ -80,19 +80,21 @@ impl Engine {
         let table = Arc::new(ArcSwap::from_pointee(table));
         let (http, listeners) = listen::bind(http, threads)?;
         let connections = Arc::new(AtomicUsize::new(0));
+        let gates: Arc<[Gate]> = (0..threads).map(|_| Gate::default()).collect();
         let mut workers = Vec::new();
         for (index, listeners) in listeners.into_iter().enumerate() {
             let (commands, inbox) = mpsc::unbounded_channel();
             let seed = worker::Seed {
                 index,
                 table: table.clone(),
+                gates: gates.clone(),
                 limits: limits.clone(),
                 connections: connections.clone(),
             };
             Worker::spawn(seed, listeners, inbox)?;
             workers.push(commands);
         }
-        Ok(Self { table, workers, http })
+        Ok(Self { table, gates, workers, http })
     }
 
     /// The addresses that are served, with the ports that were chosen for those given as 0.
@@ -110,18 +112,19 @@ impl Engine {
         self.table.load_full()
     }
 
-    /// Puts a table in force for every request that begins from now on.
-    pub(crate) fn publish(&self, table: Table) {
+    /// Puts a table in force for every request that begins from now on. Afterwards, every request that
+    /// went by the old one is counted.
+    pub(crate) async fn publish(&self, table: Table) {
         self.table.store(Arc::new(table));
+        gate::passed(&self.gates).await;
     }
 
-    /// Waits until every thread has followed a change, and sums what is under way on the watched pools.
-    pub(crate) async fn settle(&self, change: Change) -> InFlight {
-        let mut sum = InFlight::default();
-        for more in self.ask(|answer| Command::Settle { change: change.clone(), answer }).await {
-            add(&mut sum, more);
+    /// Tells every thread of a change that has been published, in the order of the calls.
+    pub(crate) fn tell(&self, change: &Change) {
+        for worker in &self.workers {
+            // A thread that is gone has nothing to do.
+            let _ = worker.send(Command::Follow { change: change.clone() });
         }
-        sum
     }
 
     /// Has every thread hold an open connection to each endpoint of a pool; says how many were opened.

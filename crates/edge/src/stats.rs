@@ -93,7 +93,7 @@ impl VersionStats {
     pub(crate) fn live(&self) -> InFlight {
         let mut sum = InFlight::default();
         for thread in &self.threads {
-            add(&mut sum, thread.live.get());
+            sum = add(sum, thread.live.get());
         }
         sum
     }
@@ -114,14 +114,16 @@ impl VersionStats {
             }
             sum.failed += thread.live.failed.get() + thread.previews.failed.get();
             sum.retried += thread.retried.get();
-            add(&mut sum.previews, thread.previews.get());
+            sum.previews = add(sum.previews, thread.previews.get());
         }
         sum
     }
 }
 
-/// Adds what another thread has under way.
-pub(crate) fn add(sum: &mut InFlight, more: InFlight) {
-    sum.requests += more.requests;
-    sum.connections += more.connections;
+/// What two have under way together.
+pub(crate) fn add(one: InFlight, other: InFlight) -> InFlight {
+    InFlight {
+        requests: one.requests + other.requests,
+        connections: one.connections + other.connections,
+    }
 }

@@ -10,6 +10,7 @@ use super::{Service, Shared, State};
 use crate::compiled::{Pool, PoolId, Site};
 use crate::engine::{Change, Watch};
 use crate::protocol::{DrainOutcome, InFlight};
+use crate::stats::add;
 
 /// A change of one or more services, put together before it is carried out.
 #[derive(Default)]
@@ -77,7 +78,7 @@ impl Plan {
 
 impl Shared {
     /// Puts what the state says in force. Returns what is under way on the versions that left, once
-    /// every thread has followed. A deployment is told how they come to rest.
+    /// every request that goes by the old table is counted. A deployment is told how they come to rest.
     pub(super) async fn carry_out(
         self: &Arc<Self>,
         state: &mut State,
@@ -95,9 +96,11 @@ impl Shared {
             watch.extend(pools.map(|pool| Watch { pool: pool.clone(), rest: rest.clone() }));
             begun.push((state.begin_drain(deployment, left.pools), resting, left.within));
         }
-        self.engine.publish(state.table());
+        self.engine.publish(state.table()).await;
+        let left = watch.iter().map(|watch| watch.pool.stats.live());
+        let in_flight = left.fold(InFlight::default(), add);
         let change = Change { touched: plan.touched, gone: plan.gone, watch, unwatch: plan.came };
-        let in_flight = self.engine.settle(change).await;
+        self.engine.tell(&change);
         if begun.is_empty()
             && let Some(deployment) = deployment
         {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use launcher_model::{DeploymentId, Generation};
 use tokio_util::sync::CancellationToken;
@@ -132,16 +133,15 @@ impl Shared {
             let table = table.clone();
             move |keep| keep.prepare(&table, deployment)
         });
-        let (checked, ()) = tokio::try_join!(check_all(site), async {
-            written
-                .await
-                .map_err(|error| format!("this edge cannot keep the route on disk: {error}"))
-        })?;
-        launcher_fault::point("edge.prepare_written");
-        let mut warmed = 0;
-        for pool in site.live() {
-            warmed += self.engine.warm(pool, site.traffic.connect_timeout.duration()).await;
-        }
+        let written = async {
+            let written = written.await;
+            written.map_err(|error| format!("this edge cannot keep the route on disk: {error}"))
+        };
+        let timeout = site.traffic.connect_timeout.duration();
+        let warming = join_all(site.live().map(|pool| self.engine.warm(pool, timeout)));
+        let warmed = async { Ok(warming.await.iter().sum()) };
+        let (checked, warmed, ()) = tokio::try_join!(check_all(site), warmed, written)?;
+        launcher_fault::point("edge.prepare_ready");
         Ok((checked, warmed))
     }
 
@@ -177,7 +177,7 @@ impl Shared {
             .filter(|pool| in_force.is_none_or(|service| !service.site.has(pool.id)))
             .map(|pool| pool.id)
             .collect();
-        self.engine.settle(Change { gone, ..Change::default() }).await;
+        self.engine.tell(&Change { gone, ..Change::default() });
     }
 
     fn preparing(

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use launcher_model::{DeploymentId, ServiceName};
 
@@ -13,6 +14,9 @@ use crate::compiled::Site;
 use crate::keep::Keep;
 use crate::protocol::{Flip, Readiness};
 use crate::table::{RouteTable, ServiceTable};
+
+/// How long after a change the disk is forced.
+const SYNC_AFTER: Duration = Duration::from_secs(1);
 
 /// A switch that has been made.
 pub(super) struct Committed {
@@ -174,12 +178,18 @@ impl Shared {
         self.sync_later();
     }
 
-    /// Makes what has been kept outlive a loss of power too. Nobody waits for it: a switch is to be
-    /// quick, and an edge that comes up with the route before hears of the newer one as it connects.
+    /// Makes what has been kept outlive a loss of power too, a moment later: forcing the disk holds up
+    /// every other change of a file, and a switch is to be quick. An edge that comes up with the route
+    /// before hears of the newer one as it connects.
     fn sync_later(self: &Arc<Self>) {
+        if self.sync_is_due.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let shared = self.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = shared.keep.sync() {
+        tokio::spawn(async move {
+            tokio::time::sleep(SYNC_AFTER).await;
+            shared.sync_is_due.store(false, Ordering::Relaxed);
+            if let Err(error) = shared.on_disk(Keep::sync).await {
                 tracing::error!(%error, "cannot force the route table to disk");
             }
         });

@@ -27,7 +27,7 @@ pub(super) fn handle(
 ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> {
     client.begin();
     let accept = request.headers().get(header::ACCEPT).cloned();
-    let found = Target::find(&client, &request);
+    let found = client.worker.gate().within(|| Target::find(&client, &request));
     match found.and_then(|(target, host)| begin(target, &host, &client, request)) {
         Ok(attempts) => Either::Left(answer(attempts, client, accept)),
         Err(page) => Either::Right(ready(Ok(client.page(page, accept.as_ref())))),
@@ -81,8 +81,8 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Looks the route up by the request's host and counts the request to its version. No pause comes
-    /// between the two.
+    /// Looks the route up by the request's host and counts the request to its version, within the
+    /// thread's gate.
     fn find(client: &Rc<Client>, request: &Request<Incoming>) -> Result<(Self, HeaderValue), Page> {
         if request.method() == Method::CONNECT {
             let text = "The edge opens no tunnels for CONNECT.";

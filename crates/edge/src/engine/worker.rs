@@ -21,13 +21,12 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::gate::Gate;
 use super::pool::LocalPool;
 use super::upstream::{Conn, Fields};
 use super::{Change, Limits};
 use crate::Error;
 use crate::compiled::{Pool, PoolId, Table};
-use crate::protocol::InFlight;
-use crate::stats::add;
 
 /// Held by whatever has not come to rest; nothing is ever sent.
 pub(crate) type Rest = mpsc::Sender<Infallible>;
@@ -40,7 +39,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a thread is asked.
 pub(super) enum Command {
-    Settle { change: Change, answer: oneshot::Sender<InFlight> },
+    Follow { change: Change },
     Warm { pool: Arc<Pool>, timeout: Duration, answer: oneshot::Sender<u32> },
     Cut { pool: PoolId, answer: oneshot::Sender<u64> },
     Stop { within: Duration, answer: oneshot::Sender<()> },
@@ -50,6 +49,7 @@ pub(super) enum Command {
 pub(super) struct Seed {
     pub(super) index: usize,
     pub(super) table: Arc<ArcSwap<Table>>,
+    pub(super) gates: Arc<[Gate]>,
     pub(super) limits: Limits,
     /// Client connections of all threads.
     pub(super) connections: Arc<AtomicUsize>,
@@ -59,6 +59,7 @@ pub(super) struct Seed {
 pub(super) struct Worker {
     index: usize,
     pub(super) table: Arc<ArcSwap<Table>>,
+    gates: Arc<[Gate]>,
     pub(super) limits: Limits,
     pub(super) http: http1::Builder,
     pub(super) rng: RefCell<SmallRng>,
@@ -107,6 +108,7 @@ impl Worker {
         Self {
             index: seed.index,
             table: seed.table,
+            gates: seed.gates,
             limits: seed.limits,
             http,
             rng: RefCell::new(rand::make_rng()),
@@ -134,7 +136,7 @@ impl Worker {
         tokio::task::spawn_local(self.clone().keep_house());
         while let Some(command) = inbox.recv().await {
             match command {
-                Command::Settle { change, answer } => drop(answer.send(self.settle(change))),
+                Command::Follow { change } => self.follow(change),
                 Command::Warm { pool, timeout, answer } => {
                     let worker = self.clone();
                     tokio::task::spawn_local(async move {
@@ -158,13 +160,14 @@ impl Worker {
             Err(error) => return tracing::error!(%error, "cannot accept connections"),
         };
         loop {
-            while self.connections.load(Relaxed) >= self.limits.connections {
-                // Connections of other threads end without a word to this one.
-                let _ = tokio::time::timeout(ACCEPT_PAUSE, self.ended.notified()).await;
-            }
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     let _ = stream.set_nodelay(true);
+                    // Only now: another thread may have taken the last place while this one waited.
+                    while !self.reserve() {
+                        // Connections of other threads end without a word to this one.
+                        let _ = tokio::time::timeout(ACCEPT_PAUSE, self.ended.notified()).await;
+                    }
                     self.welcome(stream, peer);
                 }
                 Err(error) => {
@@ -175,12 +178,17 @@ impl Worker {
         }
     }
 
+    /// Takes a place among the connections that may be open; false when there is none.
+    fn reserve(&self) -> bool {
+        let more = |open| (open < self.limits.connections).then_some(open + 1);
+        self.connections.fetch_update(Relaxed, Relaxed, more).is_ok()
+    }
+
     fn welcome(self: &Rc<Self>, stream: TcpStream, peer: std::net::SocketAddr) {
         let client = Client::new(self.clone(), peer);
         let mut clients = self.clients.borrow_mut();
         let entry = clients.vacant_entry();
         let place = Place { worker: self.clone(), key: entry.key() };
-        self.connections.fetch_add(1, Relaxed);
         let serve = client.clone().serve(stream);
         let task = tokio::task::spawn_local(async move {
             let _place = place;
@@ -206,6 +214,11 @@ impl Worker {
         self.closing.get()
     }
 
+    /// This thread's gate.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.gates[self.index]
+    }
+
     /// This thread's share of a pool.
     pub(super) fn pool(&self, pool: &Pool) -> Rc<LocalPool> {
         let local = self.local(pool);
@@ -218,7 +231,7 @@ impl Worker {
         pools.entry(pool.id).or_insert_with(|| Rc::new(LocalPool::new(pool, self.index))).clone()
     }
 
-    fn settle(&self, change: Change) -> InFlight {
+    fn follow(&self, change: Change) {
         for pool in &change.touched {
             self.pool(pool);
         }
@@ -227,17 +240,13 @@ impl Worker {
                 pool.unwatch();
             }
         }
-        let mut sum = InFlight::default();
         for watch in change.watch {
-            let local = self.local(&watch.pool);
-            add(&mut sum, local.counters().live.get());
-            local.watch(watch.rest);
+            self.local(&watch.pool).watch(watch.rest);
         }
         // Requests that are under way hold their pool themselves.
         for gone in &change.gone {
             self.pools.borrow_mut().remove(gone);
         }
-        sum
     }
 
     async fn warm(&self, pool: &Pool, timeout: Duration) -> u32 {
