@@ -75,10 +75,20 @@ fn main() -> Result<()> {
     if cfg!(debug_assertions) {
         eprintln!("warning: this is a debug build; its figures say nothing");
     }
+    warn_of_other_work();
     let settings = Settings { program: program(arguments.program)?, quick: arguments.quick };
     let report = measure(&settings, &arguments.names)?;
     report.print();
     report.write(&arguments.output)
+}
+
+/// A ratio of turns survives other work on the machine; a time does not.
+fn warn_of_other_work() {
+    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = averages.split_whitespace().next().and_then(|load| load.parse::<f64>().ok());
+    if let Some(load) = load.filter(|load| *load > 1.0) {
+        eprintln!("warning: the machine is at work (load average {load}); times will be too long");
+    }
 }
 
 fn program(given: Option<PathBuf>) -> Result<PathBuf> {
