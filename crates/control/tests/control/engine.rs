@@ -40,8 +40,10 @@ async fn what_is_stopped_cannot_be_live_without_it_and_keeps_nobody_waiting() {
     let waiting = world.deploying(&shop, Target::Deploy(one));
     world.under_way(DeploymentState::Starting).await;
     world.fake.go_away("it is upgraded");
-    for waiting in [waiting, world.deploying(&shop, Target::Deploy(one))] {
-        let Err(Error::Aborted { reason, .. }) = waiting.await.unwrap() else { panic!("no") };
+    let before = waiting.await.unwrap();
+    let after = world.deploy(&shop, one).await;
+    for aborted in [before, after] {
+        let Err(Error::Aborted { reason, .. }) = aborted else { panic!("{aborted:?}") };
         assert_eq!(reason, "v1 cannot be started: it is upgraded");
     }
     assert_eq!(edge.live(&shop), [two]);
