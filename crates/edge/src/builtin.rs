@@ -46,7 +46,7 @@ struct Shared {
     preparing: std::sync::Mutex<HashMap<DeploymentId, CancellationToken>>,
     drain_ended: Notify,
     /// What has been kept is about to be forced to disk.
-    sync_is_due: AtomicBool,
+    force_is_due: AtomicBool,
 }
 
 /// What is in force, and what is under way.
@@ -104,7 +104,7 @@ impl Builtin {
             state: Mutex::new(state),
             preparing: std::sync::Mutex::default(),
             drain_ended: Notify::new(),
-            sync_is_due: AtomicBool::new(false),
+            force_is_due: AtomicBool::new(false),
         })))
     }
 
@@ -124,6 +124,9 @@ impl Builtin {
     /// Takes no more connections, lets requests that are under way end for at most `within`, and stops.
     pub async fn stop(&self, within: Duration) {
         self.0.engine.stop(within).await;
+        if let Err(error) = self.0.on_disk(Keep::force).await {
+            tracing::error!(%error, "cannot force the route table to disk");
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! The route table on disk, from which an edge serves before it has heard from the control plane.
 //!
-//! `DIR/routes/NAME.json` is what is in force of one service, `DIR/edge.json` what all have in common.
-//! A file that counts is never written in place: what is new is written beside it, forced to disk, and
-//! renamed. A prepared switch waits as `DIR/routes/NAME.DEPLOYMENT.prepared`, so that its commit is one
-//! rename, which cannot run out of space.
+//! What is in force must outlive the process at once, and a loss of power soon after. The first takes a
+//! rename, the second that the disk is forced, which on a busy machine takes longer than a switch may.
+//! So there are two files of each service: `routes/NAME.fresh` is put in its place with a rename by
+//! every change, and is newer than `routes/NAME.json` until it has been [forced](Keep::force) to disk
+//! and takes that one's place. After a loss of power the fresh one may be damaged, and the other one is
+//! there. A prepared switch waits as `routes/NAME.DEPLOYMENT.prepared`, so that its commit is one
+//! rename, which cannot run out of space. `edge.json` is what all services have in common.
 //!
-//! Writing takes its time and is done without any lock. So that a slow write never takes the place of
-//! what was written after it, each is [ordered](Keep::order) when it is decided on, and is dropped when
-//! a later one has come before it.
+//! Writing is done without any lock. So that a slow write never takes the place of what was written
+//! after it, each is [ordered](Keep::order) when it is decided on, and is dropped when a later one has
+//! come before it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -29,8 +32,17 @@ pub(crate) struct Keep {
     common: PathBuf,
     routes: PathBuf,
     last_order: AtomicU64,
-    /// The order of what each service's file holds.
-    orders: Mutex<HashMap<ServiceName, Order>>,
+    files: Mutex<Files>,
+}
+
+/// What the files of each service hold.
+type Files = HashMap<ServiceName, Holds>;
+
+#[derive(Debug, Clone, Copy)]
+struct Holds {
+    order: Order,
+    /// It is in the fresh file.
+    fresh: bool,
 }
 
 /// When a change of a file was decided on.
@@ -51,7 +63,7 @@ impl Keep {
             common: dir.join("edge.json"),
             routes: dir.join("routes"),
             last_order: AtomicU64::new(0),
-            orders: Mutex::default(),
+            files: Mutex::default(),
         };
         let failed = |cause| Error::Keep { path: keep.routes.clone(), cause };
         fs::create_dir_all(&keep.routes).map_err(failed)?;
@@ -59,9 +71,9 @@ impl Keep {
         for entry in fs::read_dir(&keep.routes).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             match path.extension().and_then(|extension| extension.to_str()) {
-                Some("json") => {
+                Some(extension @ ("json" | "fresh")) => {
                     if let Some(service) = read::<ServiceTable>(&path) {
-                        services.insert(service.name.clone(), service);
+                        keep.found(service, extension == "fresh", &mut services);
                     }
                 }
                 // What was being written or prepared when the process died never was in force.
@@ -73,60 +85,84 @@ impl Keep {
         Ok((keep, RouteTable { preview_domain: common.preview_domain, services }))
     }
 
+    /// Takes the newer of a service's two files.
+    fn found(
+        &self,
+        service: ServiceTable,
+        fresh: bool,
+        services: &mut BTreeMap<ServiceName, ServiceTable>,
+    ) {
+        let name = service.name.clone();
+        if services.get(&name).is_none_or(|other| other.revision < service.revision) {
+            self.files().insert(name.clone(), Holds { order: self.order(), fresh });
+            services.insert(name, service);
+        }
+    }
+
     /// The order of a change that is decided on now.
     pub(crate) fn order(&self) -> Order {
         Order(self.last_order.fetch_add(1, Relaxed) + 1)
     }
 
-    fn route(&self, name: &ServiceName) -> PathBuf {
+    fn forced(&self, name: &ServiceName) -> PathBuf {
         self.routes.join(format!("{name}.json"))
+    }
+
+    fn fresh(&self, name: &ServiceName) -> PathBuf {
+        self.routes.join(format!("{name}.fresh"))
     }
 
     fn prepared(&self, name: &ServiceName, deployment: DeploymentId) -> PathBuf {
         self.routes.join(format!("{name}.{deployment}.prepared"))
     }
 
-    /// The right to change a service's file, unless a later change has come before this one.
-    fn turn(
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does `change` to the files of a service, unless a later change has come before this one. Says
+    /// whether it has been done.
+    fn in_turn(
         &self,
         name: &ServiceName,
         order: Order,
-    ) -> Option<MutexGuard<'_, HashMap<ServiceName, Order>>> {
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        if orders.get(name).is_some_and(|last| *last > order) {
-            return None;
+        change: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<bool> {
+        let mut files = self.files();
+        if files.get(name).is_some_and(|holds| holds.order > order) {
+            return Ok(false);
         }
-        orders.insert(name.clone(), order);
-        Some(orders)
+        change()?;
+        files.insert(name.clone(), Holds { order, fresh: true });
+        Ok(true)
     }
 
     /// Keeps one service.
     pub(crate) fn write(&self, service: &ServiceTable, order: Order) -> io::Result<()> {
         let name = &service.name;
         let beside = self.routes.join(format!("{name}.{}.new", order.0));
-        let written = write(&beside, service).and_then(|()| match self.turn(name, order) {
-            Some(_turn) => fs::rename(&beside, self.route(name)),
-            None => fs::remove_file(&beside),
-        });
-        if written.is_err() {
+        let written = write(&beside, service)
+            .and_then(|_| self.in_turn(name, order, || fs::rename(&beside, self.fresh(name))));
+        if !matches!(written, Ok(true)) {
             let _ = fs::remove_file(&beside);
         }
-        written
+        written.map(drop)
     }
 
     /// Forgets one service.
     pub(crate) fn remove(&self, name: &ServiceName, order: Order) -> io::Result<()> {
-        let Some(_turn) = self.turn(name, order) else { return Ok(()) };
-        match fs::remove_file(self.route(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        let removed = self.in_turn(name, order, || {
+            remove(&self.fresh(name))?;
+            remove(&self.forced(name))
+        });
+        removed.map(drop)
     }
 
     /// Keeps the preview domain.
     pub(crate) fn write_preview_domain(&self, preview_domain: &str) -> io::Result<()> {
         let beside = self.common.with_extension("new");
-        write(&beside, &Common { preview_domain: preview_domain.to_owned() })?;
+        let common = Common { preview_domain: preview_domain.to_owned() };
+        write(&beside, &common)?.sync_all()?;
         fs::rename(&beside, &self.common)
     }
 
@@ -141,19 +177,18 @@ impl Keep {
         if written.is_err() {
             let _ = fs::remove_file(&path);
         }
-        written
+        written.map(drop)
     }
 
-    /// Keeps what was prepared in place of what was in force. It outlives the process from here on,
-    /// and a loss of power from the next [`sync`](Self::sync) on.
+    /// Keeps what was prepared in place of what was in force.
     pub(crate) fn commit(
         &self,
         name: &ServiceName,
         deployment: DeploymentId,
         order: Order,
     ) -> io::Result<()> {
-        let Some(_turn) = self.turn(name, order) else { return Ok(()) };
-        fs::rename(self.prepared(name, deployment), self.route(name))
+        let prepared = self.prepared(name, deployment);
+        self.in_turn(name, order, || fs::rename(&prepared, self.fresh(name))).map(drop)
     }
 
     /// Forgets what was prepared.
@@ -161,17 +196,42 @@ impl Keep {
         let _ = fs::remove_file(self.prepared(name, deployment));
     }
 
-    /// Forces the names of the files to disk.
-    pub(crate) fn sync(&self) -> io::Result<()> {
+    /// Makes all that is kept outlive a loss of power.
+    pub(crate) fn force(&self) -> io::Result<()> {
+        let fresh: Vec<(ServiceName, Order)> = (self.files().iter())
+            .filter(|(_, holds)| holds.fresh)
+            .map(|(name, holds)| (name.clone(), holds.order))
+            .collect();
+        for (name, order) in fresh {
+            let file = match File::open(self.fresh(&name)) {
+                Ok(file) => file,
+                // It has been removed meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            file.sync_all()?;
+            let mut files = self.files();
+            if let Some(holds) = files.get_mut(&name).filter(|holds| holds.order == order) {
+                fs::rename(self.fresh(&name), self.forced(&name))?;
+                holds.fresh = false;
+            }
+        }
         File::open(&self.routes)?.sync_all()
     }
 }
 
-fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, value: &impl Serialize) -> io::Result<File> {
     let text = serde_json::to_vec_pretty(value)?;
     let mut file = File::create(path)?;
     file.write_all(&text)?;
-    file.sync_all()
+    Ok(file)
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {

@@ -16,7 +16,7 @@ use crate::protocol::{Flip, Readiness};
 use crate::table::{RouteTable, ServiceTable};
 
 /// How long after a change the disk is forced.
-const SYNC_AFTER: Duration = Duration::from_secs(1);
+const FORCE_AFTER: Duration = Duration::from_secs(1);
 
 /// A switch that has been made.
 pub(super) struct Committed {
@@ -55,7 +55,7 @@ impl Shared {
         launcher_fault::point("edge.committed");
         let committed = Committed { deployment, readiness: prepared.readiness, flip: flip.clone() };
         state.committed.insert(name, committed);
-        self.sync_later();
+        self.force_later();
         Ok(flip)
     }
 
@@ -175,21 +175,21 @@ impl Shared {
         if let Err(error) = self.on_disk(work).await {
             tracing::error!(%error, "cannot keep the route table on disk; a restart would serve an older one");
         }
-        self.sync_later();
+        self.force_later();
     }
 
     /// Makes what has been kept outlive a loss of power too, a moment later: forcing the disk holds up
     /// every other change of a file, and a switch is to be quick. An edge that comes up with the route
     /// before hears of the newer one as it connects.
-    fn sync_later(self: &Arc<Self>) {
-        if self.sync_is_due.swap(true, Ordering::Relaxed) {
+    fn force_later(self: &Arc<Self>) {
+        if self.force_is_due.swap(true, Ordering::Relaxed) {
             return;
         }
         let shared = self.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(SYNC_AFTER).await;
-            shared.sync_is_due.store(false, Ordering::Relaxed);
-            if let Err(error) = shared.on_disk(Keep::sync).await {
+            tokio::time::sleep(FORCE_AFTER).await;
+            shared.force_is_due.store(false, Ordering::Relaxed);
+            if let Err(error) = shared.on_disk(Keep::force).await {
                 tracing::error!(%error, "cannot force the route table to disk");
             }
         });

@@ -37,6 +37,8 @@ fn what_is_kept_is_read_again() {
     keep.prepare(&service(2), DeploymentId(8)).unwrap();
     keep.commit(&service(2).name, DeploymentId(8), keep.order()).unwrap();
     assert_eq!(kept(dir.path()), [2]);
+    keep.force().unwrap();
+    assert_eq!(kept(dir.path()), [2]);
     keep.remove(&service(2).name, keep.order()).unwrap();
     keep.remove(&service(2).name, keep.order()).unwrap();
     assert!(kept(dir.path()).is_empty());
@@ -70,6 +72,50 @@ fn a_full_disk_is_an_error_and_leaves_what_was() {
     assert!(keep.write(&service(2), order).is_err());
     fs::create_dir(dir.path().join("routes/shop.7.prepared")).unwrap();
     assert!(keep.prepare(&service(2), DeploymentId(7)).is_err());
-    let text = fs::read(dir.path().join("routes/shop.json")).unwrap();
-    assert_eq!(serde_json::from_slice::<ServiceTable>(&text).unwrap().revision, 1);
+    assert_eq!(kept(dir.path()), [1]);
+}
+
+#[test]
+fn a_fresh_file_counts_when_it_is_newer_and_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let (keep, _) = Keep::open(dir.path()).unwrap();
+    let routes = dir.path().join("routes");
+    keep.write(&service(1), keep.order()).unwrap();
+    keep.force().unwrap();
+    let forced = fs::read(routes.join("shop.json")).unwrap();
+    keep.write(&service(2), keep.order()).unwrap();
+    assert_eq!(kept(dir.path()), [2]);
+
+    // As a loss of power may leave it.
+    fs::write(routes.join("shop.fresh"), b"").unwrap();
+    assert_eq!(kept(dir.path()), [1]);
+    assert!(routes.join("shop.corrupt").exists());
+
+    // As a crash between the two renames of a change and of its being forced may.
+    keep.write(&service(3), keep.order()).unwrap();
+    keep.force().unwrap();
+    fs::write(routes.join("shop.fresh"), forced).unwrap();
+    assert_eq!(kept(dir.path()), [3]);
+}
+
+#[test]
+fn what_changes_while_the_disk_is_forced_stays_fresh() {
+    let dir = tempfile::tempdir().unwrap();
+    let (keep, _) = Keep::open(dir.path()).unwrap();
+    std::thread::scope(|scope| {
+        let forcing = scope.spawn(|| (0..50).try_for_each(|_| keep.force()));
+        for revision in 1..=200 {
+            keep.write(&service(revision), keep.order()).unwrap();
+            assert_eq!(*kept_beside(dir.path()).iter().max().unwrap(), revision);
+        }
+        forcing.join().unwrap().unwrap();
+    });
+    assert_eq!(kept(dir.path()), [200]);
+}
+
+/// The revisions in both files of the service, read while they change.
+fn kept_beside(dir: &Path) -> Vec<u64> {
+    let files = ["routes/shop.json", "routes/shop.fresh", "routes/shop.json"];
+    let texts = files.iter().filter_map(|file| fs::read(dir.join(file)).ok());
+    texts.map(|text| serde_json::from_slice::<ServiceTable>(&text).unwrap().revision).collect()
 }
