@@ -32,8 +32,13 @@ fn main() {
     fs::create_dir_all(dir.path().join("tmp")).unwrap();
 
     let upstream = free_port();
-    let body = "x".repeat(bytes);
-    let site = format!("listen {upstream} backlog=4096; location / {{ return 200 '{body}'; }}");
+    fs::write(dir.path().join("body"), "x".repeat(bytes)).unwrap();
+    let answer = if bytes > 1000 {
+        format!("root {}; sendfile on; try_files /body =404;", dir.path().display())
+    } else {
+        format!("return 200 '{}';", "x".repeat(bytes))
+    };
+    let site = format!("listen {upstream} backlog=4096; location / {{ {answer} }}");
     let _upstream = nginx(dir.path(), "upstream", 1, &site);
     let by_nginx = free_port();
     let site = format!(

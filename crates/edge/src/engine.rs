@@ -9,17 +9,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::compiled::{Pool, PoolId, Table};
+mod accept;
 mod attempts;
 mod body;
 mod client;
+mod common;
 mod forwarding;
 mod gate;
 mod hop;
@@ -35,16 +35,14 @@ mod tunnel;
 mod upstream;
 mod worker;
 
-use gate::Gate;
+use common::{Common, Thread};
 pub use limits::Limits;
 pub(crate) use worker::Rest;
 use worker::{Command, Worker};
 
 /// The running threads.
 pub(crate) struct Engine {
-    table: Arc<ArcSwap<Table>>,
-    gates: Arc<[Gate]>,
-    workers: Vec<mpsc::UnboundedSender<Command>>,
+    common: Arc<Common>,
     http: Vec<SocketAddr>,
 }
 
@@ -77,24 +75,15 @@ impl Engine {
         limits: &Limits,
         table: Table,
     ) -> Result<Self, Error> {
-        let table = Arc::new(ArcSwap::from_pointee(table));
         let (http, listeners) = listen::bind(http, threads)?;
-        let connections = Arc::new(AtomicUsize::new(0));
-        let gates: Arc<[Gate]> = (0..threads).map(|_| Gate::default()).collect();
-        let mut workers = Vec::new();
-        for (index, listeners) in listeners.into_iter().enumerate() {
-            let (commands, inbox) = mpsc::unbounded_channel();
-            let seed = worker::Seed {
-                index,
-                table: table.clone(),
-                gates: gates.clone(),
-                limits: limits.clone(),
-                connections: connections.clone(),
-            };
-            Worker::spawn(seed, listeners, inbox)?;
-            workers.push(commands);
+        let (inboxes, commands): (Vec<_>, Vec<_>) =
+            (0..threads).map(|_| mpsc::unbounded_channel()).unzip();
+        let threads = inboxes.into_iter().map(Thread::new).collect();
+        let common = Arc::new(Common::new(table, limits.clone(), threads));
+        for (index, (listeners, commands)) in listeners.into_iter().zip(commands).enumerate() {
+            Worker::spawn(index, common.clone(), listeners, commands)?;
         }
-        Ok(Self { table, gates, workers, http })
+        Ok(Self { common, http })
     }
 
     /// The addresses that are served, with the ports that were chosen for those given as 0.
@@ -104,26 +93,26 @@ impl Engine {
 
     /// How many threads there are.
     pub(crate) fn threads(&self) -> usize {
-        self.workers.len()
+        self.common.threads.len()
     }
 
     /// The table in force.
     pub(crate) fn table(&self) -> Arc<Table> {
-        self.table.load_full()
+        self.common.table.load_full()
     }
 
     /// Puts a table in force for every request that begins from now on. Afterwards, every request that
     /// went by the old one is counted.
     pub(crate) async fn publish(&self, table: Table) {
-        self.table.store(Arc::new(table));
-        gate::passed(&self.gates).await;
+        self.common.table.store(Arc::new(table));
+        gate::passed(self.common.threads.iter().map(|thread| &thread.gate)).await;
     }
 
     /// Tells every thread of a change that has been published, in the order of the calls.
     pub(crate) fn tell(&self, change: &Change) {
-        for worker in &self.workers {
+        for thread in &self.common.threads {
             // A thread that is gone has nothing to do.
-            let _ = worker.send(Command::Follow { change: change.clone() });
+            let _ = thread.inbox.send(Command::Follow { change: change.clone() });
         }
     }
 
@@ -144,11 +133,11 @@ impl Engine {
     }
 
     async fn ask<T>(&self, command: impl Fn(oneshot::Sender<T>) -> Command) -> Vec<T> {
-        let answers: Vec<_> = (self.workers.iter())
-            .map(|worker| {
+        let answers: Vec<_> = (self.common.threads.iter())
+            .map(|thread| {
                 let (answer, answered) = oneshot::channel();
                 // A worker that is gone drops the question, which is an answer too.
-                let _ = worker.send(command(answer));
+                let _ = thread.inbox.send(command(answer));
                 answered
             })
             .collect();

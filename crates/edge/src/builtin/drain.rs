@@ -119,6 +119,7 @@ impl Shared {
         let Some(drain) = state.drains.remove(&id) else { return };
         if let Some(deployment) = drain.deployment {
             state.outcomes.insert(deployment, drain.outcome());
+            launcher_fault::point("edge.drained");
             self.drain_ended.notify_one();
         }
     }

@@ -123,6 +123,7 @@ impl Shared {
         }
         let (order, revisions) = (self.keep.order(), state.revisions());
         drop(state);
+        launcher_fault::point("edge.welcomed");
         self.keep_or_warn(move |keep| {
             new_domain.map_or(Ok(()), |domain| keep.write_preview_domain(&domain))?;
             gone.iter().try_for_each(|name| keep.remove(name, order))?;
@@ -144,6 +145,7 @@ impl Shared {
         self.carry_out(&mut state, plan, None).await;
         let order = self.keep.order();
         drop(state);
+        launcher_fault::point("edge.replaced");
         self.keep_or_warn(move |keep| keep.write(&table, order)).await;
         (name, revision)
     }
@@ -175,6 +177,7 @@ impl Shared {
         if let Err(error) = self.on_disk(work).await {
             tracing::error!(%error, "cannot keep the route table on disk; a restart would serve an older one");
         }
+        launcher_fault::point("edge.kept");
         self.force_later();
     }
 

@@ -154,7 +154,7 @@ impl Client {
 
     /// Whether the client has taken longer over something than it may.
     pub(super) fn is_overdue(&self) -> bool {
-        let (now, limits) = (self.worker.now(), &self.worker.limits);
+        let (now, limits) = (self.worker.now(), self.worker.limits());
         let over = |since: u64, most: Duration| u128::from(now - since) > most.as_millis();
         match self.phase.get() {
             Phase::Idle { since } => over(since, limits.keep_alive),

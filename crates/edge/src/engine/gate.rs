@@ -8,9 +8,8 @@
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::time::Duration;
 
-/// One thread's gate, on cache lines of its own.
+/// One thread's gate.
 #[derive(Debug, Default)]
-#[repr(align(128))]
 pub(super) struct Gate(AtomicBool);
 
 impl Gate {
@@ -36,7 +35,7 @@ impl Drop for OpenAgain<'_> {
 
 /// Waits until every lookup that began before this call has ended. What those lookups did is visible
 /// then.
-pub(super) async fn passed(gates: &[Gate]) {
+pub(super) async fn passed<'g>(gates: impl Iterator<Item = &'g Gate>) {
     fence(Ordering::SeqCst);
     for gate in gates {
         while gate.0.load(Ordering::Acquire) {
@@ -77,7 +76,7 @@ mod tests {
             .collect();
         for change in 1..=2000 {
             named.store(change, Relaxed);
-            passed(&gates).await;
+            passed(gates.iter()).await;
             let before = slots[usize::try_from(change - 1).unwrap()].load(Relaxed);
             std::thread::yield_now();
             assert_eq!(slots[usize::try_from(change - 1).unwrap()].load(Relaxed), before);

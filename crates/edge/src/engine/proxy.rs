@@ -91,7 +91,7 @@ impl Target {
         let host = host_of(request)?;
         let mut buffer = HostBuffer::new();
         let name = buffer.read(host.as_bytes()).ok_or_else(bad_host)?;
-        let table = client.worker.table.load();
+        let table = client.worker.common.table.load();
         let (site, pool, live) = match table.find(name) {
             Found::Production(site) => {
                 let chosen = site.choose(&mut *client.worker.rng.borrow_mut());

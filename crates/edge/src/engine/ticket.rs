@@ -68,7 +68,7 @@ impl Ticket {
     pub(super) fn give_back(self, conn: Box<Conn>) {
         if let Some(endpoint) = &self.endpoint {
             let worker = &self.client.worker;
-            endpoint.give_back(conn, worker.now(), worker.limits.idle_per_container);
+            endpoint.give_back(conn, worker.now(), worker.limits().idle_per_container);
         }
     }
 }

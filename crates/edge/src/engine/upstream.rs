@@ -263,7 +263,7 @@ impl Exchange<'_> {
         loop {
             let read = head::read_head(
                 &mut self.conn.buffer,
-                self.worker.limits.head_bytes,
+                self.worker.limits().head_bytes,
                 self.request.is_head,
                 &mut self.worker.fields.borrow_mut(),
                 self.headers,

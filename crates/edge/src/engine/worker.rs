@@ -3,30 +3,29 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use hyper::server::conn::http1;
 use rand::rngs::SmallRng;
 use slab::Slab;
-use tokio::net::TcpStream;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::accept::{accept, adopt};
 use super::client::Client;
+use super::common::Common;
 use super::gate::Gate;
 use super::pool::LocalPool;
 use super::upstream::{Conn, Fields};
 use super::{Change, Limits};
 use crate::Error;
-use crate::compiled::{Pool, PoolId, Table};
+use crate::compiled::{Pool, PoolId};
 
 /// Held by whatever has not come to rest; nothing is ever sent.
 pub(crate) type Rest = mpsc::Sender<Infallible>;
@@ -34,42 +33,27 @@ pub(crate) type Rest = mpsc::Sender<Infallible>;
 /// The most that is read ahead or written behind on a client's connection, in bytes.
 const BUFFER: usize = 128 << 10;
 
-/// How long to wait before accepting again when the system has no room for another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
 /// What a thread is asked.
 pub(super) enum Command {
     Follow { change: Change },
+    Serve { stream: TcpStream, peer: SocketAddr },
     Warm { pool: Arc<Pool>, timeout: Duration, answer: oneshot::Sender<u32> },
     Cut { pool: PoolId, answer: oneshot::Sender<u64> },
     Stop { within: Duration, answer: oneshot::Sender<()> },
 }
 
-/// What a thread begins with.
-pub(super) struct Seed {
-    pub(super) index: usize,
-    pub(super) table: Arc<ArcSwap<Table>>,
-    pub(super) gates: Arc<[Gate]>,
-    pub(super) limits: Limits,
-    /// Client connections of all threads.
-    pub(super) connections: Arc<AtomicUsize>,
-}
-
 /// The state of one thread.
 pub(super) struct Worker {
-    index: usize,
-    pub(super) table: Arc<ArcSwap<Table>>,
-    gates: Arc<[Gate]>,
-    pub(super) limits: Limits,
+    pub(super) index: usize,
+    pub(super) common: Arc<Common>,
     pub(super) http: http1::Builder,
     pub(super) rng: RefCell<SmallRng>,
     /// Room for the fields of a response.
     pub(super) fields: RefCell<Fields>,
     pools: RefCell<HashMap<PoolId, Rc<LocalPool>, RandomState>>,
-    clients: RefCell<Slab<(Rc<Client>, AbortHandle)>>,
-    connections: Arc<AtomicUsize>,
+    pub(super) clients: RefCell<Slab<(Rc<Client>, AbortHandle)>>,
     /// Told when a client's connection has ended.
-    ended: Notify,
+    pub(super) ended: Notify,
     started: Instant,
     ticked: Cell<Instant>,
     now: Cell<u64>,
@@ -79,11 +63,12 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts the thread.
     pub(super) fn spawn(
-        seed: Seed,
+        index: usize,
+        common: Arc<Common>,
         listeners: Vec<TcpListener>,
         inbox: mpsc::UnboundedReceiver<Command>,
     ) -> Result<(), Error> {
-        let name = format!("edge-{}", seed.index);
+        let name = format!("edge-{index}");
         let (ready, is_ready) = std::sync::mpsc::channel();
         let run = move || {
             let built =
@@ -91,7 +76,7 @@ impl Worker {
             match built {
                 Ok(runtime) => {
                     let _ = ready.send(Ok(()));
-                    runtime.block_on(Rc::new(Self::new(seed)).run(listeners, inbox));
+                    runtime.block_on(Rc::new(Self::new(index, common)).run(listeners, inbox));
                     runtime.shutdown_background();
                 }
                 Err(error) => drop(ready.send(Err(error))),
@@ -101,21 +86,18 @@ impl Worker {
         is_ready.recv().unwrap_or(Ok(())).map_err(Error::Thread)
     }
 
-    fn new(seed: Seed) -> Self {
+    fn new(index: usize, common: Arc<Common>) -> Self {
         let mut http = http1::Builder::new();
-        http.max_header_size(seed.limits.head_bytes)
-            .max_buf_size(BUFFER.max(seed.limits.head_bytes));
+        let head_bytes = common.limits.head_bytes;
+        http.max_header_size(head_bytes).max_buf_size(BUFFER.max(head_bytes));
         Self {
-            index: seed.index,
-            table: seed.table,
-            gates: seed.gates,
-            limits: seed.limits,
+            index,
+            common,
             http,
             rng: RefCell::new(rand::make_rng()),
             fields: RefCell::default(),
             pools: RefCell::default(),
             clients: RefCell::default(),
-            connections: seed.connections,
             ended: Notify::new(),
             started: Instant::now(),
             ticked: Cell::new(Instant::now()),
@@ -131,12 +113,13 @@ impl Worker {
     ) {
         let mut accepting = Vec::new();
         for listener in listeners {
-            accepting.push(tokio::task::spawn_local(self.clone().accept(listener)));
+            accepting.push(tokio::task::spawn_local(accept(self.clone(), listener)));
         }
         tokio::task::spawn_local(self.clone().keep_house());
         while let Some(command) = inbox.recv().await {
             match command {
                 Command::Follow { change } => self.follow(change),
+                Command::Serve { stream, peer } => adopt(&self, stream, peer),
                 Command::Warm { pool, timeout, answer } => {
                     let worker = self.clone();
                     tokio::task::spawn_local(async move {
@@ -154,47 +137,8 @@ impl Worker {
         }
     }
 
-    async fn accept(self: Rc<Self>, listener: TcpListener) {
-        let listener = match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => listener,
-            Err(error) => return tracing::error!(%error, "cannot accept connections"),
-        };
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    let _ = stream.set_nodelay(true);
-                    // Only now: another thread may have taken the last place while this one waited.
-                    while !self.reserve() {
-                        // Connections of other threads end without a word to this one.
-                        let _ = tokio::time::timeout(ACCEPT_PAUSE, self.ended.notified()).await;
-                    }
-                    self.welcome(stream, peer);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    /// Takes a place among the connections that may be open; false when there is none.
-    fn reserve(&self) -> bool {
-        let more = |open| (open < self.limits.connections).then_some(open + 1);
-        self.connections.fetch_update(Relaxed, Relaxed, more).is_ok()
-    }
-
-    fn welcome(self: &Rc<Self>, stream: TcpStream, peer: std::net::SocketAddr) {
-        let client = Client::new(self.clone(), peer);
-        let mut clients = self.clients.borrow_mut();
-        let entry = clients.vacant_entry();
-        let place = Place { worker: self.clone(), key: entry.key() };
-        let serve = client.clone().serve(stream);
-        let task = tokio::task::spawn_local(async move {
-            let _place = place;
-            serve.await;
-        });
-        entry.insert((client, task.abort_handle()));
+    pub(super) fn limits(&self) -> &Limits {
+        &self.common.limits
     }
 
     /// Milliseconds since the thread began, as of the last tick. Exact enough for what is counted in
@@ -206,7 +150,7 @@ impl Worker {
     /// When a time that begins now is over. A long one is taken from the last tick, which spares a look
     /// at the clock, and may be a tick longer for it.
     pub(super) fn deadline(&self, time: Duration) -> Instant {
-        let tick = self.limits.tick();
+        let tick = self.limits().tick();
         if time > tick * 8 { self.ticked.get() + time + tick } else { Instant::now() + time }
     }
 
@@ -216,7 +160,7 @@ impl Worker {
 
     /// This thread's gate.
     pub(super) fn gate(&self) -> &Gate {
-        &self.gates[self.index]
+        &self.common.threads[self.index].gate
     }
 
     /// This thread's share of a pool.
@@ -257,7 +201,7 @@ impl Worker {
                 if endpoint.idle() == 0
                     && let Ok(conn) = Conn::open(endpoint.address(), timeout).await
                 {
-                    endpoint.give_back(conn, self.now(), self.limits.idle_per_container);
+                    endpoint.give_back(conn, self.now(), self.limits().idle_per_container);
                 }
                 u32::from(endpoint.idle() > 0)
             }
@@ -300,31 +244,17 @@ impl Worker {
     }
 
     async fn keep_house(self: Rc<Self>) {
-        let mut ticks = tokio::time::interval(self.limits.tick());
+        let mut ticks = tokio::time::interval(self.limits().tick());
         loop {
             ticks.tick().await;
             let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.now.set(now);
             self.ticked.set(Instant::now());
             self.close(|client| client.is_overdue() || self.is_closing() && client.is_at_rest());
-            let idle_ms = u64::try_from(self.limits.idle_timeout.as_millis()).unwrap_or(u64::MAX);
+            let idle_ms = u64::try_from(self.limits().idle_timeout.as_millis()).unwrap_or(u64::MAX);
             for pool in self.pools.borrow().values() {
                 pool.sweep(now.saturating_sub(idle_ms));
             }
         }
-    }
-}
-
-/// A client's place among those of its thread.
-struct Place {
-    worker: Rc<Worker>,
-    key: usize,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.worker.clients.borrow_mut().try_remove(self.key);
-        self.worker.connections.fetch_sub(1, Relaxed);
-        self.worker.ended.notify_one();
     }
 }

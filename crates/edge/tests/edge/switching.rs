@@ -77,6 +77,30 @@ async fn one_bad_container_stops_the_switch_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_disk_that_fails_refuses_switches_and_nothing_else() {
+    let (v1, v2) = (Container::named("one").await, Container::named("two").await);
+    let pools: &[(u32, &[&Container])] = &[(1, &[&v1]), (2, &[&v2])];
+    let mut lab = Lab::new(&[shop(1, &[(1, 100)], pools)]).await;
+    let routes = lab.dir.path().join("edge/routes");
+    std::fs::remove_dir_all(&routes).unwrap();
+    let why = lab.control.prepare(7, &shop(3, &[(2, 100)], pools)).await.unwrap_err();
+    assert!(why.contains("generation 3 does not follow"), "{why}");
+    let why = lab.control.prepare(7, &shop(2, &[(2, 100)], pools)).await.unwrap_err();
+    assert!(why.contains("this edge cannot keep the route on disk: "), "{why}");
+    assert_eq!(lab.get("/").await.body, "one");
+
+    let mut moved = shop(2, &[(1, 100)], &[(1, &[&v2])]);
+    moved.generation = Generation(1);
+    assert_eq!(lab.control.replace(&moved).await[0].1, 2);
+    assert_eq!(lab.get("/").await.body, "two");
+
+    std::fs::create_dir(&routes).unwrap();
+    let mut next = shop(3, &[(2, 100)], pools);
+    next.generation = Generation(2);
+    lab.control.switch(8, &next).await;
+}
+
+#[tokio::test]
 async fn what_does_not_follow_is_refused() {
     let v1 = Container::named("one").await;
     let pools: &[(u32, &[&Container])] = &[(1, &[&v1]), (2, &[])];

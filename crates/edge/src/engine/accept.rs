@@ -1,0 +1,94 @@
+//! Taking connections, and their places among those that may be open.
+
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::client::Client;
+use super::worker::{Command, Worker};
+
+/// How long to wait when there is no room for another connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Takes connections for ever.
+pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "cannot accept connections"),
+    };
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true);
+                // Only now: another thread may have taken the last place while this one waited.
+                while !worker.common.reserve() {
+                    // Connections of other threads end without a word to this one.
+                    let _ = tokio::time::timeout(PAUSE, worker.ended.notified()).await;
+                }
+                place(&worker, stream, peer);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Has a connection served by the thread that has the least to do.
+fn place(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+    let common = &worker.common;
+    let thread = common.lightest(worker.index);
+    common.serves_more(thread);
+    if thread == worker.index {
+        return serve(worker, stream, peer);
+    }
+    let handed = stream
+        .into_std()
+        .map(|stream| common.threads[thread].inbox.send(Command::Serve { stream, peer }).is_ok());
+    if !matches!(handed, Ok(true)) {
+        common.serves_less(thread);
+        common.release();
+    }
+}
+
+/// Serves a connection that another thread has taken.
+pub(super) fn adopt(worker: &Rc<Worker>, stream: std::net::TcpStream, peer: SocketAddr) {
+    match TcpStream::from_std(stream) {
+        Ok(stream) if !worker.is_closing() => serve(worker, stream, peer),
+        _ => {
+            worker.common.serves_less(worker.index);
+            worker.common.release();
+        }
+    }
+}
+
+fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+    let client = Client::new(worker.clone(), peer);
+    let mut clients = worker.clients.borrow_mut();
+    let entry = clients.vacant_entry();
+    let place = Place { worker: worker.clone(), key: entry.key() };
+    let serving = client.clone().serve(stream);
+    let task = tokio::task::spawn_local(async move {
+        let _place = place;
+        serving.await;
+    });
+    entry.insert((client, task.abort_handle()));
+}
+
+/// A connection's place, given back at its end.
+struct Place {
+    worker: Rc<Worker>,
+    key: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.worker.clients.borrow_mut().try_remove(self.key);
+        self.worker.common.serves_less(self.worker.index);
+        self.worker.common.release();
+        self.worker.ended.notify_one();
+    }
+}
