@@ -8,13 +8,18 @@ pub(crate) mod server;
 pub(crate) mod stopping;
 pub(crate) mod up;
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// Has the process log to standard error: what `LAUNCHER_LOG` asks for (`info` when it is not set), as
 /// JSON when `LAUNCHER_LOG_FORMAT` is `json`.
 pub(crate) fn begin_log() {
     let filter = EnvFilter::try_from_env("LAUNCHER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_writer(std::io::stderr);
     if std::env::var("LAUNCHER_LOG_FORMAT").is_ok_and(|format| format == "json") {
         log.json().init();
     } else {

@@ -118,7 +118,9 @@ async fn announce(app: &App, address: SocketAddr, config: &Config, data: &DataDi
     if let Some(token) = first_start::link_owner(app).await? {
         let link = app.one_time_link(&token).await?;
         text.push_str(&format!("  sign in once    http://{address}/login/{}\n", link.expose()));
-        text.push_str(&format!("  administrator   {}\n", data.admin_token().display()));
+        if data.admin_token().exists() {
+            text.push_str(&format!("  administrator   {}\n", data.admin_token().display()));
+        }
     }
     let production: Vec<String> = config.http.iter().map(|http| format!("http://{http}")).collect();
     text.push_str(&format!("  traffic         {}\n", production.join(" ")));
