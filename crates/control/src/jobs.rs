@@ -85,12 +85,12 @@ impl Jobs {
         self.removed.remove(&version)
     }
 
-    /// The next time at which a job may be begun that may not be yet.
-    pub(crate) fn earliest_hold(&self, now: Timestamp) -> Option<Timestamp> {
+    /// How long until a job may be begun that may not be yet.
+    pub(crate) fn earliest_hold(&self) -> Option<Duration> {
         let retries = self.retries.values().map(|retry| retry.at);
         let ends = self.holds.values().copied().chain(retries);
         let left = ends.filter_map(|end| end.checked_duration_since(Instant::now()));
-        left.filter(|left| !left.is_zero()).min().map(|left| now + left)
+        left.filter(|left| !left.is_zero()).min()
     }
 
     /// Containers have changed, so that delays may have too.

@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use launcher_model::VersionNumber;
 use launcher_model::container::Health;
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
@@ -40,9 +39,9 @@ pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
                 service.slot.passed();
                 continue;
             }
-            Ok(Next::At(at)) => {
+            Ok(Next::After(wait)) => {
                 service.failures = 0;
-                at.map_or(Duration::MAX, |at| service.until(at))
+                wait.unwrap_or(Duration::MAX)
             }
             Err(error) => {
                 tracing::warn!(service = %service.slot.name, %error, "a pass of the reconciler failed");
@@ -68,8 +67,8 @@ enum Next {
     Gone,
     /// Something was changed: decide anew at once.
     Again,
-    /// Nothing to do before then, unless something happens.
-    At(Option<Timestamp>),
+    /// Nothing to do for so long, unless something happens.
+    After(Option<Duration>),
 }
 
 struct Reconciler {
@@ -89,10 +88,6 @@ struct Wish {
 }
 
 impl Reconciler {
-    fn until(&self, at: Timestamp) -> Duration {
-        Duration::try_from(at.duration_since(self.inner.now())).unwrap_or(Duration::ZERO)
-    }
-
     async fn pass(&mut self) -> Result<Next> {
         let Some(wish) = self.read().await? else {
             self.inner.hub.remove(&self.slot.name);
@@ -102,7 +97,7 @@ impl Reconciler {
         let looked = self.look(&wish).await;
         let Some(observed) = self.slot.observed() else {
             looked?;
-            return Ok(Next::At(None));
+            return Ok(Next::After(None));
         };
         let observed = self.refresh(&wish, &observed).await;
         if self.publish(&wish, &observed).await? && is_settled(&wish.route, &observed) {
@@ -110,16 +105,16 @@ impl Reconciler {
         }
         looked?;
 
-        let mut again = self.jobs.earliest_hold(self.inner.now());
+        let mut again = self.jobs.earliest_hold();
         let mut changed = false;
         for environment in &wish.environments {
-            let (moved, at) = self.tend(environment, &wish, &observed).await?;
+            let (moved, wait) = self.tend(environment, &wish, &observed).await?;
             changed |= moved;
-            again = [again, at].into_iter().flatten().min();
+            again = [again, wait].into_iter().flatten().min();
         }
         self.remove_strays(&wish, &observed);
         changed |= self.retire(&wish).await?;
-        Ok(if changed { Next::Again } else { Next::At(again) })
+        Ok(if changed { Next::Again } else { Next::After(again) })
     }
 
     async fn read(&self) -> Result<Option<Wish>> {
@@ -151,13 +146,14 @@ impl Reconciler {
     }
 
     /// Takes one environment a step further. True when something was written that changes the next
-    /// decision; and when to decide again.
+    /// decision; and how long later to decide again. That is a length of time and no time of day: the
+    /// clock may be set before it is waited for.
     async fn tend(
         &mut self,
         environment: &Environment,
         wish: &Wish,
         observed: &[Checked],
-    ) -> Result<(bool, Option<Timestamp>)> {
+    ) -> Result<(bool, Option<Duration>)> {
         let number = environment.version;
         if self.jobs.is_busy(number) {
             if environment.wanted != Wanted::Running {
@@ -186,7 +182,9 @@ impl Reconciler {
         {
             self.jobs.begin(&self.inner, &self.slot, job, environment, version);
         }
-        Ok((moved, decision.again_at))
+        let wait =
+            decision.again_at.map(|at| at.duration_since(now).try_into().unwrap_or_default());
+        Ok((moved, wait))
     }
 
     async fn apply(
