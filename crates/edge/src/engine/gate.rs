@@ -70,6 +70,8 @@ mod tests {
                             let slot = usize::try_from(named.load(Relaxed)).unwrap();
                             slots[slot].fetch_add(1, Relaxed);
                         });
+                        // Put aside with its gate open, as a thread with something to wait for is.
+                        std::thread::yield_now();
                     }
                 })
             })
