@@ -12,7 +12,7 @@
 //! after it, each is [ordered](Keep::order) when it is decided on, and is dropped when a later one has
 //! come before it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -35,8 +35,13 @@ pub(crate) struct Keep {
     files: Mutex<Files>,
 }
 
-/// What the files of each service hold.
-type Files = HashMap<ServiceName, Holds>;
+#[derive(Debug, Default)]
+struct Files {
+    /// What the files of each service hold.
+    services: HashMap<ServiceName, Holds>,
+    /// Deployments that are being prepared or have been.
+    prepared: HashSet<DeploymentId>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Holds {
@@ -94,7 +99,8 @@ impl Keep {
     ) {
         let name = service.name.clone();
         if services.get(&name).is_none_or(|other| other.revision < service.revision) {
-            self.files().insert(name.clone(), Holds { order: self.order(), fresh });
+            let holds = Holds { order: self.order(), fresh };
+            self.files().services.insert(name.clone(), holds);
             services.insert(name, service);
         }
     }
@@ -129,11 +135,11 @@ impl Keep {
         change: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<bool> {
         let mut files = self.files();
-        if files.get(name).is_some_and(|holds| holds.order > order) {
+        if files.services.get(name).is_some_and(|holds| holds.order > order) {
             return Ok(false);
         }
         change()?;
-        files.insert(name.clone(), Holds { order, fresh: true });
+        files.services.insert(name.clone(), Holds { order, fresh: true });
         Ok(true)
     }
 
@@ -166,18 +172,28 @@ impl Keep {
         fs::rename(&beside, &self.common)
     }
 
-    /// Writes what a commit will put in force.
+    /// Notes that a switch is about to be [prepared](Self::prepare).
+    pub(crate) fn expect(&self, deployment: DeploymentId) {
+        self.files().prepared.insert(deployment);
+    }
+
+    /// Writes what a commit will put in force, unless it has been [aborted](Self::abort) meanwhile.
     pub(crate) fn prepare(
         &self,
         service: &ServiceTable,
         deployment: DeploymentId,
     ) -> io::Result<()> {
-        let path = self.prepared(&service.name, deployment);
-        let written = write(&path, service);
+        let prepared = self.prepared(&service.name, deployment);
+        let beside = prepared.with_extension("new");
+        let written = write(&beside, service).and_then(|_| {
+            let files = self.files();
+            let expected = files.prepared.contains(&deployment);
+            if expected { fs::rename(&beside, &prepared) } else { fs::remove_file(&beside) }
+        });
         if written.is_err() {
-            let _ = fs::remove_file(&path);
+            let _ = fs::remove_file(&beside);
         }
-        written.map(drop)
+        written
     }
 
     /// Keeps what was prepared in place of what was in force.
@@ -188,17 +204,21 @@ impl Keep {
         order: Order,
     ) -> io::Result<()> {
         let prepared = self.prepared(name, deployment);
-        self.in_turn(name, order, || fs::rename(&prepared, self.fresh(name))).map(drop)
+        self.in_turn(name, order, || fs::rename(&prepared, self.fresh(name)))?;
+        self.files().prepared.remove(&deployment);
+        Ok(())
     }
 
-    /// Forgets what was prepared.
+    /// Forgets what was prepared, or still is being written.
     pub(crate) fn abort(&self, name: &ServiceName, deployment: DeploymentId) {
+        let mut files = self.files();
+        files.prepared.remove(&deployment);
         let _ = fs::remove_file(self.prepared(name, deployment));
     }
 
     /// Makes all that is kept outlive a loss of power.
     pub(crate) fn force(&self) -> io::Result<()> {
-        let fresh: Vec<(ServiceName, Order)> = (self.files().iter())
+        let fresh: Vec<(ServiceName, Order)> = (self.files().services.iter())
             .filter(|(_, holds)| holds.fresh)
             .map(|(name, holds)| (name.clone(), holds.order))
             .collect();
@@ -211,7 +231,8 @@ impl Keep {
             };
             file.sync_all()?;
             let mut files = self.files();
-            if let Some(holds) = files.get_mut(&name).filter(|holds| holds.order == order) {
+            let holds = files.services.get_mut(&name);
+            if let Some(holds) = holds.filter(|holds| holds.order == order) {
                 fs::rename(self.fresh(&name), self.forced(&name))?;
                 holds.fresh = false;
             }

@@ -66,7 +66,13 @@ where
     D: Driver,
 {
     let (mut reader, writer) = wire::split::<_, ToEdge, FromEdge>(stream);
-    let mut talk = Talk { driver, writer, preparing: JoinSet::new(), told: BTreeSet::new() };
+    let mut talk = Talk {
+        driver,
+        writer,
+        preparing: JoinSet::new(),
+        aborted: BTreeSet::new(),
+        told: BTreeSet::new(),
+    };
     talk.hello(introduction).await?;
     let ended = loop {
         tokio::select! {
@@ -80,7 +86,7 @@ where
             },
             Some(prepared) = talk.preparing.join_next() => {
                 if let Ok((deployment, outcome)) = prepared {
-                    talk.say(FromEdge::Prepared { deployment, outcome }).await?;
+                    talk.prepared(deployment, outcome).await?;
                 }
             }
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
@@ -96,6 +102,8 @@ struct Talk<'d, S, D> {
     driver: &'d Arc<D>,
     writer: Writer<WriteHalf<S>, FromEdge>,
     preparing: JoinSet<(DeploymentId, Result<Readiness, String>)>,
+    /// Aborted while they were being prepared.
+    aborted: BTreeSet<DeploymentId>,
     /// Outcomes of drains that have been told on this connection.
     told: BTreeSet<DeploymentId>,
 }
@@ -132,6 +140,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             ToEdge::Prepare { deployment, service, within_ms } => {
                 let driver = self.driver.clone();
                 let within = Duration::from_millis(within_ms);
+                self.aborted.remove(&deployment);
                 self.preparing.spawn(async move {
                     (deployment, driver.prepare(deployment, service, within).await)
                 });
@@ -140,7 +149,12 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 let outcome = self.driver.commit(deployment).await;
                 self.say(FromEdge::Committed { deployment, outcome }).await?;
             }
-            ToEdge::Abort { deployment } => self.driver.abort(deployment).await,
+            ToEdge::Abort { deployment } => {
+                if !self.preparing.is_empty() {
+                    self.aborted.insert(deployment);
+                }
+                self.driver.abort(deployment).await;
+            }
             ToEdge::DrainSeen { deployment } => {
                 self.told.remove(&deployment);
                 self.driver.drain_seen(deployment).await;
@@ -149,6 +163,19 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
         }
         Ok(())
+    }
+
+    async fn prepared(
+        &mut self,
+        deployment: DeploymentId,
+        mut outcome: Result<Readiness, String>,
+    ) -> Result<(), WireError> {
+        // The driver may have been told to abort before it had begun.
+        if self.aborted.remove(&deployment) && outcome.is_ok() {
+            self.driver.abort(deployment).await;
+            outcome = Err("the switch was aborted".to_owned());
+        }
+        self.say(FromEdge::Prepared { deployment, outcome }).await
     }
 
     async fn tell_outcomes(&mut self) -> Result<(), WireError> {

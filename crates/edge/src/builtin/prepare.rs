@@ -129,6 +129,7 @@ impl Shared {
         table: &ServiceTable,
         site: &Site,
     ) -> Result<(u32, u32), String> {
+        self.keep.expect(deployment);
         let written = self.on_disk({
             let table = table.clone();
             move |keep| keep.prepare(&table, deployment)

@@ -58,7 +58,7 @@ mod tests {
     async fn what_went_by_the_old_is_counted_before_the_change_is_told() {
         let gates: Arc<[Gate]> = (0..4).map(|_| Gate::default()).collect();
         let named = Arc::new(AtomicU64::new(0));
-        let slots: Arc<Vec<AtomicU64>> = Arc::new((0..301).map(|_| AtomicU64::new(0)).collect());
+        let slots: Arc<Vec<AtomicU64>> = Arc::new((0..101).map(|_| AtomicU64::new(0)).collect());
         let stop = Arc::new(AtomicBool::new(false));
         let threads: Vec<_> = (0..4)
             .map(|n| {
@@ -76,7 +76,7 @@ mod tests {
                 })
             })
             .collect();
-        for change in 1..=300 {
+        for change in 1..=100 {
             named.store(change, Relaxed);
             passed(gates.iter()).await;
             let before = slots[usize::try_from(change - 1).unwrap()].load(Relaxed);

@@ -49,6 +49,10 @@ pub(super) struct Conn {
     step: usize,
     /// The rest of the body of the request under way.
     upload: Option<Upload>,
+    /// When the body of the request under way had been sent, if it had one.
+    uploaded: Option<Instant>,
+    /// The client has not sent its body to the end, so that the container waits for what never comes.
+    abandoned: bool,
     /// No other request can follow.
     spent: bool,
 }
@@ -92,7 +96,15 @@ impl Conn {
             .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))??;
         stream.set_nodelay(true)?;
         let buffer = BytesMut::new();
-        Ok(Box::new(Self { stream, buffer, step: LEAST_READ, upload: None, spent: false }))
+        Ok(Box::new(Self {
+            stream,
+            buffer,
+            step: LEAST_READ,
+            upload: None,
+            uploaded: None,
+            abandoned: false,
+            spent: false,
+        }))
     }
 
     /// Whether a request can be sent: the container has neither closed the connection nor said
@@ -137,7 +149,9 @@ impl Conn {
         let Some(upload) = &mut self.upload else { return };
         if let Poll::Ready(sent) = upload.poll_send(cx, &mut self.stream) {
             self.spent |= sent.is_err();
+            self.abandoned = matches!(sent, Err(upload::Stopped::ByClient));
             self.upload = None;
+            self.uploaded = Some(Instant::now());
         }
     }
 
@@ -148,6 +162,9 @@ impl Conn {
         rest: &mut Rest,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.send_body(cx);
+        if self.abandoned {
+            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
+        }
         loop {
             match rest {
                 Rest::Length(0) => return Poll::Ready(None),
@@ -204,6 +221,7 @@ impl Exchange<'_> {
         mut timer: Pin<&mut Sleep>,
     ) -> Result<Head, Lost> {
         self.conn.upload = body.take();
+        self.conn.uploaded = None;
         let held = self.conn.upload.as_ref().is_some_and(Upload::is_held);
         let first = if held { self.timeout.min(CONTINUE_WITHIN) } else { self.timeout };
         timer.as_mut().reset(self.worker.deadline(first));
@@ -244,13 +262,23 @@ impl Exchange<'_> {
                     Poll::Pending => break,
                 }
             }
+            match self.read() {
+                Ok(Some(head)) => {
+                    // A container that answers without asking for the body may want it all the same.
+                    if let Some(upload) = &mut self.conn.upload {
+                        upload.release();
+                    }
+                    return Poll::Ready(Ok(head));
+                }
+                Ok(None) => {}
+                Err(malformed) => return Poll::Ready(Err(Lost::Malformed(malformed))),
+            }
+            // After reading, as what was read may have asked for the body.
             if self.head.is_empty() {
                 self.conn.send_body(cx);
             }
-            match self.read() {
-                Ok(Some(head)) => return Poll::Ready(Ok(head)),
-                Ok(None) => {}
-                Err(malformed) => return Poll::Ready(Err(Lost::Malformed(malformed))),
+            if self.conn.abandoned {
+                return Poll::Ready(Err(Lost::ClientLate));
             }
             if !matches!(ready!(self.conn.poll_fill(cx)), Ok(1..)) {
                 return Poll::Ready(Err(Lost::Broken));
@@ -282,18 +310,17 @@ impl Exchange<'_> {
 
     /// The timer has run out: when to look next, or who is late.
     fn on_timer(&mut self) -> Result<Instant, Lost> {
-        let Some(upload) = &mut self.conn.upload else { return Err(Lost::Late) };
-        if upload.is_held() {
-            upload.release();
-            return Ok(Instant::now() + self.timeout);
-        }
-        let next = upload.progress() + self.timeout;
-        if next > Instant::now() {
-            Ok(next)
-        } else if upload.is_starved() {
-            Err(Lost::ClientLate)
-        } else {
-            Err(Lost::Late)
-        }
+        let now = Instant::now();
+        let (since, lost) = match &mut self.conn.upload {
+            Some(upload) if upload.is_held() => {
+                upload.release();
+                (Some(now), Lost::Late)
+            }
+            Some(upload) if upload.is_starved() => (Some(upload.progress()), Lost::ClientLate),
+            Some(upload) => (Some(upload.progress()), Lost::Late),
+            None => (self.conn.uploaded, Lost::Late),
+        };
+        let next = since.map(|since| since + self.timeout).filter(|next| *next > now);
+        next.ok_or(lost)
     }
 }

@@ -42,6 +42,18 @@ pub(super) enum Command {
     Stop { within: Duration, answer: oneshot::Sender<()> },
 }
 
+/// A thread that breaks takes the process with it: it would be missed by its clients and by every
+/// switch, and whoever supervises the edge starts it again.
+struct DieTogether;
+
+impl Drop for DieTogether {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 /// The state of one thread.
 pub(super) struct Worker {
     pub(super) index: usize,
@@ -71,6 +83,7 @@ impl Worker {
         let name = format!("edge-{index}");
         let (ready, is_ready) = std::sync::mpsc::channel();
         let run = move || {
+            let _survivor = DieTogether;
             let built =
                 Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
             match built {

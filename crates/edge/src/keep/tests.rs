@@ -26,6 +26,7 @@ fn what_is_kept_is_read_again() {
     assert_eq!(table, RouteTable::default());
     keep.write(&service(1), keep.order()).unwrap();
     keep.write_preview_domain("preview.test").unwrap();
+    keep.expect(DeploymentId(7));
     keep.prepare(&service(2), DeploymentId(7)).unwrap();
     let (keep, table) = Keep::open(dir.path()).unwrap();
     assert_eq!(table.preview_domain, "preview.test");
@@ -34,6 +35,7 @@ fn what_is_kept_is_read_again() {
         keep.commit(&service(2).name, DeploymentId(7), keep.order()).is_err(),
         "what was prepared before a restart is forgotten"
     );
+    keep.expect(DeploymentId(8));
     keep.prepare(&service(2), DeploymentId(8)).unwrap();
     keep.commit(&service(2).name, DeploymentId(8), keep.order()).unwrap();
     assert_eq!(kept(dir.path()), [2]);
@@ -61,6 +63,17 @@ fn a_slow_write_does_not_undo_what_came_after_it() {
 }
 
 #[test]
+fn what_is_aborted_while_it_is_written_is_not_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let (keep, _) = Keep::open(dir.path()).unwrap();
+    keep.expect(DeploymentId(7));
+    keep.abort(&service(1).name, DeploymentId(7));
+    keep.prepare(&service(1), DeploymentId(7)).unwrap();
+    assert_eq!(fs::read_dir(dir.path().join("routes")).unwrap().count(), 0);
+    assert!(keep.commit(&service(1).name, DeploymentId(7), keep.order()).is_err());
+}
+
+#[test]
 fn a_full_disk_is_an_error_and_leaves_what_was() {
     let dir = tempfile::tempdir().unwrap();
     let (keep, _) = Keep::open(dir.path()).unwrap();
@@ -70,7 +83,8 @@ fn a_full_disk_is_an_error_and_leaves_what_was() {
     let in_the_way = dir.path().join("routes").join(format!("shop.{}.new", order.0));
     fs::create_dir(&in_the_way).unwrap();
     assert!(keep.write(&service(2), order).is_err());
-    fs::create_dir(dir.path().join("routes/shop.7.prepared")).unwrap();
+    fs::create_dir(dir.path().join("routes/shop.7.new")).unwrap();
+    keep.expect(DeploymentId(7));
     assert!(keep.prepare(&service(2), DeploymentId(7)).is_err());
     assert_eq!(kept(dir.path()), [1]);
 }

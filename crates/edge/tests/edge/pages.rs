@@ -54,11 +54,14 @@ async fn a_container_that_does_not_answer_is_given_up_and_the_connection_stays()
 #[tokio::test]
 async fn an_upload_may_take_longer_than_the_answer_but_not_stop() {
     let container = Container::serve("c", |request| async move {
-        text(http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes())
+        let body = http_body_util::BodyExt::collect(request.into_body()).await.unwrap();
+        // Its time begins when it has the whole request.
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        text(body.to_bytes())
     })
     .await;
     let mut table = shop(1, &[(1, 100)], &[(1, &[&container])]);
-    table.traffic.response_timeout = Span::millis(300);
+    table.traffic.response_timeout = Span::millis(500);
     let lab = Lab::new(&[table]).await;
     let head = b"POST / HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 8\r\n\r\n";
     let mut stream = tokio::net::TcpStream::connect(lab.edge.http).await.unwrap();

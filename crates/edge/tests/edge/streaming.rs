@@ -153,11 +153,17 @@ async fn a_body_is_asked_for_when_the_container_wants_it() {
         )
     };
     let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
+    let began = std::time::Instant::now();
     stream.write_all(head("/take").as_bytes()).await.unwrap();
     assert_eq!(read_until(&mut stream, "\r\n\r\n").await, "HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"hello").await.unwrap();
     let answer = read_until(&mut stream, "hello").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let took = began.elapsed();
+    assert!(
+        took < std::time::Duration::from_millis(900),
+        "it was the timer that let it go: {took:?}"
+    );
 
     // Who is refused is not asked to send the body.
     let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
