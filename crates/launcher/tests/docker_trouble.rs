@@ -10,7 +10,7 @@ use launcher_testkit::load::Plan;
 use launcher_testkit::wait::{SOON, until};
 use launcher_testkit::{Api, Engine, Installation, Load, PrivateEngine};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_launcher"))
@@ -152,7 +152,13 @@ async fn docker_disk_full() {
     until("both environments being whole", SOON, || async {
         let mut whole = true;
         for number in [1, 2] {
-            whole &= api.version("shop", number).await["environment"]["healthy"] == json!(2);
+            let version = api.version("shop", number).await;
+            whole &= version["environment"]["healthy"] == json!(2);
+            // Its death may not have been seen yet.
+            let containers = version["containers"].as_array().unwrap();
+            let runs =
+                |one: &&Value| one["id"] == json!(first) && one["phase"]["phase"] == "running";
+            whole &= !containers.iter().any(|one| runs(&one));
         }
         whole.then_some(())
     })

@@ -41,8 +41,11 @@ impl Browsers {
     pub(crate) fn start() -> Self {
         // Several crates here use TLS, and each leaves it to the program which kind.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // A browser that is killed leaves its files; so they lie where all of it is taken away.
+        let profiles = TempDir::new().unwrap();
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
+            .env("TMPDIR", profiles.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0)
@@ -54,7 +57,6 @@ impl Browsers {
             port.trim_end_matches('.').parse().ok()
         });
         let port = told.expect("chromedriver says its port");
-        let profiles = TempDir::new().unwrap();
         let path = profiles.path().to_owned();
         Self { driver, port, _profiles: profiles, profiles: path, opened: 0.into() }
     }
