@@ -80,7 +80,8 @@ impl State {
 }
 
 impl Builtin {
-    /// Serves on these addresses, with so many threads, what the directory `dir` keeps.
+    /// Is to serve on these addresses, with so many threads, what the directory `dir` keeps. Connections
+    /// wait until the driver is [open](Driver::open).
     ///
     /// # Errors
     /// When an address is not free or the directory is not usable.
@@ -133,6 +134,10 @@ impl Builtin {
 impl Driver for Builtin {
     fn name(&self) -> &'static str {
         "builtin"
+    }
+
+    fn open(&self) {
+        self.0.engine.open();
     }
 
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {

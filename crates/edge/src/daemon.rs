@@ -1,5 +1,5 @@
-//! The edge as a process: serves from the first moment on what its disk says, and listens to the
-//! control plane whenever that is there.
+//! The edge as a process: serves what its disk says while the control plane is away, and listens to that
+//! whenever it is there.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,7 +41,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Binds the addresses and serves what the data directory keeps.
+    /// Binds the addresses and reads what the data directory keeps. It serves when it is
+    /// [run](Self::run); until then connections wait.
     ///
     /// # Errors
     /// When an address is not free or the directory is not usable.

@@ -16,6 +16,9 @@ pub trait Driver: Send + Sync + 'static {
     /// The name by which edges of this kind are listed.
     fn name(&self) -> &'static str;
 
+    /// Begins to serve, what it knows by then. Called more than once.
+    fn open(&self);
+
     /// Takes over a whole table but for services that it has a newer revision of; those that are not in
     /// the table go. Returns every service's revision.
     fn welcome(&self, table: RouteTable) -> impl Future<Output = Vec<(ServiceName, u64)>> + Send;

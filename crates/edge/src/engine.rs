@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::compiled::{Pool, PoolId, Table};
+
 mod accept;
 mod attempts;
 mod body;
@@ -68,7 +69,8 @@ pub(crate) struct Change {
 }
 
 impl Engine {
-    /// Binds the listeners and starts `threads` threads that serve `table`.
+    /// Binds the listeners and starts `threads` threads that serve `table` once the engine is
+    /// [open](Self::open).
     pub(crate) fn start(
         http: &[SocketAddr],
         threads: usize,
@@ -84,6 +86,11 @@ impl Engine {
             Worker::spawn(index, common.clone(), listeners, commands)?;
         }
         Ok(Self { common, http })
+    }
+
+    /// Begins to take connections.
+    pub(crate) fn open(&self) {
+        self.common.open.send_replace(true);
     }
 
     /// The addresses that are served, with the ports that were chosen for those given as 0.

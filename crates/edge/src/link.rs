@@ -21,6 +21,10 @@ use crate::wire::{self, WireError, Writer};
 const FIRST_DELAY: Duration = Duration::from_millis(10);
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
+/// How long an edge that has just started, and has reached the control plane, waits to be told the
+/// routes before it serves those that it kept. They may be old: it may have missed a switch.
+const WELCOME_WITHIN: Duration = Duration::from_secs(1);
+
 /// How an edge introduces itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Introduction {
@@ -28,20 +32,30 @@ pub(crate) struct Introduction {
     pub(crate) http: Vec<SocketAddr>,
 }
 
-/// Keeps a connection to the control plane at this Unix socket, for ever.
+/// Keeps a connection to the control plane at this Unix socket, for ever, and has the driver serve when
+/// that has been welcomed for the first time, or cannot be.
 pub(crate) async fn keep_connected<D: Driver>(
     driver: Arc<D>,
     introduction: Introduction,
     control: &Path,
 ) {
+    let open_at_last = async {
+        tokio::time::sleep(WELCOME_WITHIN).await;
+        driver.open();
+    };
+    tokio::join!(open_at_last, connect_for_ever(&driver, &introduction, control));
+}
+
+async fn connect_for_ever<D: Driver>(driver: &Arc<D>, introduction: &Introduction, control: &Path) {
     let mut delay = FIRST_DELAY;
     let mut was_connected = true;
     loop {
         let mut welcomed = false;
         let ended = match UnixStream::connect(control).await {
-            Ok(stream) => converse(stream, &driver, &introduction, &mut welcomed).await,
+            Ok(stream) => converse(stream, driver, introduction, &mut welcomed).await,
             Err(error) => Err(error.into()),
         };
+        driver.open();
         driver.abandon().await;
         if welcomed || was_connected {
             let why =
@@ -129,6 +143,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
         match message {
             ToEdge::Welcome { table } => {
                 let revisions = self.driver.welcome(table).await;
+                self.driver.open();
                 self.say(FromEdge::Applied { revisions }).await?;
                 self.tell_outcomes().await?;
             }

@@ -15,8 +15,8 @@ use crate::keep::Keep;
 use crate::protocol::{Flip, Readiness};
 use crate::table::{RouteTable, ServiceTable};
 
-/// How long after a change the disk is forced.
-const FORCE_AFTER: Duration = Duration::from_secs(1);
+/// How long after a change the disk is forced: as long as file systems take to do it by themselves.
+const FORCE_AFTER: Duration = Duration::from_secs(5);
 
 /// A switch that has been made.
 pub(super) struct Committed {

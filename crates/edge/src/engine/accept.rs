@@ -12,12 +12,14 @@ use super::worker::{Command, Worker};
 /// How long to wait when there is no room for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes connections for ever.
+/// Takes connections for ever, as soon as the engine is open. Until then they wait in the system's
+/// queue.
 pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot accept connections"),
     };
+    let _ = worker.common.open.subscribe().wait_for(|open| *open).await;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::Limits;
 use super::gate::Gate;
@@ -16,6 +16,8 @@ pub(super) struct Common {
     pub(super) threads: Box<[Thread]>,
     /// Client connections of all threads.
     connections: AtomicUsize,
+    /// Connections are taken.
+    pub(super) open: watch::Sender<bool>,
 }
 
 /// What is to be known of one thread, on cache lines of its own.
@@ -36,7 +38,8 @@ impl Thread {
 impl Common {
     pub(super) fn new(table: Table, limits: Limits, threads: Box<[Thread]>) -> Self {
         let table = ArcSwap::from_pointee(table);
-        Self { table, limits, threads, connections: AtomicUsize::new(0) }
+        let (open, _) = watch::channel(false);
+        Self { table, limits, threads, connections: AtomicUsize::new(0), open }
     }
 
     /// Takes a place among the connections that may be open; false when there is none.

@@ -34,6 +34,33 @@ async fn a_restarted_edge_serves_from_its_disk() {
 }
 
 #[tokio::test]
+async fn an_edge_that_missed_a_switch_serves_no_old_route_when_it_can_be_told() {
+    let (v1, v2) = (Container::named("one").await, Container::named("two").await);
+    let pools: &[(u32, &[&Container])] = &[(1, &[&v1]), (2, &[&v2])];
+    let lab = Lab::new(&[shop(1, &[(1, 100)], pools)]).await;
+    let Lab { edge, control, listener, dir } = lab;
+    drop(control);
+    // It may have tried to come back already.
+    edge.stop().await;
+    let _ = tokio::time::timeout(std::time::Duration::from_millis(50), listener.accept()).await;
+
+    let edge = Edge::start(dir.path(), Limits::default());
+    let http = edge.http;
+    let asked = tokio::spawn(async move { get(http, HOST, "/").await });
+    let mut control = Control::accept(&listener).await;
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    control.welcome(&[shop(2, &[(2, 100)], pools)]).await;
+    assert_eq!(asked.await.unwrap().body, "two");
+    drop(control);
+    edge.stop().await;
+
+    // One that says nothing is not waited for.
+    let edge = Edge::start(dir.path(), Limits::default());
+    let _silent = Control::accept(&listener).await;
+    assert_eq!(get(edge.http, HOST, "/").await.body, "two");
+}
+
+#[tokio::test]
 async fn a_damaged_file_is_set_aside_and_the_others_serve() {
     let container = Container::named("one").await;
     let mut blog = shop(1, &[(1, 100)], &[(1, &[&container])]);
