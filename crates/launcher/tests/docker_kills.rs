@@ -184,7 +184,15 @@ async fn docker_killed_at_every_fault_point() {
     for point in points.iter().filter(|point| !point.starts_with("start.")) {
         std::fs::write(&fault, point).unwrap();
         story.cycle().await;
-        assert!(!fault.exists(), "the fault point {point} was not reached again");
+        if fault.exists() {
+            // One that is only reached when an edge connects: it does when the server comes back.
+            story.installation.killer().kill("server");
+            until(&format!("the fault point {point} being reached again"), SOON, || async {
+                (!fault.exists()).then_some(())
+            })
+            .await;
+            story.await_edge().await;
+        }
         story.check(point).await;
         let next = Story::start_load(&story.installation);
         let live = Story::answer_of(story.live);
