@@ -2,11 +2,13 @@
 //!
 //! What is in force must outlive the process at once, and a loss of power soon after. The first takes a
 //! rename, the second that the disk is forced, which on a busy machine takes longer than a switch may.
-//! So there are two files of each service: `routes/NAME.fresh` is put in its place with a rename by
-//! every change, and is newer than `routes/NAME.json` until it has been [forced](Keep::force) to disk
-//! and takes that one's place. After a loss of power the fresh one may be damaged, and the other one is
-//! there. A prepared switch waits as `routes/NAME.DEPLOYMENT.prepared`, so that its commit is one
-//! rename, which cannot run out of space. `edge.json` is what all services have in common.
+//! So a change is renamed to `routes/NAME.ORDER.fresh`, and takes the place of `routes/NAME.json` when
+//! it has been [forced](Keep::force) to disk. After a loss of power a fresh file may be damaged, and
+//! the one before is there. Each fresh file has a name of its own, because renaming over a file makes
+//! some file systems write it out first.
+//!
+//! A prepared switch waits as `routes/NAME.DEPLOYMENT.prepared`, so that its commit is one rename,
+//! which cannot run out of space. `edge.json` is what all services have in common.
 //!
 //! Writing is done without any lock. So that a slow write never takes the place of what was written
 //! after it, each is [ordered](Keep::order) when it is decided on, and is dropped when a later one has
@@ -39,6 +41,8 @@ pub(crate) struct Keep {
 struct Files {
     /// What the files of each service hold.
     services: HashMap<ServiceName, Holds>,
+    /// Fresh files in whose place newer ones have come.
+    stale: Vec<PathBuf>,
     /// Deployments that are being prepared or have been.
     prepared: HashSet<DeploymentId>,
 }
@@ -46,7 +50,7 @@ struct Files {
 #[derive(Debug, Clone, Copy)]
 struct Holds {
     order: Order,
-    /// It is in the fresh file.
+    /// It is in a fresh file.
     fresh: bool,
 }
 
@@ -76,11 +80,8 @@ impl Keep {
         for entry in fs::read_dir(&keep.routes).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             match path.extension().and_then(|extension| extension.to_str()) {
-                Some(extension @ ("json" | "fresh")) => {
-                    if let Some(service) = read::<ServiceTable>(&path) {
-                        keep.found(service, extension == "fresh", &mut services);
-                    }
-                }
+                Some("json") => keep.found(&path, None, &mut services),
+                Some("fresh") => keep.found(&path, order_of(&path), &mut services),
                 // What was being written or prepared when the process died never was in force.
                 Some("new" | "prepared") => drop(fs::remove_file(&path)),
                 _ => {}
@@ -90,18 +91,24 @@ impl Keep {
         Ok((keep, RouteTable { preview_domain: common.preview_domain, services }))
     }
 
-    /// Takes the newer of a service's two files.
+    /// Takes a file when it is the newest of its service's.
     fn found(
         &self,
-        service: ServiceTable,
-        fresh: bool,
+        path: &Path,
+        fresh: Option<Order>,
         services: &mut BTreeMap<ServiceName, ServiceTable>,
     ) {
+        let Some(service) = read::<ServiceTable>(path) else { return };
+        let order = fresh.unwrap_or(Order(0));
+        self.last_order.fetch_max(order.0, Relaxed);
         let name = service.name.clone();
-        if services.get(&name).is_none_or(|other| other.revision < service.revision) {
-            let holds = Holds { order: self.order(), fresh };
-            self.files().services.insert(name.clone(), holds);
+        let newest = services.get(&name).is_none_or(|other| other.revision < service.revision);
+        let mut files = self.files();
+        if newest {
+            files.put(self, &name, Holds { order, fresh: fresh.is_some() });
             services.insert(name, service);
+        } else if fresh.is_some() {
+            files.stale.push(path.to_owned());
         }
     }
 
@@ -114,8 +121,8 @@ impl Keep {
         self.routes.join(format!("{name}.json"))
     }
 
-    fn fresh(&self, name: &ServiceName) -> PathBuf {
-        self.routes.join(format!("{name}.fresh"))
+    fn fresh(&self, name: &ServiceName, order: Order) -> PathBuf {
+        self.routes.join(format!("{name}.{}.fresh", order.0))
     }
 
     fn prepared(&self, name: &ServiceName, deployment: DeploymentId) -> PathBuf {
@@ -139,7 +146,7 @@ impl Keep {
             return Ok(false);
         }
         change()?;
-        files.services.insert(name.clone(), Holds { order, fresh: true });
+        files.put(self, name, Holds { order, fresh: true });
         Ok(true)
     }
 
@@ -147,8 +154,9 @@ impl Keep {
     pub(crate) fn write(&self, service: &ServiceTable, order: Order) -> io::Result<()> {
         let name = &service.name;
         let beside = self.routes.join(format!("{name}.{}.new", order.0));
-        let written = write(&beside, service)
-            .and_then(|_| self.in_turn(name, order, || fs::rename(&beside, self.fresh(name))));
+        let written = write(&beside, service).and_then(|_| {
+            self.in_turn(name, order, || fs::rename(&beside, self.fresh(name, order)))
+        });
         if !matches!(written, Ok(true)) {
             let _ = fs::remove_file(&beside);
         }
@@ -157,11 +165,18 @@ impl Keep {
 
     /// Forgets one service.
     pub(crate) fn remove(&self, name: &ServiceName, order: Order) -> io::Result<()> {
-        let removed = self.in_turn(name, order, || {
-            remove(&self.fresh(name))?;
-            remove(&self.forced(name))
-        });
-        removed.map(drop)
+        if !self.in_turn(name, order, || Ok(()))? {
+            return Ok(());
+        }
+        self.files().put(self, name, Holds { order, fresh: false });
+        // The fresh ones first: the disk may be being forced, which makes one of them the other.
+        self.remove_stale()?;
+        remove(&self.forced(name))
+    }
+
+    fn remove_stale(&self) -> io::Result<()> {
+        let stale = std::mem::take(&mut self.files().stale);
+        stale.iter().try_for_each(|path| remove(path))
     }
 
     /// Keeps the preview domain.
@@ -204,7 +219,7 @@ impl Keep {
         order: Order,
     ) -> io::Result<()> {
         let prepared = self.prepared(name, deployment);
-        self.in_turn(name, order, || fs::rename(&prepared, self.fresh(name)))?;
+        self.in_turn(name, order, || fs::rename(&prepared, self.fresh(name, order)))?;
         self.files().prepared.remove(&deployment);
         Ok(())
     }
@@ -223,22 +238,40 @@ impl Keep {
             .map(|(name, holds)| (name.clone(), holds.order))
             .collect();
         for (name, order) in fresh {
-            let file = match File::open(self.fresh(&name)) {
-                Ok(file) => file,
+            let path = self.fresh(&name, order);
+            let forced = File::open(&path)
+                .and_then(|file| file.sync_all())
+                .and_then(|()| fs::rename(&path, self.forced(&name)));
+            match forced {
                 // It has been removed meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            file.sync_all()?;
+                forced => forced?,
+            }
             let mut files = self.files();
             let holds = files.services.get_mut(&name);
             if let Some(holds) = holds.filter(|holds| holds.order == order) {
-                fs::rename(self.fresh(&name), self.forced(&name))?;
                 holds.fresh = false;
             }
         }
+        self.remove_stale()?;
         File::open(&self.routes)?.sync_all()
     }
+}
+
+impl Files {
+    /// Notes what the files of a service hold from now on.
+    fn put(&mut self, keep: &Keep, name: &ServiceName, holds: Holds) {
+        let before = self.services.insert(name.clone(), holds);
+        if let Some(before) = before.filter(|before| before.fresh) {
+            self.stale.push(keep.fresh(name, before.order));
+        }
+    }
+}
+
+/// The order in the name of a fresh file.
+fn order_of(path: &Path) -> Option<Order> {
+    let (_, order) = path.file_stem()?.to_str()?.rsplit_once('.')?;
+    Some(Order(order.parse().ok()?))
 }
 
 fn remove(path: &Path) -> io::Result<()> {
