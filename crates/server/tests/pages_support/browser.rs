@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use thirtyfour::prelude::*;
@@ -34,6 +34,19 @@ impl Drop for Browsers {
         let group = rustix::process::Pid::from_child(&self.driver);
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         let _ = self.driver.wait();
+        // The browsers are not this process's children: they end a moment later, and until then they
+        // write into what is to be removed.
+        let began = Instant::now();
+        let goes_on = || began.elapsed() < Duration::from_secs(10);
+        while rustix::process::test_kill_process_group(group).is_ok() && goes_on() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        while self.profiles.exists()
+            && std::fs::remove_dir_all(&self.profiles).is_err()
+            && goes_on()
+        {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
