@@ -9,12 +9,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::api::Api;
 use crate::engine::{Engine, block_on};
+use crate::folder::Folder;
 use crate::wait::{SOON, until};
 
 /// Server and edge as processes of their own, started and killed at will.
 pub struct Installation {
     program: PathBuf,
-    directory: tempfile::TempDir,
+    directory: Folder,
     engine: Engine,
     /// Where API and pages are.
     pub listen: SocketAddr,
@@ -40,7 +41,7 @@ impl Installation {
     /// When there is no room for it.
     #[must_use]
     pub fn new(program: &Path, engine: &Engine) -> Self {
-        let directory = tempfile::Builder::new().prefix("launcher-").tempdir().unwrap();
+        let directory = Folder::named("launcher-");
         Self {
             program: program.to_owned(),
             directory,

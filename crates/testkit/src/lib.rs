@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod engine;
+pub mod folder;
 pub mod installation;
 pub mod load;
 pub mod private_engine;
@@ -13,6 +14,7 @@ pub mod wait;
 
 pub use api::Api;
 pub use engine::{Engine, Image};
+pub use folder::Folder;
 pub use installation::Installation;
 pub use load::{Load, Report};
 pub use private_engine::PrivateEngine;

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::engine::Engine;
+use crate::folder::Folder;
 
 /// An engine with a bridge, a data directory and a socket of its own.
 pub struct PrivateEngine {
-    directory: tempfile::TempDir,
+    directory: Folder,
     bridge: String,
     daemon: Option<Child>,
 }
@@ -31,7 +32,7 @@ impl PrivateEngine {
     #[must_use]
     pub fn start() -> Self {
         assert!(rustix::process::geteuid().is_root(), "an engine of one's own needs root");
-        let directory = tempfile::Builder::new().prefix("engine-").tempdir().unwrap();
+        let directory = Folder::named("engine-");
         let (mark, subnet) = (rand::random::<u32>(), rand::random_range(1..250));
         let bridge = format!("rl{mark:08x}");
         run("ip", &["link", "add", &bridge, "type", "bridge"]);

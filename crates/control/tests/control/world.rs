@@ -16,7 +16,7 @@ use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use launcher_scheduler::fake::{Fake, Verb};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, Store};
-use tempfile::TempDir;
+use launcher_testkit::Folder;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -38,7 +38,7 @@ pub(crate) struct World {
     back: Arc<AtomicI64>,
     server: Option<Server>,
     upstream: JoinHandle<()>,
-    dir: TempDir,
+    dir: Folder,
 }
 
 struct Server {
@@ -84,7 +84,7 @@ impl World {
     }
 
     pub(crate) async fn with_config(config: Config) -> Self {
-        let dir = TempDir::new().unwrap();
+        let dir = Folder::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let healthy = listener.local_addr().unwrap();
         let upstream = tokio::spawn(async move { while listener.accept().await.is_ok() {} });

@@ -2,6 +2,7 @@ use super::support::*;
 use launcher_edge::protocol::{FromEdge, PROTOCOL, ToEdge};
 use launcher_edge::{Config, Daemon, Limits};
 use launcher_model::EdgeName;
+use launcher_testkit::Folder;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 
@@ -163,7 +164,7 @@ async fn what_is_under_way_ends_before_the_edge_stops() {
 #[tokio::test]
 async fn an_address_that_is_taken_is_said_to_be() {
     let lab = Lab::new(&[]).await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Folder::new();
     let config = Config {
         name: EdgeName::new("second").unwrap(),
         http: vec![lab.edge.http],
@@ -186,7 +187,7 @@ async fn requests_are_counted_by_version() {
         response
     })
     .await;
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Folder::new();
     let listener = UnixListener::bind(dir.path().join("control.sock")).unwrap();
     let config = Config {
         name: EdgeName::new("counts").unwrap(),

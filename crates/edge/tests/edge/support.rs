@@ -22,7 +22,7 @@ use launcher_model::service::{Health, Traffic};
 use launcher_model::{
     DeploymentId, EdgeName, Generation, ServiceName, Span, VersionNumber, Weight,
 };
-use tempfile::TempDir;
+use launcher_testkit::Folder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, WriteHalf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -218,7 +218,7 @@ pub(crate) struct Lab {
     pub(crate) edge: Edge,
     pub(crate) control: Control,
     pub(crate) listener: UnixListener,
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Folder,
 }
 
 impl Lab {
@@ -228,7 +228,7 @@ impl Lab {
     }
 
     pub(crate) async fn with(services: &[ServiceTable], limits: Limits) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Folder::new();
         let listener = UnixListener::bind(dir.path().join("control.sock")).unwrap();
         let edge = Edge::start(dir.path(), limits);
         let mut control = Control::accept(&listener).await;

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use launcher_scheduler::fake::Script;
+use launcher_testkit::Folder;
 use serde_json::json;
 
 use crate::world::World;
@@ -112,11 +113,11 @@ async fn what_is_in_the_way_of_a_service_is_named() {
 }
 
 /// A small file system in memory; only root can make one.
-struct SmallDisk(tempfile::TempDir);
+struct SmallDisk(Folder);
 
 impl SmallDisk {
     fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::new();
         let mount = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
             .arg(folder.path())
@@ -139,7 +140,7 @@ impl Drop for SmallDisk {
 #[tokio::test]
 async fn a_full_disk_is_told_as_such_and_the_same_call_is_done_when_there_is_space() {
     let Some(disk) = SmallDisk::mount() else { return };
-    let world = World::in_folder(tempfile::tempdir().unwrap(), disk.path()).await;
+    let world = World::in_folder(Folder::new(), disk.path()).await;
     world.service("shop").await;
     let ballast = disk.path().join("ballast");
     std::fs::write(&ballast, vec![0; 4 << 20]).unwrap_err();

@@ -20,8 +20,8 @@ use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, NewToken, Store};
+use launcher_testkit::Folder;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -37,7 +37,7 @@ pub(crate) struct World {
     pub(crate) token: String,
     pub(crate) folder: PathBuf,
     tasks: Vec<JoinHandle<()>>,
-    _dir: TempDir,
+    _dir: Folder,
 }
 
 impl Drop for World {
@@ -125,13 +125,13 @@ impl World {
 
     /// One that nothing can be deployed on.
     pub(crate) async fn without_edge() -> Self {
-        let dir = TempDir::new().unwrap();
+        let dir = Folder::new();
         let folder = dir.path().to_owned();
         Self::in_folder(dir, &folder).await
     }
 
     /// One that keeps its data there.
-    pub(crate) async fn in_folder(dir: TempDir, folder: &Path) -> Self {
+    pub(crate) async fn in_folder(dir: Folder, folder: &Path) -> Self {
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
         let answers = Router::new().fallback(get(async || "served\n"));

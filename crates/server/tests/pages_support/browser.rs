@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
+use launcher_testkit::Folder;
 use thirtyfour::prelude::*;
 
 const QUIET: [&str; 8] = [
@@ -23,7 +23,7 @@ const QUIET: [&str; 8] = [
 pub(crate) struct Browsers {
     driver: Child,
     port: u16,
-    _profiles: TempDir,
+    _profiles: Folder,
     profiles: std::path::PathBuf,
     opened: std::cell::Cell<usize>,
 }
@@ -55,7 +55,7 @@ impl Browsers {
         // Several crates here use TLS, and each leaves it to the program which kind.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A browser that is killed leaves its files; so they lie where all of it is taken away.
-        let profiles = TempDir::new().unwrap();
+        let profiles = Folder::new();
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .env("TMPDIR", profiles.path())

@@ -25,7 +25,7 @@ use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{NewToken, Store};
-use tempfile::TempDir;
+use launcher_testkit::Folder;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -47,7 +47,7 @@ pub(crate) struct World {
     /// By how many milliseconds the clock is set back.
     back: Arc<AtomicI64>,
     tasks: Vec<JoinHandle<()>>,
-    dir: TempDir,
+    dir: Folder,
 }
 
 impl Drop for World {
@@ -82,7 +82,7 @@ impl World {
 
     /// One that nothing can be deployed on.
     pub(crate) async fn without_edge() -> Self {
-        let dir = TempDir::new().unwrap();
+        let dir = Folder::new();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
         let answers = Router::new().fallback(get(async || "served\n"));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use launcher_model::event::{EventKind, NewEvent};
+use launcher_testkit::Folder;
 
 use super::{SqliteStore, open};
 use crate::{Error, EventFilter, Store};
@@ -38,7 +39,7 @@ async fn store_in(folder: &Path) -> SqliteStore {
 
 #[tokio::test]
 async fn a_database_without_room_says_so_and_works_again_by_itself() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = store_in(folder.path()).await;
     let mut watcher = store.watch();
     allow_pages(&store, 8).await;
@@ -69,7 +70,7 @@ async fn a_database_without_room_says_so_and_works_again_by_itself() {
 
 #[tokio::test]
 async fn a_transaction_that_is_dropped_is_rolled_back() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = store_in(folder.path()).await;
     let mut write = store.begin("testing").await.unwrap();
     super::events::record(&mut write, &[long_event()], Timestamp::UNIX_EPOCH).await.unwrap();
@@ -80,7 +81,7 @@ async fn a_transaction_that_is_dropped_is_rolled_back() {
 
 #[tokio::test]
 async fn a_connection_that_is_in_doubt_is_replaced() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = store_in(folder.path()).await;
     let mut write = store.begin("testing").await.unwrap();
     let mark = "PRAGMA cache_size = 77";
@@ -107,7 +108,7 @@ async fn synchronous(mut write: super::write::Write) -> i64 {
 
 #[tokio::test]
 async fn a_decision_waits_for_the_disk_and_a_step_does_not() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = store_in(folder.path()).await;
     for _ in 0..2 {
         assert_eq!(synchronous(store.begin("testing").await.unwrap()).await, 2);
@@ -129,7 +130,7 @@ async fn a_decision_waits_for_the_disk_and_a_step_does_not() {
 
 #[tokio::test]
 async fn the_log_is_moved_beside_the_writer() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let store = store_in(folder.path()).await;
     let mark = "this shall reach the database's own file";
     let event = NewEvent::new(EventKind::ContainerLost, mark);

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use launcher_model::VersionNumber;
 use launcher_model::container::Host;
 use launcher_store::{Error, Store, sqlite};
+use launcher_testkit::Folder;
 use sqlx::Executor;
 
 use crate::support::*;
@@ -68,7 +69,7 @@ async fn what_was_acknowledged_outlives_kill_9() {
     if let Some(file) = std::env::var_os(ENVIRONMENT) {
         write_until_killed(Path::new(&file)).await;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let file = folder.path().join("store.db");
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "files::what_was_acknowledged_outlives_kill_9", "--nocapture"])
@@ -133,7 +134,7 @@ async fn a_file_that_another_process_locks_is_named() {
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let file = folder.path().join("store.db");
     std::fs::write(&file, "nothing that a database would begin with. ".repeat(100)).unwrap();
     let error = refused(&file).await;
@@ -161,7 +162,7 @@ async fn a_damaged_page_is_reported_as_such() {
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let file = folder.path().join("nowhere/store.db");
     let error = refused(&file).await;
     assert!(matches!(&error, Error::File { .. }), "{error}");

@@ -17,17 +17,17 @@ use launcher_store::sqlite::{self, SqliteStore};
 use launcher_store::{
     EnvironmentChange, Error, EventFilter, NewDeployment, NewVersion, Result, Store,
 };
-use tempfile::TempDir;
+use launcher_testkit::Folder;
 
 /// A store in a folder that goes with it.
 pub(crate) struct Temporary {
     pub(crate) store: SqliteStore,
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Folder,
 }
 
 impl Temporary {
     pub(crate) async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::new();
         let store = sqlite::open(&folder.path().join("store.db")).await.unwrap();
         Self { store, folder }
     }
