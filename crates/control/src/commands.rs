@@ -1,6 +1,6 @@
 //! What a person may do to services and environments, besides deploying.
 
-use launcher_model::environment::{Environment, EnvironmentState, Wanted};
+use launcher_model::environment::{self, Environment, EnvironmentState, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::service::ServiceSpec;
 use launcher_model::{ServiceName, VersionNumber};
@@ -16,9 +16,6 @@ pub enum Started {
     /// Its containers are being started.
     Starts(Environment),
 }
-
-/// As many containers as an environment may be scaled to.
-const MOST_REPLICAS: u16 = 1000;
 
 impl Control {
     /// Creates a service or replaces its settings. Versions that exist keep theirs.
@@ -115,7 +112,7 @@ impl Control {
     /// Changes how many containers an environment has.
     ///
     /// # Errors
-    /// When the number is 0 or over 1,000, or the environment is destroyed.
+    /// When no environment may have that many, or the environment is destroyed.
     pub async fn scale(
         &self,
         service: &ServiceName,
@@ -123,11 +120,8 @@ impl Control {
         replicas: u16,
         by: &str,
     ) -> Result<Environment> {
-        if replicas == 0 || replicas > MOST_REPLICAS {
-            return Err(Error::Invalid(format!(
-                "an environment has 1 to {MOST_REPLICAS} containers; to have none, stop it"
-            )));
-        }
+        let replicas =
+            environment::replicas(replicas).map_err(|error| Error::Invalid(error.to_string()))?;
         self.change(service, number, by, |environment, _| {
             if environment.wanted == Wanted::Gone {
                 return Err(destroyed(number));

@@ -70,6 +70,17 @@ fn what_is_typed_wrong_exits_with_2() {
 }
 
 #[test]
+fn a_number_of_containers_out_of_range_is_told_in_one_way() {
+    for wrong in ["0", "-1", "1001", "70000", "99999999999999999999"] {
+        let output = launcher(&["scale", "shop", "v1", wrong]);
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+        let said = text(&output.stderr).lines().next().unwrap();
+        let range = "an environment has 1 to 1000 containers; to have none, stop it";
+        assert_eq!(said, format!("error: invalid value '{wrong}' for '<N>': {range}"));
+    }
+}
+
+#[test]
 fn completions_and_manual_pages_cover_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         let output = launcher(&["completions", shell]);

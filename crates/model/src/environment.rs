@@ -1,6 +1,7 @@
 //! Environments: the running containers of one version.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,27 @@ pub struct Environment {
     pub last_used: Timestamp,
 }
 
+/// How many containers an environment may have.
+pub const REPLICAS: RangeInclusive<u16> = 1..=1000;
+
+/// A number of containers that no environment may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an environment has {} to {} containers; to have none, stop it",
+    REPLICAS.start(),
+    REPLICAS.end()
+)]
+pub struct ReplicasOutOfRange;
+
+/// Checks a number of containers, however large it is.
+///
+/// # Errors
+/// When it is not one of [`REPLICAS`].
+pub fn replicas(number: impl TryInto<u16>) -> Result<u16, ReplicasOutOfRange> {
+    let number = number.try_into().ok();
+    number.filter(|number| REPLICAS.contains(number)).ok_or(ReplicasOutOfRange)
+}
+
 /// Why an environment failed: a sentence, and what the container said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
@@ -136,6 +158,15 @@ pub struct Failure {
 #[cfg(test)]
 mod tests {
     use super::EnvironmentState::{self, Creating, Destroyed, Failed, Ready, Stopped};
+
+    #[test]
+    fn numbers_of_containers_are_told_apart_by_one_range() {
+        assert_eq!((super::replicas(1_i64), super::replicas(1000_u16)), (Ok(1), Ok(1000)));
+        for wrong in [-1_i64, 0, 1001, 70_000, i64::MAX] {
+            let told = super::replicas(wrong).unwrap_err().to_string();
+            assert_eq!(told, "an environment has 1 to 1000 containers; to have none, stop it");
+        }
+    }
 
     #[test]
     fn nothing_leaves_destroyed_and_nothing_failed_becomes_ready() {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Health, ServiceSpec};
+use crate::environment::REPLICAS;
 use crate::{Bytes, Span};
 
 /// One setting that makes no sense, and what would.
@@ -22,8 +23,6 @@ impl fmt::Display for Fault {
 
 /// The least memory that the engines take for a container.
 const LEAST_MEMORY: Bytes = Bytes(6 << 20);
-/// As many containers as one environment may have.
-const MOST_REPLICAS: u16 = 1000;
 /// As many hostnames, variables and the like as one service may have.
 const MOST_ENTRIES: usize = 1000;
 /// The longest value of an environment variable, in bytes.
@@ -61,8 +60,8 @@ impl ServiceSpec {
                 faults.add("service.hosts", format!("{host:?} is named twice"));
             }
         }
-        if basics.replicas == 0 || basics.replicas > MOST_REPLICAS {
-            faults.add("service.replicas", format!("1 to {MOST_REPLICAS}"));
+        if !REPLICAS.contains(&basics.replicas) {
+            faults.add("service.replicas", format!("{} to {}", REPLICAS.start(), REPLICAS.end()));
         }
         if basics.port == 0 {
             faults.add("service.port", "a port from 1 to 65535".into());

@@ -1,8 +1,10 @@
 //! What can be typed of the commands that talk to a server.
 
+use std::num::IntErrorKind;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use launcher_model::environment::{self, ReplicasOutOfRange};
 use launcher_model::secret::SecretName;
 use launcher_model::{ServiceName, VersionNumber};
 
@@ -270,9 +272,19 @@ pub(crate) struct RunOnce {
 pub(crate) struct Scale {
     #[command(flatten)]
     pub(crate) of: OneVersion,
-    /// How many containers
-    #[arg(value_name = "N")]
+    /// How many containers, from 1 to 1000
+    #[arg(value_name = "N", value_parser = replicas, allow_negative_numbers = true)]
     pub(crate) replicas: u16,
+}
+
+/// What the server takes, told in its words before it is asked.
+fn replicas(text: &str) -> Result<u16, String> {
+    // What has too many digits for this type is no less out of range.
+    let number = text.parse::<i64>().map_err(|error| match error.kind() {
+        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => ReplicasOutOfRange.to_string(),
+        _ => "it takes a whole number".to_owned(),
+    })?;
+    environment::replicas(number).map_err(|error| error.to_string())
 }
 
 /// An environment.
