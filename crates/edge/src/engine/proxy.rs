@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, ready};
 use http::header::{self, HeaderValue};
+use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -88,6 +89,10 @@ impl Target {
             let text = "The edge opens no tunnels for CONNECT.";
             return Err(Page::new(StatusCode::METHOD_NOT_ALLOWED, text));
         }
+        if !is_whole(request) {
+            let text = "A request's target begins with '/', or is a whole URI.";
+            return Err(Page::new(StatusCode::BAD_REQUEST, text));
+        }
         let host = host_of(request)?;
         let mut buffer = HostBuffer::new();
         let name = buffer.read(host.as_bytes()).ok_or_else(bad_host)?;
@@ -149,6 +154,18 @@ fn respond(
         client.close_if_stopping(&mut response);
     }
     Ok(response)
+}
+
+/// Whether a request's target has the form that its method takes (RFC 9112 §3.2): a path, a whole URI,
+/// or `*` with OPTIONS. What a name alone would be is left to CONNECT.
+fn is_whole(request: &Request<Incoming>) -> bool {
+    let uri = request.uri();
+    if uri.scheme().is_some() {
+        return true;
+    }
+    let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    let is_path = path.starts_with('/') || (path == "*" && request.method() == Method::OPTIONS);
+    is_path && uri.authority().is_none()
 }
 
 /// The host that a request is for: its one Host field, or the authority of its target when that is a

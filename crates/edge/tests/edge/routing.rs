@@ -113,3 +113,42 @@ async fn a_replaced_service_is_served_at_once_and_an_older_one_never() {
     lab.control.hear().await;
     assert_eq!(client.ask(request(HOST, "/")).await.status, 404);
 }
+
+#[tokio::test]
+async fn a_target_that_is_neither_path_nor_whole_is_refused() {
+    let container = Container::named("c").await;
+    let lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
+    let ask = async |method: &str, target: &str| {
+        let request =
+            format!("{method} {target} HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n");
+        raw(lab.edge.http, request.as_bytes()).await
+    };
+    for (method, target) in [
+        ("GET", "index.html"),
+        ("GET", "shop.test"),
+        ("GET", "shop.test:80"),
+        ("GET", "*"),
+        ("GET", "*/a"),
+        ("OPTIONS", "*a"),
+        ("OPTIONS", "shop.test"),
+        ("POST", "?a=b"),
+    ] {
+        let answer = ask(method, target).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{method} {target}: {answer}");
+    }
+    let answer = ask("GET", "index.html").await;
+    assert!(answer.contains("A request's target begins with '/'"), "{answer}");
+    assert_eq!(container.requests(), 0);
+    for (method, target) in [
+        ("GET", "/"),
+        ("GET", "/a*?b=*"),
+        ("GET", "http://shop.test"),
+        ("GET", "http://shop.test/a"),
+        ("GET", "http://shop.test?a"),
+        ("OPTIONS", "*"),
+        ("OPTIONS", "/"),
+    ] {
+        let answer = ask(method, target).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{method} {target}: {answer}");
+    }
+}
