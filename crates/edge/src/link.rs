@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use launcher_model::{DeploymentId, EdgeName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
@@ -24,6 +24,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(1);
 /// How long an edge that has just started, and has reached the control plane, waits to be told the
 /// routes before it serves those that it kept. They may be old: it may have missed a switch.
 const WELCOME_WITHIN: Duration = Duration::from_secs(1);
+
+/// A control plane that was started together with this edge may take so long until it listens.
+const STARTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How an edge introduces itself.
 #[derive(Debug, Clone)]
@@ -48,7 +51,7 @@ pub(crate) async fn keep_connected<D: Driver>(
 
 async fn connect_for_ever<D: Driver>(driver: &Arc<D>, introduction: &Introduction, control: &Path) {
     let mut delay = FIRST_DELAY;
-    let mut was_connected = true;
+    let mut absence = Absence::at_start(Instant::now());
     loop {
         let mut welcomed = false;
         let ended = match UnixStream::connect(control).await {
@@ -57,14 +60,41 @@ async fn connect_for_ever<D: Driver>(driver: &Arc<D>, introduction: &Introductio
         };
         driver.open();
         driver.abandon().await;
-        if welcomed || was_connected {
+        if welcomed {
+            absence = Absence::after_welcome(Instant::now());
+        }
+        if absence.is_worth_telling(Instant::now()) {
             let why =
                 ended.err().map_or_else(|| "it closed the connection".into(), |e| e.to_string());
             tracing::warn!(%why, "the control plane is away; serving on with what it said last");
         }
-        was_connected = welcomed;
         delay = if welcomed { FIRST_DELAY } else { (delay * 2).min(LONGEST_DELAY) };
         tokio::time::sleep(delay).await;
+    }
+}
+
+/// The time since the control plane was there, of which is told once.
+struct Absence {
+    began: Instant,
+    /// As long as this it is no news.
+    expected: Duration,
+    told: bool,
+}
+
+impl Absence {
+    fn at_start(began: Instant) -> Self {
+        Self { began, expected: STARTS_WITHIN, told: false }
+    }
+
+    fn after_welcome(began: Instant) -> Self {
+        Self { began, expected: Duration::ZERO, told: false }
+    }
+
+    /// Whether to tell of it now.
+    fn is_worth_telling(&mut self, now: Instant) -> bool {
+        let tell = !self.told && now.duration_since(self.began) >= self.expected;
+        self.told |= tell;
+        tell
     }
 }
 
@@ -200,5 +230,20 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absence_is_told_once_and_at_the_start_only_when_it_lasts() {
+        let began = Instant::now();
+        let mut at_start = Absence::at_start(began);
+        let told = [0, 1, 2, 3].map(|n| at_start.is_worth_telling(began + STARTS_WITHIN / 2 * n));
+        assert_eq!(told, [false, false, true, false]);
+        let mut later = Absence::after_welcome(began);
+        assert_eq!([0; 2].map(|_| later.is_worth_telling(began)), [true, false]);
     }
 }
