@@ -18,11 +18,34 @@ pub enum Started {
 }
 
 impl Control {
+    /// Creates a service. One that is there with the same settings is left as it is.
+    ///
+    /// # Errors
+    /// When there is one with other settings, the settings make no sense, or a hostname belongs to
+    /// another service.
+    pub async fn create_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
+        let _turn = self.inner.settings.lock().await;
+        let name = &spec.service.name;
+        let before = self.inner.store.service(name).await?;
+        if before.is_some_and(|service| service.spec != *spec) {
+            return Err(Error::Refused(format!(
+                "there is a service {name} already, with other settings; \
+                 a PUT changes them, and `launcher apply`"
+            )));
+        }
+        self.write_service(spec, by).await
+    }
+
     /// Creates a service or replaces its settings. Versions that exist keep theirs.
     ///
     /// # Errors
     /// When the settings make no sense, or a hostname belongs to another service.
     pub async fn put_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
+        let _turn = self.inner.settings.lock().await;
+        self.write_service(spec, by).await
+    }
+
+    async fn write_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
         let faults = spec.faults();
         if !faults.is_empty() {
             let told: Vec<String> = faults.iter().map(ToString::to_string).collect();

@@ -113,6 +113,8 @@ pub(crate) struct Inner {
     /// Numbers every table that is published; higher than what any server before this one gave.
     pub(crate) revision: AtomicU64,
     slots: Mutex<BTreeMap<ServiceName, Arc<Slot>>>,
+    /// Held from looking at a service's settings to writing them.
+    settings: tokio::sync::Mutex<()>,
     stop: tokio_util::sync::CancellationToken,
 }
 
@@ -142,6 +144,7 @@ impl Control {
                 engine: Mutex::default(),
                 revision: AtomicU64::new(epoch << 32),
                 slots: Mutex::default(),
+                settings: tokio::sync::Mutex::default(),
                 stop: tokio_util::sync::CancellationToken::new(),
             }
         });

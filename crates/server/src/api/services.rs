@@ -37,20 +37,19 @@ pub(super) async fn list(
 
 /// Creates a service.
 #[utoipa::path(post, path = "/services", tag = "services", request_body = ServiceSpec,
-    responses((status = 201, body = ServiceView), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "It is there already, with these settings",
+            body = ServiceView),
+        (status = 201, body = ServiceView), (status = "4XX", body = Problem)))]
 pub(super) async fn create(
     State(app): State<App>,
     principal: Principal,
     Json(spec): Json<ServiceSpec>,
 ) -> Result<(StatusCode, Answer<ServiceView>), Problem> {
-    let name = spec.service.name.clone();
-    if app.store.service(&name).await?.is_some() {
-        let detail =
-            format!("there is a service {name} already; PUT /api/v1/services/{name} changes it");
-        return Err(Problem::refused(detail));
-    }
-    app.control.put_service(&spec, &principal.name).await?;
-    Ok((StatusCode::CREATED, Answer(one(&app, &name).await?)))
+    let status = match app.control.create_service(&spec, &principal.name).await? {
+        PutOutcome::Created => StatusCode::CREATED,
+        PutOutcome::Changed(_) | PutOutcome::Unchanged => StatusCode::OK,
+    };
+    Ok((status, Answer(one(&app, &spec.service.name).await?)))
 }
 
 /// Shows a service.

@@ -98,7 +98,8 @@ async fn what_is_in_the_way_of_a_service_is_named() {
     let world = World::without_edge().await;
     let shop = world.service("shop").await;
     world.ready(&shop, "1").await;
-    let again = serde_json::to_value(crate::world::spec("shop")).unwrap();
+    let mut again = serde_json::to_value(crate::world::spec("shop")).unwrap();
+    again["service"]["replicas"] = json!(7);
     world.call("POST", "/api/v1/services", again).await.tells(409, "refused");
     let mut other = serde_json::to_value(crate::world::spec("blog")).unwrap();
     other["service"]["hosts"] = json!(["shop.example.com"]);

@@ -11,5 +11,6 @@ mod malformed;
 mod paging;
 mod routes;
 mod secrets;
+mod services;
 mod tokens;
 mod world;
