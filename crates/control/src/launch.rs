@@ -25,6 +25,8 @@ pub struct LaunchRequest {
     pub branch: Option<String>,
     /// Who launches it.
     pub by: String,
+    /// The idempotency key that the call has claimed: what is made is kept with it.
+    pub key: Option<String>,
 }
 
 impl Control {
@@ -42,8 +44,8 @@ impl Control {
         let secrets = freeze_secrets(inner, &spec).await?;
         let image = inner.scheduler.resolve(&image, inner.login(&image)).await?;
         launcher_fault::point("launch.resolved");
-        let (commit, branch, by) = (request.commit, request.branch, request.by);
-        let new = NewVersion { image, spec, secrets, commit, branch, by };
+        let LaunchRequest { commit, branch, by, key, .. } = request;
+        let new = NewVersion { image, spec, secrets, commit, branch, by, key };
         let launched = inner.store.create_version(new, inner.now()).await?;
         launcher_fault::point("launch.stored");
         inner.begin(&request.service).wake();

@@ -16,7 +16,7 @@ use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::route::{
     Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route,
 };
-use launcher_model::{Generation, ServiceName, VersionNumber};
+use launcher_model::{DeploymentId, Generation, ServiceName, VersionNumber};
 use launcher_store::NewDeployment;
 
 use crate::engine::EngineState;
@@ -39,6 +39,8 @@ pub struct DeployRequest {
     pub note: Option<String>,
     /// The route's generation that they saw; when it has moved on, nothing is done.
     pub seen: Option<Generation>,
+    /// The idempotency key that the call has claimed: what is made is kept with it.
+    pub key: Option<String>,
 }
 
 /// What became of it.
@@ -67,6 +69,36 @@ impl Control {
         task.await.unwrap_or_else(|error| {
             Err(Error::Refused(format!("the deployment ended in a fault of the program: {error}")))
         })
+    }
+
+    /// What became of a deployment that an earlier call began: waits until it is live or aborted.
+    ///
+    /// # Errors
+    /// As [`deploy`](Self::deploy) would have said.
+    pub async fn deployed(&self, service: &ServiceName, id: DeploymentId) -> Result<Deployed> {
+        let inner = &self.inner;
+        let slot = inner.slot(service).ok_or_else(|| Error::NoService(service.clone()))?;
+        let mut passes = slot.passes();
+        slot.wake();
+        loop {
+            let deployment = inner.store.deployment(id).await?;
+            let deployment = deployment.ok_or_else(|| Error::NoService(service.clone()))?;
+            match deployment.state {
+                DeploymentState::Aborted => {
+                    let reason = deployment.abort_reason.unwrap_or_default();
+                    return Err(Error::Aborted { id, reason });
+                }
+                DeploymentState::Draining | DeploymentState::Done => {
+                    return Ok(Deployed { deployment, changed: true });
+                }
+                DeploymentState::Starting
+                | DeploymentState::Preparing
+                | DeploymentState::Committing => {}
+            }
+            if passes.changed().await.is_err() {
+                return Err(Error::NoService(service.clone()));
+            }
+        }
     }
 }
 
@@ -133,6 +165,7 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
         to,
         by: request.by.clone(),
         note: request.note.clone(),
+        key: request.key.clone(),
     };
     let what = match kind {
         DeploymentKind::Deploy => "deploys",

@@ -146,6 +146,7 @@ async fn words_of_others_are_shown_as_text() {
         commit: Some(hostile.to_owned()),
         branch: Some(hostile.to_owned()),
         by: hostile.to_owned(),
+        key: None,
     };
     world.app.control.launch(request).await.unwrap();
     let event =

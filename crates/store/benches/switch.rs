@@ -76,6 +76,7 @@ async fn begin(store: &dyn Store, from: &Weights, to: &Weights) -> DeploymentId 
         to: to.clone(),
         by: "bench".into(),
         note: None,
+        key: None,
     };
     let event = NewEvent::new(EventKind::DeploymentStarted, "a deployment of shop began");
     store.begin_deployment(new, &[event], Timestamp::now()).await.unwrap().id
@@ -97,6 +98,7 @@ async fn ready_version(store: &dyn Store) -> VersionNumber {
         commit: None,
         branch: None,
         by: "bench".into(),
+        key: None,
     };
     let (version, _) = store.create_version(new, Timestamp::now()).await.unwrap();
     let ready = EnvironmentChange { state: Some(EnvironmentState::Ready), ..Default::default() };

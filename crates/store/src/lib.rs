@@ -24,9 +24,9 @@ use tokio::sync::broadcast;
 
 pub use error::Error;
 pub use records::{
-    Answer, DeploymentFilter, EnvironmentChange, EventFilter, IdempotencyClaim, NewDeployment,
-    NewSession, NewToken, NewVersion, Page, PutOutcome, RecordedContainer, RecordedHost,
-    SecretRecord, Service, Session, Token,
+    Answer, DeploymentFilter, EnvironmentChange, EventFilter, IdempotencyClaim, Made,
+    NewDeployment, NewSession, NewToken, NewVersion, Page, PutOutcome, RecordedContainer,
+    RecordedHost, SecretRecord, Service, Session, Token,
 };
 
 /// The result of a call to a store.
@@ -239,7 +239,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Claims an `Idempotency-Key` of a token for a request with this fingerprint, or hands out what was
     /// answered to it. Claims older than a day are forgotten; one that a process made which is gone
-    /// without an answer is free again.
+    /// without an answer is free again, and tells what the request has made that carried it.
     async fn claim_key(
         &self,
         key: &str,
@@ -248,7 +248,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<IdempotencyClaim>;
     /// Keeps the answer to a claimed key.
     async fn answer_key(&self, key: &str, answer: &Answer) -> Result<()>;
-    /// Lets a claimed key go without an answer, so that it can be tried again.
+    /// Lets a claimed key go without an answer, so that it can be tried again. What was made with it stays
+    /// known.
     async fn release_key(&self, key: &str) -> Result<()>;
 
     // What was observed ---------------------------------------------------------------------------------------------

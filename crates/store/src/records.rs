@@ -9,8 +9,8 @@ use launcher_model::image::PinnedImage;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
 use launcher_model::secret::SecretVersion;
 use launcher_model::service::ServiceSpec;
-use launcher_model::{ServiceName, VersionNumber};
-use serde::Serialize;
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use serde::{Deserialize, Serialize};
 
 /// A service as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,8 @@ pub struct NewVersion {
     pub branch: Option<String>,
     /// Who launches it.
     pub by: String,
+    /// The claimed idempotency key of the call that asks for it.
+    pub key: Option<String>,
 }
 
 /// What shall change in an environment; what is none stays.
@@ -87,6 +89,8 @@ pub struct NewDeployment {
     pub by: String,
     /// Why.
     pub note: Option<String>,
+    /// The claimed idempotency key of the call that asks for it.
+    pub key: Option<String>,
 }
 
 /// A part of a list.
@@ -180,12 +184,25 @@ pub struct Session {
 pub enum IdempotencyClaim {
     /// The key is new and now ours: do the work, then answer or release it.
     Claimed,
+    /// The key is ours, and the same request has made this already before its process died, or failed:
+    /// answer with it.
+    Made(Made),
     /// The same request is under way.
     InProgress,
     /// The same request was answered.
     Answered(Answer),
     /// The key was used for another request.
     Mismatch,
+}
+
+/// What a request has made, that must not be made twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Made {
+    /// A version.
+    Version(VersionNumber),
+    /// A deployment.
+    Deployment(DeploymentId),
 }
 
 /// The answer to a request.

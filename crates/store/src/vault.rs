@@ -11,15 +11,23 @@ use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use launcher_model::secret::SecretName;
 use secrecy::zeroize::{Zeroize, Zeroizing};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
+use sha2::Sha256;
 
 use crate::{Error, Result};
 
 const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 24;
 const KEY_BYTES: usize = 32;
+
+/// A block of SHA-256.
+const BLOCK_BYTES: usize = 64;
+
+/// Begins what is hashed, so that no other use of the key gives the same.
+const FINGERPRINT: &[u8] = b"rocket-launcher request fingerprint 1";
 
 /// Seals and opens values with the key of one file.
 #[derive(Debug)]
@@ -84,6 +92,22 @@ impl Vault {
             self.misfit(name)
         })?;
         Ok(text.into())
+    }
+
+    /// What tells whether two requests are the same without telling anything of them: a keyed hash
+    /// (HMAC-SHA-256) of their parts, so that nobody can try values of secrets on it.
+    #[must_use]
+    pub fn fingerprint<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+        // HMAC fills a key that is shorter than a block with zeros (RFC 2104, section 2).
+        let mut block = Zeroizing::new([0; BLOCK_BYTES]);
+        block[..KEY_BYTES].copy_from_slice(self.key.expose_secret());
+        let mut hash = <Hmac<Sha256> as KeyInit>::new((&*block).into());
+        hash.update(FINGERPRINT);
+        for part in parts {
+            hash.update(&(part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into_bytes().into()
     }
 
     fn cipher(&self) -> XChaCha20Poly1305 {

@@ -120,6 +120,7 @@ async fn goes_live(store: &dyn Store, kind: DeploymentKind, to: Weights, second:
         to: to.clone(),
         by: "admin".into(),
         note: None,
+        key: None,
     };
     let started = [NewEvent::new(EventKind::DeploymentStarted, "started").service(&name)];
     let id = store.begin_deployment(new.clone(), &started, at(second)).await.unwrap().id;

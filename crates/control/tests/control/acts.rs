@@ -49,6 +49,7 @@ impl World {
             commit: None,
             branch: None,
             by: WHO.to_owned(),
+            key: None,
         };
         let launched = self.ask(async move |control: Control| control.launch(request).await).await;
         Ok(launched?.0.number)
@@ -84,6 +85,7 @@ impl World {
             by: WHO.to_owned(),
             note: None,
             seen: None,
+            key: None,
         };
         self.spawn(async move |control: Control| control.deploy(request).await)
     }

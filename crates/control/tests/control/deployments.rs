@@ -251,6 +251,7 @@ async fn a_switch_meanwhile_is_not_overruled_by_who_did_not_see_it() {
         by: WHO.to_owned(),
         note: None,
         seen,
+        key: None,
     };
     let refused = world.control().deploy(request).await;
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");

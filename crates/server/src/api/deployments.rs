@@ -5,12 +5,13 @@ use axum::extract::State;
 use launcher_control::{DeployRequest, Target};
 use launcher_model::ServiceName;
 use launcher_model::route::Deployment;
-use launcher_store::{DeploymentFilter, Page as Part};
+use launcher_store::{DeploymentFilter, Made, Page as Part};
 
 use super::views::{DeployBody, DeployedView, DeploymentPath, RollbackBody};
 use crate::App;
 use crate::auth::Principal;
 use crate::http::extract::{Json, Path, Query};
+use crate::http::idempotency::Call;
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
 
@@ -65,10 +66,11 @@ pub(super) async fn show(
 pub(super) async fn deploy(
     State(app): State<App>,
     principal: Principal,
+    call: Call,
     Path(service): Path<ServiceName>,
     Json(body): Json<DeployBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
-    switch(&app, principal, service, Target::Deploy(body.version), body.note).await
+    switch(&app, (principal, call), service, Target::Deploy(body.version), body.note).await
 }
 
 /// Makes an earlier version live again: the one before, or any that is kept.
@@ -78,11 +80,12 @@ pub(super) async fn deploy(
 pub(super) async fn rollback(
     State(app): State<App>,
     principal: Principal,
+    call: Call,
     Path(service): Path<ServiceName>,
     Json(body): Json<RollbackBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
     let target = body.version.map_or(Target::RollbackToPrevious, Target::RollbackTo);
-    switch(&app, principal, service, target, body.note).await
+    switch(&app, (principal, call), service, target, body.note).await
 }
 
 /// As long as a note may be, in characters.
@@ -90,7 +93,7 @@ const LONGEST_NOTE: usize = 2000;
 
 async fn switch(
     app: &App,
-    principal: Principal,
+    (principal, call): (Principal, Call),
     service: ServiceName,
     target: Target,
     note: Option<String>,
@@ -98,8 +101,14 @@ async fn switch(
     if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
         return Err(Problem::invalid(format!("a note has at most {LONGEST_NOTE} characters")));
     }
-    let request = DeployRequest { service, target, by: principal.name, note, seen: None };
-    let deployed = app.control.deploy(request).await?;
+    let deployed = match call.made {
+        Some(Made::Deployment(id)) => app.control.deployed(&service, id).await?,
+        _ => {
+            let (by, key) = (principal.name, call.key);
+            let request = DeployRequest { service, target, by, note, seen: None, key };
+            app.control.deploy(request).await?
+        }
+    };
     let (changed, deployment) = (deployed.changed, deployed.deployment);
     Ok(Answer(DeployedView { changed, deployment }))
 }

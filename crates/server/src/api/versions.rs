@@ -5,11 +5,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use launcher_control::LaunchRequest;
 use launcher_model::{ServiceName, VersionNumber};
+use launcher_store::Made;
 
 use super::views::{LaunchBody, VersionView};
 use crate::App;
 use crate::auth::Principal;
 use crate::http::extract::{Json, Path, Query};
+use crate::http::idempotency::Call;
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
 
@@ -42,15 +44,22 @@ pub(super) async fn list(
 pub(super) async fn launch(
     State(app): State<App>,
     principal: Principal,
+    call: Call,
     Path(service): Path<ServiceName>,
     Json(body): Json<LaunchBody>,
 ) -> Result<(StatusCode, Answer<VersionView>), Problem> {
-    let LaunchBody { image, commit, branch } = body;
-    let request =
-        LaunchRequest { service: service.clone(), image, commit, branch, by: principal.name };
-    let (version, _) = app.control.launch(request).await?;
-    let view = app.control.environment(&service, version.number).await?;
-    Ok((StatusCode::ACCEPTED, Answer(VersionView::new(version, &view, &app.settings))))
+    let number = match call.made {
+        Some(Made::Version(number)) => number,
+        _ => {
+            let LaunchBody { image, commit, branch } = body;
+            let (by, key) = (principal.name, call.key);
+            let request =
+                LaunchRequest { service: service.clone(), image, commit, branch, by, key };
+            app.control.launch(request).await?.0.number
+        }
+    };
+    let version = show(State(app), Path((service, number))).await?;
+    Ok((StatusCode::ACCEPTED, version))
 }
 
 /// Shows a version and its environment.

@@ -1,13 +1,15 @@
 //! `Idempotency-Key`: a mutating call that is repeated with the same key is done once, and answered
 //! the same each time.
 
+use std::convert::Infallible;
+
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use launcher_store::{Answer, IdempotencyClaim};
-use sha2::{Digest, Sha256};
+use launcher_store::{Answer, IdempotencyClaim, Made};
 
 use super::problem::{self, Problem};
 use crate::auth::Principal;
@@ -15,6 +17,24 @@ use crate::{App, MAX_BODY};
 
 const HEADER: &str = "idempotency-key";
 const LONGEST: usize = 200;
+
+/// What a handler that makes something must know, so that a repeated call makes it once even when the
+/// server dies between making it and answering.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Call {
+    /// The claimed key, to be kept with what is made.
+    pub(crate) key: Option<String>,
+    /// What the same call has made before.
+    pub(crate) made: Option<Made>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Call {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}
 
 /// The layer: calls without the header pass through it.
 pub(crate) async fn layer(
@@ -49,16 +69,19 @@ fn key_of(headers: &HeaderMap, principal: &Principal) -> Result<Option<String>, 
 }
 
 async fn once(app: &App, key: &str, request: Request, next: Next) -> Result<Response, Problem> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
         Problem::malformed(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is longer than {MAX_BODY} bytes"),
         )
     })?;
-    let fingerprint = fingerprint(&parts.method, parts.uri.path(), parts.uri.query(), &body);
-    match app.store.claim_key(key, &fingerprint, app.now()).await? {
-        IdempotencyClaim::Claimed => {}
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let request = [parts.method.as_str(), path, query].map(str::as_bytes);
+    let fingerprint = app.vault.fingerprint(request.into_iter().chain([&body[..]]));
+    let made = match app.store.claim_key(key, &fingerprint, app.now()).await? {
+        IdempotencyClaim::Claimed => None,
+        IdempotencyClaim::Made(made) => Some(made),
         IdempotencyClaim::Answered(answer) => return Ok(replay(answer)),
         IdempotencyClaim::InProgress => {
             return Err(Problem::idempotency(
@@ -72,7 +95,8 @@ async fn once(app: &App, key: &str, request: Request, next: Next) -> Result<Resp
                 "this key was used for another call; use a new one for each",
             ));
         }
-    }
+    };
+    parts.extensions.insert(Call { key: Some(key.to_owned()), made });
     // The work goes on when the caller goes away: the answer is kept for when it asks again.
     let (its_app, its_key) = (app.clone(), key.to_owned());
     let work = tokio::spawn(async move {
@@ -89,16 +113,6 @@ async fn once(app: &App, key: &str, request: Request, next: Next) -> Result<Resp
             ))
         }
     }
-}
-
-fn fingerprint(method: &Method, path: &str, query: Option<&str>, body: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in [method.as_str().as_bytes(), path.as_bytes(), query.unwrap_or("").as_bytes(), body]
-    {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize().into()
 }
 
 /// Keeps an answer that stands. A failure of the server is not one, nor is a stream, nor what nobody

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use launcher_model::route::DeploymentKind;
+use launcher_model::{VersionNumber, Weight};
 use launcher_scheduler::fake::Script;
+use launcher_store::{NewDeployment, NewVersion, Store};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World};
+use crate::world::{Answer, WHO, World, new_deployment, new_version};
 
 const VERSIONS: &str = "/api/v1/services/shop/versions";
+const DEPLOYMENTS: &str = "/api/v1/services/shop/deployments";
 
 async fn keyed(world: &World, key: &str, method: &str, path: &str, body: Option<Value>) -> Answer {
     world.call_with(method, path, body, &[("idempotency-key", key)]).await
@@ -146,4 +150,83 @@ async fn a_call_goes_on_when_its_caller_goes_away() {
     assert_eq!(answer.json()["changed"], true);
     let all = world.get("/api/v1/deployments").await.json();
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
+}
+
+/// Claims a key for a call as a server does that is killed before it answers; `made` is what it does
+/// until then.
+async fn killed<T>(
+    world: &World,
+    path: &str,
+    body: &Value,
+    made: impl AsyncFnOnce(&dyn Store, String) -> T,
+) -> T {
+    let (text, key) = (body.to_string(), format!("{WHO}\nk"));
+    let parts = ["POST", path, "", &text].map(str::as_bytes);
+    let (store, now) = (&*world.app.store, jiff::Timestamp::now());
+    store.claim_key(&key, &world.app.vault.fingerprint(parts), now).await.unwrap();
+    let made = made(store, key.clone()).await;
+    store.release_key(&key).await.unwrap();
+    made
+}
+
+#[tokio::test]
+async fn a_launch_that_a_kill_left_unanswered_is_answered_with_its_version() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop").await;
+    let body = json!({ "image": ":1" });
+    let number = killed(&world, VERSIONS, &body, async |store, key| {
+        let new = NewVersion { key: Some(key), ..new_version(&world, &shop).await };
+        store.create_version(new, jiff::Timestamp::now()).await.unwrap().0.number
+    });
+    let number = number.await;
+    let again = keyed(&world, "k", "POST", VERSIONS, Some(body)).await.is(202).json();
+    assert_eq!((&again["number"], versions(&world).await), (&json!(number), 1));
+}
+
+#[tokio::test]
+async fn a_deployment_that_a_kill_left_unanswered_is_made_once() {
+    let world = World::new().await;
+    let shop = world.service("shop").await;
+    let (one, two) = (world.ready(&shop, "1").await, world.ready(&shop, "2").await);
+    let deploy = |version: u64| json!({ "version": version });
+    world.call("POST", DEPLOYMENTS, deploy(one)).await.is(200);
+    world.call("POST", DEPLOYMENTS, deploy(two)).await.is(200);
+
+    // A second rollback would go on to where the first came from.
+    const ROLLBACK: &str = "/api/v1/services/shop/rollback";
+    let body = json!({});
+    let id = killed(&world, ROLLBACK, &body, async |store, key| {
+        let (one, two) = (VersionNumber(one as u32), VersionNumber(two as u32));
+        let new = NewDeployment {
+            kind: DeploymentKind::Rollback,
+            from: [(two, Weight::ALL)].into(),
+            to: [(one, Weight::ALL)].into(),
+            key: Some(key),
+            ..new_deployment(&shop)
+        };
+        let id = store.begin_deployment(new, &[], jiff::Timestamp::now()).await.unwrap().id;
+        store.commit_route(id, jiff::Timestamp::now()).await.unwrap();
+        id
+    });
+    let id = id.await;
+    let again = keyed(&world, "k", "POST", ROLLBACK, Some(body)).await.is(200).json();
+    assert_eq!(again["id"], json!(id));
+    let shown = world.get("/api/v1/services/shop").await.is(200).json();
+    assert_eq!(shown["live"], json!({ one.to_string(): 100 }));
+}
+
+#[tokio::test]
+async fn a_deployment_that_a_kill_ended_before_it_was_decided_is_told_so() {
+    let world = World::new().await;
+    let shop = world.service("shop").await;
+    let one = world.ready(&shop, "1").await;
+    let body = json!({ "version": one });
+    let begun = killed(&world, DEPLOYMENTS, &body, async |store, key| {
+        let to = [(VersionNumber(one as u32), Weight::ALL)].into();
+        let new = NewDeployment { to, key: Some(key), ..new_deployment(&shop) };
+        store.begin_deployment(new, &[], jiff::Timestamp::now()).await.unwrap();
+    });
+    begun.await;
+    keyed(&world, "k", "POST", DEPLOYMENTS, Some(body)).await.tells(409, "aborted");
+    world.call("POST", DEPLOYMENTS, json!({ "version": one })).await.is(200);
 }

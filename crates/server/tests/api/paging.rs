@@ -3,13 +3,9 @@
 use std::collections::BTreeSet;
 
 use launcher_model::ServiceName;
-use launcher_model::image::ImageRef;
-use launcher_model::route::{DeploymentKind, DeploymentState};
-use launcher_scheduler::Scheduler;
-use launcher_store::{NewDeployment, NewVersion};
 use serde_json::Value;
 
-use crate::world::{WHO, World, spec};
+use crate::world::{WHO, World, new_deployment, new_version, spec};
 
 const MANY: usize = 30;
 
@@ -21,28 +17,12 @@ async fn put(world: &World, name: &str) -> ServiceName {
 }
 
 async fn add_version(world: &World, service: &ServiceName) {
-    let image: ImageRef = format!("registry.example.com/{service}:1").parse().unwrap();
-    let new = NewVersion {
-        image: world.fake.resolve(&image, None).await.unwrap(),
-        spec: spec(service.as_str()),
-        secrets: Default::default(),
-        commit: None,
-        branch: None,
-        by: WHO.to_owned(),
-    };
+    let new = new_version(world, service).await;
     world.app.store.create_version(new, world.app.now()).await.unwrap();
 }
 
 async fn add_deployment(world: &World, service: &ServiceName) {
-    let new = NewDeployment {
-        service: service.clone(),
-        kind: DeploymentKind::Deploy,
-        state: DeploymentState::Preparing,
-        from: Default::default(),
-        to: Default::default(),
-        by: WHO.to_owned(),
-        note: None,
-    };
+    let new = new_deployment(service);
     let begun = world.app.store.begin_deployment(new, &[], world.app.now()).await.unwrap();
     world.app.store.deployment_aborted(begun.id, "a test", &[], world.app.now()).await.unwrap();
 }

@@ -13,13 +13,15 @@ use jiff::Timestamp;
 use launcher_control::hub::{self, Hub};
 use launcher_control::{Config, Control, Parts};
 use launcher_edge::Daemon;
+use launcher_model::image::ImageRef;
+use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{EdgeName, ServiceName};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, Settings, TokenText};
 use launcher_store::vault::Vault;
-use launcher_store::{EventFilter, NewToken, Store};
+use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
 use launcher_testkit::Folder;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
@@ -278,6 +280,34 @@ pub(crate) fn spec(name: &str) -> ServiceSpec {
          port = 8080\n[health]\npath = \"/healthz\"\ninterval = \"50ms\"\nhealthy_after = 1\nstart_period = \"20s\"\n"
     );
     service::read("launcher.toml", &text).unwrap()
+}
+
+/// What a launch of `:1` would store.
+pub(crate) async fn new_version(world: &World, service: &ServiceName) -> NewVersion {
+    let image: ImageRef = format!("registry.example.com/{service}:1").parse().unwrap();
+    NewVersion {
+        image: world.fake.resolve(&image, None).await.unwrap(),
+        spec: spec(service.as_str()),
+        secrets: Default::default(),
+        commit: None,
+        branch: None,
+        by: WHO.to_owned(),
+        key: None,
+    }
+}
+
+/// A deployment of nothing, to be filled in.
+pub(crate) fn new_deployment(service: &ServiceName) -> NewDeployment {
+    NewDeployment {
+        service: service.clone(),
+        kind: DeploymentKind::Deploy,
+        state: DeploymentState::Preparing,
+        from: Default::default(),
+        to: Default::default(),
+        by: WHO.to_owned(),
+        note: None,
+        key: None,
+    }
 }
 
 async fn assemble(folder: &Path, fake: &Fake) -> App {

@@ -157,6 +157,7 @@ impl World {
             commit: Some("8f31c0a52be4".to_owned()),
             branch: Some("main".to_owned()),
             by: WHO.to_owned(),
+            key: None,
         };
         self.app.control.launch(request).await.unwrap().0.number
     }
@@ -171,7 +172,14 @@ impl World {
     /// Makes a version live.
     pub(crate) async fn deploy(&self, service: &ServiceName, version: VersionNumber) {
         let (service, target) = (service.clone(), Target::Deploy(version));
-        let request = DeployRequest { service, target, by: WHO.to_owned(), note: None, seen: None };
+        let request = DeployRequest {
+            service,
+            target,
+            by: WHO.to_owned(),
+            note: None,
+            seen: None,
+            key: None,
+        };
         self.app.control.deploy(request).await.unwrap();
     }
 

@@ -9,8 +9,10 @@ use super::fault::explain;
 use crate::{Error, Result};
 
 /// Every step that was ever released, in order. None is ever changed; a new one is added behind.
-const STEPS: [(i64, &str, &str); 1] =
-    [(1, "first", include_str!("../../migrations/sqlite/0001_first.sql"))];
+const STEPS: [(i64, &str, &str); 2] = [
+    (1, "first", include_str!("../../migrations/sqlite/0001_first.sql")),
+    (2, "what a key made", include_str!("../../migrations/sqlite/0002_what_a_key_made.sql")),
+];
 
 /// Brings a database to the newest schema.
 pub(super) async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<()> {

@@ -11,8 +11,8 @@ use sqlx::{Row, SqliteExecutor};
 use super::fault::Fault;
 use super::row::{json, time, to_json, word};
 use super::write::Write;
-use super::{environments, events, services};
-use crate::NewVersion;
+use super::{environments, events, idempotency, services};
+use crate::{Made, NewVersion};
 
 const VERSION: &str = "version";
 
@@ -44,6 +44,7 @@ pub(super) async fn create(
         .version(number)
         .by(version.created_by.as_str());
     events::record_one(write, event, at).await?;
+    idempotency::made(write, new.key.as_deref(), &Made::Version(number)).await?;
     Ok((version, environment))
 }
 

@@ -142,3 +142,13 @@ proptest! {
         prop_assert_eq!(open(&vault, &other, &sealed).is_ok(), other == "a");
     }
 }
+
+#[test]
+fn a_fingerprint_tells_requests_apart_and_needs_the_key() {
+    let (one, other) = (Key::new(), Key::new());
+    let (vault, stranger) = (one.vault(), other.vault());
+    let parts = |a: &'static str, b: &'static str| [a.as_bytes(), b.as_bytes()];
+    assert_eq!(vault.fingerprint(parts("PUT", "1")), vault.fingerprint(parts("PUT", "1")));
+    assert_ne!(vault.fingerprint(parts("PUT", "1")), vault.fingerprint(parts("PU", "T1")));
+    assert_ne!(vault.fingerprint(parts("PUT", "1")), stranger.fingerprint(parts("PUT", "1")));
+}

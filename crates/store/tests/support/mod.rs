@@ -89,6 +89,7 @@ pub(crate) fn new_version(spec: &ServiceSpec) -> NewVersion {
         commit: Some("0123abc".into()),
         branch: Some("main".into()),
         by: "alice".into(),
+        key: None,
     }
 }
 
@@ -134,6 +135,7 @@ pub(crate) fn deployment(service: &ServiceName, from: &Weights, to: &Weights) ->
         to: to.clone(),
         by: "alice".into(),
         note: Some("because".into()),
+        key: None,
     }
 }
 

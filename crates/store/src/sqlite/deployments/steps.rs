@@ -11,8 +11,8 @@ use super::{blocking, existing, insert, update, with_traffic, wrong_state};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::row::{corrupt, to_json};
 use crate::sqlite::write::Write;
-use crate::sqlite::{events, routes, services};
-use crate::{Error, NewDeployment};
+use crate::sqlite::{events, idempotency, routes, services};
+use crate::{Error, Made, NewDeployment};
 
 pub(in crate::sqlite) async fn begin(
     write: &mut Write,
@@ -21,7 +21,7 @@ pub(in crate::sqlite) async fn begin(
     at: Timestamp,
 ) -> Result<Deployment, Fault> {
     services::must_exist(write, &new.service).await?;
-    let NewDeployment { service, kind, state, from, to, by, note } = new;
+    let NewDeployment { service, kind, state, from, to, by, note, key } = new;
     let mut deployment = Deployment {
         id: DeploymentId(0),
         service,
@@ -43,6 +43,7 @@ pub(in crate::sqlite) async fn begin(
         None => return Err(busy(write, &deployment).await?),
     };
     events::record_for(write, deployment.id, new_events, at).await?;
+    idempotency::made(write, key.as_deref(), &Made::Deployment(deployment.id)).await?;
     Ok(deployment)
 }
 
