@@ -1,9 +1,9 @@
 //! The processes: the server, the edge, and the supervisor of both.
 
+pub(crate) mod administrator;
 pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod edge;
-mod first_start;
 pub(crate) mod server;
 pub(crate) mod stopping;
 pub(crate) mod up;

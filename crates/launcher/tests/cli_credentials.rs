@@ -137,3 +137,14 @@ async fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     let checks: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(checks[0]["finding"], "bad");
 }
+
+#[tokio::test]
+async fn a_token_is_recovered_only_where_an_installation_is() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    let recover = ["token", "recover", "--data", data.to_str().unwrap()];
+    let ran = end(&mut launcher(home.path(), &recover)).await;
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("there is no installation in"), "{ran:?}");
+    assert!(!data.exists());
+}

@@ -173,3 +173,29 @@ async fn docker_disk_full() {
     // At most what was in flight on the container that was killed.
     assert!(report.failed <= 8, "{report:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_a_lost_token_is_made_anew() {
+    let mut installation = Installation::new(program(), &Engine::local());
+    let lost = installation.start().await;
+    std::fs::remove_file(installation.data().join("admin-token")).unwrap();
+    let data = installation.data();
+    let recover = || {
+        let mut command = Command::new(program());
+        command.args(["token", "recover", "--data"]).arg(&data);
+        command.output().unwrap()
+    };
+    let refused = recover();
+    assert!(!refused.status.success(), "its server runs");
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(told.contains("another server uses the data directory"), "{told}");
+
+    installation.kill_server();
+    for _ in 0..2 {
+        assert!(recover().status.success(), "may be repeated");
+    }
+    installation.start_server();
+    let api = installation.wait_for_server().await;
+    assert_eq!(api.try_call(Method::GET, "/services", None).await.unwrap().status, 200);
+    assert_eq!(lost.try_call(Method::GET, "/services", None).await.unwrap().status, 401);
+}

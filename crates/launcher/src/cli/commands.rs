@@ -122,6 +122,7 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Token(TokenCommand::Create(to)) => credentials::create(Context::new(to)?).await,
         C::Token(TokenCommand::List(to)) => credentials::tokens(Context::new(to)?).await,
         C::Token(TokenCommand::Revoke(to)) => credentials::revoke(Context::new(to)?).await,
+        C::Token(TokenCommand::Recover(recover)) => credentials::recover(&recover).await,
         C::Login(login) => logins::login(&login).await,
         C::Logout => logins::logout(),
         C::Doctor(to) => doctor::doctor(to).await,

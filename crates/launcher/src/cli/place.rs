@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Failure;
 use super::args::client::ServerOptions;
@@ -98,7 +98,10 @@ fn hints(options: &ServerOptions) -> Result<Hints, Failure> {
 
 fn trouble(file: &Path, error: &std::io::Error) -> String {
     match error.kind() {
-        ErrorKind::NotFound => format!("{} is not there; `launcher up` makes it", file.display()),
+        ErrorKind::NotFound => format!(
+            "{} is not there; the first start of `launcher up` makes it, and `launcher token recover` a new one",
+            file.display()
+        ),
         ErrorKind::PermissionDenied => {
             format!("{} may only be read by the user who runs `launcher up`", file.display())
         }
@@ -125,12 +128,21 @@ fn decide(hints: Hints) -> Result<Place, Failure> {
     let of_login = hints.login.filter(|login| same(&login.url)).map(|login| login.token);
     let own = if hints.local_first { local.or(of_login) } else { of_login.or(local) };
     match hints.token.or(own) {
+        Some(token) if !is_one_word(&token) => Err(Failure::Senseless(
+            "what was given as a token is none: it has spaces, line ends or other signs in it that no token has"
+                .to_owned(),
+        )),
         Some(token) => Ok(Place { url: chosen, token }),
         None => Err(Failure::NoToken {
             tried: same(&hints.local_url).then_some(hints.local_trouble).flatten(),
             url: shown(&chosen),
         }),
     }
+}
+
+/// Whether it can be sent: anything else would break the header, or be two tokens.
+fn is_one_word(token: &SecretString) -> bool {
+    token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A URL as people write it.
@@ -140,8 +152,6 @@ pub(super) fn shown(url: &Url) -> String {
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn secret(text: &str) -> Option<SecretString> {
@@ -184,6 +194,15 @@ mod tests {
         assert_eq!(decided(said), pair("http://other:1", "said"));
         let said = Hints { token: secret("said"), ..everything() };
         assert_eq!(decided(said), pair("https://l.example.com", "said"));
+    }
+
+    #[test]
+    fn what_cannot_be_one_token_is_refused_before_it_is_sent() {
+        for bad in ["two words", "two\nlines", "rl_\u{e9}"] {
+            let said = Hints { token: secret(bad), ..everything() };
+            let refused = decide(said).unwrap_err().to_string();
+            assert!(refused.contains("is none") && !refused.contains(bad), "{refused}");
+        }
     }
 
     #[test]

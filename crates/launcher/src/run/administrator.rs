@@ -1,8 +1,12 @@
-//! What a start must leave behind so that somebody can come in: the administrator's token.
+//! The administrator's token: made at the first start, so that somebody can come in, and made anew when
+//! it is lost.
 
-use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use launcher_server::{App, TokenText};
-use launcher_store::{NewToken, Token};
+use launcher_store::{NewToken, Store};
 
 use super::data::{DataDir, write_private};
 
@@ -11,26 +15,54 @@ const ADMIN: &str = "admin";
 
 /// Makes the administrator's token at the first start. Its file comes first, so that a start that is
 /// killed between the two leaves a text that the next one takes over. One that was revoked is not made again.
-pub(crate) async fn ensure_admin(app: &App, data: &DataDir) -> Result<()> {
-    let known: Vec<Token> = app.store.tokens().await?;
-    if known.iter().any(|token| token.name == ADMIN) {
+pub(crate) async fn ensure(app: &App, data: &DataDir) -> Result<()> {
+    if app.store.tokens().await?.iter().any(|token| token.name == ADMIN) {
         return Ok(());
     }
     let path = data.admin_token();
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => TokenText::from(text.trim()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let text = TokenText::random();
-            write_private(&path, &format!("{}\n", text.expose()))?;
-            text
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => write_new(&path)?,
         Err(error) => {
             return Err(error).with_context(|| format!("cannot read {}", path.display()));
         }
     };
     launcher_fault::point("start.token_written");
+    keep(&*app.store, &text, "first start", app.now()).await
+}
+
+/// Makes a new administrator's token in the place of one that was lost or revoked. Returns the file that
+/// holds it. Safe to be killed and run again.
+///
+/// # Errors
+/// When there is no installation, its server runs, or the disk fails.
+pub(crate) async fn recover(folder: &Path) -> Result<PathBuf> {
+    if !folder.join(DataDir::DATABASE).exists() {
+        bail!(
+            "there is no installation in {}; name its directory with --data, or begin one with `launcher up`",
+            folder.display()
+        );
+    }
+    let data = DataDir::open(folder)?;
+    let _lock = data.lock()?;
+    let store = launcher_store::sqlite::open(&data.database()).await?;
+    let by = "token recover";
+    store.revoke_token(ADMIN, by, Timestamp::now()).await?;
+    let path = data.admin_token();
+    let text = write_new(&path)?;
+    keep(&store, &text, by, Timestamp::now()).await?;
+    Ok(path)
+}
+
+fn write_new(path: &Path) -> Result<TokenText> {
+    let text = TokenText::random();
+    write_private(path, &format!("{}\n", text.expose()))?;
+    Ok(text)
+}
+
+async fn keep(store: &dyn Store, text: &TokenText, by: &str, at: Timestamp) -> Result<()> {
     let new = NewToken { name: ADMIN.to_owned(), hash: text.hash() };
-    app.store.create_token(new, "first start", app.now()).await?;
+    store.create_token(new, by, at).await?;
     Ok(())
 }
 

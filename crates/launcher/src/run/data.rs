@@ -28,6 +28,9 @@ pub(crate) struct DataDir(PathBuf);
 const SOCKET_PATH_MAX: usize = 108;
 
 impl DataDir {
+    /// The name of the database's file.
+    pub(crate) const DATABASE: &str = "launcher.db";
+
     /// Makes the directory, for nobody but this user, if it is not there.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         DirBuilder::new()
@@ -54,7 +57,7 @@ impl DataDir {
 
     /// The database.
     pub(crate) fn database(&self) -> PathBuf {
-        self.0.join("launcher.db")
+        self.0.join(Self::DATABASE)
     }
 
     /// The key that secrets are sealed with.

@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::config::Config;
 use super::data::{DataDir, write_private};
-use super::{first_start, stopping};
+use super::{administrator, stopping};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
 pub(crate) const ANNOUNCE: &str = "LAUNCHER_ANNOUNCE";
@@ -39,7 +39,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
 
     let app = assemble(&config, &data).await?;
     let serving = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), edges));
-    first_start::ensure_admin(&app, &data).await?;
+    administrator::ensure(&app, &data).await?;
     write_private(&data.address(), &format!("http://{}\n", reachable(address)))?;
     if std::env::var_os(ANNOUNCE).is_some() {
         announce(&app, address, &config, &data).await?;
@@ -115,7 +115,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 async fn announce(app: &App, address: SocketAddr, config: &Config, data: &DataDir) -> Result<()> {
     let address = reachable(address);
     let mut text = format!("Rocket Launcher is up.\n  pages and API   http://{address}/\n");
-    if let Some(token) = first_start::link_owner(app).await? {
+    if let Some(token) = administrator::link_owner(app).await? {
         let link = app.one_time_link(&token).await?;
         text.push_str(&format!("  sign in once    http://{address}/login/{}\n", link.expose()));
         if data.admin_token().exists() {

@@ -363,6 +363,19 @@ pub(crate) enum TokenCommand {
     /// Make a token invalid
     #[command(after_help = examples::TOKEN_REVOKE)]
     Revoke(To<TokenName>),
+    /// Make a new administrator's token when it was lost, on the server's machine
+    ///
+    /// The one before becomes invalid. The server must be stopped meanwhile; the edges go on serving.
+    #[command(after_help = examples::TOKEN_RECOVER)]
+    Recover(TokenRecover),
+}
+
+/// `token recover`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TokenRecover {
+    /// The server's data directory
+    #[arg(long, value_name = "DIR", env = "LAUNCHER_DATA")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// A token's name.

@@ -113,6 +113,9 @@ EXAMPLES
 pub(super) const TOKEN_REVOKE: &str = "\
 EXAMPLES
   launcher token revoke ci";
+pub(super) const TOKEN_RECOVER: &str = "\
+EXAMPLES
+  systemctl stop launcher && launcher token recover && systemctl start launcher";
 pub(super) const LOGIN: &str = "\
 EXAMPLES
   launcher login https://launcher.example.com   asks for the token

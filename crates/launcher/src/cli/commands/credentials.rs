@@ -8,10 +8,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{Context, NO_BODY};
-use crate::cli::args::client::{Listing, SecretSet, SecretUnset, TokenName};
+use crate::cli::args::client::{Listing, SecretSet, SecretUnset, TokenName, TokenRecover};
 use crate::cli::output::say;
 use crate::cli::render::credentials;
 use crate::cli::{Failure, input};
+use crate::run::{administrator, data};
 
 pub(super) async fn set((context, set): (Context, SecretSet)) -> Result<(), Failure> {
     let name = set.name.as_str();
@@ -65,5 +66,13 @@ pub(super) async fn revoke((context, token): (Context, TokenName)) -> Result<(),
     let name = token.name.as_str();
     let () = context.client.change(Method::DELETE, &["tokens", name], &[], NO_BODY).await?;
     say(&format!("the token {name} is revoked, and its sessions have ended"));
+    Ok(())
+}
+
+pub(super) async fn recover(recover: &TokenRecover) -> Result<(), Failure> {
+    let folder = recover.data.clone().unwrap_or_else(data::default_dir);
+    let file = administrator::recover(&folder).await;
+    let file = file.map_err(|error| Failure::Senseless(format!("{error:#}")))?;
+    say(&format!("the new administrator's token is in {}", file.display()));
     Ok(())
 }
