@@ -45,12 +45,30 @@ impl Control {
         self.write_service(spec, by).await
     }
 
-    async fn write_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
-        let faults = spec.faults();
-        if !faults.is_empty() {
-            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            return Err(Error::Invalid(told.join("; ")));
+    /// What [`Control::put_service`] would do, without doing it.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn preview_service(&self, spec: &ServiceSpec) -> Result<PutOutcome> {
+        must_make_sense(spec)?;
+        let (own, others): (Vec<_>, Vec<_>) = (self.inner.store.services().await?.into_iter())
+            .partition(|service| service.spec.service.name == spec.service.name);
+        for host in &spec.service.hosts {
+            let owner = others.iter().find(|other| other.spec.service.hosts.contains(host));
+            if let Some(owner) = owner {
+                let service = owner.spec.service.name.to_string();
+                return Err(launcher_store::Error::HostTaken { host: host.clone(), service }.into());
+            }
         }
+        Ok(match own.into_iter().next() {
+            None => PutOutcome::Created,
+            Some(service) if service.spec == *spec => PutOutcome::Unchanged,
+            Some(service) => PutOutcome::Changed(Box::new(service.spec)),
+        })
+    }
+
+    async fn write_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
+        must_make_sense(spec)?;
         let outcome = self.inner.store.put_service(spec, by, self.inner.now()).await?;
         self.inner.begin(&spec.service.name).wake();
         Ok(outcome)
@@ -264,6 +282,15 @@ impl Control {
             deployment.state.blocks_others() && deployment.to.contains_key(&number)
         }))
     }
+}
+
+fn must_make_sense(spec: &ServiceSpec) -> Result<()> {
+    let faults = spec.faults();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    Err(Error::Invalid(told.join("; ")))
 }
 
 #[derive(Default)]

@@ -88,33 +88,17 @@ pub(super) async fn put(
         let detail = format!("the body names the service {}, the path {name}", spec.service.name);
         return Err(Problem::invalid(detail));
     }
-    if query.dry_run {
-        return preview(&app, &name, &spec).await.map(Answer);
-    }
-    let view = match app.control.put_service(&spec, &principal.name).await? {
-        PutOutcome::Created => {
-            PutView { outcome: PutWord::Created, changes: differences(None, &spec) }
-        }
-        PutOutcome::Changed(before) => {
-            PutView { outcome: PutWord::Changed, changes: differences(Some(&before), &spec) }
-        }
-        PutOutcome::Unchanged => PutView { outcome: PutWord::Unchanged, changes: Vec::new() },
+    let outcome = if query.dry_run {
+        app.control.preview_service(&spec).await?
+    } else {
+        app.control.put_service(&spec, &principal.name).await?
     };
-    Ok(Answer(view))
-}
-
-async fn preview(app: &App, name: &ServiceName, spec: &ServiceSpec) -> Result<PutView, Problem> {
-    if let Some(fault) = spec.faults().into_iter().next() {
-        return Err(Problem::invalid(fault.to_string()));
-    }
-    let before = app.store.service(name).await?.map(|service| service.spec);
-    let changes = differences(before.as_ref(), spec);
-    let outcome = match (&before, changes.is_empty()) {
-        (None, _) => PutWord::Created,
-        (Some(_), true) => PutWord::Unchanged,
-        (Some(_), false) => PutWord::Changed,
+    let (outcome, changes) = match outcome {
+        PutOutcome::Created => (PutWord::Created, differences(None, &spec)),
+        PutOutcome::Changed(before) => (PutWord::Changed, differences(Some(&before), &spec)),
+        PutOutcome::Unchanged => (PutWord::Unchanged, Vec::new()),
     };
-    Ok(PutView { outcome, changes })
+    Ok(Answer(PutView { outcome, changes }))
 }
 
 /// Deletes a service that has no environments left.

@@ -40,3 +40,37 @@ async fn of_two_that_create_the_same_name_at_once_one_is_refused() {
         assert_eq!(kept["spec"]["service"]["replicas"], made.0);
     }
 }
+
+#[tokio::test]
+async fn a_dry_run_changes_nothing_and_is_refused_as_the_real_one() {
+    let world = World::without_edge().await;
+    world.service("shop").await;
+    let before = world.kept().await;
+    let mut taken = body("blog");
+    taken["service"]["hosts"] = json!(["blog.example.com", "shop.example.com"]);
+    let mut senseless = body("blog");
+    senseless["service"]["replicas"] = json!(0);
+    senseless["service"]["port"] = json!(0);
+    let mut changed = body("shop");
+    changed["service"]["replicas"] = json!(3);
+    let put = async |query: &str, body: &Value| {
+        let name = body["service"]["name"].as_str().unwrap();
+        let path = format!("/api/v1/services/{name}{query}");
+        let answer = world.call("PUT", &path, body.clone()).await;
+        (answer.status.as_u16(), answer.text())
+    };
+    let bodies = [taken, senseless, body("shop"), changed, body("blog")];
+    let mut told = Vec::new();
+    for body in &bodies {
+        told.push(put("?dry_run=true", body).await);
+    }
+    assert_eq!(world.kept().await, before);
+    for (body, told) in bodies.iter().zip(&told) {
+        assert_eq!(put("", body).await, *told);
+    }
+    assert_eq!(
+        told.iter().map(|(status, _)| *status).collect::<Vec<_>>(),
+        [409, 422, 200, 200, 200]
+    );
+    assert!(told[0].1.contains("shop.example.com belongs to the service shop"), "{}", told[0].1);
+}
