@@ -44,6 +44,23 @@ pub struct ServiceSpec {
     pub traffic: Traffic,
 }
 
+impl ServiceSpec {
+    /// A service of which nothing is said but what must be.
+    #[must_use]
+    pub fn new(name: ServiceName, port: u16) -> Self {
+        Self {
+            service: Basics { name, image: None, hosts: Vec::new(), replicas: one(), port },
+            health: Health::default(),
+            resources: Resources::default(),
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            hooks: Hooks::default(),
+            keep: Keep::default(),
+            traffic: Traffic::default(),
+        }
+    }
+}
+
 /// What a service is and where it is reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ServiceSpec;
+use super::{Basics, ServiceSpec};
 
 /// One setting that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -18,11 +18,12 @@ pub struct Difference {
     pub after: Option<String>,
 }
 
-/// Says what differs, by path; with nothing before, everything that is set.
+/// Says what differs, by path. Of a service that was not there, that is what must be said of every one,
+/// and what is not as it is when nothing is said.
 #[must_use]
 pub fn differences(before: Option<&ServiceSpec>, after: &ServiceSpec) -> Vec<Difference> {
-    let before = before.map(flat).unwrap_or_default();
-    let after = flat(after);
+    let Some(before) = before else { return settings(after) };
+    let (before, after) = (flat(before), flat(after));
     let paths: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let changed = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
     changed
@@ -31,6 +32,20 @@ pub fn differences(before: Option<&ServiceSpec>, after: &ServiceSpec) -> Vec<Dif
             before: before.get(path).cloned(),
             after: after.get(path).cloned(),
         })
+        .collect()
+}
+
+/// What is set, without what would be the same if it were not.
+fn settings(spec: &ServiceSpec) -> Vec<Difference> {
+    let Basics { name, port, .. } = &spec.service;
+    let unsaid = flat(&ServiceSpec::new(name.clone(), *port));
+    let said = |path: &str, value: &String| {
+        matches!(path, "service.name" | "service.port") || unsaid.get(path) != Some(value)
+    };
+    flat(spec)
+        .into_iter()
+        .filter(|(path, value)| said(path, value))
+        .map(|(path, value)| Difference { path, before: None, after: Some(value) })
         .collect()
 }
 
@@ -65,6 +80,31 @@ fn collect(path: String, value: &serde_json::Value, values: &mut BTreeMap<String
 mod tests {
     use super::*;
     use crate::service::read;
+
+    #[test]
+    fn of_a_new_service_the_defaults_are_not_told() {
+        let told = |text: &str| {
+            let told = differences(None, &read("a", text).unwrap());
+            assert!(told.iter().all(|one| one.before.is_none()));
+            let told = told.into_iter().map(|one| (one.path, one.after.unwrap_or_default()));
+            told.map(|(path, value)| format!("{path} {value}")).collect::<Vec<_>>()
+        };
+        let least = "service = { name = \"shop\", port = 80 }\n";
+        assert_eq!(told(least), ["service.name shop", "service.port 80"]);
+        let more = "[service]\nname = \"shop\"\nport = 80\nreplicas = 3\n[health]\npath = \"/up\"\n\
+            interval = \"2s\"\ntimeout = \"5s\"\n[env]\nA = \"1\"\n[keep]\nrunning = 2\n";
+        assert_eq!(
+            told(more),
+            [
+                "env.A 1",
+                "health.path /up",
+                "health.timeout 5s",
+                "service.name shop",
+                "service.port 80",
+                "service.replicas 3"
+            ]
+        );
+    }
 
     #[test]
     fn only_what_differs_is_told() {

@@ -284,7 +284,7 @@ pub struct NewTokenView {
 pub struct PutView {
     /// `created`, `changed` or `unchanged`.
     pub outcome: PutWord,
-    /// What differs from the settings before; everything when there were none.
+    /// What differs from the settings before; when there were none, what differs from the defaults.
     pub changes: Vec<launcher_model::service::Difference>,
 }
 

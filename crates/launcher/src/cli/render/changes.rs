@@ -12,8 +12,10 @@ pub(in crate::cli) fn changes(service: &str, view: &PutView, dry: bool, look: &L
     let settings = count(view.changes.len() as u64, "setting");
     let headline = match (view.outcome, dry) {
         (PutWord::Unchanged, _) => return format!("{service}: nothing changes\n"),
-        (PutWord::Created, false) => format!("{service}: created, with {settings}"),
-        (PutWord::Created, true) => format!("{service}: would be created, with {settings}"),
+        (PutWord::Created, false) => format!("{service}: created, with {settings} of its own"),
+        (PutWord::Created, true) => {
+            format!("{service}: would be created, with {settings} of its own")
+        }
         (PutWord::Changed, false) => format!("{service}: {settings} changed"),
         (PutWord::Changed, true) => format!("{service}: {settings} would change"),
     };
@@ -53,5 +55,6 @@ mod tests {
         insta::assert_snapshot!(changes("shop", &view("changed"), true, &look()));
         insta::assert_snapshot!(changes("shop", &view("unchanged"), false, &look()));
         insta::assert_snapshot!(changes("shop", &view("created"), true, &look()));
+        insta::assert_snapshot!(changes("shop", &view("created"), false, &look()));
     }
 }
