@@ -6,6 +6,7 @@
 pub mod container;
 pub mod environment;
 pub mod event;
+pub mod expected;
 pub mod image;
 pub mod name;
 pub mod plan;

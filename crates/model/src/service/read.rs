@@ -3,6 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{Fault, ServiceSpec};
+use crate::expected::in_words;
 
 /// A `launcher.toml` that was refused: which file, where in it, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +32,7 @@ fn excerpt(line: &str) -> String {
 pub fn read(file: &str, text: &str) -> Result<ServiceSpec, FileError> {
     let spec: ServiceSpec = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        locate(file, text, at, &in_words(error.message()))
+        locate(file, text, at, &in_words(error.message(), "a table"))
     })?;
     match spec.faults().into_iter().next() {
         None => Ok(spec),
@@ -39,13 +40,6 @@ pub fn read(file: &str, text: &str) -> Result<ServiceSpec, FileError> {
             Err(locate(file, text, position_of(text, &fault).unwrap_or(0), &fault.to_string()))
         }
     }
-}
-
-/// What is expected, for those who write files and not programs.
-fn in_words(message: &str) -> String {
-    message
-        .replace("expected u16", "expected a whole number from 0 to 65535")
-        .replace("expected a sequence", "expected a list, such as [\"a\", \"b\"]")
 }
 
 fn locate(file: &str, text: &str, at: usize, message: &str) -> FileError {

@@ -5,6 +5,8 @@ use std::marker::PhantomData;
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use launcher_model::expected::in_words;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -54,18 +56,29 @@ pub struct Query<T>(pub T);
 
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
-        Self::malformed(rejection.status(), rejection.body_text())
+        malformed(rejection.status(), &rejection.body_text())
     }
 }
 
 impl From<PathRejection> for Problem {
     fn from(rejection: PathRejection) -> Self {
-        Self::malformed(rejection.status(), rejection.body_text())
+        malformed(rejection.status(), &rejection.body_text())
     }
 }
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
-        Self::malformed(rejection.status(), rejection.body_text())
+        malformed(rejection.status(), &rejection.body_text())
     }
+}
+
+/// What precedes the setting that a mistake is in.
+const PREAMBLES: [&str; 2] = [
+    "Failed to deserialize the JSON body into the target type: ",
+    "Failed to deserialize query string: ",
+];
+
+fn malformed(status: StatusCode, said: &str) -> Problem {
+    let said = PREAMBLES.iter().find_map(|preamble| said.strip_prefix(preamble)).unwrap_or(said);
+    Problem::malformed(status, in_words(said, "an object"))
 }

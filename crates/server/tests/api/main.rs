@@ -9,6 +9,7 @@ mod events;
 mod idempotency;
 mod malformed;
 mod paging;
+mod readable;
 mod routes;
 mod secrets;
 mod services;
