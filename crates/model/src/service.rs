@@ -188,11 +188,12 @@ impl Default for Hooks {
     }
 }
 
-/// How many environments are kept beside the live ones, newest first.
+/// How many environments are kept beside the live ones, those that were used last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Keep {
-    /// Kept running, so that going back to them only flips traffic.
+    /// Kept running, so that going back to them only flips traffic. As many that are newer than the live
+    /// one wait beside them to be deployed, one of those at the least.
     #[serde(default = "defaults::keep_running")]
     pub running: u16,
     /// Kept, but stopped; older ones are destroyed and only their record stays.

@@ -22,6 +22,19 @@ async fn older_ones_are_stopped_and_the_oldest_destroyed() {
 }
 
 #[tokio::test]
+async fn the_newest_waits_to_be_deployed_even_where_none_is_kept() {
+    let (world, _edge) = World::new().await;
+    let shop = world.service("shop", |spec| (spec.keep.running, spec.keep.stopped) = (0, 0)).await;
+    let first = world.live(&shop).await;
+    let second = world.launch(&shop, "good").await;
+    world.reaches(&shop, second, Ready).await;
+    world.passes(&shop, 2).await;
+    assert_eq!(world.running(&shop, second).len(), 2);
+    world.deploy(&shop, second).await.unwrap();
+    world.reaches(&shop, first, Destroyed).await;
+}
+
+#[tokio::test]
 async fn pinned_ones_stay_and_take_nobody_s_place() {
     let (world, _edge) = World::new().await;
     let shop = world.service("shop", |spec| (spec.keep.running, spec.keep.stopped) = (1, 0)).await;

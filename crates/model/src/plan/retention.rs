@@ -20,7 +20,9 @@ pub struct Retired {
 /// a deployment under way goes to or comes from, or on which something is still in flight.
 ///
 /// Environments that are on their way are left alone and count for nothing. The others are ranked by
-/// when they were last used; pinned ones stay as they are and take nobody's place.
+/// when they were last used; pinned ones stay as they are and take nobody's place. Those that are newer
+/// than all that must not be touched have places of their own to run in, one at the least: they wait to
+/// be deployed, and neither keep the ones to go back to from staying warm, nor the other way round.
 #[must_use]
 pub fn retire(
     keep: &Keep,
@@ -35,11 +37,13 @@ pub fn retire(
     ranked.sort_by_key(|environment| Reverse((environment.last_used, environment.version)));
 
     let mut retired = Retired::default();
-    let (mut running, mut stopped) = (0, 0);
+    let (mut to_go_back, mut to_deploy, mut stopped) = (keep.running, keep.running.max(1), 0);
     for environment in ranked {
         let runs = environment.wanted == Wanted::Running;
-        if runs && running < keep.running {
-            running += 1;
+        let is_newer = untouchable.last().is_none_or(|newest| environment.version > *newest);
+        let places = if is_newer { &mut to_deploy } else { &mut to_go_back };
+        if runs && *places > 0 {
+            *places -= 1;
         } else if stopped < keep.stopped {
             stopped += 1;
             if runs {
@@ -111,6 +115,32 @@ mod tests {
         let retired = retire(&keep, &environments, &live);
         assert_eq!(retired.stop, versions(&[3]));
         assert_eq!(retired.destroy, versions(&[2, 1]));
+    }
+
+    #[test]
+    fn what_waits_to_be_deployed_and_what_was_live_before_keep_each_other_from_nothing() {
+        use EnvironmentState::{Failed, Ready};
+        let environments = [
+            environment(1, Ready, 45),
+            environment(2, Ready, 48),
+            environment(3, Ready, 50), // live
+            environment(4, Ready, 60),
+            environment(5, Ready, 70),
+            environment(6, Failed, 80),
+        ];
+        let live = BTreeSet::from([VersionNumber(3)]);
+        let stopped = |running| {
+            let retired = retire(&Keep { running, stopped: 9 }, &environments, &live);
+            assert_eq!(retired.destroy, versions(&[]));
+            retired.stop
+        };
+        assert_eq!(stopped(0), versions(&[4, 2, 1]));
+        assert_eq!(stopped(1), versions(&[4, 1]));
+        assert_eq!(stopped(2), versions(&[]));
+        // Before anything is live, the newest waits too.
+        let nothing = Keep { running: 0, stopped: 0 };
+        let retired = retire(&nothing, &environments[..2], &BTreeSet::new());
+        assert_eq!((retired.stop, retired.destroy), (versions(&[]), versions(&[1])));
     }
 
     #[test]
