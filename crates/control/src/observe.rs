@@ -1,7 +1,9 @@
 //! What the control plane knows, for those who ask.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use launcher_model::environment::Environment;
+use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
 use launcher_model::{ServiceName, VersionNumber, Weight};
@@ -18,6 +20,8 @@ pub struct EnvironmentView {
     pub containers: Vec<Checked>,
     /// Its share of the production traffic.
     pub weight: Option<Weight>,
+    /// Whether its containers were looked at since the server was started.
+    pub looked_at: bool,
 }
 
 impl EnvironmentView {
@@ -25,6 +29,20 @@ impl EnvironmentView {
     #[must_use]
     pub fn healthy(&self) -> usize {
         self.containers.iter().filter(|checked| checked.serves()).count()
+    }
+
+    /// How many containers of a ready environment are not known to be healthy or not: the server was
+    /// started a moment ago, or they were. Those of one that is on its way were never healthy.
+    #[must_use]
+    pub fn unchecked(&self) -> usize {
+        let Environment { state, wanted, replicas, .. } = &self.environment;
+        match (state, wanted) {
+            (EnvironmentState::Ready, Wanted::Running) if self.looked_at => {
+                self.containers.iter().filter(|checked| checked.is_unknown()).count()
+            }
+            (EnvironmentState::Ready, Wanted::Running) => usize::from(*replicas),
+            _ => 0,
+        }
     }
 }
 
@@ -53,9 +71,9 @@ impl Control {
         }
         let route = store.route(service).await?;
         let environments = store.environments(service, destroyed).await?;
-        let observed = self.observed(service);
-        let views =
-            environments.into_iter().map(|environment| view(environment, &route, &observed));
+        let observed = self.looked(service);
+        let observed = observed.as_deref().map(Vec::as_slice);
+        let views = environments.into_iter().map(|environment| view(environment, &route, observed));
         Ok((route.clone(), views.collect()))
     }
 
@@ -72,14 +90,19 @@ impl Control {
         let environment = store.environment(service, number).await?;
         let environment = environment.ok_or_else(|| Error::NoVersion(service.clone(), number))?;
         let route = store.route(service).await?;
-        Ok(view(environment, &route, &self.observed(service)))
+        let observed = self.looked(service);
+        Ok(view(environment, &route, observed.as_deref().map(Vec::as_slice)))
     }
 
     /// A service's containers, as they were last observed.
     #[must_use]
     pub fn observed(&self, service: &ServiceName) -> Vec<Checked> {
-        let slot = self.inner.slot(service);
-        slot.and_then(|slot| slot.observed()).map(|all| all.to_vec()).unwrap_or_default()
+        self.looked(service).map(|all| all.to_vec()).unwrap_or_default()
+    }
+
+    /// The same; nothing before the first look.
+    fn looked(&self, service: &ServiceName) -> Option<Arc<Vec<Checked>>> {
+        self.inner.slot(service)?.observed()
     }
 
     /// The scheduler's engine.
@@ -93,9 +116,9 @@ impl Control {
     }
 }
 
-fn view(environment: Environment, route: &Route, observed: &[Checked]) -> EnvironmentView {
-    let own = observed.iter().filter(|checked| checked.container.version == environment.version);
-    let containers = own.cloned().collect();
+fn view(environment: Environment, route: &Route, observed: Option<&[Checked]>) -> EnvironmentView {
+    let own = |checked: &&Checked| checked.container.version == environment.version;
+    let containers = observed.unwrap_or_default().iter().filter(own).cloned().collect();
     let weight = route.weights.get(&environment.version).copied();
-    EnvironmentView { environment, containers, weight }
+    EnvironmentView { environment, containers, weight, looked_at: observed.is_some() }
 }

@@ -139,3 +139,36 @@ async fn in_the_middle_of_a_creation() {
     assert_eq!(world.fake.containers().len(), 6);
     is_well(&world, &edge, &shop, one).await;
 }
+
+#[tokio::test]
+async fn what_was_not_checked_since_is_told_as_such() {
+    let (mut world, _edge) = World::new().await;
+    let shop = world
+        .service("shop", |spec| {
+            (spec.health.tcp, spec.health.exec) = (false, Some(vec!["bin/check".to_owned()]));
+        })
+        .await;
+    world.script(&shop, "checked", Script::new().check(true, "good"));
+    let one = world.launch(&shop, "checked").await;
+    world.reaches(&shop, one, Ready).await;
+    let known = async |world: &World| {
+        let view = world.environment(&shop, one).await;
+        (view.containers.len(), view.healthy(), view.unchecked())
+    };
+    assert_eq!(known(&world).await, (2, 2, 0));
+
+    world.fake.go_away("for maintenance");
+    world.restart().await;
+    assert_eq!(known(&world).await, (0, 0, 2), "nobody has looked");
+    let ids = world.running(&shop, one);
+    for id in &ids {
+        world.fake.set_check(id, false, "");
+    }
+    world.fake.come_back();
+    eventually("they are seen", async || known(&world).await.0 == 2).await;
+    assert_eq!(known(&world).await, (2, 0, 2), "no check has ended");
+    world.fake.set_check(&ids[0], true, "good");
+    eventually("one is healthy", async || known(&world).await == (2, 1, 1)).await;
+    world.fake.set_check(&ids[1], false, "bad");
+    eventually("one is not", async || known(&world).await == (2, 1, 0)).await;
+}

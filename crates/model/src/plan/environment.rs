@@ -21,6 +21,12 @@ impl Checked {
     pub fn serves(&self) -> bool {
         self.container.is_running() && self.health == Health::Healthy
     }
+
+    /// Whether it runs, and no check has said anything of it yet.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.container.is_running() && self.health == Health::Unknown { last: None }
+    }
 }
 
 /// What is known of one environment.

@@ -83,6 +83,10 @@ pub struct EnvironmentSummary {
     pub weight: Option<u8>,
     /// Containers that may be sent requests.
     pub healthy: usize,
+    /// Containers of a ready environment that were not checked yet, since they or the server were
+    /// started.
+    #[serde(default)]
+    pub unchecked: usize,
     /// Containers that are wanted.
     pub replicas: u16,
     /// Retention leaves it alone.
@@ -103,6 +107,7 @@ impl EnvironmentSummary {
             wanted: environment.wanted,
             weight: view.weight.map(launcher_model::Weight::percent),
             healthy: view.healthy(),
+            unchecked: view.unchecked(),
             replicas: environment.replicas,
             pinned: environment.pinned,
             failure: environment.failure.clone(),

@@ -82,12 +82,13 @@ fn table(service: &ServiceView, look: &Look) -> String {
     let mut columns = Columns::new(look, &header);
     for one in &service.environments {
         let pin = if one.pinned { " (pinned)" } else { "" };
-        let short = one.state == EnvironmentState::Ready && one.healthy < usize::from(one.replicas);
+        let short = one.state == EnvironmentState::Ready
+            && one.healthy + one.unchecked < usize::from(one.replicas);
         columns.row([
             plain(format!("{}{pin}", one.version)),
             state(one.state),
             or_dash(one.weight.filter(|weight| *weight > 0).map(|weight| format!("{weight}%"))),
-            alarming(plain(format!("{} of {}", one.healthy, one.replicas)), short),
+            alarming(plain(health(one)), short),
             plain(ago(one.since, look.now)),
             plain(&one.preview_url),
         ]);
@@ -122,9 +123,22 @@ fn failure(environment: &EnvironmentSummary) -> String {
 
 /// What became of an environment that something was asked of, in a sentence.
 pub(in crate::cli) fn sentence(service: &str, environment: &EnvironmentSummary) -> String {
-    let EnvironmentSummary { version, state, healthy, replicas, .. } = environment;
+    let EnvironmentSummary { version, state, .. } = environment;
+    let mut health = health(environment);
+    if environment.healthy > 0 || environment.unchecked == 0 {
+        health.push_str(" containers healthy");
+    }
     let pin = if environment.pinned { ", pinned" } else { "" };
-    format!("{service} {version}: {state}, {healthy} of {replicas} containers healthy{pin}")
+    format!("{service} {version}: {state}, {health}{pin}")
+}
+
+/// How many of its containers are healthy, as far as is known.
+fn health(environment: &EnvironmentSummary) -> String {
+    let EnvironmentSummary { healthy, unchecked, replicas, .. } = environment;
+    match (healthy, unchecked) {
+        (0, 1..) => "not checked yet".to_owned(),
+        _ => format!("{healthy} of {replicas}"),
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +170,26 @@ mod tests {
     fn an_environment_fits_into_a_sentence() {
         let services: Vec<ServiceView> = read(SERVICES);
         insta::assert_snapshot!(sentence("shop", &services[0].environments[1]));
+    }
+
+    #[test]
+    fn what_was_not_checked_yet_is_not_told_as_unhealthy() {
+        let mut service = read::<Vec<ServiceView>>(SERVICES).swap_remove(0);
+        service.environments.truncate(2);
+        service.environments.remove(0);
+        let mut with = |healthy, unchecked| {
+            let one = &mut service.environments[0];
+            (one.healthy, one.unchecked) = (healthy, unchecked);
+            let coloured = Look { colour: true, ..look() };
+            (sentence("shop", one), table(&service, &look()), table(&service, &coloured))
+        };
+        let (said, plain, _) = with(0, 3);
+        assert_eq!(said, "shop v2: ready, not checked yet");
+        assert!(plain.contains("100%  not checked yet  3 h ago"), "{plain}");
+        let (said, plain, coloured) = with(1, 2);
+        assert_eq!(said, "shop v2: ready, 1 of 3 containers healthy");
+        assert!(plain.contains("1 of 3"), "{plain}");
+        assert_ne!(coloured, with(1, 1).2, "one that is known not to be healthy alarms");
     }
 
     #[test]

@@ -30,8 +30,10 @@ pub(crate) struct Card {
     pub(crate) branch: Option<String>,
     pub(crate) by: String,
     pub(crate) launched: Ago,
-    pub(crate) healthy: usize,
-    pub(crate) replicas: usize,
+    /// How many of its containers are healthy, in words.
+    pub(crate) health: String,
+    /// Whether its preview can be looked at.
+    pub(crate) answers: bool,
     pub(crate) containers: Vec<Square>,
     /// The hosts that run its containers.
     pub(crate) hosts: String,
@@ -80,8 +82,8 @@ impl Card {
             branch: version.branch.clone(),
             by: version.created_by.clone(),
             launched: Ago::new(version.created_at, now),
-            healthy: view.healthy(),
-            replicas: usize::from(environment.replicas),
+            health: health(view),
+            answers: view.healthy() + view.unchecked() > 0,
             containers: squares(view),
             hosts: hosts.into_iter().collect::<Vec<_>>().join(", "),
             preview_host: preview_url.split_once("://").map_or("", |(_, host)| host).to_owned(),
@@ -95,11 +97,6 @@ impl Card {
         }
     }
 
-    /// Whether its preview can be looked at.
-    pub(crate) fn answers(&self) -> bool {
-        self.healthy > 0
-    }
-
     /// Whether there is anything to do with it beside making it live.
     pub(crate) fn has_menu(&self) -> bool {
         self.word != GOING
@@ -110,7 +107,8 @@ const GOING: &str = "being destroyed";
 
 fn state_of(view: &EnvironmentView) -> (Mark, &'static str) {
     let environment = &view.environment;
-    let whole = view.healthy() >= usize::from(environment.replicas);
+    // What is not known yet is no trouble.
+    let whole = view.healthy() + view.unchecked() >= usize::from(environment.replicas);
     match (view.weight.is_some(), environment.state, environment.wanted) {
         (true, EnvironmentState::Ready, _) if whole => (Mark::Live, "live"),
         (true, ..) => (Mark::Trouble, "live"),
@@ -123,6 +121,16 @@ fn state_of(view: &EnvironmentView) -> (Mark, &'static str) {
         (_, _, Wanted::Stopped) => (Mark::Moving, "stopping"),
         (_, EnvironmentState::Ready, Wanted::Running) if whole => (Mark::Waiting, "ready"),
         (_, EnvironmentState::Ready, Wanted::Running) => (Mark::Trouble, "unhealthy"),
+    }
+}
+
+/// How many of its containers are healthy.
+pub(super) fn health(view: &EnvironmentView) -> String {
+    let (healthy, replicas) = (view.healthy(), view.environment.replicas);
+    match view.unchecked() {
+        0 => format!("{healthy} of {replicas} healthy"),
+        _ if healthy == 0 => "not checked yet".to_owned(),
+        some => format!("{healthy} of {replicas} healthy, {some} not checked yet"),
     }
 }
 
@@ -149,8 +157,9 @@ fn squares(view: &EnvironmentView) -> Vec<Square> {
     let runs = view.environment.wanted == Wanted::Running;
     let mut squares: Vec<Square> = places.into_values().map(|one| square(one, runs)).collect();
     let wanted = if runs { usize::from(view.environment.replicas) } else { 0 };
+    let missing = if view.looked_at { "not there yet" } else { "not looked at yet" };
     while squares.len() < wanted {
-        squares.push(Square { class: "none", told: "not there yet".to_owned() });
+        squares.push(Square { class: "none", told: missing.to_owned() });
     }
     squares
 }
@@ -172,4 +181,71 @@ fn square(checked: &Checked, should_run: bool) -> Square {
         }
     };
     Square { class, told: format!("{} on {}: {state}", container.name, container.host) }
+}
+
+#[cfg(test)]
+mod tests {
+    use launcher_model::ServiceName;
+    use launcher_model::container::Container;
+    use launcher_model::environment::{Environment, Release};
+
+    use super::*;
+
+    fn container(slot: u16, health: Health) -> Checked {
+        let container = Container {
+            id: format!("c{slot}"),
+            name: format!("shop-{slot}"),
+            service: ServiceName::new("shop").unwrap(),
+            version: VersionNumber(1),
+            slot,
+            attempt: 0,
+            failures: 0,
+            created: Timestamp::UNIX_EPOCH,
+            host: "alpha".to_owned(),
+            address: None,
+            phase: ContainerPhase::Running { since: Timestamp::UNIX_EPOCH, exec_check: None },
+        };
+        Checked { container, health }
+    }
+
+    /// A ready environment; nothing when nobody has looked at its containers.
+    fn view(health: Option<[Health; 2]>) -> EnvironmentView {
+        let environment = Environment {
+            service: ServiceName::new("shop").unwrap(),
+            version: VersionNumber(1),
+            wanted: Wanted::Running,
+            replicas: 2,
+            state: EnvironmentState::Ready,
+            since: Timestamp::UNIX_EPOCH,
+            failure: None,
+            release: Release::Passed,
+            starting_since: None,
+            pinned: false,
+            last_used: Timestamp::UNIX_EPOCH,
+        };
+        let looked_at = health.is_some();
+        let containers = (1..).zip(health.into_iter().flatten());
+        let containers = containers.map(|(slot, health)| container(slot, health)).collect();
+        EnvironmentView { environment, containers, weight: None, looked_at }
+    }
+
+    #[test]
+    fn what_was_not_checked_yet_is_no_trouble() {
+        let unknown = || Health::Unknown { last: None };
+        let sick = || Health::Unhealthy { why: "no".to_owned() };
+        for (shown, mark, told) in [
+            (view(None), Mark::Waiting, "not checked yet"),
+            (view(Some([unknown(), unknown()])), Mark::Waiting, "not checked yet"),
+            (
+                view(Some([Health::Healthy, unknown()])),
+                Mark::Waiting,
+                "1 of 2 healthy, 1 not checked yet",
+            ),
+            (view(Some([Health::Healthy, Health::Healthy])), Mark::Waiting, "2 of 2 healthy"),
+            (view(Some([sick(), Health::Healthy])), Mark::Trouble, "1 of 2 healthy"),
+            (view(Some([sick(), sick()])), Mark::Trouble, "0 of 2 healthy"),
+        ] {
+            assert_eq!((state_of(&shown).0, health(&shown).as_str()), (mark, told));
+        }
+    }
 }

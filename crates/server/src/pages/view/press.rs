@@ -6,6 +6,7 @@ use launcher_model::environment::{EnvironmentState, Wanted};
 use launcher_model::route::Deployment;
 
 use super::deployment::micros;
+use super::environment::health;
 use super::installation::{Installation, count};
 
 /// A button that makes a version live.
@@ -34,12 +35,11 @@ impl Press {
             return None;
         }
         let replicas = usize::from(environment.replicas);
-        let healthy = view.healthy();
         let (must_start, held) = match (environment.state, environment.wanted) {
             (_, Wanted::Gone) => return None,
             (EnvironmentState::Ready, Wanted::Running) => {
-                let all = healthy >= replicas;
-                (false, (!all).then(|| format!("{healthy} of {replicas} healthy")))
+                let all = view.healthy() >= replicas;
+                (false, (!all).then(|| health(view)))
             }
             (EnvironmentState::Stopped, _) | (EnvironmentState::Ready, Wanted::Stopped) => {
                 (true, None)
