@@ -11,6 +11,7 @@ mod failure;
 mod input;
 mod login;
 mod output;
+mod parse;
 mod place;
 mod progress;
 mod render;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use args::client::ClientCommand;
 use args::{DemoArgs, EdgeArgs, SampleArgs, ServerArgs, UpArgs};
 pub(crate) use failure::Failure;
+pub(crate) use parse::parse;
 
 use crate::demo::args::SampleImageArgs;
 

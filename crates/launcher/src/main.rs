@@ -6,13 +6,12 @@ mod run;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use cli::Command;
 use cli::args::{DemoArgs, EdgeArgs, SettingArgs};
-use cli::{Cli, Command};
 use run::config::{Config, Overrides};
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command;
+    let command = cli::parse().command;
     if let Command::Sample(sample) = command {
         return ExitCode::from(launcher_sample::main_with(sample.arguments));
     }

@@ -70,6 +70,24 @@ fn what_is_typed_wrong_exits_with_2() {
 }
 
 #[test]
+fn usage_does_not_ask_for_what_a_variable_says() {
+    for wrong in [&["launch"][..], &["secret", "set"], &["edge"]] {
+        let with = |variables: &[(&str, &str)]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
+            command.args(wrong).env_clear().envs(variables.iter().copied());
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+            text(&output.stderr).to_owned()
+        };
+        let said = with(&[("LAUNCHER_DATA", "/somewhere"), ("LAUNCHER_URL", "http://a")]);
+        assert_eq!(said, with(&[]));
+        let help = launcher(&[wrong, &["--help"]].concat());
+        let usage = text(&help.stdout).lines().find(|line| line.starts_with("Usage: ")).unwrap();
+        assert!(said.lines().any(|line| line == usage), "{said}");
+    }
+}
+
+#[test]
 fn a_number_of_containers_out_of_range_is_told_in_one_way() {
     for wrong in ["0", "-1", "1001", "70000", "99999999999999999999"] {
         let output = launcher(&["scale", "shop", "v1", wrong]);
