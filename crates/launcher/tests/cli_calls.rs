@@ -258,3 +258,21 @@ async fn a_reader_that_goes_away_ends_it_silently() {
     let ran = ended(child, "").await;
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
 }
+
+#[tokio::test]
+async fn where_the_server_is_may_be_said_before_the_command() {
+    let stub = Stub::start(|_, _| answer(200, &json!({ "items": [], "next": null }))).await;
+    let elsewhere = nowhere().await;
+    for typed in [
+        &["--url", &stub.url, "--json", "status"][..],
+        &["--json", "secret", "list", "--url", &stub.url],
+    ] {
+        let ran = run(&elsewhere, typed).await;
+        assert_eq!((ran.status, ran.stdout.as_str()), (0, "[]\n"), "{typed:?}: {ran:?}");
+    }
+    for wrong in [&["--url", &stub.url, "up"][..], &["--json", "exec", "shop", "1", "--", "ls"]] {
+        let ran = run(&stub.url, wrong).await;
+        let said = format!("error: unexpected argument '{}' found", wrong[0]);
+        assert!(ran.status == 2 && ran.stderr.starts_with(&said), "{wrong:?}: {ran:?}");
+    }
+}

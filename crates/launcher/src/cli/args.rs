@@ -17,6 +17,9 @@ FIRST STEPS
   launcher deploy shop 1                         put it live
   launcher rollback shop                         go back
 
+OPTIONS OF MOST COMMANDS
+  --url, --token-file, --data and --json may also stand before the command
+
 EXIT STATUS
   0 done, 1 refused or failed, 2 typed wrong; exec and run: that of the command";
 

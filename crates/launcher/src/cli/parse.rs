@@ -1,5 +1,7 @@
 //! From what was typed to a [`Cli`].
 
+use std::ffi::{OsStr, OsString};
+
 use clap::{Command, CommandFactory, FromArgMatches};
 
 use super::Cli;
@@ -9,7 +11,9 @@ pub(crate) fn parse() -> Cli {
     let mut command = Cli::command();
     command.build();
     let command = with_plain_usage(command);
-    let matches = command.get_matches();
+    let mut typed: Vec<OsString> = std::env::args_os().collect();
+    move_behind_command(&command, &mut typed);
+    let matches = command.get_matches_from(typed);
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut Cli::command()).exit())
 }
 
@@ -21,5 +25,68 @@ fn with_plain_usage(mut command: Command) -> Command {
     match usage.split_once(' ') {
         Some((_heading, usage)) => command.override_usage(usage.to_owned()),
         None => command,
+    }
+}
+
+/// Options that most commands have, and how many words each is. They may stand before the command too.
+const SHARED: [(&str, usize); 4] =
+    [("--url", 2), ("--token-file", 2), ("--data", 2), ("--json", 1)];
+
+/// Moves the options that stand before the command's name behind it, where it says itself whether it
+/// has them.
+fn move_behind_command(mut command: &Command, typed: &mut [OsString]) {
+    let mut options_end = 1;
+    while let Some(words) = typed.get(options_end).and_then(|word| words_of(word)) {
+        options_end += words;
+    }
+    let mut name_end = options_end;
+    while let Some(named) = typed.get(name_end).and_then(|word| command.find_subcommand(word)) {
+        command = named;
+        name_end += 1;
+    }
+    if let Some(both) = typed.get_mut(1..name_end) {
+        both.rotate_left(options_end - 1);
+    }
+}
+
+fn words_of(word: &OsStr) -> Option<usize> {
+    let word = word.to_str()?;
+    SHARED.iter().find_map(|(option, words)| match word.strip_prefix(option)? {
+        "" => Some(*words),
+        value => value.starts_with('=').then_some(1),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_before_a_command_are_moved_behind_its_name() {
+        let mut command = Cli::command();
+        command.build();
+        for (typed, moved) in [
+            ("--url http://a status shop", "status --url http://a shop"),
+            ("--url=http://a --json status", "status --url=http://a --json"),
+            ("--data status secret list", "secret list --data status"),
+            ("--url http://a exec shop 1 -- ls --json", "exec --url http://a shop 1 -- ls --json"),
+            ("status --url http://a", "status --url http://a"),
+            ("--urls status", "--urls status"),
+            ("--url", "--url"),
+            ("--url http://a", "--url http://a"),
+            ("--help", "--help"),
+            ("", ""),
+        ] {
+            let words = |line: &str| -> Vec<OsString> {
+                ["launcher"]
+                    .into_iter()
+                    .chain(line.split_whitespace())
+                    .map(OsString::from)
+                    .collect()
+            };
+            let mut arranged = words(typed);
+            move_behind_command(&command, &mut arranged);
+            assert_eq!(arranged, words(moved), "{typed}");
+        }
     }
 }
