@@ -42,6 +42,7 @@ impl Folder {
 }
 
 impl Drop for Folder {
+    #[expect(clippy::print_stderr, reason = "a test that ends has nobody else to tell")]
     fn drop(&mut self) {
         let deadline = Instant::now() + WITHIN;
         loop {
