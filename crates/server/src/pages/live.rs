@@ -56,15 +56,25 @@ pub(super) async fn stream(
     Query(followed): Query<Followed>,
 ) -> impl IntoResponse {
     let (sender, receiver) = mpsc::channel(4);
-    tokio::spawn(follow(app, visitor, followed, sender));
+    // Subscribed before the store is asked, so that nothing falls between the two; and both before the
+    // answer begins, so that its reader hears of each change from then on, and not only that there was one.
+    let watch = app.store.watch();
+    let missed = newest(&app).await.is_ok_and(|newest| newest > followed.after);
+    tokio::spawn(follow(app, visitor, Following { followed, watch, missed }, sender));
     sse::stream(ReceiverStream::new(receiver))
 }
 
+/// What is followed, from when on.
+struct Following {
+    followed: Followed,
+    watch: broadcast::Receiver<Event>,
+    /// Something happened before.
+    missed: bool,
+}
+
 /// Tells of changes until the reader or its session is gone.
-async fn follow(app: App, visitor: Visitor, followed: Followed, sender: mpsc::Sender<Message>) {
-    // Subscribed before the store is asked, so that nothing falls between the two.
-    let mut watch = app.store.watch();
-    let missed = newest(&app).await.is_ok_and(|newest| newest > followed.after);
+async fn follow(app: App, visitor: Visitor, following: Following, sender: mpsc::Sender<Message>) {
+    let Following { followed, mut watch, missed } = following;
     if missed && sender.send(message(ALL)).await.is_err() {
         return;
     }
