@@ -38,6 +38,7 @@ need_for_docker() {
 engine_answers() { have docker && timeout 10 docker version >/dev/null 2>&1; }
 
 need_for_test() {
+    need ip 'iproute2 (ip)' iproute2
     need docker-registry 'a container registry (docker-registry)' docker-registry
     need htpasswd htpasswd apache2-utils
     # One static program, of which test images are made.

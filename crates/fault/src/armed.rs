@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -59,6 +60,9 @@ impl Orders {
         let Some(path) = &self.fault else { return };
         let Ok(order) = fs::read_to_string(path) else { return };
         let order = order.trim();
+        if order.strip_prefix("pause ") == Some(name) {
+            return pause(path);
+        }
         let Some(nth) = times_for(order, name) else { return };
 
         // Held until the end, so that no second thread takes the order as well.
@@ -79,6 +83,17 @@ fn times_for(order: &str, name: &str) -> Option<u64> {
     match order.strip_prefix(name)? {
         "" => Some(1),
         rest => rest.strip_prefix(':')?.parse().ok(),
+    }
+}
+
+/// Tells that the point is reached, and waits until it is let go.
+fn pause(order: &Path) {
+    let reached = order.with_extension("reached");
+    // Whoever renames the file carries the order out.
+    if fs::rename(order, &reached).is_ok() {
+        while reached.exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

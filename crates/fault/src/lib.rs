@@ -15,6 +15,8 @@
 //!   deletes it and sends itself SIGKILL as it reaches that point for the first or the N-th time since
 //!   the file was written. The file may appear while the program runs. As it is gone before the
 //!   process is, the next start lives on: one file is one death.
+//!   When it holds `pause NAME`, the process renames it to end in `.reached` as it reaches that point,
+//!   and goes on when that file is gone: meanwhile a test can pull a cable.
 //! - `LAUNCHER_FAULT_TRACE` names a file to which each process appends the name of every point that it
 //!   reaches, once, one a line. A test runs its story with it, and then again once per name that it
 //!   found, dying there; a point that is added later is covered without a list to keep.

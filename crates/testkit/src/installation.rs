@@ -143,7 +143,8 @@ impl Installation {
         let api = self.wait_for_server().await;
         until("the edge being connected", SOON, || async {
             let edges = api.try_call(reqwest::Method::GET, "/edges", None).await.ok()?.body;
-            edges["items"].as_array().is_some_and(|edges| !edges.is_empty()).then_some(())
+            let connected = |edge: &serde_json::Value| edge["state"] == "connected";
+            edges["items"].as_array()?.iter().any(connected).then_some(())
         })
         .await;
         api

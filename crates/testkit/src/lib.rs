@@ -9,6 +9,7 @@ pub mod engine;
 pub mod folder;
 pub mod installation;
 pub mod load;
+pub mod machine;
 pub mod private_engine;
 pub mod wait;
 
@@ -17,4 +18,5 @@ pub use engine::{Engine, Image};
 pub use folder::Folder;
 pub use installation::Installation;
 pub use load::{Load, Report};
+pub use machine::Machine;
 pub use private_engine::PrivateEngine;
