@@ -68,7 +68,7 @@ async fn instruct(listener: UnixListener, table: RouteTable) -> Result<JoinSet<(
     let Some(FromEdge::Hello { .. }) = from_edge.next().await? else {
         bail!("the edge does not introduce itself");
     };
-    to_edge.send(&ToEdge::Welcome { table }).await?;
+    to_edge.send(&ToEdge::Welcome { table, unchanged: Vec::new() }).await?;
     let Some(FromEdge::Applied { .. }) = from_edge.next().await? else {
         bail!("the edge does not take its table");
     };

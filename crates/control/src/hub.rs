@@ -3,6 +3,7 @@
 //! The hub keeps the table that every edge shall have, hands it whole to each that connects, and carries
 //! the two halves of a switch. It decides nothing: [`crate::switch`] does.
 
+mod remote;
 mod session;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,10 +14,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
-use launcher_edge::table::{RouteTable, ServiceTable};
+use launcher_edge::table::{Digest, RouteTable, ServiceTable};
 use launcher_model::{DeploymentId, EdgeName, ServiceName};
 use tokio::sync::{mpsc, oneshot};
 
+pub use remote::{Door, serve_remote};
 pub use session::serve;
 
 /// What edges tell without having been asked.
@@ -56,8 +58,12 @@ pub struct EdgeView {
     pub driver: String,
     /// Where it serves HTTP.
     pub http: Vec<SocketAddr>,
+    /// It is on another machine.
+    pub remote: bool,
     /// Since when it is connected.
     pub connected_at: Timestamp,
+    /// From a question to its answer, the last time; none before the first.
+    pub lag: Option<Duration>,
     /// Services whose newest table it has not acknowledged yet.
     pub behind: usize,
 }
@@ -112,14 +118,44 @@ struct Edge {
     committing: HashMap<DeploymentId, (Answer<Flip>, ServiceName, u64)>,
     /// The revision of each service that it has acknowledged.
     applied: BTreeMap<ServiceName, u64>,
+    /// The question that it has not answered yet, and when it was asked.
+    asked: Option<(u64, Instant)>,
 }
 
 #[derive(Default)]
 struct State {
     open: bool,
     table: RouteTable,
+    /// The digest of each service's table of this revision.
+    digests: HashMap<ServiceName, (u64, Digest)>,
     edges: BTreeMap<EdgeName, Edge>,
     sessions: u64,
+}
+
+impl State {
+    /// The whole table, but for the services that an edge has as they are.
+    fn welcome(&mut self, has: &[(ServiceName, Digest)]) -> ToEdge {
+        let mut table = RouteTable {
+            preview_domain: self.table.preview_domain.clone(),
+            services: BTreeMap::new(),
+        };
+        let mut unchanged = Vec::new();
+        let has: HashMap<_, _> = has.iter().map(|(name, digest)| (name, digest)).collect();
+        for (name, service) in &self.table.services {
+            let known = self.digests.get(name).filter(|(of, _)| *of == service.revision);
+            let digest = match known {
+                Some((_, digest)) => digest.clone(),
+                None => service.digest(),
+            };
+            if has.get(name) == Some(&&digest) {
+                unchanged.push((name.clone(), service.revision));
+            } else {
+                table.services.insert(name.clone(), service.clone());
+            }
+            self.digests.insert(name.clone(), (service.revision, digest));
+        }
+        ToEdge::Welcome { table, unchanged }
+    }
 }
 
 /// The connected edges.
@@ -184,6 +220,7 @@ impl Hub {
     /// Takes a service away from every edge.
     pub fn remove(&self, service: &ServiceName) {
         let mut state = self.state();
+        state.digests.remove(service);
         if state.table.services.remove(service).is_some() {
             for edge in state.edges.values() {
                 let _ = edge.outbox.send(ToEdge::Remove { service: service.clone() });
@@ -322,13 +359,14 @@ impl Hub {
         &self,
         view: EdgeView,
         draining: Vec<DeploymentId>,
+        has: &[(ServiceName, Digest)],
         outbox: mpsc::UnboundedSender<ToEdge>,
     ) -> u64 {
         let mut state = self.state();
         state.sessions += 1;
         let session = state.sessions;
         let edge = view.name.clone();
-        let _ = outbox.send(ToEdge::Welcome { table: state.table.clone() });
+        let _ = outbox.send(state.welcome(has));
         let one = Edge {
             session,
             view,
@@ -336,12 +374,32 @@ impl Hub {
             preparing: HashMap::new(),
             committing: HashMap::new(),
             applied: BTreeMap::new(),
+            asked: None,
         };
         // A session of the same name is one that has not noticed its end yet: dropping it ends it.
         state.edges.insert(edge.clone(), one);
         self.connected.send_replace(state.edges.len());
         let _ = self.notices.send(Notice::Connected { edge, draining });
         session
+    }
+
+    /// Asks an edge whether it is still there, unless it has not answered the last question yet.
+    fn ask_after(&self, name: &EdgeName, session: u64) {
+        let mut state = self.state();
+        let edge = state.edges.get_mut(name).filter(|edge| edge.session == session);
+        if let Some(edge) = edge.filter(|edge| edge.asked.is_none()) {
+            let nonce = rand::random();
+            edge.asked = Some((nonce, Instant::now()));
+            let _ = edge.outbox.send(ToEdge::Ping { nonce });
+        }
+    }
+
+    /// Ends the connection of an edge that shall not be one any more.
+    pub fn turn_out(&self, edge: &EdgeName) {
+        let session = self.state().edges.get(edge).map(|edge| edge.session);
+        if let Some(session) = session {
+            self.end_session(edge, session);
+        }
     }
 
     fn hear(&self, name: &EdgeName, session: u64, message: FromEdge) {
@@ -368,7 +426,12 @@ impl Hub {
                 let edge = name.clone();
                 let _ = self.notices.send(Notice::Drained { edge, deployment, outcome });
             }
-            FromEdge::Hello { .. } | FromEdge::Pong { .. } => {}
+            FromEdge::Pong { nonce } => {
+                if let Some((_, at)) = edge.asked.take_if(|(asked, _)| *asked == nonce) {
+                    edge.view.lag = Some(at.elapsed());
+                }
+            }
+            FromEdge::Hello { .. } | FromEdge::Join { .. } => {}
         }
     }
 }

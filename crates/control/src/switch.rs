@@ -208,6 +208,7 @@ async fn carry_out(
     drop(turn);
     launcher_fault::point("switch.committed");
     fill(&mut receipt, &committed);
+    add_absent(inner, &mut receipt).await;
     Ok(store_live(inner, slot, new, receipt).await)
 }
 
@@ -298,10 +299,9 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
 }
 
 fn fill(receipt: &mut Receipt, committed: &[CommittedEdge]) {
-    let acknowledged = committed.iter().filter(|edge| edge.flip.is_ok());
-    let acknowledged: Vec<u64> = acknowledged.map(|edge| micros(edge.took)).collect();
-    let last = acknowledged.iter().max().copied().unwrap_or_default();
-    receipt.skew_us = last - acknowledged.iter().min().copied().unwrap_or_default();
+    let flips: Vec<u64> = committed.iter().filter_map(flipped_after).collect();
+    let last = flips.iter().max().copied().unwrap_or_default();
+    receipt.skew_us = last - flips.iter().min().copied().unwrap_or_default();
     for edge in committed {
         if let Ok(flip) = &edge.flip {
             receipt.in_flight_requests += flip.in_flight.requests;
@@ -314,6 +314,36 @@ fn fill(receipt: &mut Receipt, committed: &[CommittedEdge]) {
             checked: edge.prepared.readiness.checked,
             fenced: edge.flip.as_ref().err().cloned(),
         });
+    }
+}
+
+/// Microseconds from the commit until an edge had flipped. Its own clock tells how long it took; the
+/// rest of the time until its answer was the way there and back, taken as equally long.
+fn flipped_after(edge: &CommittedEdge) -> Option<u64> {
+    let flip = edge.flip.as_ref().ok()?;
+    let answered = micros(edge.took);
+    Some(answered - answered.saturating_sub(flip.took_us) / 2)
+}
+
+/// Names the edges that have joined and were not there: they serve what they had until they are back.
+async fn add_absent(inner: &Inner, receipt: &mut Receipt) {
+    let known = match inner.store.edges().await {
+        Ok(known) => known,
+        Err(error) => {
+            tracing::error!(%error, "cannot tell which edges were away during a switch");
+            return;
+        }
+    };
+    for edge in known.into_iter().filter(|edge| edge.joined_at.is_some()) {
+        if !receipt.edges.iter().any(|part| part.edge == edge.name) {
+            receipt.edges.push(EdgeReceipt {
+                edge: edge.name,
+                prepare_us: 0,
+                commit_us: 0,
+                checked: 0,
+                fenced: Some("it was not connected".to_owned()),
+            });
+        }
     }
 }
 

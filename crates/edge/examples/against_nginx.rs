@@ -212,7 +212,7 @@ fn serve(http: SocketAddr, upstream: SocketAddr, data_dir: &Path) {
         http: vec![http],
         threads: 2,
         data_dir: data_dir.to_owned(),
-        control: data_dir.join("control.sock"),
+        control: launcher_edge::ControlPlane::Local(data_dir.join("control.sock")),
         limits: Limits::default(),
         stop_within: Duration::from_secs(1),
     };

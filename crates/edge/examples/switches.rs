@@ -72,7 +72,7 @@ async fn run(
         http: vec!["127.0.0.1:0".parse().unwrap()],
         threads: 2,
         data_dir: dir.join("edge"),
-        control: dir.join("control.sock"),
+        control: launcher_edge::ControlPlane::Local(dir.join("control.sock")),
         limits: Limits::default(),
         stop_within: Duration::ZERO,
     })
@@ -88,7 +88,7 @@ async fn run(
     let first = table(containers, 1);
     let services = [(first.name.clone(), first)].into();
     let welcome = RouteTable { preview_domain: "localhost".into(), services };
-    to_edge.send(&ToEdge::Welcome { table: welcome }).await.unwrap();
+    to_edge.send(&ToEdge::Welcome { table: welcome, unchanged: Vec::new() }).await.unwrap();
     from_edge.next().await.unwrap().expect("applied");
 
     let load = tokio::process::Command::new("wrk")

@@ -140,6 +140,15 @@ impl Driver for Builtin {
         self.0.engine.open();
     }
 
+    async fn table(&self) -> RouteTable {
+        let state = self.0.state.lock().await;
+        let services = state.services.iter();
+        RouteTable {
+            preview_domain: state.preview_domain.clone(),
+            services: services.map(|(name, of)| (name.clone(), of.table.clone())).collect(),
+        }
+    }
+
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
         self.0.welcome(table).await
     }

@@ -12,7 +12,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use crate::Error;
 use crate::builtin::Builtin;
 use crate::engine::Limits;
-use crate::link::{Introduction, keep_connected};
+use crate::link::{ControlPlane, Introduction, keep_connected};
 use crate::stats::VersionCounters;
 
 /// How an edge runs.
@@ -26,8 +26,8 @@ pub struct Config {
     pub threads: usize,
     /// The directory in which it keeps the route table.
     pub data_dir: PathBuf,
-    /// The Unix socket of the control plane.
-    pub control: PathBuf,
+    /// Where the control plane is.
+    pub control: ControlPlane,
     /// Bounds on what clients and containers may take.
     pub limits: Limits,
     /// How long requests that are under way may take to end when the edge is told to stop.

@@ -19,6 +19,9 @@ pub trait Driver: Send + Sync + 'static {
     /// Begins to serve, what it knows by then. Called more than once.
     fn open(&self);
 
+    /// What it serves, or will when it is open.
+    fn table(&self) -> impl Future<Output = RouteTable> + Send;
+
     /// Takes over a whole table but for services that it has a newer revision of; those that are not in
     /// the table go. Returns every service's revision.
     fn welcome(&self, table: RouteTable) -> impl Future<Output = Vec<(ServiceName, u64)>> + Send;

@@ -23,6 +23,22 @@ pub enum Error {
         /// What the system said.
         cause: io::Error,
     },
+    /// The key that this side is known by, or what it keeps of having joined, is of no use.
+    #[error("cannot use {file}: {why}")]
+    Identity {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The server did not let this edge in.
+    #[error("cannot join the server at {server}: {why}")]
+    Join {
+        /// Its address.
+        server: String,
+        /// Its words, or what stood in the way.
+        why: String,
+    },
     /// A worker thread did not start.
     #[error("cannot start a worker thread: {0}")]
     Thread(io::Error),

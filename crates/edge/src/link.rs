@@ -2,19 +2,22 @@
 //! [`Driver`], whichever it is; what it runs over is any stream.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use launcher_model::{DeploymentId, EdgeName};
+use launcher_model::{DeploymentId, EdgeName, ServiceName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
 use crate::driver::Driver;
 use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
-use crate::wire::{self, WireError, Writer};
+use crate::remote::Membership;
+use crate::table::RouteTable;
+use crate::wire::{self, Reader, WireError, Writer};
 
 /// From the first attempt to reach the control plane to the second; doubled from there on, up to the
 /// longest.
@@ -28,6 +31,13 @@ const WELCOME_WITHIN: Duration = Duration::from_secs(1);
 /// A control plane that was started together with this edge may take so long until it listens.
 const STARTS_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a connection to another machine may take to come about.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// A control plane that says nothing for so long is away, whatever the connection looks like: it asks
+/// after the edge each second.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// How an edge introduces itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Introduction {
@@ -35,12 +45,37 @@ pub(crate) struct Introduction {
     pub(crate) http: Vec<SocketAddr>,
 }
 
-/// Keeps a connection to the control plane at this Unix socket, for ever, and has the driver serve when
+/// Where the control plane is.
+#[derive(Debug, Clone)]
+pub enum ControlPlane {
+    /// On this machine, at a Unix socket: who may open it is the file system's to say.
+    Local(PathBuf),
+    /// On another machine, which this edge has joined.
+    Remote(Arc<Membership>),
+}
+
+/// A connection to the control plane.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl ControlPlane {
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        match self {
+            Self::Local(socket) => Ok(Box::new(UnixStream::connect(socket).await?)),
+            Self::Remote(membership) => {
+                let connected = tokio::time::timeout(CONNECT_WITHIN, membership.connect()).await;
+                Ok(Box::new(connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??))
+            }
+        }
+    }
+}
+
+/// Keeps a connection to the control plane, for ever, and has the driver serve when
 /// that has been welcomed for the first time, or cannot be.
 pub(crate) async fn keep_connected<D: Driver>(
     driver: Arc<D>,
     introduction: Introduction,
-    control: &Path,
+    control: &ControlPlane,
 ) {
     let open_at_last = async {
         tokio::time::sleep(WELCOME_WITHIN).await;
@@ -49,12 +84,16 @@ pub(crate) async fn keep_connected<D: Driver>(
     tokio::join!(open_at_last, connect_for_ever(&driver, &introduction, control));
 }
 
-async fn connect_for_ever<D: Driver>(driver: &Arc<D>, introduction: &Introduction, control: &Path) {
+async fn connect_for_ever<D: Driver>(
+    driver: &Arc<D>,
+    introduction: &Introduction,
+    control: &ControlPlane,
+) {
     let mut delay = FIRST_DELAY;
     let mut absence = Absence::at_start(Instant::now());
     loop {
         let mut welcomed = false;
-        let ended = match UnixStream::connect(control).await {
+        let ended = match control.connect().await {
             Ok(stream) => converse(stream, driver, introduction, &mut welcomed).await,
             Err(error) => Err(error.into()),
         };
@@ -120,7 +159,7 @@ where
     talk.hello(introduction).await?;
     let ended = loop {
         tokio::select! {
-            message = reader.next() => match message {
+            message = heard(&mut reader) => match message {
                 Ok(Some(message)) => {
                     *welcomed |= matches!(message, ToEdge::Welcome { .. });
                     talk.hear(message).await?;
@@ -141,6 +180,31 @@ where
     ended
 }
 
+/// The next message, unless the silence lasts.
+async fn heard<R: AsyncRead + Unpin>(
+    reader: &mut Reader<R, ToEdge>,
+) -> Result<Option<ToEdge>, WireError> {
+    match tokio::time::timeout(SILENCE, reader.next()).await {
+        Ok(message) => message,
+        Err(_elapsed) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
+}
+
+/// The whole of a table that was sent without what the edge has.
+fn complete(
+    mut sent: RouteTable,
+    unchanged: Vec<(ServiceName, u64)>,
+    mut has: RouteTable,
+) -> RouteTable {
+    for (name, revision) in unchanged {
+        if let Some(mut table) = has.services.remove(&name) {
+            table.revision = revision;
+            sent.services.insert(name, table);
+        }
+    }
+    sent
+}
+
 /// One connection's conversation.
 struct Talk<'d, S, D> {
     driver: &'d Arc<D>,
@@ -158,6 +222,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
     }
 
     async fn hello(&mut self, introduction: &Introduction) -> Result<(), WireError> {
+        let table = self.driver.table().await;
         let hello = FromEdge::Hello {
             protocol: PROTOCOL,
             edge: introduction.edge.clone(),
@@ -165,13 +230,15 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             driver: self.driver.name().to_owned(),
             http: introduction.http.clone(),
             draining: self.driver.draining().await,
+            has: table.services.values().map(|of| (of.name.clone(), of.digest())).collect(),
         };
         self.say(hello).await
     }
 
     async fn hear(&mut self, message: ToEdge) -> Result<(), WireError> {
         match message {
-            ToEdge::Welcome { table } => {
+            ToEdge::Welcome { table, unchanged } => {
+                let table = complete(table, unchanged, self.driver.table().await);
                 let revisions = self.driver.welcome(table).await;
                 self.driver.open();
                 self.say(FromEdge::Applied { revisions }).await?;
@@ -205,6 +272,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 self.driver.drain_seen(deployment).await;
             }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
+            ToEdge::Joined { .. } => {}
             ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
         }
         Ok(())

@@ -12,12 +12,13 @@
 //! truth.
 
 use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber};
-use serde::{Deserialize, Serialize};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::table::{RouteTable, ServiceTable};
+use crate::table::{Digest, RouteTable, ServiceTable};
 
 /// The version of this protocol; a peer that speaks another one is refused.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest frame that is taken, in bytes.
 pub const MAX_FRAME: usize = 64 << 20;
@@ -26,11 +27,18 @@ pub const MAX_FRAME: usize = 64 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToEdge {
+    /// The answer to a [`FromEdge::Join`]; the connection ends with it.
+    Joined {
+        /// The name that the edge has from now on.
+        edge: EdgeName,
+    },
     /// The answer to a hello: everything, replacing all that the edge has. Services that are not in it
     /// are gone. A route that changed while the edge was away flips now, and drains as after a commit.
     Welcome {
-        /// The whole table.
+        /// The table, without the services that the edge has as they are.
         table: RouteTable,
+        /// Those, and the revision that each has now.
+        unchanged: Vec<(ServiceName, u64)>,
     },
     /// One service, whole, for every change but a switch: containers that came, went or changed their
     /// health, hostnames, timeouts. Answered with [`FromEdge::Applied`].
@@ -84,6 +92,13 @@ pub enum ToEdge {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromEdge {
+    /// The first message of an edge that wants to join, which nobody knows yet.
+    Join {
+        /// [`PROTOCOL`].
+        protocol: u32,
+        /// What shows that it has a join token.
+        secret: JoinSecret,
+    },
     /// The first message.
     Hello {
         /// [`PROTOCOL`].
@@ -98,6 +113,8 @@ pub enum FromEdge {
         http: Vec<std::net::SocketAddr>,
         /// Deployments whose previous versions still drain here.
         draining: Vec<DeploymentId>,
+        /// The digests of the service tables that it has, so that those are not sent again.
+        has: Vec<(ServiceName, Digest)>,
     },
     /// A [`ToEdge::Welcome`] or [`ToEdge::Replace`] is in force.
     Applied {
@@ -132,6 +149,22 @@ pub enum FromEdge {
         /// As in the question.
         nonce: u64,
     },
+}
+
+/// The secret part of a join token. It goes over the wire, and cannot be printed by accident.
+#[derive(Debug, Clone, Deserialize)]
+pub struct JoinSecret(pub SecretString);
+
+impl Serialize for JoinSecret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose_secret())
+    }
+}
+
+impl PartialEq for JoinSecret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
 }
 
 /// What a preparing edge did.

@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use launcher_model::service::{Health, Traffic};
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// Everything that one edge serves.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,23 @@ pub struct ServiceTable {
     pub pools: BTreeMap<VersionNumber, Pool>,
     /// Timeouts and limits.
     pub traffic: Traffic,
+}
+
+/// What a table holds, in short. Its revision does not count: a server that was restarted numbers what
+/// has not changed anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest(String);
+
+impl ServiceTable {
+    /// The digest of all but the revision.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let numbered_alike = Self { revision: 0, ..self.clone() };
+        // Maps are sorted, so that equal tables are equal texts. Nothing in a table fails to serialize.
+        let text = serde_json::to_vec(&numbered_alike).unwrap_or_default();
+        let hash = Sha256::digest(text);
+        Digest(BASE64_URL_SAFE_NO_PAD.encode(&hash[..16]))
+    }
 }
 
 /// The containers of one environment that may be sent requests.

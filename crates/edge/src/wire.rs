@@ -122,7 +122,7 @@ mod tests {
         let (mut from_control, mut to_control) = split::<_, ToEdge, FromEdge>(edge);
         let (mut from_edge, mut to_edge) = split::<_, FromEdge, ToEdge>(control);
 
-        let welcome = ToEdge::Welcome { table };
+        let welcome = ToEdge::Welcome { table, unchanged: Vec::new() };
         let applied = FromEdge::Applied { revisions: vec![(name, 3)] };
         let (sent, got) = tokio::join!(to_edge.send(&welcome), from_control.next());
         sent.unwrap();

@@ -44,8 +44,9 @@ async fn process(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Up(up) => run::up::run(load(up.settings)?).await,
         Command::Server(server) => run::server::run(load(server.settings)?).await,
-        Command::Edge(EdgeArgs { name, data, http, server_socket, threads }) => {
-            run::edge::run(run::edge::Options { name, data, http, server_socket, threads }).await
+        Command::Edge(EdgeArgs { control, data, http, threads }) => {
+            let control = control.place();
+            run::edge::run(run::edge::Options { control, data, http, threads }).await
         }
         Command::Demo(DemoArgs { exit, json, keep_logs }) => {
             demo::run(demo::Options { exit, json, keep_logs }).await
@@ -56,8 +57,8 @@ async fn process(command: Command) -> anyhow::Result<()> {
 }
 
 fn load(settings: SettingArgs) -> anyhow::Result<Config> {
-    let SettingArgs { data, listen, http, config } = settings;
-    Config::load(&Overrides { file: config, data, listen, http })
+    let SettingArgs { data, listen, http, edges, config } = settings;
+    Config::load(&Overrides { file: config, data, listen, http, edges })
 }
 
 #[expect(clippy::print_stderr, reason = "the last words of the program")]

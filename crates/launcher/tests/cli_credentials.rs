@@ -28,7 +28,7 @@ async fn taking(token: &'static str) -> Stub {
             line if line.starts_with("GET /api/v1/edges") => answer(
                 200,
                 &json!({ "next": null, "items": [{ "name": "local", "version": env!("CARGO_PKG_VERSION"),
-                    "driver": "built-in", "http": ["127.0.0.1:8080"],
+                    "state": "connected", "remote": false, "driver": "builtin", "http": ["127.0.0.1:8080"],
                     "connected_at": "2026-11-24T12:00:00Z", "behind": 0 }] }),
             ),
             _ => answer(200, &json!({ "items": [], "next": null })),

@@ -52,6 +52,12 @@ pub enum EventKind {
     EdgeConnected,
     /// An edge is gone.
     EdgeLost,
+    /// An edge on another machine was invited.
+    EdgeInvited,
+    /// It has joined.
+    EdgeJoined,
+    /// It was revoked.
+    EdgeRevoked,
     /// The scheduler's engine cannot be reached.
     EngineLost,
     /// The scheduler's engine answers again.

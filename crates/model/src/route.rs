@@ -131,7 +131,8 @@ pub struct Receipt {
     pub switch_us: u64,
     /// Milliseconds that starting the target's containers took first; 0 when they ran.
     pub start_ms: u64,
-    /// Microseconds between the first and the last edge's acknowledgement.
+    /// Microseconds between the first and the last edge's flip, as far as it can be told from their
+    /// acknowledgements.
     pub skew_us: u64,
     /// Requests in flight on the versions that left, at the flip, over all edges.
     pub in_flight_requests: u64,
@@ -165,7 +166,8 @@ pub struct EdgeReceipt {
     pub commit_us: u64,
     /// Endpoints that it checked from its own place.
     pub checked: u32,
-    /// Why it was fenced: it prepared, but did not acknowledge.
+    /// Why it was fenced: it prepared, but did not acknowledge, or it was away. It serves what it had, and
+    /// is given the new route when it is back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fenced: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod deployments;
+mod edges;
 mod environments;
 mod events;
 mod infrastructure;
@@ -76,7 +77,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(events::list))
         .routes(routes!(infrastructure::hosts))
         .routes(routes!(infrastructure::containers))
-        .routes(routes!(infrastructure::edges))
+        .routes(routes!(edges::list, edges::invite))
+        .routes(routes!(edges::revoke))
         .routes(routes!(infrastructure::server))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::unset))

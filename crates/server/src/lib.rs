@@ -20,7 +20,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use auth::token::TokenText;
 pub use http::problem::Problem;
-pub use state::{App, Settings};
+pub use state::{App, EdgeDoor, Settings};
 
 /// The longest body that is taken, in bytes.
 pub const MAX_BODY: usize = 1 << 20;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use launcher_control::{Clock, Control};
+use launcher_edge::remote::Fingerprint;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::Scheduler;
 use launcher_store::Store;
@@ -35,8 +36,19 @@ pub struct Settings {
     pub preview_domain: String,
     /// The port under which people reach the edges; none for the scheme's own.
     pub preview_port: Option<u16>,
+    /// Where edges of other machines may come in; none when they may not.
+    pub edges: Option<EdgeDoor>,
     /// Cookies are only sent over TLS.
     pub secure_cookies: bool,
+}
+
+/// Where edges of other machines come in.
+#[derive(Debug, Clone)]
+pub struct EdgeDoor {
+    /// What they recognize this server by.
+    pub fingerprint: Fingerprint,
+    /// The address by which they reach it, as far as this server knows: `host:port`.
+    pub address: String,
 }
 
 impl App {

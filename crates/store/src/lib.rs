@@ -19,14 +19,14 @@ use launcher_model::route::{Deployment, DeploymentState, Receipt, Route};
 use launcher_model::secret::{SecretName, SecretVersion};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
-use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::sync::broadcast;
 
 pub use error::Error;
 pub use records::{
-    Answer, DeploymentFilter, EnvironmentChange, EventFilter, IdempotencyClaim, Made,
-    NewDeployment, NewSession, NewToken, NewVersion, Page, PutOutcome, RecordedContainer,
-    RecordedHost, SecretRecord, Service, Session, Token,
+    AboutEdge, Answer, DeploymentFilter, Edge, EnvironmentChange, EventFilter, IdempotencyClaim,
+    Invitation, Made, NewDeployment, NewSession, NewToken, NewVersion, Page, PutOutcome,
+    RecordedContainer, RecordedHost, SecretRecord, Service, Session, Token,
 };
 
 /// The result of a call to a store.
@@ -222,6 +222,28 @@ pub trait Store: Send + Sync + 'static {
     async fn tokens(&self) -> Result<Vec<Token>>;
     /// Makes a token invalid, and ends its sessions. False when no valid one has that name.
     async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool>;
+    // Edges ---------------------------------------------------------------------------------------------------
+
+    /// Invites an edge: whoever has the token of the invitation may join once, under its name. One that
+    /// has joined already goes on until then.
+    async fn invite_edge(&self, new: Invitation, by: &str, at: Timestamp) -> Result<()>;
+    /// Lets the edge with this fingerprint join on the invitation with this hash. Returns its name; none
+    /// when the invitation is unknown, over, or was taken by another.
+    async fn join_edge(
+        &self,
+        hash: &[u8; 32],
+        fingerprint: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<Option<EdgeName>>;
+    /// The edge that has joined with this fingerprint.
+    async fn edge_with(&self, fingerprint: &[u8; 32]) -> Result<Option<EdgeName>>;
+    /// All edges that were invited or have joined, by name.
+    async fn edges(&self) -> Result<Vec<Edge>>;
+    /// Keeps that an edge was connected, and what it said of itself. Nothing when it has not joined.
+    async fn edge_seen(&self, edge: &EdgeName, about: &AboutEdge, at: Timestamp) -> Result<()>;
+    /// Forgets an edge: it is a stranger from then on. False when there is none.
+    async fn revoke_edge(&self, edge: &EdgeName, by: &str, at: Timestamp) -> Result<bool>;
+
     /// Keeps a session or a one-time login link, by hash.
     ///
     /// # Errors

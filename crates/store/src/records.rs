@@ -1,6 +1,7 @@
 //! Rows that are not words of the model.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use launcher_model::container::{Container, Host};
@@ -9,7 +10,7 @@ use launcher_model::image::PinnedImage;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
 use launcher_model::secret::SecretVersion;
 use launcher_model::service::ServiceSpec;
-use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use serde::{Deserialize, Serialize};
 
 /// A service as it is kept.
@@ -177,6 +178,47 @@ pub struct Session {
     pub token: String,
     /// When it ends.
     pub expires_at: Timestamp,
+}
+
+/// An invitation of an edge.
+#[derive(Debug, Clone)]
+pub struct Invitation {
+    /// The name that it shall have.
+    pub edge: EdgeName,
+    /// What its join token is known by.
+    pub hash: [u8; 32],
+    /// When it is over.
+    pub expires_at: Timestamp,
+}
+
+/// An edge on another machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edge {
+    /// Its name.
+    pub name: EdgeName,
+    /// Who invited it last.
+    pub invited_by: String,
+    /// When.
+    pub invited_at: Timestamp,
+    /// Until when somebody may join under its name; none when nobody may.
+    pub invited_until: Option<Timestamp>,
+    /// When it joined.
+    pub joined_at: Option<Timestamp>,
+    /// When it was connected last.
+    pub last_seen: Option<Timestamp>,
+    /// What it said of itself then.
+    pub about: Option<AboutEdge>,
+}
+
+/// What an edge says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AboutEdge {
+    /// What carries its traffic.
+    pub driver: String,
+    /// Its program's version.
+    pub version: String,
+    /// Where it serves HTTP.
+    pub http: Vec<SocketAddr>,
 }
 
 /// What a claim of an idempotency key found.

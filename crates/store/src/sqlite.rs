@@ -9,6 +9,7 @@ mod checkpoint;
 mod connection;
 mod containers;
 mod deployments;
+mod edges;
 mod environments;
 mod events;
 mod fault;

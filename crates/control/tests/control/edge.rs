@@ -243,6 +243,7 @@ async fn converse(
         driver: "pretend".to_owned(),
         http: Vec::new(),
         draining: lock(state).draining.keys().copied().collect(),
+        has: Vec::new(),
     };
     if writer.send(&hello).await.is_err() {
         return;
@@ -299,7 +300,7 @@ enum Heard {
 fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
     let mut state = lock(shared);
     let answers = match message {
-        ToEdge::Welcome { table } => {
+        ToEdge::Welcome { table, .. } => {
             state.welcome(table);
             let mut answers = vec![FromEdge::Applied { revisions: state.revisions() }];
             for (deployment, outcome) in &state.draining {
@@ -347,6 +348,7 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
             Vec::new()
         }
         ToEdge::Ping { nonce } => vec![FromEdge::Pong { nonce }],
+        ToEdge::Joined { .. } => Vec::new(),
         ToEdge::Refused { why } => panic!("refused: {why}"),
     };
     Heard::Answers(answers)

@@ -143,7 +143,9 @@ async fn a_receipt_has_each_edge_s_part_and_what_was_in_flight_on_all() {
     assert_eq!((receipt.in_flight_requests, receipt.in_flight_connections), (7, 3));
     assert_eq!(receipt.edges.len(), 2);
     let took = |i: usize| receipt.edges[i].commit_us;
-    assert_eq!(receipt.skew_us, took(0).abs_diff(took(1)));
+    // The edges say that flipping took no time: the rest was the way to them and back.
+    let half = took(0).abs_diff(took(1)) / 2;
+    assert!(receipt.skew_us.abs_diff(half) <= 1, "{receipt:?}");
     assert!(receipt.skew_us > 0 && receipt.switch_us >= took(0).max(took(1)));
 }
 

@@ -1,6 +1,6 @@
 use super::support::*;
 use launcher_edge::protocol::{FromEdge, PROTOCOL, ToEdge};
-use launcher_edge::{Config, Daemon, Limits};
+use launcher_edge::{Config, ControlPlane, Daemon, Limits};
 use launcher_model::EdgeName;
 use launcher_testkit::Folder;
 use tokio::io::AsyncWriteExt;
@@ -170,7 +170,7 @@ async fn an_address_that_is_taken_is_said_to_be() {
         http: vec![lab.edge.http],
         threads: 1,
         data_dir: dir.path().join("edge"),
-        control: dir.path().join("control.sock"),
+        control: ControlPlane::Local(dir.path().join("control.sock")),
         limits: Limits::default(),
         stop_within: std::time::Duration::ZERO,
     };
@@ -194,7 +194,7 @@ async fn requests_are_counted_by_version() {
         http: vec!["127.0.0.1:0".parse().unwrap()],
         threads: 2,
         data_dir: dir.path().join("edge"),
-        control: dir.path().join("control.sock"),
+        control: ControlPlane::Local(dir.path().join("control.sock")),
         limits: Limits::default(),
         stop_within: std::time::Duration::ZERO,
     };

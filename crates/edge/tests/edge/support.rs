@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
 use launcher_edge::table::{Pool, RouteTable, ServiceTable};
 use launcher_edge::wire::{self, Writer};
-use launcher_edge::{Config, Daemon, Limits};
+use launcher_edge::{Config, ControlPlane, Daemon, Limits};
 use launcher_model::service::{Health, Traffic};
 use launcher_model::{
     DeploymentId, EdgeName, Generation, ServiceName, Span, VersionNumber, Weight,
@@ -67,7 +67,7 @@ impl Edge {
             http: vec![http],
             threads: 2,
             data_dir: dir.join("edge"),
-            control: dir.join("control.sock"),
+            control: ControlPlane::Local(dir.join("control.sock")),
             limits,
             stop_within: Duration::from_secs(5),
         };
@@ -136,7 +136,7 @@ impl Control {
     pub(crate) async fn welcome(&mut self, services: &[ServiceTable]) -> Vec<(ServiceName, u64)> {
         let services = services.iter().map(|s| (s.name.clone(), s.clone())).collect();
         let table = RouteTable { preview_domain: "preview.test".into(), services };
-        self.say(ToEdge::Welcome { table }).await;
+        self.say(ToEdge::Welcome { table, unchanged: Vec::new() }).await;
         self.applied().await
     }
 

@@ -7,7 +7,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use launcher_edge::remote::JoinToken;
 use launcher_model::EdgeName;
+
+use crate::run::edge::Place;
 
 pub(super) const FIRST_STEPS: &str = "\
 FIRST STEPS
@@ -34,8 +37,13 @@ EXAMPLES
 
 const EDGE_EXAMPLES: &str = "\
 EXAMPLES
-  launcher edge --name local --data /var/lib/launcher-edge --http 0.0.0.0:80 \\
-      --server-socket /run/launcher/edge.sock";
+  launcher edge --server https://launcher.example.com:7071 --token TOKEN \\
+      --data /var/lib/launcher-edge --http 0.0.0.0:80
+  launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80     once it has joined
+  launcher edge --name local --server-socket /run/launcher/edge.sock \\
+      --data /var/lib/launcher-edge --http 0.0.0.0:80
+
+A machine that is to be an edge is invited first: `launcher edges invite NAME` prints the token.";
 
 const DEMO_EXAMPLES: &str = "\
 EXAMPLES
@@ -71,6 +79,9 @@ pub(crate) struct SettingArgs {
     #[arg(long, value_name = "ADDR", env = "LAUNCHER_HTTP", hide_env_values = true)]
     #[arg(value_delimiter = ',')]
     pub(crate) http: Vec<SocketAddr>,
+    /// Where edges of other machines are let in [default: nowhere]
+    #[arg(long, value_name = "ADDR", env = "LAUNCHER_EDGES", hide_env_values = true)]
+    pub(crate) edges: Option<SocketAddr>,
     /// The configuration file [default: /etc/rocket-launcher/config.toml, if it is there]
     #[arg(long, value_name = "FILE", env = "LAUNCHER_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
@@ -80,22 +91,64 @@ pub(crate) struct SettingArgs {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EDGE_EXAMPLES)]
 pub(crate) struct EdgeArgs {
-    /// The name by which it is listed
-    #[arg(long)]
-    pub(crate) name: EdgeName,
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
     /// Where it keeps the route table that it serves on with while the server is away
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
     /// Where it serves HTTP; may be given several times
     #[arg(long, value_name = "ADDR", required = true, value_delimiter = ',')]
     pub(crate) http: Vec<SocketAddr>,
-    /// Where it reaches the server: a Unix socket
-    #[arg(long, value_name = "PATH")]
-    pub(crate) server_socket: PathBuf,
     /// How many threads carry traffic [default: one per processor]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
 }
+
+/// Where an edge's server is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ControlArgs {
+    /// The server on another machine; kept, once the edge has joined
+    #[arg(long, value_name = "URL", value_parser = edge_door, conflicts_with = "server_socket")]
+    pub(crate) server: Option<String>,
+    /// The join token that `launcher edges invite NAME` printed; needed once
+    #[arg(long, value_name = "TOKEN", env = "LAUNCHER_JOIN_TOKEN", hide_env_values = true)]
+    #[arg(conflicts_with = "server_socket")]
+    pub(crate) token: Option<JoinToken>,
+    /// The server on this machine: its Unix socket
+    #[arg(long, value_name = "PATH", requires = "name")]
+    pub(crate) server_socket: Option<PathBuf>,
+    /// The name by which an edge of the server's machine is listed
+    #[arg(long, requires = "server_socket")]
+    pub(crate) name: Option<EdgeName>,
+}
+
+impl ControlArgs {
+    /// What was said, as one of the two.
+    pub(crate) fn place(self) -> Place {
+        match (self.server_socket, self.name) {
+            (Some(socket), Some(name)) => Place::Here { socket, name },
+            _ => Place::Elsewhere { server: self.server, token: self.token },
+        }
+    }
+}
+
+/// Reads where a server lets edges in: `https://host:port`, or `host:port`, or the host alone.
+fn edge_door(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
+    let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '@', '?', ' ']);
+    match rest.rsplit_once(':') {
+        Some((host, port)) if !host.ends_with(':') && port.parse::<u16>().is_ok() => {
+            if is_host(host) { Ok(rest.to_owned()) } else { Err(WHERE.to_owned()) }
+        }
+        None if is_host(rest) => Ok(format!("{rest}:{EDGES_PORT}")),
+        _ => Err(WHERE.to_owned()),
+    }
+}
+
+const WHERE: &str = "write the server's host and the port of its --edges, such as https://launcher.example.com:7071";
+
+/// The port at which a server lets edges in when nobody says another.
+const EDGES_PORT: u16 = 7071;
 
 /// `launcher demo`.
 #[derive(Debug, Clone, Args)]

@@ -4,6 +4,7 @@ mod apply;
 mod credentials;
 mod deployments;
 mod doctor;
+mod edges;
 mod environments;
 mod events;
 mod execute;
@@ -22,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Failure;
-use super::args::client::{ClientCommand, SecretCommand, To, TokenCommand};
+use super::args::client::{ClientCommand, Edges, EdgesCommand, SecretCommand, To, TokenCommand};
 use super::client::Client;
 use super::output::{Look, Output, say};
 use super::place;
@@ -113,7 +114,13 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Pin(to) => environments::ask(Context::new(to)?, "pin").await,
         C::Unpin(to) => environments::ask(Context::new(to)?, "unpin").await,
         C::Hosts(to) => infrastructure::hosts(Context::new(to)?).await,
-        C::Edges(to) => infrastructure::edges(Context::new(to)?).await,
+        C::Edges(Edges { act: None, list }) => edges::list(Context::new(list)?).await,
+        C::Edges(Edges { act: Some(EdgesCommand::Invite(to)), .. }) => {
+            edges::invite(Context::new(to)?).await
+        }
+        C::Edges(Edges { act: Some(EdgesCommand::Revoke(to)), .. }) => {
+            edges::revoke(Context::new(to)?).await
+        }
         C::Containers(to) => infrastructure::containers(Context::new(to)?).await,
         C::Events(to) => events::events(Context::new(to)?).await,
         C::Secret(SecretCommand::Set(to)) => credentials::set(Context::new(to)?).await,

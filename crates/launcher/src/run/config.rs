@@ -20,11 +20,21 @@ struct File {
     listen: Option<SocketAddr>,
     http: Option<Vec<SocketAddr>>,
     #[serde(default)]
+    edges: Edges,
+    #[serde(default)]
     preview: Preview,
     #[serde(default)]
     docker: Docker,
     #[serde(default)]
     registries: Vec<Registry>,
+}
+
+/// `[edges]`: how edges of other machines reach the server.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edges {
+    listen: Option<SocketAddr>,
+    address: Option<String>,
 }
 
 /// `[preview]`: how people reach the edges.
@@ -64,6 +74,8 @@ pub(crate) struct Overrides {
     pub(crate) listen: Option<SocketAddr>,
     /// `--http`.
     pub(crate) http: Vec<SocketAddr>,
+    /// `--edges`.
+    pub(crate) edges: Option<SocketAddr>,
 }
 
 /// What holds in the end.
@@ -77,6 +89,10 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Where this machine's edge serves.
     pub(crate) http: Vec<SocketAddr>,
+    /// Where edges of other machines are let in; none when they are not.
+    pub(crate) edges: Option<SocketAddr>,
+    /// The address by which they reach it, `host:port`.
+    pub(crate) edges_address: Option<String>,
     /// `http` or `https`.
     pub(crate) preview_scheme: String,
     /// What stands behind `vN.<service>.` in a preview's hostname.
@@ -120,6 +136,8 @@ impl Config {
         Ok(Self {
             file: path,
             listen: listen.unwrap_or_else(default_listen),
+            edges: overrides.edges.or(file.edges.listen),
+            edges_address: file.edges.address,
             preview_domain: domain.unwrap_or_else(|| "localhost".to_owned()),
             preview_port: (port != own_port).then_some(port),
             preview_scheme: scheme,

@@ -80,6 +80,11 @@ impl DataDir {
         self.0.join("edge.sock")
     }
 
+    /// What edges of other machines recognize this server by.
+    pub(crate) fn edge_identity(&self) -> PathBuf {
+        self.0.join("edges.pem")
+    }
+
     /// What the edge of this machine keeps.
     pub(crate) fn edge_dir(&self) -> PathBuf {
         self.0.join("edge")

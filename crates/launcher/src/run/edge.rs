@@ -1,11 +1,13 @@
 //! `launcher edge`: the load balancer that is built in.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use launcher_edge::Config;
+use anyhow::{Context, Result, bail};
+use launcher_edge::remote::{self, JoinToken, Membership};
+use launcher_edge::{Config, ControlPlane};
 use launcher_model::EdgeName;
 
 use super::stopping;
@@ -16,23 +18,32 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// What an edge needs to know.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    pub(crate) name: EdgeName,
+    pub(crate) control: Place,
     pub(crate) data: PathBuf,
     pub(crate) http: Vec<SocketAddr>,
-    pub(crate) server_socket: PathBuf,
     pub(crate) threads: Option<usize>,
+}
+
+/// Where its server is.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// On this machine.
+    Here { socket: PathBuf, name: EdgeName },
+    /// On another one; what is not said was kept when it joined.
+    Elsewhere { server: Option<String>, token: Option<JoinToken> },
 }
 
 /// Runs until the process is told to stop.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let stopping = stopping::told_to_stop()?;
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let (name, control) = reach(options.control, &options.data).await?;
     let config = Config {
-        name: options.name,
+        name,
         http: options.http.clone(),
         threads: options.threads.unwrap_or_else(processors),
         data_dir: options.data,
-        control: options.server_socket,
+        control,
         limits: launcher_edge::Limits::default(),
         stop_within: STOP_WITHIN,
     };
@@ -40,4 +51,31 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         let addresses: Vec<String> = options.http.iter().map(ToString::to_string).collect();
         format!("the edge cannot serve on {}; choose an address with --http", addresses.join(", "))
     })
+}
+
+/// Joins, if that was not done yet. Who this is, and where its server.
+async fn reach(place: Place, data: &Path) -> Result<(EdgeName, ControlPlane)> {
+    let (server, token) = match place {
+        Place::Here { socket, name } => return Ok((name, ControlPlane::Local(socket))),
+        Place::Elsewhere { server, token } => (server, token),
+    };
+    let kept = Membership::kept(data)?;
+    let membership = match (kept, server, token) {
+        // A token that was used may stay where it was written down; another one is to join anew.
+        (Some(kept), server, token) if token.as_ref().is_none_or(|token| kept.came_by(token)) => {
+            match server {
+                Some(server) => kept.at(server),
+                None => kept,
+            }
+        }
+        (_, Some(server), Some(token)) => {
+            let joined = remote::join(data, &server, &token).await?;
+            tracing::info!(edge = %joined.edge(), %server, "this edge has joined");
+            joined
+        }
+        _ => bail!(
+            "this edge belongs to no server yet: run `launcher edges invite NAME` where the server is, and start this with --server URL --token TOKEN"
+        ),
+    };
+    Ok((membership.edge().clone(), ControlPlane::Remote(Arc::new(membership))))
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use launcher_control::hub::{self, Hub};
+use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
+use launcher_edge::remote::{Acceptor, Identity};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::docker::{self, Docker};
-use launcher_server::{App, Settings};
+use launcher_server::{App, EdgeDoor, Settings};
 use launcher_store::Store;
 use launcher_store::vault::Vault;
 use tokio::net::{TcpListener, UnixListener};
@@ -36,9 +37,17 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     })?;
     let address = listener.local_addr().context("cannot tell the address that was bound")?;
     let edges = listen_for_edges(&data)?;
+    let remote = match config.edges {
+        Some(address) => Some(RemoteEdges::listen(address, &config, &data).await?),
+        None => None,
+    };
 
-    let app = assemble(&config, &data).await?;
-    let serving = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), edges));
+    let app = assemble(&config, &data, remote.as_ref().map(|remote| remote.door.clone())).await?;
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn(hub::serve(Arc::clone(app.control.hub()), edges));
+    if let Some(remote) = remote {
+        remote.serve(&app, &mut serving)?;
+    }
     administrator::ensure(&app, &data).await?;
     write_private(&data.address(), &format!("http://{}\n", reachable(address)))?;
     if std::env::var_os(ANNOUNCE).is_some() {
@@ -47,11 +56,11 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     tracing::info!(%address, data = %data.path().display(), "the server is up");
     let served = launcher_server::serve(app.clone(), listener, stopping).await;
     app.control.shut_down();
-    serving.abort();
+    serving.abort_all();
     served.context("the server cannot take connections")
 }
 
-async fn assemble(config: &Config, data: &DataDir) -> Result<App> {
+async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> Result<App> {
     let store = launcher_store::sqlite::open(&data.database()).await?;
     let store: Arc<dyn Store> = Arc::new(store);
     let vault = Arc::new(Vault::open(&data.secret_key())?);
@@ -77,9 +86,48 @@ async fn assemble(config: &Config, data: &DataDir) -> Result<App> {
         preview_scheme: config.preview_scheme.clone(),
         preview_domain: config.preview_domain.clone(),
         preview_port: config.preview_port,
+        edges,
         secure_cookies: false,
     });
     Ok(App { control, store, vault, scheduler, clock, settings })
+}
+
+/// Where edges of other machines come in.
+struct RemoteEdges {
+    listener: TcpListener,
+    identity: Identity,
+    door: EdgeDoor,
+}
+
+impl RemoteEdges {
+    async fn listen(address: SocketAddr, config: &Config, data: &DataDir) -> Result<Self> {
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen for edges on {address}; choose another address with --edges")
+        })?;
+        let bound = listener.local_addr().context("cannot tell the address that was bound")?;
+        let identity = Identity::open(&data.edge_identity())?;
+        let address = config.edges_address.clone().unwrap_or_else(|| by_name(bound));
+        let door = EdgeDoor { fingerprint: identity.fingerprint(), address };
+        tracing::info!(address = %bound, "edges of other machines may come in");
+        Ok(Self { listener, identity, door })
+    }
+
+    fn serve(self, app: &App, serving: &mut tokio::task::JoinSet<()>) -> Result<()> {
+        let acceptor = Acceptor::new(&self.identity).context("cannot use the server's identity")?;
+        let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+        let door = Door { acceptor, store, clock };
+        serving.spawn(hub::serve_remote(Arc::clone(app.control.hub()), door, self.listener));
+        Ok(())
+    }
+}
+
+/// How others reach an address of this machine: by the machine's name, when it listens on all.
+fn by_name(bound: SocketAddr) -> String {
+    if !bound.ip().is_unspecified() {
+        return bound.to_string();
+    }
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{name}:{}", bound.port())
 }
 
 /// The socket of this machine's edge: who may open it is whose the data directory is.

@@ -53,6 +53,9 @@ fn server_arguments(config: &Config) -> Vec<OsString> {
     for http in &config.http {
         arguments.extend(["--http".into(), http.to_string().into()]);
     }
+    if let Some(edges) = config.edges {
+        arguments.extend(["--edges".into(), edges.to_string().into()]);
+    }
     arguments
 }
 

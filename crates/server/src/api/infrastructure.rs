@@ -1,10 +1,10 @@
-//! Hosts, containers, edges, and the server itself.
+//! Hosts, containers, and the server itself.
 
 use axum::Json as Answer;
 use axum::extract::State;
 use launcher_model::container::Host;
 
-use super::views::{ContainerView, EdgeView, ServerView};
+use super::views::{ContainerView, ServerView};
 use crate::App;
 use crate::auth::Principal;
 use crate::http::page::Page;
@@ -29,21 +29,6 @@ pub(super) async fn containers(
         views.extend(observed.iter().map(ContainerView::new));
     }
     Ok(Answer(Page::whole(views)))
-}
-
-/// Lists the edges that are connected.
-#[utoipa::path(get, path = "/edges", tag = "infrastructure",
-    responses((status = 200, body = Page<EdgeView>), (status = "4XX", body = Problem)))]
-pub(super) async fn edges(State(app): State<App>) -> Answer<Page<EdgeView>> {
-    let edges = app.control.hub().edges().into_iter().map(|edge| EdgeView {
-        name: edge.name,
-        version: edge.version,
-        driver: edge.driver,
-        http: edge.http,
-        connected_at: edge.connected_at,
-        behind: edge.behind,
-    });
-    Answer(Page::whole(edges.collect()))
 }
 
 /// Shows what this server is, and whose token the call was made with.

@@ -10,16 +10,17 @@ use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use axum::routing::get;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use launcher_control::hub::{self, Hub};
+use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Config, Control, Parts};
-use launcher_edge::Daemon;
+use launcher_edge::remote::{Acceptor, Identity};
+use launcher_edge::{ControlPlane, Daemon};
 use launcher_model::image::ImageRef;
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{EdgeName, ServiceName};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
-use launcher_server::{App, Settings, TokenText};
+use launcher_server::{App, EdgeDoor, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
 use launcher_testkit::Folder;
@@ -113,7 +114,7 @@ impl World {
             http: vec!["127.0.0.1:0".parse().unwrap()],
             threads: 1,
             data_dir: world.folder.join("edge"),
-            control: world.folder.join("edge.sock"),
+            control: ControlPlane::Local(world.folder.join("edge.sock")),
             limits: launcher_edge::Limits::default(),
             stop_within: Duration::ZERO,
         };
@@ -140,11 +141,19 @@ impl World {
         let upstream = tokio::spawn(async { axum::serve(upstream, answers).await.unwrap() });
         let fake = Fake::new("api-tests").unwrap();
         fake.set_addresses(move |_, _, _| address);
-        let app = assemble(folder, &fake).await;
+        let remote = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let identity = Identity::open(&folder.join("edges.pem")).unwrap();
+        let address = remote.local_addr().unwrap().to_string();
+        let door = EdgeDoor { fingerprint: identity.fingerprint(), address };
+        let app = assemble(folder, &fake, door).await;
         let socket = UnixListener::bind(folder.join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
+        let acceptor = Acceptor::new(&identity).unwrap();
+        let (store, clock) = (Arc::clone(&app.store), Arc::clone(&app.clock));
+        let door = Door { acceptor, store, clock };
+        let door = tokio::spawn(hub::serve_remote(Arc::clone(app.control.hub()), door, remote));
         let router = launcher_server::router(&app);
-        let tasks = vec![upstream, hub];
+        let tasks = vec![upstream, hub, door];
         let token = String::new();
         let folder = folder.to_owned();
         let mut world = Self { app, fake, router, token, folder, tasks, _dir: dir };
@@ -310,7 +319,7 @@ pub(crate) fn new_deployment(service: &ServiceName) -> NewDeployment {
     }
 }
 
-async fn assemble(folder: &Path, fake: &Fake) -> App {
+async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
     let store = launcher_store::sqlite::open(&folder.join("launcher.db")).await.unwrap();
     let store: Arc<dyn Store> = Arc::new(store);
     let vault = Arc::new(Vault::open(&folder.join("secret.key")).unwrap());
@@ -330,6 +339,7 @@ async fn assemble(folder: &Path, fake: &Fake) -> App {
         preview_scheme: "http".to_owned(),
         preview_domain: "localhost".to_owned(),
         preview_port: Some(8080),
+        edges: Some(edges),
         secure_cookies: false,
     };
     App { control, store, vault, scheduler, clock, settings: Arc::new(settings) }

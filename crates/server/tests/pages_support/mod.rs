@@ -68,7 +68,7 @@ impl World {
             http: vec!["127.0.0.1:0".parse().unwrap()],
             threads: 1,
             data_dir: world.dir.path().join("edge"),
-            control: world.dir.path().join("edge.sock"),
+            control: launcher_edge::ControlPlane::Local(world.dir.path().join("edge.sock")),
             limits: launcher_edge::Limits::default(),
             stop_within: Duration::ZERO,
         };
@@ -231,6 +231,7 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         preview_scheme: "http".to_owned(),
         preview_domain: "localhost".to_owned(),
         preview_port: Some(8080),
+        edges: None,
         secure_cookies: false,
     };
     App { control, store, vault, scheduler, clock, settings: Arc::new(settings) }

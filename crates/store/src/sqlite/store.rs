@@ -11,18 +11,18 @@ use launcher_model::route::{Deployment, DeploymentState, Receipt, Route};
 use launcher_model::secret::{SecretName, SecretVersion};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
-use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::sync::broadcast;
 
 use super::row::kept;
 use super::{
-    SqliteStore, containers, deployments, environments, events, hosts, idempotency, meta, routes,
-    secrets, services, sessions, tokens, versions,
+    SqliteStore, containers, deployments, edges, environments, events, hosts, idempotency, meta,
+    routes, secrets, services, sessions, tokens, versions,
 };
 use crate::{
-    Answer, DeploymentFilter, EnvironmentChange, EventFilter, IdempotencyClaim, NewDeployment,
-    NewSession, NewToken, NewVersion, PutOutcome, RecordedContainer, RecordedHost, Result,
-    SecretRecord, Service, Session, Store, Token,
+    AboutEdge, Answer, DeploymentFilter, Edge, EnvironmentChange, EventFilter, IdempotencyClaim,
+    Invitation, NewDeployment, NewSession, NewToken, NewVersion, PutOutcome, RecordedContainer,
+    RecordedHost, Result, SecretRecord, Service, Session, Store, Token,
 };
 
 #[async_trait]
@@ -247,6 +247,43 @@ impl Store for SqliteStore {
     async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool> {
         let mut write = self.begin("revoking a token").await?;
         let outcome = tokens::revoke(&mut write, name, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn invite_edge(&self, new: Invitation, by: &str, at: Timestamp) -> Result<()> {
+        let mut write = self.begin("inviting an edge").await?;
+        let outcome = edges::invite(&mut write, &new, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn join_edge(
+        &self,
+        hash: &[u8; 32],
+        fingerprint: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<Option<EdgeName>> {
+        let mut write = self.begin("letting an edge join").await?;
+        let outcome = edges::join(&mut write, hash, fingerprint, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn edge_with(&self, fingerprint: &[u8; 32]) -> Result<Option<EdgeName>> {
+        self.read("looking an edge up", edges::by_fingerprint(&self.readers, fingerprint).await)
+    }
+
+    async fn edges(&self) -> Result<Vec<Edge>> {
+        self.read("listing edges", edges::list(&self.readers).await)
+    }
+
+    async fn edge_seen(&self, edge: &EdgeName, about: &AboutEdge, at: Timestamp) -> Result<()> {
+        let mut write = self.begin_step("keeping that an edge was seen").await?;
+        let outcome = edges::seen(&mut write, edge, about, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn revoke_edge(&self, edge: &EdgeName, by: &str, at: Timestamp) -> Result<bool> {
+        let mut write = self.begin("revoking an edge").await?;
+        let outcome = edges::remove(&mut write, edge, by, kept(at)).await;
         write.end(outcome).await
     }
 

@@ -7,6 +7,7 @@ mod support;
 
 mod concurrency;
 mod deployments;
+mod edges;
 mod environments;
 mod events;
 mod files;

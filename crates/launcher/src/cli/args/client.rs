@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use launcher_model::environment::{self, ReplicasOutOfRange};
 use launcher_model::secret::SecretName;
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{EdgeName, ServiceName, VersionNumber};
 
 use super::examples;
 
@@ -88,9 +88,9 @@ pub(crate) enum ClientCommand {
     /// List the hosts that containers run on
     #[command(after_help = examples::HOSTS)]
     Hosts(To<Listing>),
-    /// List the edges that carry the traffic
-    #[command(after_help = examples::EDGES)]
-    Edges(To<Listing>),
+    /// List the edges that carry the traffic; invite and revoke those of other machines
+    #[command(after_help = examples::EDGES, args_conflicts_with_subcommands = true)]
+    Edges(Edges),
     /// List the containers of all services
     #[command(after_help = examples::CONTAINERS)]
     Containers(To<Listing>),
@@ -376,6 +376,44 @@ pub(crate) struct TokenRecover {
     /// The server's data directory
     #[arg(long, value_name = "DIR", env = "LAUNCHER_DATA")]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// `edges`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Edges {
+    /// What to do with one.
+    #[command(subcommand)]
+    pub(crate) act: Option<EdgesCommand>,
+    #[command(flatten)]
+    pub(crate) list: To<Listing>,
+}
+
+/// What can be done with an edge.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum EdgesCommand {
+    /// Invite an edge of another machine: prints a token that lets it join, once, within an hour
+    #[command(after_help = examples::EDGES_INVITE)]
+    Invite(To<Invite>),
+    /// Let an edge of another machine come no more
+    #[command(after_help = examples::EDGES_REVOKE)]
+    Revoke(To<OneEdge>),
+}
+
+/// `edges invite`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Invite {
+    /// The name by which it will be listed
+    pub(crate) name: EdgeName,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An edge's name.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OneEdge {
+    /// Its name
+    pub(crate) name: EdgeName,
 }
 
 /// A token's name.

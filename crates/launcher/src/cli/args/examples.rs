@@ -72,7 +72,20 @@ EXAMPLES
   launcher hosts";
 pub(super) const EDGES: &str = "\
 EXAMPLES
-  launcher edges";
+  launcher edges
+  launcher edges invite north";
+pub(super) const EDGES_INVITE: &str = "\
+EXAMPLES
+  launcher edges invite north
+  launcher edges invite north --json | jq -r .token
+
+The server must be started with --edges ADDR. Whoever has the token may join under this name; an edge
+that has joined under it already goes on until then.";
+pub(super) const EDGES_REVOKE: &str = "\
+EXAMPLES
+  launcher edges revoke north
+
+It serves on with the routes that it has, until it is stopped on its machine.";
 pub(super) const CONTAINERS: &str = "\
 EXAMPLES
   launcher containers

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use launcher_server::api::views::{EdgeView, ServerView};
+use launcher_server::api::views::{EdgeState, EdgeView, ServerView};
 use reqwest::Url;
 
 use crate::cli::Failure;
@@ -120,15 +120,22 @@ fn engine(server: &ServerView) -> Check {
 
 fn edges(edges: &[EdgeView]) -> Check {
     let name = "edges";
+    let in_state = |state: EdgeState| edges.iter().filter(move |edge| edge.state == state);
+    let names: Vec<&str> = in_state(EdgeState::Connected).map(|edge| edge.name.as_str()).collect();
     let behind: Vec<&str> =
         edges.iter().filter(|edge| edge.behind > 0).map(|edge| edge.name.as_str()).collect();
-    if edges.is_empty() {
+    if names.is_empty() {
         let to_do =
             "run `launcher up`, which has one, or `launcher edge`; nothing can be deployed without";
         return bad(name, "none is connected".to_owned(), to_do);
     }
-    let names: Vec<&str> = edges.iter().map(|edge| edge.name.as_str()).collect();
-    let found = format!("{} connected: {}", edges.len(), names.join(", "));
+    let found = format!("{} connected: {}", names.len(), names.join(", "));
+    let away: Vec<&str> = in_state(EdgeState::Away).map(|edge| edge.name.as_str()).collect();
+    if !away.is_empty() {
+        let found = format!("{found}; away: {}", away.join(", "));
+        let to_do = "look at it on its machine, or revoke it with `launcher edges revoke NAME`; it serves old routes";
+        return warning(name, found, to_do);
+    }
     if behind.is_empty() {
         return good(name, found);
     }
@@ -138,9 +145,10 @@ fn edges(edges: &[EdgeView]) -> Check {
 
 fn versions(server: &ServerView, edges: &[EdgeView]) -> Check {
     let name = "versions";
-    let others = edges.iter().filter(|edge| edge.version != OWN);
+    let others = edges.iter().filter_map(|edge| Some((&edge.name, edge.version.as_deref()?)));
+    let others = others.filter(|(_, version)| *version != OWN);
     let mut differing: Vec<String> =
-        others.map(|edge| format!("the edge {} is {}", edge.name, edge.version)).collect();
+        others.map(|(name, version)| format!("the edge {name} is {version}")).collect();
     if server.version != OWN {
         differing.insert(0, format!("the server is {}", server.version));
     }

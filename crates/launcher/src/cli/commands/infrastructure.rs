@@ -1,4 +1,4 @@
-//! `hosts`, `edges` and `containers`.
+//! `hosts` and `containers`.
 
 use super::Context;
 use crate::cli::Failure;
@@ -9,13 +9,6 @@ pub(super) async fn hosts((context, listing): (Context, Listing)) -> Result<(), 
     let items = context.client.list(&["hosts"]).await?;
     let empty = "there are no hosts; `launcher doctor` says whether the engine answers";
     context.show(items, listing.json, empty, infrastructure::hosts)
-}
-
-pub(super) async fn edges((context, listing): (Context, Listing)) -> Result<(), Failure> {
-    let items = context.client.list(&["edges"]).await?;
-    let empty =
-        "no edge is connected; `launcher up` runs one beside the server, `launcher edge` one alone";
-    context.show(items, listing.json, empty, infrastructure::edges)
 }
 
 pub(super) async fn containers((context, listing): (Context, Listing)) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell, Color};
 use launcher_model::container::{ContainerPhase, Health, Host};
-use launcher_server::api::views::{ContainerView, EdgeView};
+use launcher_server::api::views::{ContainerView, EdgeState, EdgeView};
 
 use super::words::{ago, memory};
 use super::{Columns, Look, alarming, or_dash, plain};
@@ -30,22 +30,37 @@ pub(in crate::cli) fn hosts(hosts: &[Host], look: &Look) -> String {
     columns.text()
 }
 
-/// The connected edges.
+/// The edges.
 pub(in crate::cli) fn edges(edges: &[EdgeView], look: &Look) -> String {
-    let header = ["EDGE", "DRIVER", "VERSION", "SERVES AT", "CONNECTED", "BEHIND"];
+    let header = ["EDGE", "STATE", "DRIVER", "VERSION", "SERVES AT", "SEEN", "LAG", "BEHIND"];
     let mut columns = Columns::new(look, &header);
     for edge in edges {
         let http: Vec<String> = edge.http.iter().map(ToString::to_string).collect();
         columns.row([
             plain(&edge.name),
-            plain(&edge.driver),
-            plain(&edge.version),
-            plain(http.join(", ")),
-            plain(ago(edge.connected_at, look.now)),
+            edge_state(edge.state),
+            or_dash(edge.driver.as_ref()),
+            or_dash(edge.version.as_ref()),
+            or_dash((!http.is_empty()).then(|| http.join(", "))),
+            or_dash(seen(edge, look)),
+            or_dash(edge.lag_us.map(|lag| format!("{:.1} ms", lag as f64 / 1000.0))),
             alarming(plain(behind(edge.behind)), edge.behind > 0),
         ]);
     }
     columns.text()
+}
+
+fn edge_state(state: EdgeState) -> Cell {
+    match state {
+        EdgeState::Connected => plain("connected").fg(Color::Green),
+        EdgeState::Away => plain("away").fg(Color::Red),
+        EdgeState::Invited => plain("invited"),
+    }
+}
+
+fn seen(edge: &EdgeView, look: &Look) -> Option<String> {
+    let since = |at| format!("for {}", ago(at, look.now).trim_end_matches(" ago"));
+    edge.connected_at.map(since).or_else(|| edge.last_seen.map(|at| ago(at, look.now)))
 }
 
 fn behind(services: usize) -> String {
