@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use launcher_edge::protocol::{FromEdge, ToEdge};
 use launcher_edge::table::{Pool, RouteTable, ServiceTable};
 use launcher_edge::wire;
-use launcher_model::service::{Health, Traffic};
+use launcher_model::service::Traffic;
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use tokio::net::UnixListener;
 use tokio::task::JoinSet;
@@ -91,7 +91,7 @@ fn table(upstream: SocketAddr, services: usize) -> Result<RouteTable> {
             revision: 1,
             generation: Generation(1),
             weights: [(version, Weight::ALL)].into(),
-            pools: [(version, Pool { health: Health::default(), endpoints })].into(),
+            pools: [(version, Pool { endpoints, ..Pool::default() })].into(),
             traffic: Traffic::default(),
         };
         Ok((name, table))

@@ -122,19 +122,30 @@ struct Edge {
     asked: Option<(u64, Instant)>,
 }
 
+impl Edge {
+    /// A table with the addresses at which this edge reaches the containers.
+    fn sees(&self, table: &ServiceTable) -> ServiceTable {
+        seen(table, self.view.remote)
+    }
+}
+
+fn seen(table: &ServiceTable, remote: bool) -> ServiceTable {
+    if remote { table.clone().from_afar() } else { table.clone() }
+}
+
 #[derive(Default)]
 struct State {
     open: bool,
     table: RouteTable,
-    /// The digest of each service's table of this revision.
-    digests: HashMap<ServiceName, (u64, Digest)>,
+    /// The digest of each service's table of this revision, as it is seen from here or from afar.
+    digests: HashMap<(ServiceName, bool), (u64, Digest)>,
     edges: BTreeMap<EdgeName, Edge>,
     sessions: u64,
 }
 
 impl State {
     /// The whole table, but for the services that an edge has as they are.
-    fn welcome(&mut self, has: &[(ServiceName, Digest)]) -> ToEdge {
+    fn welcome(&mut self, has: &[(ServiceName, Digest)], remote: bool) -> ToEdge {
         let mut table = RouteTable {
             preview_domain: self.table.preview_domain.clone(),
             services: BTreeMap::new(),
@@ -142,17 +153,18 @@ impl State {
         let mut unchanged = Vec::new();
         let has: HashMap<_, _> = has.iter().map(|(name, digest)| (name, digest)).collect();
         for (name, service) in &self.table.services {
-            let known = self.digests.get(name).filter(|(of, _)| *of == service.revision);
+            let key = (name.clone(), remote);
+            let known = self.digests.get(&key).filter(|(of, _)| *of == service.revision);
             let digest = match known {
                 Some((_, digest)) => digest.clone(),
-                None => service.digest(),
+                None => seen(service, remote).digest(),
             };
             if has.get(name) == Some(&&digest) {
                 unchanged.push((name.clone(), service.revision));
             } else {
-                table.services.insert(name.clone(), service.clone());
+                table.services.insert(name.clone(), seen(service, remote));
             }
-            self.digests.insert(name.clone(), (service.revision, digest));
+            self.digests.insert(key, (service.revision, digest));
         }
         ToEdge::Welcome { table, unchanged }
     }
@@ -213,14 +225,14 @@ impl Hub {
         state.table.services.insert(service.name.clone(), service.clone());
         for edge in state.edges.values() {
             // A closed outbox belongs to a session that is just ending.
-            let _ = edge.outbox.send(ToEdge::Replace { service: service.clone() });
+            let _ = edge.outbox.send(ToEdge::Replace { service: edge.sees(service) });
         }
     }
 
     /// Takes a service away from every edge.
     pub fn remove(&self, service: &ServiceName) {
         let mut state = self.state();
-        state.digests.remove(service);
+        state.digests.retain(|(of, _), _| of != service);
         if state.table.services.remove(service).is_some() {
             for edge in state.edges.values() {
                 let _ = edge.outbox.send(ToEdge::Remove { service: service.clone() });
@@ -268,7 +280,7 @@ impl Hub {
         let asked = state.edges.iter_mut().map(|(name, edge)| {
             let (answer, receiver) = oneshot::channel();
             edge.preparing.insert(deployment, answer);
-            let service = table.clone();
+            let service = edge.sees(table);
             let _ = edge.outbox.send(ToEdge::Prepare { deployment, service, within_ms });
             (name.clone(), edge.session, receiver)
         });
@@ -322,7 +334,7 @@ impl Hub {
             prepared.iter().map(|prepared| (prepared.edge.clone(), prepared.session)).collect();
         for (name, edge) in &state.edges {
             if sessions.get(name) != Some(&edge.session) {
-                let _ = edge.outbox.send(ToEdge::Replace { service: table.clone() });
+                let _ = edge.outbox.send(ToEdge::Replace { service: edge.sees(table) });
             }
         }
         let told = prepared.into_iter().map(|prepared| {
@@ -366,7 +378,7 @@ impl Hub {
         state.sessions += 1;
         let session = state.sessions;
         let edge = view.name.clone();
-        let _ = outbox.send(state.welcome(has));
+        let _ = outbox.send(state.welcome(has, view.remote));
         let one = Edge {
             session,
             view,

@@ -49,11 +49,13 @@ pub(crate) fn build(
         let Some(health) = health.get(&version) else { continue };
         let pool = pools
             .entry(version)
-            .or_insert_with(|| Pool { health: health.clone(), endpoints: BTreeMap::new() });
+            .or_insert_with(|| Pool { health: health.clone(), ..Pool::default() });
         if let Some(checked) = checked.filter(|checked| checked.serves())
             && let Some(address) = checked.container.address
         {
-            pool.endpoints.insert(checked.container.id.clone(), address);
+            let id = &checked.container.id;
+            pool.endpoints.insert(id.clone(), address);
+            pool.published.extend(checked.container.published.map(|at| (id.clone(), at)));
         }
     }
     ServiceTable {

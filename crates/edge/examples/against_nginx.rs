@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use launcher_edge::table::{Pool, ServiceTable};
 use launcher_edge::{Config, Limits};
-use launcher_model::service::{Health, Traffic};
+use launcher_model::service::Traffic;
 use launcher_model::{EdgeName, Generation, ServiceName, VersionNumber, Weight};
 
 const HOST: &str = "shop.test";
@@ -195,7 +195,7 @@ fn wait_for(address: SocketAddr) {
 /// Serves one service from disk, as an edge without a control plane does.
 fn serve(http: SocketAddr, upstream: SocketAddr, data_dir: &Path) {
     let version = VersionNumber(1);
-    let pool = Pool { health: Health::default(), endpoints: [("c1".to_owned(), upstream)].into() };
+    let pool = Pool { endpoints: [("c1".to_owned(), upstream)].into(), ..Pool::default() };
     let service = ServiceTable {
         name: ServiceName::new("shop").unwrap(),
         hosts: vec![HOST.to_owned()],

@@ -152,6 +152,7 @@ fn table(containers: &[SocketAddr], generation: u64) -> ServiceTable {
     let pool = |address: SocketAddr| Pool {
         health: Health { path: Some("/".into()), tcp: false, ..Health::default() },
         endpoints: [("c".to_owned(), address)].into(),
+        ..Pool::default()
     };
     let live = VersionNumber(if generation % 2 == 1 { 1 } else { 2 });
     ServiceTable {

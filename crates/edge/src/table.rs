@@ -59,10 +59,29 @@ impl ServiceTable {
 }
 
 /// The containers of one environment that may be sent requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
     /// How an edge checks an endpoint from its own place; `exec` is checked by a connection.
     pub health: Health,
     /// The healthy containers, by container id.
     pub endpoints: BTreeMap<String, SocketAddr>,
+    /// Where other machines reach those that they reach at another address. It stays with the control
+    /// plane, which gives each edge the addresses that are right for it.
+    #[serde(skip)]
+    pub published: BTreeMap<String, SocketAddr>,
+}
+
+impl ServiceTable {
+    /// The table for an edge on another machine than the containers.
+    #[must_use]
+    pub fn from_afar(mut self) -> Self {
+        for pool in self.pools.values_mut() {
+            for (container, address) in std::mem::take(&mut pool.published) {
+                if let Some(endpoint) = pool.endpoints.get_mut(&container) {
+                    *endpoint = address;
+                }
+            }
+        }
+        self
+    }
 }

@@ -104,6 +104,7 @@ mod tests {
         let pool = Pool {
             health: Health::default(),
             endpoints: [("abc".to_owned(), "127.0.0.1:80".parse().unwrap())].into(),
+            ..Pool::default()
         };
         let service = ServiceTable {
             name: name.clone(),

@@ -33,6 +33,10 @@ pub struct Container {
     /// Where it serves; none while it does not run.
     #[schema(value_type = Option<String>, example = "172.17.0.2:8080")]
     pub address: Option<SocketAddr>,
+    /// Where other machines reach it, where that is another address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "10.0.0.5:32768")]
+    pub published: Option<SocketAddr>,
     /// What it does.
     pub phase: ContainerPhase,
 }

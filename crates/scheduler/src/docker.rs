@@ -14,6 +14,7 @@ mod observe;
 mod one_off;
 mod registry;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ pub struct Config {
     pub installation: String,
     /// The network that containers join; the engine's default bridge when none is named. It must exist.
     pub network: Option<String>,
+    /// The address of the engine's machine at which other machines reach its containers: each gets a port
+    /// of it. Without one they are reached from the machine itself alone.
+    pub publish: Option<IpAddr>,
     /// How many calls are under way at once.
     pub concurrency: usize,
 }
@@ -52,6 +56,7 @@ impl Config {
             host: "unix:///var/run/docker.sock".to_owned(),
             installation: installation.into(),
             network: None,
+            publish: None,
             concurrency: 16,
         }
     }
@@ -66,6 +71,7 @@ struct Engine {
     connection: Arc<Connection>,
     installation: Installation,
     network: Option<String>,
+    publish: Option<IpAddr>,
     concurrency: usize,
     runs: Runs,
 }
@@ -81,6 +87,7 @@ impl Docker {
             connection: Arc::new(Connection::new(config.host)?),
             installation: Installation::new(config.installation)?,
             network: config.network,
+            publish: config.publish,
             concurrency: config.concurrency.max(1),
             runs: Runs::default(),
         })))

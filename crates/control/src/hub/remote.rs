@@ -50,7 +50,9 @@ pub async fn serve_remote(hub: Arc<Hub>, door: Door, listener: TcpListener) {
                         Ok(None) => Ok(()),
                         Err(error) => Err(error),
                     };
-                    if let Err(why) = ended {
+                    if let Err(why) = ended
+                        && !is_end(&why)
+                    {
                         tracing::warn!(%why, %from, "the connection of an edge ended");
                     }
                 });
@@ -58,6 +60,11 @@ pub async fn serve_remote(hub: Arc<Hub>, door: Door, listener: TcpListener) {
             Err(error) => could_not_accept(&error).await,
         }
     }
+}
+
+/// One that is killed does not say goodbye.
+fn is_end(why: &WireError) -> bool {
+    matches!(why, WireError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof)
 }
 
 /// Somebody who has shown a key, and said something.

@@ -7,7 +7,7 @@ fn service(name: &str, hosts: &[&str], weights: &[(u32, u8)], versions: &[u32]) 
     let pool = |v: &u32| {
         let address = format!("127.0.0.1:{}", 1000 + v).parse().unwrap();
         let endpoints = [(format!("c{v}"), address)].into();
-        (VersionNumber(*v), table::Pool { health: Health::default(), endpoints })
+        (VersionNumber(*v), table::Pool { endpoints, ..table::Pool::default() })
     };
     ServiceTable {
         name: ServiceName::new(name).unwrap(),

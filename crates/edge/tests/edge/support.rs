@@ -271,6 +271,7 @@ fn pool(containers: &[&Container]) -> Pool {
     Pool {
         health: Health { path: Some("/healthz".into()), tcp: false, ..Health::default() },
         endpoints: endpoints.map(|(n, of)| (format!("{n}-{}", of.name), of.address)).collect(),
+        ..Pool::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -52,6 +52,7 @@ struct Preview {
 struct Docker {
     host: Option<String>,
     network: Option<String>,
+    publish: Option<IpAddr>,
 }
 
 /// `[[registries]]`: how to log in to one.
@@ -103,6 +104,8 @@ pub(crate) struct Config {
     pub(crate) docker_host: Option<String>,
     /// The network that containers join.
     pub(crate) docker_network: Option<String>,
+    /// The address at which other machines reach its containers.
+    pub(crate) docker_publish: Option<IpAddr>,
     /// Logins by registry.
     pub(crate) logins: HashMap<String, RegistryLogin>,
 }
@@ -132,6 +135,12 @@ impl Config {
             other => bail!("preview.scheme is {other:?}; it must be \"http\" or \"https\""),
         };
         let port = port.unwrap_or(first.port());
+        let publish = match variable("LAUNCHER_DOCKER_PUBLISH") {
+            Some(text) => Some(text.parse().with_context(|| {
+                format!("LAUNCHER_DOCKER_PUBLISH is {text:?}; it must be an address of the engine's machine, such as 10.0.0.5")
+            })?),
+            None => file.docker.publish,
+        };
         let domain = variable("LAUNCHER_PREVIEW_DOMAIN").or(file.preview.domain);
         Ok(Self {
             file: path,
@@ -143,6 +152,7 @@ impl Config {
             preview_scheme: scheme,
             docker_host: variable("LAUNCHER_DOCKER_HOST").or(file.docker.host),
             docker_network: file.docker.network,
+            docker_publish: publish,
             logins: read_logins(file.registries)?,
             data,
             http,

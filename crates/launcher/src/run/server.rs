@@ -69,6 +69,7 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
         engine.host.clone_from(host);
     }
     engine.network.clone_from(&config.docker_network);
+    engine.publish = config.docker_publish;
     let scheduler: Arc<dyn Scheduler> = Arc::new(Docker::connect(engine)?);
     let clock: Clock = Arc::new(Timestamp::now);
     let (hub, notices) = Hub::new(&config.preview_domain);

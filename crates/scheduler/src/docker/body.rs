@@ -1,9 +1,10 @@
 //! What the engine is told to create.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, RestartPolicy,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, PortBinding, RestartPolicy,
     RestartPolicyNameEnum,
 };
 use launcher_model::service::{Health, Probe, Resources};
@@ -32,14 +33,21 @@ impl Engine {
     ) -> ContainerCreateBody {
         let serves = matches!(identity.part, Part::Serve { .. });
         let exec_check = Some(&version.spec.health).filter(|_| serves).and_then(exec_check);
+        let port = format!("{}/tcp", version.spec.service.port);
+        let published = self.publish.filter(|_| serves).map(|address| (port, address));
         ContainerCreateBody {
+            exposed_ports: published.as_ref().map(|(port, _)| vec![port.clone()]),
             image: Some(version.image.reference.to_string()),
             entrypoint: command.map(<[String]>::to_vec),
             env: Some(environment(version, variables)),
             labels: Some(self.installation.labels(identity)),
             // A check that an image brings along would cost, and nobody would ask for its outcome.
             healthcheck: Some(exec_check.unwrap_or_else(no_check)),
-            host_config: Some(self.host_config(&version.spec.resources)),
+            host_config: Some(HostConfig {
+                port_bindings: published
+                    .map(|(port, address)| [(port, Some(vec![any_port(address)]))].into()),
+                ..self.host_config(&version.spec.resources)
+            }),
             ..ContainerCreateBody::default()
         }
     }
@@ -71,6 +79,11 @@ impl Engine {
             ..HostConfig::default()
         }
     }
+}
+
+/// A port of this address; the engine chooses which.
+fn any_port(address: IpAddr) -> PortBinding {
+    PortBinding { host_ip: Some(address.to_string()), host_port: None }
 }
 
 /// `variables`, and what every container is told unless they say otherwise.

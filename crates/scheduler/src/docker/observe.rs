@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, ContainerSummary,
-    EndpointSettings, HealthStatusEnum,
+    EndpointSettings, HealthStatusEnum, PortBinding,
 };
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -18,6 +18,12 @@ use super::Engine;
 use super::connection::{Call, is_missing, is_trouble};
 use crate::identity::{Identity, Part, SERVE};
 use crate::{Error, Result, labels};
+
+/// Where a port is published.
+fn socket(binding: &PortBinding) -> Option<SocketAddr> {
+    let ip = binding.host_ip.as_deref()?.parse().ok()?;
+    Some(SocketAddr::new(ip, binding.host_port.as_deref()?.parse().ok()?))
+}
 
 impl Engine {
     /// The containers that take requests: a service's, a version's, or all of this installation.
@@ -103,7 +109,11 @@ impl Engine {
         let Identity { service, version, part } = Identity::serving(labels_of(&told)?)?;
         let Part::Serve { slot, attempt, failures, port } = part else { return None };
         let state = told.state?;
-        let networks = told.network_settings.and_then(|settings| settings.networks);
+        let (networks, ports) =
+            told.network_settings.map(|settings| (settings.networks, settings.ports)).unzip();
+        let (networks, ports) = (networks.flatten(), ports.flatten());
+        let published = ports.and_then(|mut ports| ports.remove(&format!("{port}/tcp"))?);
+        let published = published.and_then(|bindings| bindings.iter().find_map(socket));
         let address = Some(networks.unwrap_or_default())
             .filter(|_| state.running == Some(true))
             .and_then(|networks| self.address(networks))
@@ -119,6 +129,7 @@ impl Engine {
             created: told.created.as_deref().and_then(time).unwrap_or(Timestamp::UNIX_EPOCH),
             host: host.to_string(),
             address,
+            published,
             phase: phase(&state),
         })
     }

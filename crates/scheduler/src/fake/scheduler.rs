@@ -91,6 +91,7 @@ impl Fake {
             created: Timestamp::now(),
             host: HOST.to_owned(),
             address: None,
+            published: None,
             phase: ContainerPhase::Created,
         };
         let shown =

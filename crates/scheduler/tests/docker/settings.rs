@@ -83,6 +83,25 @@ async fn docker_containers_serve_at_the_address_that_is_told() {
     }
 }
 
+#[tokio::test]
+async fn docker_containers_are_published_where_that_is_set() {
+    let ground = DockerGround::prepare().await;
+    let here = std::net::Ipv4Addr::LOCALHOST.into();
+    let engine = ground.driver(|config| config.publish = Some(here));
+    let image = ground.build(None, &serves()).await;
+    let placement = place(version_of("shop", 3, by_id(image)), 2);
+    let mut ports = std::collections::BTreeSet::new();
+    for container in settle(&engine, &placement).await {
+        let published = container.published.unwrap();
+        assert_eq!(published.ip(), here);
+        ports.insert(published.port());
+        eventually("it answers there", async || get(published).await).await;
+        let own = container.address.unwrap();
+        eventually("and at its own address", async || get(own).await).await;
+    }
+    assert_eq!(ports.len(), 2);
+}
+
 async fn get(address: std::net::SocketAddr) -> Option<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;

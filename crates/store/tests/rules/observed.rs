@@ -17,6 +17,7 @@ fn container(id: &str, slot: u16) -> Container {
         failures: 0,
         host: "local".into(),
         address: Some("172.17.0.2:8080".parse().unwrap()),
+        published: None,
         phase: ContainerPhase::Running { since: at(0), exec_check: None },
     }
 }

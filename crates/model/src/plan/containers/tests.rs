@@ -23,6 +23,7 @@ fn container(slot: u16, attempt: u32, phase: ContainerPhase) -> Container {
         created: at(1),
         host: "a".into(),
         address: None,
+        published: None,
         phase,
     }
 }

@@ -38,6 +38,7 @@ fn container(slot: u16, phase: ContainerPhase, health: Health) -> Checked {
         created: NOW,
         host: "a".into(),
         address: None,
+        published: None,
         phase,
     };
     Checked { container, health }

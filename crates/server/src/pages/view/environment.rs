@@ -203,6 +203,7 @@ mod tests {
             created: Timestamp::UNIX_EPOCH,
             host: "alpha".to_owned(),
             address: None,
+            published: None,
             phase: ContainerPhase::Running { since: Timestamp::UNIX_EPOCH, exec_check: None },
         };
         Checked { container, health }
