@@ -48,6 +48,7 @@ need_for_test() {
 }
 
 need_for_bench() {
+    need ip 'iproute2 (ip)' iproute2
     need nginx nginx 'nginx-light|nginx'
     need haproxy HAProxy haproxy
     need wrk wrk wrk

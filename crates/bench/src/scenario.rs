@@ -4,6 +4,7 @@ mod environment;
 mod idle;
 mod lookup;
 mod memory;
+mod skew;
 mod switch;
 mod throughput;
 
@@ -40,6 +41,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         figures: &["switch_p99", "switch_p99_at_caller", "switch_failed", "switch_closed"],
         measure: |settings| Box::pin(switch::measure(settings)),
+    },
+    Scenario {
+        figures: &["switch_skew_p99"],
+        measure: |settings| Box::pin(skew::measure(settings)),
     },
     Scenario {
         figures: &["environment_10_ready"],

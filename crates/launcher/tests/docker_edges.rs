@@ -37,7 +37,7 @@ impl Site {
         let mut installation = Installation::new(program(), &engine);
         let fault = installation.scratch().join("fault");
         installation.set("LAUNCHER_FAULT_FILE", fault.to_str().unwrap());
-        installation.set("LAUNCHER_EDGES", format!("{}:0", host_address()));
+        installation.take_edges();
         if published {
             installation.set("LAUNCHER_DOCKER_PUBLISH", host_address().to_string());
         }
@@ -53,20 +53,8 @@ impl Site {
         }
         let mut site = Self { api, machines: Vec::new(), fault, installation, _images: images };
         for name in NAMES {
-            let invitation = site.api.post("/edges", json!({ "name": name })).await;
-            let mut machine = Machine::new();
-            let data = site.installation.scratch().join(name);
-            let http = SocketAddr::from((machine.address, 80)).to_string();
-            let (server, token) = (invitation["server"].as_str(), invitation["token"].as_str());
-            let (server, token) = (server.unwrap(), token.unwrap());
-            let joins = ["edge", "--server", server, "--token", token, "--threads", "1"];
-            let serves = ["--data", data.to_str().unwrap(), "--http", &http];
-            let log = site.installation.scratch().join(format!("{name}.log"));
-            machine.run(program(), &[&joins[..], &serves[..]].concat(), &log);
+            let machine = site.installation.start_edge_on(&site.api, name).await;
             site.machines.push(machine);
-        }
-        for name in NAMES {
-            site.becomes(name, "connected").await;
         }
         site.api.deploy("shop", 1).await;
         site

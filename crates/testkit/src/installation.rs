@@ -6,10 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::engine::{Engine, block_on};
 use crate::folder::Folder;
+use crate::machine::{Machine, host_address};
 use crate::wait::{SOON, until};
 
 /// Server and edge as processes of their own, started and killed at will.
@@ -110,6 +112,36 @@ impl Installation {
         ]));
     }
 
+    /// Lets edges of other machines in, from the next start on.
+    pub fn take_edges(&mut self) {
+        self.set("LAUNCHER_EDGES", format!("{}:0", host_address()));
+    }
+
+    /// Invites an edge, has it run on a machine of its own, and waits until it is connected. It serves
+    /// HTTP on port 80 there.
+    ///
+    /// # Panics
+    /// When it does not get there soon.
+    pub async fn start_edge_on(&self, api: &Api, name: &str) -> Machine {
+        let invitation = api.post("/edges", json!({ "name": name })).await;
+        let text = |field: &str| invitation[field].as_str().expect("a text").to_owned();
+        let (server, token) = (text("server"), text("token"));
+        let mut machine = Machine::new();
+        let data = self.scratch().join(name);
+        let http = SocketAddr::from((machine.address, 80)).to_string();
+        let joins = ["edge", "--server", &server, "--token", &token, "--threads", "1"];
+        let serves = ["--data", data.to_str().unwrap(), "--http", &http];
+        let log = self.scratch().join(format!("{name}.log"));
+        machine.run(&self.program, &[&joins[..], &serves[..]].concat(), &log);
+        until(&format!("{name} being connected"), SOON, || async {
+            let edges = api.get("/edges").await;
+            let connected = |edge: &Value| edge["name"] == name && edge["state"] == "connected";
+            edges["items"].as_array()?.iter().any(connected).then_some(())
+        })
+        .await;
+        machine
+    }
+
     /// Starts `launcher up`, which keeps both running, and waits until the edge is connected.
     pub async fn start_supervised(&mut self) -> Api {
         let (data, listen, http) = (self.data(), self.listen.to_string(), self.http.to_string());
@@ -143,7 +175,7 @@ impl Installation {
         let api = self.wait_for_server().await;
         until("the edge being connected", SOON, || async {
             let edges = api.try_call(reqwest::Method::GET, "/edges", None).await.ok()?.body;
-            let connected = |edge: &serde_json::Value| edge["state"] == "connected";
+            let connected = |edge: &Value| edge["state"] == "connected";
             edges["items"].as_array()?.iter().any(connected).then_some(())
         })
         .await;
