@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use launcher_model::VersionNumber;
 use launcher_model::container::Health;
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
 use launcher_model::plan::environment::{Checked, Decision, Verdict, View, decide};
@@ -19,6 +18,7 @@ use launcher_model::plan::retention::retire;
 use launcher_model::route::{Deployment, Route};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
+use launcher_model::{Generation, VersionNumber};
 use launcher_store::EnvironmentChange;
 
 use crate::jobs::{Done, Jobs};
@@ -31,7 +31,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
 /// Runs until its service is gone.
 pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
-    let mut service = Reconciler { inner, slot, jobs: Jobs::default(), failures: 0 };
+    let mut service = Reconciler { inner, slot, jobs: Jobs::default(), before: None, failures: 0 };
     loop {
         let wait = match service.pass().await {
             Ok(Next::Gone) => break,
@@ -75,6 +75,8 @@ struct Reconciler {
     inner: Arc<Inner>,
     slot: Arc<Slot>,
     jobs: Jobs,
+    /// The version that was live before what the route's generation made live, as far as it was read.
+    before: Option<(Generation, Option<VersionNumber>)>,
     failures: u32,
 }
 
@@ -293,9 +295,10 @@ impl Reconciler {
     }
 
     /// Stops and destroys what falls out of `[keep]`.
-    async fn retire(&self, wish: &Wish) -> Result<bool> {
+    async fn retire(&mut self, wish: &Wish) -> Result<bool> {
         // While a switch is under way, which versions must stay is not decided yet.
-        let Some(_turn) = self.slot.try_turn() else { return Ok(false) };
+        let slot = Arc::clone(&self.slot);
+        let Some(_turn) = slot.try_turn() else { return Ok(false) };
         if self.slot.active().is_some() {
             return Ok(false);
         }
@@ -308,7 +311,8 @@ impl Reconciler {
         for deployment in &wish.unfinished {
             untouchable.extend(deployment.from.keys().chain(deployment.to.keys()));
         }
-        let retired = retire(&wish.spec.keep, &wish.environments, &untouchable);
+        let before = self.live_before(&route).await?;
+        let retired = retire(&wish.spec.keep, &wish.environments, &untouchable, before);
         let moves = [(Wanted::Stopped, &retired.stop), (Wanted::Gone, &retired.destroy)];
         for (wanted, versions) in moves {
             for number in versions {
@@ -317,6 +321,18 @@ impl Reconciler {
             }
         }
         Ok(!retired.stop.is_empty() || !retired.destroy.is_empty())
+    }
+
+    /// The version to go back to. It changes with the route alone, and is read once for each.
+    async fn live_before(&mut self, route: &Route) -> Result<Option<VersionNumber>> {
+        if let Some((generation, before)) = self.before
+            && generation == route.generation
+        {
+            return Ok(before);
+        }
+        let before = crate::switch::live_before(&self.inner, &self.slot.name, route).await?;
+        self.before = Some((route.generation, before));
+        Ok(before)
     }
 }
 

@@ -25,6 +25,7 @@ use crate::slot::{Slot, Turn};
 use crate::{Control, Error, Inner, Result};
 
 pub use target::Target;
+pub(crate) use target::live_before;
 
 /// Which switch is asked for.
 #[derive(Debug, Clone)]

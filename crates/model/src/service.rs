@@ -192,11 +192,13 @@ impl Default for Hooks {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Keep {
-    /// Kept running, so that going back to them only flips traffic. As many that are newer than the live
-    /// one wait beside them to be deployed, one of those at the least.
+    /// Kept running, so that going back to them only flips traffic; the one that was live before is the
+    /// first of them. As many that are newer than the live one wait beside them to be deployed, one of
+    /// those at the least.
     #[serde(default = "defaults::keep_running")]
     pub running: u16,
-    /// Kept, but stopped; older ones are destroyed and only their record stays.
+    /// Kept, but stopped; older ones are destroyed and only their record stays. The one that was live
+    /// before is never destroyed.
     #[serde(default = "defaults::keep_stopped")]
     pub stopped: u16,
 }

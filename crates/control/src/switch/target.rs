@@ -41,16 +41,24 @@ pub(super) async fn choose(
     }
 }
 
-/// The version that was live before what is live now.
+/// The version to go back to when none is named.
 async fn previous(inner: &Inner, service: &ServiceName, route: &Route) -> Result<VersionNumber> {
-    let none = || {
+    live_before(inner, service, route).await?.ok_or_else(|| {
         Error::Refused(format!(
             "nothing was live before on {service}; name the version: `launcher rollback {service} VERSION`"
         ))
-    };
-    let made = made_live(inner, service, &route.weights).await.map_err(|_| none())?;
-    let heaviest = made.from.iter().max_by_key(|(_, weight)| **weight);
-    heaviest.map(|(number, _)| *number).ok_or_else(none)
+    })
+}
+
+/// The version that was live before what is live now; the heaviest, when there were several.
+pub(crate) async fn live_before(
+    inner: &Inner,
+    service: &ServiceName,
+    route: &Route,
+) -> Result<Option<VersionNumber>> {
+    let made = newest_to(inner, service, &route.weights).await?;
+    let heaviest = made.and_then(|made| made.from.into_iter().max_by_key(|(_, weight)| *weight));
+    Ok(heaviest.map(|(number, _)| number))
 }
 
 /// The newest deployment that made these weights.
@@ -59,13 +67,21 @@ pub(super) async fn made_live(
     service: &ServiceName,
     weights: &Weights,
 ) -> Result<Deployment> {
+    let made = newest_to(inner, service, weights).await?;
+    made.ok_or_else(|| Error::Refused(format!("no deployment of {service} made that live")))
+}
+
+async fn newest_to(
+    inner: &Inner,
+    service: &ServiceName,
+    weights: &Weights,
+) -> Result<Option<Deployment>> {
     let page = Page { before: None, limit: HISTORY };
     let filter = DeploymentFilter { service: Some(service.clone()), page };
     let history = inner.store.deployments(&filter).await?;
-    let made = history.into_iter().find(|deployment| {
+    Ok(history.into_iter().find(|deployment| {
         deployment.to == *weights && deployment.state != DeploymentState::Aborted
-    });
-    made.ok_or_else(|| Error::Refused(format!("no deployment of {service} made that live")))
+    }))
 }
 
 /// Whether an environment must be started before it can be live.

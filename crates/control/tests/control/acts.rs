@@ -98,6 +98,11 @@ impl World {
         self.deploying(service, Target::Deploy(version)).await.unwrap()
     }
 
+    /// Goes back to what was live before.
+    pub(crate) async fn rollback(&self, service: &ServiceName) -> Result<Deployed> {
+        self.deploying(service, Target::RollbackToPrevious).await.unwrap()
+    }
+
     pub(crate) async fn stop(&self, service: &ServiceName, version: VersionNumber) -> Result<()> {
         let service = service.clone();
         self.ask(async move |control: Control| control.stop(&service, version, WHO).await.map(drop))

@@ -31,7 +31,33 @@ async fn the_newest_waits_to_be_deployed_even_where_none_is_kept() {
     world.passes(&shop, 2).await;
     assert_eq!(world.running(&shop, second).len(), 2);
     world.deploy(&shop, second).await.unwrap();
+    world.reaches(&shop, first, Stopped).await;
+    let third = world.live(&shop).await;
     world.reaches(&shop, first, Destroyed).await;
+    world.reaches(&shop, second, Stopped).await;
+    world.rollback(&shop).await.unwrap();
+    assert_eq!(world.route(&shop).await, [second]);
+    world.reaches(&shop, third, Stopped).await;
+}
+
+#[tokio::test]
+async fn previews_never_take_away_the_one_to_go_back_to() {
+    let (world, _edge) = World::new().await;
+    let shop = world.service("shop", |spec| (spec.keep.running, spec.keep.stopped) = (1, 0)).await;
+    let first = world.live(&shop).await;
+    let second = world.live(&shop).await;
+    // Going back makes the newer one the one to go back to.
+    for (live, before) in [(second, first), (first, second)] {
+        if world.route(&shop).await != [live] {
+            world.rollback(&shop).await.unwrap();
+        }
+        for _ in 0..3 {
+            let preview = world.launch(&shop, "good").await;
+            world.reaches(&shop, preview, Ready).await;
+            world.passes(&shop, 2).await;
+        }
+        assert_eq!(world.running(&shop, before).len(), 2, "{before} was live before {live}");
+    }
 }
 
 #[tokio::test]
@@ -71,7 +97,7 @@ async fn nothing_stops_before_it_has_drained() {
             assert_eq!(world.running(&shop, before).len(), 2, "{before} still drains");
             edge.drained(id, DrainOutcome::default());
             world.deployment_reaches(id, DeploymentState::Done).await;
-            world.reaches(&shop, before, Destroyed).await;
+            world.reaches(&shop, before, Stopped).await;
         } else {
             edge.drained(id, DrainOutcome::default());
             world.deployment_reaches(id, DeploymentState::Done).await;

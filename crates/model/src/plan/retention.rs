@@ -23,28 +23,39 @@ pub struct Retired {
 /// when they were last used; pinned ones stay as they are and take nobody's place. Those that are newer
 /// than all that must not be touched have places of their own to run in, one at the least: they wait to
 /// be deployed, and neither keep the ones to go back to from staying warm, nor the other way round.
+///
+/// `before`, the version that going back goes to when none is named, comes first in every rank: it runs
+/// while `keep.running` has a place at all, and is never destroyed. One that has failed cannot be gone
+/// back to, and is one of the others.
 #[must_use]
 pub fn retire(
     keep: &Keep,
     environments: &[Environment],
     untouchable: &BTreeSet<VersionNumber>,
+    before: Option<VersionNumber>,
 ) -> Retired {
+    let is_before = |environment: &Environment| {
+        Some(environment.version) == before && environment.state != EnvironmentState::Failed
+    };
     let mut ranked: Vec<&Environment> = environments
         .iter()
         .filter(|environment| !untouchable.contains(&environment.version) && !environment.pinned)
         .filter(|environment| is_settled(environment))
         .collect();
-    ranked.sort_by_key(|environment| Reverse((environment.last_used, environment.version)));
+    ranked.sort_by_key(|environment| {
+        Reverse((is_before(environment), environment.last_used, environment.version))
+    });
 
     let mut retired = Retired::default();
     let (mut to_go_back, mut to_deploy, mut stopped) = (keep.running, keep.running.max(1), 0);
     for environment in ranked {
         let runs = environment.wanted == Wanted::Running;
         let is_newer = untouchable.last().is_none_or(|newest| environment.version > *newest);
-        let places = if is_newer { &mut to_deploy } else { &mut to_go_back };
+        let waits = is_newer && !is_before(environment);
+        let places = if waits { &mut to_deploy } else { &mut to_go_back };
         if runs && *places > 0 {
             *places -= 1;
-        } else if stopped < keep.stopped {
+        } else if stopped < keep.stopped || is_before(environment) {
             stopped += 1;
             if runs {
                 retired.stop.push(environment.version);
@@ -112,7 +123,7 @@ mod tests {
             environment(1, Stopped, 10),
         ];
         let live = BTreeSet::from([VersionNumber(6)]);
-        let retired = retire(&keep, &environments, &live);
+        let retired = retire(&keep, &environments, &live, None);
         assert_eq!(retired.stop, versions(&[3]));
         assert_eq!(retired.destroy, versions(&[2, 1]));
     }
@@ -130,7 +141,7 @@ mod tests {
         ];
         let live = BTreeSet::from([VersionNumber(3)]);
         let stopped = |running| {
-            let retired = retire(&Keep { running, stopped: 9 }, &environments, &live);
+            let retired = retire(&Keep { running, stopped: 9 }, &environments, &live, None);
             assert_eq!(retired.destroy, versions(&[]));
             retired.stop
         };
@@ -139,8 +150,39 @@ mod tests {
         assert_eq!(stopped(2), versions(&[]));
         // Before anything is live, the newest waits too.
         let nothing = Keep { running: 0, stopped: 0 };
-        let retired = retire(&nothing, &environments[..2], &BTreeSet::new());
+        let retired = retire(&nothing, &environments[..2], &BTreeSet::new(), None);
         assert_eq!((retired.stop, retired.destroy), (versions(&[]), versions(&[1])));
+    }
+
+    #[test]
+    fn what_was_live_before_stays_whatever_is_used_later() {
+        use EnvironmentState::{Failed, Ready, Stopped};
+        let live = BTreeSet::from([VersionNumber(3)]);
+        let retired = |running, stopped, environments: &[Environment]| {
+            let keep = Keep { running, stopped };
+            let retired = retire(&keep, environments, &live, Some(VersionNumber(4)));
+            (retired.stop, retired.destroy)
+        };
+        // Version 4 was live before 3, which somebody went back to. The others were looked at since.
+        let environments = [
+            environment(1, Ready, 80),
+            environment(2, Ready, 90),
+            environment(3, Ready, 50), // live
+            environment(4, Ready, 50),
+            environment(5, Ready, 60),
+            environment(6, Ready, 70),
+        ];
+        assert_eq!(retired(1, 9, &environments), (versions(&[2, 1, 5]), versions(&[])));
+        assert_eq!(retired(1, 0, &environments), (versions(&[]), versions(&[2, 1, 5])));
+        assert_eq!(retired(2, 0, &environments), (versions(&[]), versions(&[1])));
+        // None is kept warm: it stays, stopped, and takes a place of the stopped ones if there is one.
+        assert_eq!(retired(0, 0, &environments), (versions(&[4]), versions(&[2, 1, 5])));
+        assert_eq!(retired(0, 1, &environments), (versions(&[4]), versions(&[2, 1, 5])));
+        let stopped_by_hand = [environment(2, Ready, 90), environment(4, Stopped, 50)];
+        assert_eq!(retired(1, 0, &stopped_by_hand), (versions(&[]), versions(&[])));
+        // A failed one cannot be gone back to.
+        let failed = [environment(4, Failed, 50)];
+        assert_eq!(retired(9, 0, &failed), (versions(&[]), versions(&[4])));
     }
 
     #[test]
@@ -154,7 +196,7 @@ mod tests {
         let mut leaving = environment(4, EnvironmentState::Ready, 4);
         leaving.wanted = Wanted::Gone;
         let untouchable = BTreeSet::from([VersionNumber(3)]);
-        let retired = retire(&keep, &[pinned, waking, live, leaving], &untouchable);
+        let retired = retire(&keep, &[pinned, waking, live, leaving], &untouchable, None);
         assert_eq!(retired, Retired::default());
     }
 
@@ -164,6 +206,7 @@ mod tests {
             states in proptest::collection::vec((0..4usize, 0..50i64, proptest::bool::ANY), 0..20),
             running in 0..4u16, stopped in 0..4u16,
             live in proptest::collection::btree_set(1..20u32, 0..4),
+            before in proptest::option::of(1..20u32),
         ) {
             use EnvironmentState::{Creating, Failed, Ready, Stopped};
             let mut environments: Vec<_> = states.iter().enumerate().map(|(i, (state, used, pinned))| {
@@ -174,7 +217,14 @@ mod tests {
             }).collect();
             let untouchable: BTreeSet<_> = live.into_iter().map(VersionNumber).collect();
             let keep = Keep { running, stopped };
-            let retired = retire(&keep, &environments, &untouchable);
+            let before = before.map(VersionNumber);
+            let retired = retire(&keep, &environments, &untouchable, before);
+            if let Some(one) = environments.iter().find(|one| Some(one.version) == before)
+                && one.state != Failed
+            {
+                proptest::prop_assert!(!retired.destroy.contains(&one.version));
+                proptest::prop_assert!(running == 0 || !retired.stop.contains(&one.version));
+            }
             for version in retired.stop.iter().chain(&retired.destroy) {
                 proptest::prop_assert!(!untouchable.contains(version));
                 let one = environments.iter_mut().find(|e| e.version == *version).unwrap();
@@ -183,7 +233,7 @@ mod tests {
                 one.wanted = if gone { Wanted::Gone } else { Wanted::Stopped };
                 one.state = if gone { EnvironmentState::Destroyed } else { EnvironmentState::Stopped };
             }
-            proptest::prop_assert_eq!(retire(&keep, &environments, &untouchable), Retired::default());
+            proptest::prop_assert_eq!(retire(&keep, &environments, &untouchable, before), Retired::default());
         }
     }
 }
