@@ -14,7 +14,7 @@ use launcher_edge::table::ServiceTable;
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::route::{
-    Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route,
+    Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route, Weights,
 };
 use launcher_model::{DeploymentId, Generation, ServiceName, VersionNumber};
 use launcher_store::NewDeployment;
@@ -145,6 +145,7 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
     let (number, kind) = target::choose(inner, &slot.name, &request.target, &route).await?;
     let to = target::all_to(number);
     if route.weights == to {
+        must_stay_live(inner, slot, &to).await?;
         let made = target::made_live(inner, &slot.name, &to).await?;
         return Ok(Begun::LiveAlready(Box::new(made)));
     }
@@ -185,6 +186,14 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
     })?;
     slot.set_active(Some(deployment.id));
     Ok(Begun::New(Box::new(New { deployment, number, must_start })))
+}
+
+/// What is live is not for long when a deployment under way goes elsewhere.
+async fn must_stay_live(inner: &Inner, slot: &Slot, live: &Weights) -> Result<()> {
+    let Some(active) = slot.active() else { return Ok(()) };
+    let deployment = inner.store.deployment(active).await?;
+    let leaves = deployment.is_some_and(|one| one.state.blocks_others() && one.to != *live);
+    if leaves { Err(Error::Busy(active)) } else { Ok(()) }
 }
 
 async fn carry_out(
