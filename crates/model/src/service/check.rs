@@ -42,6 +42,20 @@ impl ServiceSpec {
         faults.0
     }
 
+    /// Hostnames in it that are kept for previews, `vN.<service>.<domain>`: whoever had one would answer
+    /// for another service's environment. It does not matter whether there is such a service yet.
+    #[must_use]
+    pub fn preview_faults(&self, domain: &str) -> Vec<Fault> {
+        let mut faults = Faults::default();
+        for host in self.service.hosts.iter().filter(|host| is_preview(host, domain)) {
+            let kept = format!(
+                "{host:?} is kept for previews (vN.SERVICE.{domain}); take another hostname"
+            );
+            faults.add("service.hosts", kept);
+        }
+        faults.0
+    }
+
     fn check_basics(&self, faults: &mut Faults) {
         let basics = &self.service;
         if let Some(image) = &basics.image
@@ -175,6 +189,15 @@ fn host_fault(host: &str) -> Option<&'static str> {
         .then_some("use labels of a-z, 0-9 and '-', joined by dots")
 }
 
+fn is_preview(host: &str, domain: &str) -> bool {
+    let before = host.strip_suffix(domain).and_then(|before| before.strip_suffix('.'));
+    let Some((version, service)) = before.and_then(|before| before.split_once('.')) else {
+        return false;
+    };
+    let number = version.strip_prefix('v').unwrap_or_default();
+    !service.is_empty() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn variable_fault(name: &str) -> Option<&'static str> {
     let good = !name.is_empty()
         && name.len() <= 255
@@ -189,5 +212,31 @@ struct Faults(Vec<Fault>);
 impl Faults {
     fn add(&mut self, path: &str, expected: String) {
         self.0.push(Fault { path: path.to_owned(), expected });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_preview;
+
+    #[test]
+    fn hostnames_of_previews_are_known_from_others() {
+        for host in ["v1.shop.localhost", "v007.any.thing.localhost"] {
+            assert!(is_preview(host, "localhost"), "{host}");
+        }
+        for host in [
+            "shop.localhost",
+            "v1.localhost",
+            "v1.shop.example.com",
+            "vx.shop.localhost",
+            "v.shop.localhost",
+            "1.shop.localhost",
+            "www.v1.shop.localhost",
+            "v1.shop.notlocalhost",
+            "localhost",
+        ] {
+            assert!(!is_preview(host, "localhost"), "{host}");
+        }
+        assert!(is_preview("v2.shop.previews.example.com", "previews.example.com"));
     }
 }

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::views::{PutView, PutWord, ServiceView};
-use crate::App;
 use crate::auth::Principal;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
+use crate::{App, Settings};
 
 /// Lists the services by name.
 #[utoipa::path(get, path = "/services", tag = "services", params(PageQuery),
@@ -45,6 +45,7 @@ pub(super) async fn create(
     principal: Principal,
     Json(spec): Json<ServiceSpec>,
 ) -> Result<(StatusCode, Answer<ServiceView>), Problem> {
+    must_leave_previews(&spec, &app.settings)?;
     let status = match app.control.create_service(&spec, &principal.name).await? {
         PutOutcome::Created => StatusCode::CREATED,
         PutOutcome::Changed(_) | PutOutcome::Unchanged => StatusCode::OK,
@@ -88,6 +89,7 @@ pub(super) async fn put(
         let detail = format!("the body names the service {}, the path {name}", spec.service.name);
         return Err(Problem::invalid(detail));
     }
+    must_leave_previews(&spec, &app.settings)?;
     let outcome = if query.dry_run {
         app.control.preview_service(&spec).await?
     } else {
@@ -112,6 +114,13 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, Problem> {
     app.control.delete_service(&name, &principal.name).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn must_leave_previews(spec: &ServiceSpec, settings: &Settings) -> Result<(), Problem> {
+    match spec.preview_faults(&settings.preview_domain).first() {
+        None => Ok(()),
+        Some(fault) => Err(Problem::invalid(fault.to_string())),
+    }
 }
 
 async fn one(app: &App, name: &ServiceName) -> Result<ServiceView, Problem> {

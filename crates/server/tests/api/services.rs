@@ -74,3 +74,26 @@ async fn a_dry_run_changes_nothing_and_is_refused_as_the_real_one() {
     );
     assert!(told[0].1.contains("shop.example.com belongs to the service shop"), "{}", told[0].1);
 }
+
+#[tokio::test]
+async fn no_service_takes_a_hostname_of_a_preview() {
+    let world = World::without_edge().await;
+    let domain = world.app.settings.preview_domain.clone();
+    for host in [format!("v1.shop.{domain}"), format!("v20.nobody.{domain}")] {
+        let mut taken = body("blog");
+        taken["service"]["hosts"] = json!(["blog.example.com", host]);
+        let created = world.call("POST", "/api/v1/services", taken.clone()).await;
+        created.tells(422, "invalid");
+        for query in ["", "?dry_run=true"] {
+            let path = format!("/api/v1/services/blog{query}");
+            let put = world.call("PUT", &path, taken.clone()).await;
+            put.tells(422, "invalid");
+            let told = put.json()["detail"].as_str().unwrap().to_owned();
+            assert!(told.contains(&host) && told.contains("kept for previews"), "{told}");
+        }
+    }
+    world.get("/api/v1/services/blog").await.is(404);
+    let mut allowed = body("blog");
+    allowed["service"]["hosts"] = json!([format!("blog.{domain}"), format!("www.blog.{domain}")]);
+    world.call("POST", "/api/v1/services", allowed).await.is(201);
+}
