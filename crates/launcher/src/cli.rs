@@ -8,6 +8,7 @@ pub(crate) mod args;
 mod client;
 mod commands;
 mod failure;
+mod foreign;
 mod input;
 mod login;
 mod output;

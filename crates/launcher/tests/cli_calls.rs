@@ -89,6 +89,27 @@ async fn what_the_server_refuses_is_told_in_its_words() {
 }
 
 #[tokio::test]
+async fn what_others_wrote_does_nothing_to_a_terminal() {
+    let stub = Stub::start(|_, _| {
+        let text = include_str!("../src/cli/render/fixtures/deployments.json");
+        let mut deployments: serde_json::Value = serde_json::from_str(text).unwrap();
+        deployments[0]["note"] = json!("a\u{1b}[31mred\nline2");
+        answer(200, &json!({ "items": deployments, "next": null }))
+    });
+    let stub = stub.await;
+    let ran = run(&stub.url, &["history", "shop"]).await;
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.stdout.contains(r"a\x1b[31mred\nline2"), "{ran:?}");
+    assert!(!ran.stdout.contains('\u{1b}'), "{ran:?}");
+    let ran = run(&stub.url, &["history", "shop", "--json"]).await;
+    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(printed[0]["note"], "a\u{1b}[31mred\nline2");
+    let refused = Stub::start(|_, _| problem(409, "refused", "it said \u{1b}]0;x\u{7}")).await;
+    let ran = run(&refused.url, &["stop", "shop", "2"]).await;
+    assert_eq!(ran.stderr, "error: it said \\x1b]0;x\\x07\n");
+}
+
+#[tokio::test]
 async fn a_deployment_tells_what_it_did_and_prints_the_answer_as_json() {
     let stub = Stub::start(|_, _| {
         let text = include_str!("../src/cli/render/fixtures/deployments.json");

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Failure;
+use super::foreign::Shown;
 use super::place::{Place, shown};
 use answer::Answer;
 
@@ -78,8 +79,15 @@ impl Client {
         shown(&self.place.url)
     }
 
-    /// Gets one thing.
+    /// Gets one thing, to be shown to people.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
+        let call = self.call(Method::GET, path, &[]);
+        let Shown(thing) = self.sent(&call).await?.read(&self.url())?;
+        Ok(thing)
+    }
+
+    /// Gets one thing as the server has it, for programs.
+    pub(super) async fn get_as_it_is(&self, path: &[&str]) -> Result<Value, Failure> {
         let call = self.call(Method::GET, path, &[]);
         self.sent(&call).await?.read(&self.url())
     }

@@ -25,6 +25,7 @@ use serde_json::Value;
 use super::Failure;
 use super::args::client::{ClientCommand, Edges, EdgesCommand, SecretCommand, To, TokenCommand};
 use super::client::Client;
+use super::foreign::Shown;
 use super::output::{Look, Output, say};
 use super::place;
 
@@ -60,9 +61,10 @@ impl Context {
         self.out.text(&lay_out(&items, &self.look))
     }
 
-    /// Reads what the server answered as what this program knows.
+    /// Reads what the server answered as what this program knows, to be shown to people.
     fn understand<T: DeserializeOwned>(&self, value: Value) -> Result<T, Failure> {
         serde_json::from_value(value)
+            .map(|Shown(thing)| thing)
             .map_err(|error| Failure::Strange { url: self.client.url(), why: error.to_string() })
     }
 

@@ -1,5 +1,6 @@
 //! Where things are printed: data on standard output, all else on standard error.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use console::{Style, Term};
@@ -7,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Failure;
+use super::foreign::{harmless_lines, printed};
 
 /// How text is laid out for whoever reads it.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +65,11 @@ impl Output {
         self.text(&format!("{line}\n"))
     }
 
+    /// Writes a line that a command in a container printed: as it is, but on a terminal.
+    pub(super) fn printed(&self, line: &str) -> Result<(), Failure> {
+        self.line(&for_terminal(line, io::stdout().is_terminal()))
+    }
+
     /// Writes JSON for people and programs.
     pub(super) fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
         self.line(&written(serde_json::to_string_pretty(value))?)
@@ -75,11 +82,38 @@ impl Output {
 }
 
 fn written(json: serde_json::Result<String>) -> Result<String, Failure> {
-    json.map_err(|error| Failure::io("write JSON")(error.into()))
+    let json = json.map_err(|error| Failure::io("write JSON")(error.into()))?;
+    Ok(if json.contains(is_left_by_json) { without_controls(&json) } else { json })
+}
+
+/// JSON need not escape these control characters, which some terminals obey. They stand in texts only.
+fn is_left_by_json(c: char) -> bool {
+    matches!(c, '\u{7f}'..='\u{9f}')
+}
+
+fn without_controls(json: &str) -> String {
+    let parts = json.chars().map(|c| match c {
+        c if is_left_by_json(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    parts.collect()
+}
+
+fn for_terminal(line: &str, terminal: bool) -> Cow<'_, str> {
+    if terminal { printed(line, colourful(true)) } else { Cow::Borrowed(line) }
 }
 
 /// Says something on standard error. When that is closed, there is nobody left to tell.
 pub(super) fn say(line: &str) {
+    say_as_it_is(&harmless_lines(line));
+}
+
+/// Says on standard error what a command in a container printed there: as it is, but on a terminal.
+pub(super) fn say_printed(line: &str) {
+    say_as_it_is(&for_terminal(line, io::stderr().is_terminal()));
+}
+
+fn say_as_it_is(line: &str) {
     let mut err = io::stderr().lock();
     let _ = writeln!(err, "{line}");
 }
@@ -91,5 +125,24 @@ pub(super) fn complain(text: &str) {
     } else {
         "error:".to_owned()
     };
-    say(&format!("{label} {text}"));
+    say_as_it_is(&format!("{label} {}", harmless_lines(text)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_the_same_without_control_characters() {
+        let text = "a\u{1b}[31m\u{7f}\u{9b}2J ü";
+        let json = written(serde_json::to_string(text)).unwrap();
+        assert!(!json.contains(char::is_control), "{json:?}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+
+    #[test]
+    fn what_a_command_printed_is_as_it_is_but_on_a_terminal() {
+        assert_eq!(for_terminal("\u{1b}[2J", false), "\u{1b}[2J");
+        assert_eq!(for_terminal("\u{1b}[2J", true), "\\x1b[2J");
+    }
 }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::cli::Failure;
+use crate::cli::foreign::harmless;
 
 /// An answer, whole.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl Answer {
         let problem = self.problem.then(|| serde_json::from_slice::<Problem>(&self.body));
         match problem {
             Some(Ok(Problem { kind, detail })) => {
+                let detail = harmless(&detail).into_owned();
                 Failure::Refused { status: self.status.as_u16(), kind, detail }
             }
             _ => {

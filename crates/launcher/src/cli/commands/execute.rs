@@ -10,7 +10,8 @@ use super::{Context, number};
 use crate::cli::Failure;
 use crate::cli::args::client::{Exec, RunOnce};
 use crate::cli::client::Stream;
-use crate::cli::output::say;
+use crate::cli::foreign::Shown;
+use crate::cli::output::say_printed;
 
 pub(super) async fn exec((context, exec): (Context, Exec)) -> Result<(), Failure> {
     let number = number(exec.version);
@@ -38,12 +39,15 @@ async fn finish(context: &Context, mut output: Stream) -> Result<(), Failure> {
             "line" => {
                 let line: LogLine = message.read()?;
                 match line.stream {
-                    LogStream::Stdout => context.out.line(&line.text)?,
-                    LogStream::Stderr => say(&line.text),
+                    LogStream::Stdout => context.out.printed(&line.text)?,
+                    LogStream::Stderr => say_printed(&line.text),
                 }
             }
             "exit" => return ended(message.read::<Exit>()?.code),
-            "error" => return Err(Failure::Senseless(message.read::<Trouble>()?.detail)),
+            "error" => {
+                let Shown(trouble) = message.read::<Shown<Trouble>>()?;
+                return Err(Failure::Senseless(trouble.detail));
+            }
             _ => {}
         }
     }

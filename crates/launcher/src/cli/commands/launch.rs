@@ -24,7 +24,7 @@ pub(super) async fn launch((context, launch): (Context, Launch)) -> Result<(), F
     let ready = if wait { wait::until_ready(&context, &service, version).await } else { Ok(()) };
     if listing.json {
         let path = ["services", service.as_str(), "versions", &number(version)];
-        let last = if wait { context.client.get(&path).await? } else { answer };
+        let last = if wait { context.client.get_as_it_is(&path).await? } else { answer };
         context.out.json(&last)?;
     }
     ready?;

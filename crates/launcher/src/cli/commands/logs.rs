@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{Context, number};
 use crate::cli::Failure;
 use crate::cli::args::client::Logs;
+use crate::cli::foreign::Shown;
 use crate::cli::output::say;
 use crate::cli::render::lines;
 
@@ -59,7 +60,8 @@ async fn read(context: &Context, logs: &Logs, number: &str, named: bool) -> Resu
             "line" if logs.json => context.out.json_line(&message.read::<Value>()?)?,
             "line" => context.out.text(&lines::log(&message.read()?, named, &context.look))?,
             "error" => {
-                say(&format!("some lines are missing: {}", message.read::<Trouble>()?.detail));
+                let Shown(trouble) = message.read::<Shown<Trouble>>()?;
+                say(&format!("some lines are missing: {}", trouble.detail));
             }
             "end" => return Ok(()),
             _ => {}

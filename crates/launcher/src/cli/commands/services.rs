@@ -34,7 +34,7 @@ async fn all(context: &Context, json: bool) -> Result<(), Failure> {
 }
 
 async fn one(context: &Context, service: &ServiceName, json: bool) -> Result<(), Failure> {
-    let answer: Value = context.client.get(&["services", service.as_str()]).await?;
+    let answer = context.client.get_as_it_is(&["services", service.as_str()]).await?;
     if json {
         return context.out.json(&answer);
     }

@@ -7,6 +7,7 @@ use launcher_scheduler::{LogLine, LogStream};
 use serde::Deserialize;
 
 use super::Look;
+use crate::cli::foreign::{harmless, printed};
 
 /// A line of a container's log, as the API sends it.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,14 +46,15 @@ fn tone(kind: EventKind) -> Option<Style> {
 
 /// A log line; `named` says which container it is of.
 pub(in crate::cli) fn log(line: &ContainerLine, named: bool, look: &Look) -> String {
+    let text = printed(&line.line.text, look.colour);
     let text = match line.line.stream {
-        LogStream::Stdout => line.line.text.clone(),
-        LogStream::Stderr => look.paint(Style::new().yellow(), &line.line.text),
+        LogStream::Stdout => text.into_owned(),
+        LogStream::Stderr => look.paint(Style::new().yellow(), &text),
     };
     if !named {
         return format!("{text}\n");
     }
-    let name = look.paint(Style::new().cyan(), &line.container);
+    let name = look.paint(Style::new().cyan(), &harmless(&line.container));
     format!("{name} | {text}\n")
 }
 
@@ -75,5 +77,15 @@ mod tests {
         );
         assert_eq!(log(&line, true, &look()), "shop-v2-1 | up\n");
         assert_eq!(log(&line, false, &look()), "up\n");
+    }
+
+    #[test]
+    fn log_lines_colour_a_terminal_and_do_nothing_else_to_it() {
+        let line: ContainerLine = read(
+            r#"{"container": "a", "at": "2026-11-24T11:00:00Z", "stream": "stdout", "text": "\u001b[32mup\u001b[2J\r"}"#,
+        );
+        assert_eq!(log(&line, false, &look()), "up\\x1b[2J\n");
+        let coloured = Look { colour: true, ..look() };
+        assert_eq!(log(&line, false, &coloured), "\u{1b}[32mup\\x1b[2J\u{1b}[0m\n");
     }
 }
