@@ -153,7 +153,7 @@ impl Control {
     /// Changes how many containers an environment has.
     ///
     /// # Errors
-    /// When no environment may have that many, or the environment is destroyed.
+    /// When no environment may have that many, or the environment has failed or is destroyed.
     pub async fn scale(
         &self,
         service: &ServiceName,
@@ -166,6 +166,12 @@ impl Control {
         self.change(service, number, by, |environment, _| {
             if environment.wanted == Wanted::Gone {
                 return Err(destroyed(number));
+            }
+            if environment.state == EnvironmentState::Failed {
+                return Err(Error::Refused(format!(
+                    "{number} has failed and runs no containers to scale; \
+                     launch its image again once the reason is mended"
+                )));
             }
             if environment.replicas == replicas {
                 return Ok(None);

@@ -45,12 +45,18 @@ impl Control {
         let image = inner.scheduler.resolve(&image, inner.login(&image)).await?;
         launcher_fault::point("launch.resolved");
         let LaunchRequest { commit, branch, by, key, .. } = request;
+        let (commit, branch) = (given(commit), given(branch));
         let new = NewVersion { image, spec, secrets, commit, branch, by, key };
         let launched = inner.store.create_version(new, inner.now()).await?;
         launcher_fault::point("launch.stored");
         inner.begin(&request.service).wake();
         Ok(launched)
     }
+}
+
+/// What is empty was not given: scripts pass on variables that are not set.
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
 }
 
 fn image_of(spec: &ServiceSpec, asked: Option<&str>) -> Result<ImageRef> {

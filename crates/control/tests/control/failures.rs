@@ -148,9 +148,12 @@ async fn what_takes_long_is_given_up_when_it_is_not_wanted_any_more() {
 }
 
 #[tokio::test]
-async fn a_failed_environment_is_not_started_again() {
+async fn a_failed_environment_is_neither_started_again_nor_scaled() {
     let script = Script::new().unstartable("no");
     let (world, _edge, shop, number, _) = fails(script, |_| {}).await;
-    let refused = world.begin(&shop, number).await.unwrap_err();
-    assert!(refused.to_string().contains("launch its image again"), "{refused}");
+    for refused in [world.begin(&shop, number).await, world.scale(&shop, number, 3).await] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("has failed"), "{refused}");
+        assert!(refused.contains("launch its image again"), "{refused}");
+    }
 }

@@ -97,3 +97,13 @@ async fn no_service_takes_a_hostname_of_a_preview() {
     allowed["service"]["hosts"] = json!([format!("blog.{domain}"), format!("www.blog.{domain}")]);
     world.call("POST", "/api/v1/services", allowed).await.is(201);
 }
+
+#[tokio::test]
+async fn a_commit_or_branch_that_is_empty_was_not_given() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop").await;
+    let body = json!({ "image": ":1", "commit": "", "branch": " " });
+    let path = format!("/api/v1/services/{shop}/versions");
+    let launched = world.call("POST", &path, body).await.is(202).json();
+    assert_eq!((launched.get("commit"), launched.get("branch")), (None, None), "{launched}");
+}
