@@ -86,6 +86,7 @@ fn classic_mistakes_are_explained() {
         ("two kinds of health check", with("path", "path = \"/healthz\"\ntcp = true")),
         ("health path without a slash", with("path", "path = \"healthz\"")),
         ("no replicas", with("replicas", "replicas = 0")),
+        ("more memory than there is", with("memory", "memory = \"999999TiB\"")),
         ("too many processors", with("cpus", "cpus = 5000")),
         ("variable and secret of one name", with("LOG_LEVEL", "DATABASE_URL = \"x\"")),
         ("variable's name", with("LOG_LEVEL", "LOG-LEVEL = \"x\"")),

@@ -23,6 +23,8 @@ impl fmt::Display for Fault {
 
 /// The least memory that the engines take for a container.
 const LEAST_MEMORY: Bytes = Bytes(6 << 20);
+/// The most memory: more than any host has is a slip of the keyboard.
+const MOST_MEMORY: Bytes = Bytes(64 << 40);
 /// As many hostnames, variables and the like as one service may have.
 const MOST_ENTRIES: usize = 1000;
 /// The longest value of an environment variable, in bytes.
@@ -85,6 +87,9 @@ impl ServiceSpec {
     fn check_resources(&self, faults: &mut Faults) {
         if self.resources.memory.is_some_and(|memory| memory < LEAST_MEMORY) {
             faults.add("resources.memory", format!("at least {LEAST_MEMORY}"));
+        }
+        if self.resources.memory.is_some_and(|memory| memory > MOST_MEMORY) {
+            faults.add("resources.memory", format!("at most {MOST_MEMORY}"));
         }
     }
 

@@ -25,6 +25,12 @@ fn excerpt(line: &str) -> String {
     if line.trim().is_empty() { String::new() } else { format!("\n    {}", line.trim_end()) }
 }
 
+/// What is said of a file without the section that every one has.
+const NO_SERVICE: &str = "missing field `service`";
+/// The least that a file says.
+const LEAST: &str = "; the two lines that a file has at the least are \
+    service.name = \"shop\" and service.port = 8080";
+
 /// Reads a service's file.
 ///
 /// # Errors
@@ -32,7 +38,11 @@ fn excerpt(line: &str) -> String {
 pub fn read(file: &str, text: &str) -> Result<ServiceSpec, FileError> {
     let spec: ServiceSpec = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        locate(file, text, at, &in_words(error.message(), "a table"))
+        let mut located = locate(file, text, at, &in_words(error.message(), "a table"));
+        if located.message == NO_SERVICE {
+            located.message.push_str(LEAST);
+        }
+        located
     })?;
     match spec.faults().into_iter().next() {
         None => Ok(spec),
