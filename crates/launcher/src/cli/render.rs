@@ -11,6 +11,7 @@ mod words;
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use launcher_model::environment::EnvironmentState;
+use launcher_server::api::views::EnvironmentSummary;
 
 use super::output::Look;
 
@@ -57,9 +58,13 @@ fn or_dash(text: Option<impl ToString>) -> Cell {
     text.map_or_else(|| Cell::new("-"), Cell::new)
 }
 
-fn state(state: EnvironmentState) -> Cell {
-    let cell = Cell::new(state);
-    match state {
+fn state(environment: &EnvironmentSummary) -> Cell {
+    let word = words::state(environment);
+    let cell = Cell::new(word);
+    if word != environment.state.as_str() {
+        return cell.fg(Color::Yellow);
+    }
+    match environment.state {
         EnvironmentState::Ready => cell.fg(Color::Green),
         EnvironmentState::Creating => cell.fg(Color::Yellow),
         EnvironmentState::Failed => cell.fg(Color::Red),

@@ -54,7 +54,7 @@ fn coming(view: &EnvironmentSummary) -> Option<&'static str> {
         (Wanted::Gone, state) if state != EnvironmentState::Destroyed => {
             Some("its containers are being removed")
         }
-        (Wanted::Stopped, state) if state != EnvironmentState::Stopped => {
+        (Wanted::Stopped, EnvironmentState::Creating | EnvironmentState::Ready) => {
             Some("its containers are being stopped")
         }
         (Wanted::Running, EnvironmentState::Stopped | EnvironmentState::Creating) => {

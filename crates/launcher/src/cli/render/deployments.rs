@@ -20,7 +20,9 @@ pub(in crate::cli) fn deployed(view: &DeployedView, verbose: bool, look: &Look) 
         none if none == "-" => "nothing was before".to_owned(),
         from => format!("{from} was before"),
     };
-    let mut text = format!("{service}: {to} is live ({from}), deployment {id}\n");
+    let again = if deployment.kind == DeploymentKind::Rollback { " again" } else { "" };
+    let mut text = format!("{service}: {to} is live{again} ({from}), deployment {id}\n");
+    text.push_str(&next_rollback(deployment));
     if let Some(receipt) = &deployment.receipt {
         text.push_str(&self::receipt(receipt, service));
         if verbose {
@@ -28,6 +30,17 @@ pub(in crate::cli) fn deployed(view: &DeployedView, verbose: bool, look: &Look) 
         }
     }
     text
+}
+
+/// Going back twice goes forward again, which is not what everybody expects.
+fn next_rollback(deployment: &Deployment) -> String {
+    let heaviest = deployment.from.iter().max_by_key(|(_, weight)| **weight);
+    match (deployment.kind, heaviest) {
+        (DeploymentKind::Rollback, Some((version, _))) => {
+            format!("`launcher rollback {}` would now go to {version}\n", deployment.service)
+        }
+        _ => String::new(),
+    }
 }
 
 fn receipt(receipt: &Receipt, service: &ServiceName) -> String {
@@ -150,6 +163,16 @@ mod tests {
     #[test]
     fn a_drained_one_with_a_fenced_edge_tells_each_edges_part() {
         insta::assert_snapshot!(deployed(&view(true, 2), true, &look()));
+    }
+
+    #[test]
+    fn going_back_says_where_going_back_goes_next() {
+        let mut view = view(true, 0);
+        view.deployment.kind = DeploymentKind::Rollback;
+        let told = deployed(&view, false, &look());
+        let mut lines = told.lines();
+        assert_eq!(lines.next(), Some("shop: v2 is live again (v1 was before), deployment 9"));
+        assert_eq!(lines.next(), Some("`launcher rollback shop` would now go to v1"));
     }
 
     #[test]

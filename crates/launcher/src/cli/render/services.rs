@@ -6,7 +6,7 @@ use launcher_model::environment::EnvironmentState;
 use launcher_model::route::Weights;
 use launcher_server::api::views::{EnvironmentSummary, ServiceView, VersionView};
 
-use super::words::{ago, count, shares};
+use super::words::{self, ago, count, shares};
 use super::{Columns, Look, alarming, or_dash, plain, state};
 
 /// All services, a line each.
@@ -86,7 +86,7 @@ fn table(service: &ServiceView, look: &Look) -> String {
             && one.healthy + one.unchecked < usize::from(one.replicas);
         columns.row([
             plain(format!("{}{pin}", one.version)),
-            state(one.state),
+            state(one),
             or_dash(one.weight.filter(|weight| *weight > 0).map(|weight| format!("{weight}%"))),
             alarming(plain(health(one)), short),
             plain(ago(one.since, look.now)),
@@ -123,7 +123,7 @@ fn failure(environment: &EnvironmentSummary) -> String {
 
 /// What became of an environment that something was asked of, in a sentence.
 pub(in crate::cli) fn sentence(service: &str, environment: &EnvironmentSummary) -> String {
-    let EnvironmentSummary { version, state, .. } = environment;
+    let (version, state) = (environment.version, words::state(environment));
     let mut health = health(environment);
     if environment.healthy > 0 || environment.unchecked == 0 {
         health.push_str(" containers healthy");
@@ -143,6 +143,8 @@ fn health(environment: &EnvironmentSummary) -> String {
 
 #[cfg(test)]
 mod tests {
+    use launcher_model::environment::Wanted;
+
     use super::super::testing::{look, read};
     use super::*;
 
@@ -170,6 +172,28 @@ mod tests {
     fn an_environment_fits_into_a_sentence() {
         let services: Vec<ServiceView> = read(SERVICES);
         insta::assert_snapshot!(sentence("shop", &services[0].environments[1]));
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_told_by_where_it_goes() {
+        let mut service = read::<Vec<ServiceView>>(SERVICES).swap_remove(0);
+        for (state, wanted, word) in [
+            (EnvironmentState::Ready, Wanted::Stopped, "stopping"),
+            (EnvironmentState::Creating, Wanted::Stopped, "stopping"),
+            (EnvironmentState::Ready, Wanted::Gone, "being destroyed"),
+            (EnvironmentState::Failed, Wanted::Gone, "being destroyed"),
+            (EnvironmentState::Stopped, Wanted::Running, "starting"),
+            (EnvironmentState::Failed, Wanted::Stopped, "failed"),
+            (EnvironmentState::Stopped, Wanted::Stopped, "stopped"),
+            (EnvironmentState::Ready, Wanted::Running, "ready"),
+            (EnvironmentState::Destroyed, Wanted::Gone, "destroyed"),
+        ] {
+            let one = &mut service.environments[1];
+            (one.state, one.wanted) = (state, wanted);
+            assert!(sentence("shop", one).starts_with(&format!("shop v2: {word}, ")));
+            let shown = table(&service, &look());
+            assert!(shown.contains(&format!("v2       {word}  ")), "{shown}");
+        }
     }
 
     #[test]

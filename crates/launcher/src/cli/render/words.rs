@@ -2,7 +2,22 @@
 
 use jiff::Timestamp;
 use launcher_model::Weight;
+use launcher_model::environment::{EnvironmentState, Wanted};
 use launcher_model::route::Weights;
+use launcher_server::api::views::EnvironmentSummary;
+
+/// How far an environment has come, and where it goes from there while its containers follow what is
+/// wanted.
+pub(super) fn state(environment: &EnvironmentSummary) -> &'static str {
+    use EnvironmentState as S;
+    match (environment.wanted, environment.state) {
+        (_, S::Destroyed) => S::Destroyed.as_str(),
+        (Wanted::Gone, _) => "being destroyed",
+        (Wanted::Stopped, S::Creating | S::Ready) => "stopping",
+        (Wanted::Running, S::Stopped) => "starting",
+        (_, state) => state.as_str(),
+    }
+}
 
 /// How long ago something was: `12 s ago`, `3 min ago`; a date when it is long past.
 pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
