@@ -79,12 +79,33 @@ impl Control {
     /// # Errors
     /// When there is none, or an environment is left.
     pub async fn delete_service(&self, service: &ServiceName, by: &str) -> Result<()> {
-        if !self.inner.store.delete_service(service, by, self.inner.now()).await? {
+        let deleted = self.inner.store.delete_service(service, by, self.inner.now()).await;
+        let deleted = deleted.map_err(|error| match error {
+            launcher_store::Error::StillInUse { .. } => Error::Refused(format!(
+                "{error}; `launcher delete {service}` takes the service offline and destroys all of it"
+            )),
+            error => error.into(),
+        })?;
+        if !deleted {
             return Err(Error::NoService(service.clone()));
         }
         if let Some(slot) = self.inner.slot(service) {
             slot.wake();
         }
+        Ok(())
+    }
+
+    /// Has a service deleted with everything that it has: it is taken offline, its environments are
+    /// destroyed once nothing is in flight on them, and it is deleted; its records stay. Returns when the
+    /// wish is written down.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn destroy_service(&self, service: &ServiceName, by: &str) -> Result<()> {
+        if !self.inner.store.begin_deletion(service, by, self.inner.now()).await? {
+            return Err(Error::NoService(service.clone()));
+        }
+        self.inner.begin(service).wake();
         Ok(())
     }
 
@@ -101,7 +122,8 @@ impl Control {
         self.change(service, number, by, |environment, live| {
             if live {
                 return Err(Error::Refused(format!(
-                    "{number} is live; deploy another version before you stop it"
+                    "{number} is live; deploy another version before you stop it \
+                     (`launcher delete {service}` takes the whole service away)"
                 )));
             }
             match environment.state {
@@ -197,7 +219,8 @@ impl Control {
         self.change(service, number, by, |environment, live| {
             if live {
                 return Err(Error::Refused(format!(
-                    "{number} is live; deploy another version before you destroy it"
+                    "{number} is live; deploy another version before you destroy it \
+                     (`launcher delete {service}` takes the whole service away)"
                 )));
             }
             if environment.pinned {

@@ -22,7 +22,7 @@ mod variables;
 pub mod hub;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -115,6 +115,8 @@ pub(crate) struct Inner {
     slots: Mutex<BTreeMap<ServiceName, Arc<Slot>>>,
     /// Held from looking at a service's settings to writing them.
     settings: tokio::sync::Mutex<()>,
+    /// Edges are let in.
+    open: AtomicBool,
     stop: tokio_util::sync::CancellationToken,
 }
 
@@ -145,6 +147,7 @@ impl Control {
                 revision: AtomicU64::new(epoch << 32),
                 slots: Mutex::default(),
                 settings: tokio::sync::Mutex::default(),
+                open: AtomicBool::new(false),
                 stop: tokio_util::sync::CancellationToken::new(),
             }
         });
@@ -179,12 +182,21 @@ async fn welcome_edges(inner: Arc<Inner>) {
     };
     if inner.stop.run_until_cancelled(complete).await.is_some() {
         inner.hub.open();
+        inner.open.store(true, Ordering::Release);
+        for slot in inner.slots() {
+            slot.wake();
+        }
     }
 }
 
 impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Whether edges are let in: a moment after the start.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
     }
 
     pub(crate) fn engine_state(&self) -> EngineState {

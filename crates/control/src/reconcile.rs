@@ -4,6 +4,7 @@
 //! before. What takes longer than a moment runs as a [job](crate::jobs) beside it, so that a container
 //! that fails its health check leaves the routes at once, whatever else is going on.
 
+mod dismantle;
 mod look;
 mod told;
 
@@ -19,7 +20,7 @@ use launcher_model::route::{Deployment, Route};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
 use launcher_model::{Generation, VersionNumber};
-use launcher_store::EnvironmentChange;
+use launcher_store::{Deletion, EnvironmentChange};
 
 use crate::jobs::{Done, Jobs};
 use crate::slot::Slot;
@@ -87,6 +88,7 @@ struct Wish {
     environments: Vec<Environment>,
     versions: BTreeMap<VersionNumber, Arc<Version>>,
     unfinished: Vec<Deployment>,
+    deletion: Option<Deletion>,
 }
 
 impl Reconciler {
@@ -115,7 +117,10 @@ impl Reconciler {
             again = [again, wait].into_iter().flatten().min();
         }
         self.remove_strays(&wish, &observed);
-        changed |= self.retire(&wish).await?;
+        changed |= match &wish.deletion {
+            Some(deletion) => self.dismantle(&wish, deletion).await?,
+            None => self.retire(&wish).await?,
+        };
         Ok(if changed { Next::Again } else { Next::After(again) })
     }
 
@@ -130,9 +135,15 @@ impl Reconciler {
                 versions.insert(environment.version, version);
             }
         }
-        let unfinished = store.unfinished_deployments().await?;
-        let unfinished = unfinished.into_iter().filter(|one| one.service == *name).collect();
-        Ok(Some(Wish { spec: service.spec, route, environments, versions, unfinished }))
+        let unfinished = self.unfinished().await?;
+        let (spec, deletion) = (service.spec, service.deletion);
+        Ok(Some(Wish { spec, route, environments, versions, unfinished, deletion }))
+    }
+
+    /// The service's deployments that are neither done nor aborted.
+    async fn unfinished(&self) -> Result<Vec<Deployment>> {
+        let all = self.inner.store.unfinished_deployments().await?;
+        Ok(all.into_iter().filter(|one| one.service == self.slot.name).collect())
     }
 
     /// Hands edges the service's table, where it differs from the one that they have. Whether they have

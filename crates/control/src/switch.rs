@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use launcher_edge::table::ServiceTable;
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::plan::environment::Checked;
 use launcher_model::route::{
     Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route, Weights,
 };
@@ -20,7 +21,7 @@ use launcher_model::{DeploymentId, Generation, ServiceName, VersionNumber};
 use launcher_store::NewDeployment;
 
 use crate::engine::EngineState;
-use crate::hub::CommittedEdge;
+use crate::hub::{CommittedEdge, PrepareRefused};
 use crate::slot::{Slot, Turn};
 use crate::{Control, Error, Inner, Result};
 
@@ -103,6 +104,23 @@ impl Control {
     }
 }
 
+/// Takes all production traffic away from a service that is being deleted.
+pub(crate) async fn take_offline(
+    inner: &Arc<Inner>,
+    service: &ServiceName,
+    by: &str,
+) -> Result<()> {
+    let request = DeployRequest {
+        service: service.clone(),
+        target: Target::Offline,
+        by: by.to_owned(),
+        note: None,
+        seen: None,
+        key: None,
+    };
+    deploy(inner, &request, Instant::now()).await.map(drop)
+}
+
 async fn deploy(inner: &Arc<Inner>, request: &DeployRequest, called: Instant) -> Result<Deployed> {
     let slot =
         inner.slot(&request.service).ok_or_else(|| Error::NoService(request.service.clone()))?;
@@ -134,8 +152,10 @@ enum Begun {
 
 struct New {
     deployment: Deployment,
-    number: VersionNumber,
-    must_start: bool,
+    /// The version that goes live; none when the service goes offline.
+    number: Option<VersionNumber>,
+    /// It must be started first.
+    starts: Option<VersionNumber>,
 }
 
 /// Writes the deployment down, if it may be made.
@@ -155,10 +175,14 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
             slot.name
         )));
     }
-    let environment = inner.store.environment(&slot.name, number).await?;
-    let environment = environment.ok_or_else(|| Error::NoVersion(slot.name.clone(), number))?;
-    let must_start = target::must_start(&environment)?;
-    let state = if must_start { DeploymentState::Starting } else { DeploymentState::Preparing };
+    let mut starts = None;
+    if let Some(number) = number {
+        let environment = inner.store.environment(&slot.name, number).await?;
+        let environment = environment.ok_or_else(|| Error::NoVersion(slot.name.clone(), number))?;
+        starts = target::must_start(&environment)?.then_some(number);
+    }
+    let state =
+        if starts.is_some() { DeploymentState::Starting } else { DeploymentState::Preparing };
     let new = NewDeployment {
         service: slot.name.clone(),
         kind,
@@ -169,23 +193,32 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
         note: request.note.clone(),
         key: request.key.clone(),
     };
-    let what = match kind {
-        DeploymentKind::Deploy => "deploys",
-        DeploymentKind::Rollback => "rolls back to",
-    };
-    let first = if must_start { "; its containers are started first" } else { "" };
-    let event = NewEvent::new(
-        EventKind::DeploymentStarted,
-        format!("{} {what} {number}{first}", request.by),
-    );
-    let event = event.service(&slot.name).version(number).by(&request.by);
+    let event = told_begun(&slot.name, kind, number, starts.is_some(), &request.by);
     let begun = inner.store.begin_deployment(new, &[event], inner.now()).await;
     let deployment = begun.map_err(|error| match error {
         launcher_store::Error::Busy(other) => Error::Busy(other),
         error => error.into(),
     })?;
     slot.set_active(Some(deployment.id));
-    Ok(Begun::New(Box::new(New { deployment, number, must_start })))
+    Ok(Begun::New(Box::new(New { deployment, number, starts })))
+}
+
+fn told_begun(
+    service: &ServiceName,
+    kind: DeploymentKind,
+    number: Option<VersionNumber>,
+    starts: bool,
+    by: &str,
+) -> NewEvent {
+    let first = if starts { "; its containers are started first" } else { "" };
+    let text = match (kind, number) {
+        (DeploymentKind::Rollback, Some(number)) => format!("{by} rolls back to {number}{first}"),
+        (_, Some(number)) => format!("{by} deploys {number}{first}"),
+        (_, None) => format!("{service} goes offline, as {by} deletes it"),
+    };
+    let mut event = NewEvent::new(EventKind::DeploymentStarted, text).service(service).by(by);
+    event.version = number;
+    event
 }
 
 /// What is live is not for long when a deployment under way goes elsewhere.
@@ -204,8 +237,8 @@ async fn carry_out(
 ) -> Result<Deployment> {
     let mut receipt = Receipt::default();
     let mut measured_from = called;
-    if new.must_start {
-        start(inner, slot, new.number).await?;
+    if let Some(number) = new.starts {
+        start(inner, slot, number).await?;
         receipt.start_ms = millis(called.elapsed());
         measured_from = Instant::now();
         inner.store.set_deployment_state(new.deployment.id, DeploymentState::Preparing).await?;
@@ -262,7 +295,11 @@ async fn flip(
     let table = next_table(inner, slot, new).await?;
     launcher_fault::point("switch.before_prepare");
     let prepared = inner.hub.prepare(id, &table, inner.config.prepare_within).await;
-    let prepared = prepared.map_err(|why| Error::aborted(id, &why))?;
+    let prepared = match prepared {
+        // Where nothing carries traffic, there is none to take away.
+        Err(PrepareRefused::NoEdge) if new.number.is_none() => Vec::new(),
+        prepared => prepared.map_err(|why| Error::aborted(id, &why))?,
+    };
     launcher_fault::point("switch.prepared");
 
     let edges = prepared.iter().map(|prepared| prepared.edge.clone());
@@ -282,17 +319,9 @@ async fn flip(
 async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTable> {
     let service = inner.store.service(&slot.name).await?;
     let spec = service.ok_or_else(|| Error::NoService(slot.name.clone()))?.spec;
-    let environment = inner.store.environment(&slot.name, new.number).await?;
-    let wanted = environment.map_or(0, |environment| usize::from(environment.replicas));
     let observed = slot.observed().unwrap_or_default();
-    let serving = |checked: &&_| target::serves(checked, new.number);
-    let serving = observed.iter().filter(serving).count();
-    if serving < wanted {
-        let number = new.number;
-        return Err(Error::Refused(format!(
-            "{serving} of {wanted} containers of {number} are healthy; wait until all are (`launcher status {}`)",
-            slot.name
-        )));
+    if let Some(number) = new.number {
+        must_serve(inner, slot, number, &observed).await?;
     }
     let route = inner.store.route(&slot.name).await?;
     let next = Route {
@@ -306,6 +335,25 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
     let mut table = crate::table::build(&spec, &next, &staying, &health);
     table.revision = inner.next_revision();
     Ok(table)
+}
+
+/// Every container of the target is healthy.
+async fn must_serve(
+    inner: &Inner,
+    slot: &Slot,
+    number: VersionNumber,
+    observed: &[Checked],
+) -> Result<()> {
+    let environment = inner.store.environment(&slot.name, number).await?;
+    let wanted = environment.map_or(0, |environment| usize::from(environment.replicas));
+    let serving = observed.iter().filter(|checked| target::serves(checked, number)).count();
+    if serving >= wanted {
+        return Ok(());
+    }
+    Err(Error::Refused(format!(
+        "{serving} of {wanted} containers of {number} are healthy; wait until all are (`launcher status {}`)",
+        slot.name
+    )))
 }
 
 fn fill(receipt: &mut Receipt, committed: &[CommittedEdge]) {
@@ -369,11 +417,13 @@ async fn store_live(inner: &Arc<Inner>, slot: &Slot, new: New, receipt: Receipt)
     } else {
         format!("; not acknowledged by {}", fenced.join(", "))
     };
+    let what = number.map_or("nothing".to_owned(), |number| number.to_string());
     let event = NewEvent::new(
         EventKind::DeploymentLive,
-        format!("{number} is live, switched in {ms:.1} ms by {}{but}", deployment.by),
+        format!("{what} is live, switched in {ms:.1} ms by {}{but}", deployment.by),
     );
-    let event = event.service(&slot.name).version(number).deployment(id).by(&deployment.by);
+    let mut event = event.service(&slot.name).deployment(id).by(&deployment.by);
+    event.version = number;
     match inner.store.deployment_live(id, &receipt, &[event], inner.now()).await {
         Ok(stored) => {
             inner.drains.live(id, &receipt);

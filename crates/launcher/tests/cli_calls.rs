@@ -89,6 +89,46 @@ async fn what_the_server_refuses_is_told_in_its_words() {
 }
 
 #[tokio::test]
+async fn a_service_is_deleted_only_on_somebody_s_word_and_waited_for() {
+    let event = |id, kind: &str, text: &str| {
+        let event = json!({ "id": id, "at": "2026-11-24T12:00:00Z", "kind": kind, "service": "shop", "text": text });
+        ("event", id, event)
+    };
+    let stub = Stub::start(move |call, _| {
+        let path = call.line.split_once(' ').unwrap().1;
+        match (call.line.split(' ').next().unwrap(), call.header("accept")) {
+            ("DELETE", _) => answer(202, &json!(null)),
+            (_, "text/event-stream") => events(&[
+                event(8, "service_deleting", "shop is being deleted"),
+                event(9, "service_deleted", "shop was deleted"),
+            ]),
+            _ if path.starts_with("/api/v1/events") => {
+                let (_, _, newest) = event(7, "version_launched", "v1 was launched");
+                answer(200, &json!({ "items": [newest], "next": null }))
+            }
+            _ => {
+                let text = include_str!("../src/cli/render/fixtures/services.json");
+                answer(200, &serde_json::from_str::<serde_json::Value>(text).unwrap()[0])
+            }
+        }
+    });
+    let stub = stub.await;
+    let ran = run(&stub.url, &["delete", "shop"]).await;
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr.contains("with v2, which is live") && ran.stderr.contains("--yes"),
+        "{ran:?}"
+    );
+    assert_eq!(stub.lines(), ["GET /api/v1/services/shop"]);
+    let ran = run(&stub.url, &["delete", "shop", "--yes"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.stderr.starts_with("shop is being deleted\nshop is deleted; "), "{ran:?}");
+    let lines = stub.lines();
+    assert_eq!(lines[3], "DELETE /api/v1/services/shop?destroy=true");
+    assert!(lines[4].contains("after=7"), "{lines:?}");
+}
+
+#[tokio::test]
 async fn what_others_wrote_does_nothing_to_a_terminal() {
     let stub = Stub::start(|_, _| {
         let text = include_str!("../src/cli/render/fixtures/deployments.json");

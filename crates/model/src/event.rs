@@ -14,6 +14,8 @@ pub enum EventKind {
     ServiceCreated,
     /// A service's settings were changed.
     ServiceChanged,
+    /// A service is to be deleted, once it is offline and its environments are destroyed.
+    ServiceDeleting,
     /// A service was deleted.
     ServiceDeleted,
     /// A version was launched.

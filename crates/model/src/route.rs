@@ -44,6 +44,8 @@ pub enum DeploymentKind {
     Deploy,
     /// An earlier one was made live again.
     Rollback,
+    /// Nothing was made live: the service is being deleted.
+    Offline,
 }
 
 /// How far a deployment has come.

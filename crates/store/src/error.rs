@@ -41,6 +41,9 @@ pub enum Error {
         /// What uses it.
         by: String,
     },
+    /// A service will be gone soon.
+    #[error("the service {0} is being deleted")]
+    BeingDeleted(String),
     /// The state machine has no such arrow.
     #[error("an environment that is {from} cannot become {to}")]
     Transition {

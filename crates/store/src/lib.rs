@@ -24,9 +24,9 @@ use tokio::sync::broadcast;
 
 pub use error::Error;
 pub use records::{
-    AboutEdge, Answer, DeploymentFilter, Edge, EnvironmentChange, EventFilter, IdempotencyClaim,
-    Invitation, Made, NewDeployment, NewSession, NewToken, NewVersion, Page, PutOutcome,
-    RecordedContainer, RecordedHost, SecretRecord, Service, Session, Token,
+    AboutEdge, Answer, Deletion, DeploymentFilter, Edge, EnvironmentChange, EventFilter,
+    IdempotencyClaim, Invitation, Made, NewDeployment, NewSession, NewToken, NewVersion, Page,
+    PutOutcome, RecordedContainer, RecordedHost, SecretRecord, Service, Session, Token,
 };
 
 /// The result of a call to a store.
@@ -54,8 +54,12 @@ pub trait Store: Send + Sync + 'static {
     /// Creates a service or replaces its settings. Writes the event that fits, unless nothing changed.
     ///
     /// # Errors
-    /// [`Error::HostTaken`] when another service has one of its hostnames.
+    /// [`Error::HostTaken`] when another service has one of its hostnames, or [`Error::BeingDeleted`].
     async fn put_service(&self, spec: &ServiceSpec, by: &str, at: Timestamp) -> Result<PutOutcome>;
+    /// Writes down that a service shall be gone with everything that it has. Nothing else is done: from now
+    /// on it takes no settings, versions and deployments, but the one that takes it offline. False when
+    /// there was none; the first wish counts when it is said again.
+    async fn begin_deletion(&self, name: &ServiceName, by: &str, at: Timestamp) -> Result<bool>;
     /// Forgets a service, when all its environments are destroyed; the records of its versions and
     /// deployments stay. Its numbers stay used: one of the same name goes on counting versions and its
     /// route's generations. False when there was none.
@@ -69,7 +73,7 @@ pub trait Store: Send + Sync + 'static {
     /// Numbers a new version and adds its environment, wanted running, with the event that tells it.
     ///
     /// # Errors
-    /// [`Error::NoSuch`] when there is no such service.
+    /// [`Error::NoSuch`] when there is no such service, or [`Error::BeingDeleted`].
     async fn create_version(
         &self,
         new: NewVersion,
@@ -124,8 +128,8 @@ pub trait Store: Send + Sync + 'static {
     /// and in the steps below, where they name no deployment.
     ///
     /// # Errors
-    /// [`Error::Busy`] when one of the service's is in a state that blocks others, or [`Error::NoSuch`]
-    /// when there is no such service.
+    /// [`Error::Busy`] when one of the service's is in a state that blocks others, [`Error::NoSuch`]
+    /// when there is no such service, or [`Error::BeingDeleted`].
     async fn begin_deployment(
         &self,
         new: NewDeployment,

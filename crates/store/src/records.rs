@@ -22,6 +22,17 @@ pub struct Service {
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub changed_at: Timestamp,
+    /// Somebody wants it gone, with everything that it has.
+    pub deletion: Option<Deletion>,
+}
+
+/// The wish that a service and everything that it has be gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whose wish.
+    pub by: String,
 }
 
 /// What putting a service did.

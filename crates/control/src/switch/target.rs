@@ -17,13 +17,15 @@ pub enum Target {
     RollbackTo(VersionNumber),
     /// Back to the one that was live before.
     RollbackToPrevious,
+    /// To none.
+    Offline,
 }
 
 /// How far back the version before is looked for, in deployments.
 const HISTORY: u32 = 100;
 
-pub(super) fn all_to(number: VersionNumber) -> Weights {
-    Weights::from([(number, Weight::ALL)])
+pub(super) fn all_to(number: Option<VersionNumber>) -> Weights {
+    number.map(|number| (number, Weight::ALL)).into_iter().collect()
 }
 
 pub(super) async fn choose(
@@ -31,13 +33,14 @@ pub(super) async fn choose(
     service: &ServiceName,
     target: &Target,
     route: &Route,
-) -> Result<(VersionNumber, DeploymentKind)> {
+) -> Result<(Option<VersionNumber>, DeploymentKind)> {
     match target {
-        Target::Deploy(number) => Ok((*number, DeploymentKind::Deploy)),
-        Target::RollbackTo(number) => Ok((*number, DeploymentKind::Rollback)),
+        Target::Deploy(number) => Ok((Some(*number), DeploymentKind::Deploy)),
+        Target::RollbackTo(number) => Ok((Some(*number), DeploymentKind::Rollback)),
         Target::RollbackToPrevious => {
-            Ok((previous(inner, service, route).await?, DeploymentKind::Rollback))
+            Ok((Some(previous(inner, service, route).await?), DeploymentKind::Rollback))
         }
+        Target::Offline => Ok((None, DeploymentKind::Offline)),
     }
 }
 
@@ -56,6 +59,10 @@ pub(crate) async fn live_before(
     service: &ServiceName,
     route: &Route,
 ) -> Result<Option<VersionNumber>> {
+    // A service that was deleted and is back has no part in what was live in its life before.
+    if route.weights.is_empty() {
+        return Ok(None);
+    }
     let made = newest_to(inner, service, &route.weights).await?;
     let heaviest = made.and_then(|made| made.from.into_iter().max_by_key(|(_, weight)| *weight));
     Ok(heaviest.map(|(number, _)| number))

@@ -5,6 +5,7 @@
 
 mod acts;
 mod clocks;
+mod deletion;
 mod deployments;
 mod drains;
 mod edge;

@@ -2,6 +2,7 @@
 
 mod apply;
 mod credentials;
+mod delete;
 mod deployments;
 mod doctor;
 mod edges;
@@ -101,6 +102,7 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
     match command {
         C::Apply(to) => apply::apply(Context::new(to)?).await,
         C::Services(to) => services::list(Context::new(to)?).await,
+        C::Delete(to) => delete::delete(Context::new(to)?).await,
         C::Status(to) => services::status(Context::new(to)?).await,
         C::Launch(to) => launch::launch(Context::new(to)?).await,
         C::Deploy(to) => deployments::deploy(Context::new(to)?).await,

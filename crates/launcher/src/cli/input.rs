@@ -1,4 +1,4 @@
-//! Secrets that are typed or piped in: never an argument, and never shown.
+//! What is typed or piped in. Secrets are never an argument, and never shown.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -21,6 +21,19 @@ pub(super) fn secret(what: &str) -> Result<SecretString, Failure> {
         )));
     }
     Ok(SecretString::from(text))
+}
+
+/// Asks for a line; nothing where nobody is there to ask.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn line(question: &str) -> Result<Option<String>, Failure> {
+    let terminal = Term::stderr();
+    if !terminal.is_term() || !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let asked = terminal.write_str(question).and_then(|()| terminal.read_line());
+    asked.map(Some).map_err(Failure::io("ask on the terminal"))
 }
 
 fn ask(what: &str) -> Result<String, Failure> {

@@ -103,15 +103,31 @@ pub(super) async fn put(
     Ok(Answer(PutView { outcome, changes }))
 }
 
-/// Deletes a service that has no environments left.
+/// What to do with what a service has.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DeleteQuery {
+    /// Take it offline and destroy its environments first, also the live ones.
+    #[serde(default)]
+    destroy: bool,
+}
+
+/// Deletes a service that has no environments left, or one with everything that it has.
 #[utoipa::path(delete, path = "/services/{service}", tag = "services",
-    params(("service" = String, Path)),
-    responses((status = 204), (status = "4XX", body = Problem)))]
+    params(("service" = String, Path), DeleteQuery),
+    responses((status = 202, description = "It is being deleted"),
+        (status = 204, description = "It is deleted"), (status = "4XX", body = Problem)))]
 pub(super) async fn delete(
     State(app): State<App>,
     principal: Principal,
     Path(name): Path<ServiceName>,
+    Query(query): Query<DeleteQuery>,
 ) -> Result<StatusCode, Problem> {
+    if query.destroy {
+        app.control.destroy_service(&name, &principal.name).await?;
+        return Ok(StatusCode::ACCEPTED);
+    }
     app.control.delete_service(&name, &principal.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

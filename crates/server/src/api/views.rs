@@ -40,6 +40,10 @@ pub struct ServiceView {
     /// When its settings were last changed.
     #[schema(value_type = String, format = DateTime)]
     pub changed_at: Timestamp,
+    /// Since when it is being deleted; nothing while nobody wants that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deleting_since: Option<Timestamp>,
 }
 
 impl ServiceView {
@@ -58,6 +62,7 @@ impl ServiceView {
             environments: environments.iter().map(summary).collect(),
             created_at: service.created_at,
             changed_at: service.changed_at,
+            deleting_since: service.deletion.map(|deletion| deletion.since),
             spec: service.spec,
         }
     }

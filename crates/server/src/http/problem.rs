@@ -137,6 +137,7 @@ impl From<launcher_store::Error> for Problem {
             Error::Exists { .. }
             | Error::HostTaken { .. }
             | Error::StillInUse { .. }
+            | Error::BeingDeleted(_)
             | Error::Transition { .. }
             | Error::Busy(_)
             | Error::WrongState { .. }

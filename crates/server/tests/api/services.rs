@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{World, spec};
+use crate::world::{World, eventually, spec};
 
 fn body(name: &str) -> Value {
     serde_json::to_value(spec(name)).unwrap()
@@ -106,4 +106,52 @@ async fn a_commit_or_branch_that_is_empty_was_not_given() {
     let path = format!("/api/v1/services/{shop}/versions");
     let launched = world.call("POST", &path, body).await.is(202).json();
     assert_eq!((launched.get("commit"), launched.get("branch")), (None, None), "{launched}");
+}
+
+#[tokio::test]
+async fn a_service_is_deleted_with_everything_only_when_that_is_said() {
+    let world = World::new().await;
+    let shop = world.service("shop").await;
+    let number = world.ready(&shop, "1").await;
+    let path = format!("/api/v1/services/{shop}");
+    let deploy = json!({ "version": number });
+    world.call("POST", &format!("{path}/deployments"), deploy.clone()).await.is(200);
+
+    let refused = world.call("DELETE", &path, None).await.tells(409, "refused");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("still in use") && detail.contains("launcher delete shop"), "{detail}");
+    world.call("DELETE", &format!("{path}?destroy=perhaps"), None).await.tells(400, "malformed");
+
+    world.call("DELETE", &format!("{path}?destroy=true"), None).await.is(202);
+    let late = world.call("POST", &format!("{path}/versions"), json!({ "image": ":2" })).await;
+    assert!([404, 409].contains(&late.status.as_u16()), "{}", late.text());
+    eventually("it is gone", async || world.get(&path).await.status == 404).await;
+    assert!(world.fake.containers().is_empty());
+    world.call("DELETE", &format!("{path}?destroy=true"), None).await.tells(404, "not-found");
+    let history = world.get("/api/v1/deployments").await.is(200).json();
+    let offline = &history["items"][0];
+    assert_eq!((&offline["kind"], &offline["to"]), (&json!("offline"), &json!({})));
+    assert_eq!(offline["state"], "done");
+}
+
+#[tokio::test]
+async fn a_service_that_is_being_deleted_says_so_and_takes_nothing() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop").await;
+    let path = format!("/api/v1/services/{shop}");
+    assert_eq!(world.get(&path).await.is(200).json().get("deleting_since"), None);
+    let now = world.app.now();
+    world.launch(&shop, "1").await;
+    assert!(world.app.store.begin_deletion(&shop, "mika", now).await.unwrap());
+    let shown = world.get(&path).await.is(200).json();
+    assert!(shown["deleting_since"].is_string(), "{shown}");
+    let mut changed = body("shop");
+    changed["service"]["replicas"] = json!(3);
+    for (method, path, body) in [
+        ("PUT", path.clone(), changed),
+        ("POST", format!("{path}/versions"), json!({ "image": ":2" })),
+    ] {
+        let told = world.call(method, &path, body).await.tells(409, "refused");
+        assert_eq!(told["detail"], "the service shop is being deleted");
+    }
 }

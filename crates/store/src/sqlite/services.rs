@@ -4,14 +4,14 @@ use jiff::Timestamp;
 use launcher_model::ServiceName;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::service::ServiceSpec;
-use sqlx::SqliteExecutor;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteExecutor};
 
 use super::fault::Fault;
-use super::row::{json, time, to_json};
+use super::row::{json, maybe_time, time, to_json};
 use super::write::Write;
 use super::{deployments, environments, events, routes};
-use crate::{Error, PutOutcome, Service};
+use crate::{Deletion, Error, PutOutcome, Service};
 
 const SERVICE: &str = "service";
 
@@ -31,7 +31,10 @@ pub(super) async fn one<'c>(
 }
 
 fn from_row(row: &SqliteRow) -> Result<Service, Fault> {
+    let since = maybe_time(row, "deleting_since")?;
+    let by: Option<String> = row.try_get("deleting_by")?;
     Ok(Service {
+        deletion: since.zip(by).map(|(since, by)| Deletion { since, by }),
         spec: json(row, "spec", SERVICE)?,
         created_at: time(row, "created_at")?,
         changed_at: time(row, "changed_at")?,
@@ -48,6 +51,17 @@ pub(super) async fn must_exist(write: &mut Write, name: &ServiceName) -> Result<
     row.map(|_| ()).ok_or_else(|| no_such(name))
 }
 
+/// It exists, and is not about to be gone.
+pub(super) async fn must_stay(write: &mut Write, name: &ServiceName) -> Result<(), Fault> {
+    match one(write.connection()?, name).await? {
+        None => Err(no_such(name)),
+        Some(Service { deletion: Some(_), .. }) => {
+            Err(Error::BeingDeleted(name.to_string()).into())
+        }
+        Some(_) => Ok(()),
+    }
+}
+
 pub(super) async fn put(
     write: &mut Write,
     spec: &ServiceSpec,
@@ -56,6 +70,9 @@ pub(super) async fn put(
 ) -> Result<PutOutcome, Fault> {
     let name = &spec.service.name;
     let before = one(write.connection()?, name).await?;
+    if before.as_ref().is_some_and(|service| service.deletion.is_some()) {
+        return Err(Error::BeingDeleted(name.to_string()).into());
+    }
     if before.as_ref().is_some_and(|service| service.spec == *spec) {
         return Ok(PutOutcome::Unchanged);
     }
@@ -110,6 +127,30 @@ async fn give_hostnames_back(write: &mut Write, service: &str) -> Result<(), Fau
     Ok(())
 }
 
+pub(super) async fn begin_deletion(
+    write: &mut Write,
+    name: &ServiceName,
+    by: &str,
+    at: Timestamp,
+) -> Result<bool, Fault> {
+    match one(write.connection()?, name).await? {
+        None => return Ok(false),
+        Some(service) if service.deletion.is_some() => return Ok(true),
+        Some(_) => {}
+    }
+    let sql = "UPDATE services SET deleting_since = ?, deleting_by = ? WHERE name = ?";
+    sqlx::query(sql)
+        .bind(at.as_microsecond())
+        .bind(by)
+        .bind(name.as_str())
+        .execute(write.connection()?)
+        .await?;
+    let text = format!("{name} is being deleted with everything that it has, by {by}");
+    let event = NewEvent::new(EventKind::ServiceDeleting, text).service(name).by(by);
+    events::record_one(write, event, at).await?;
+    Ok(true)
+}
+
 pub(super) async fn delete(
     write: &mut Write,
     name: &ServiceName,
@@ -122,7 +163,8 @@ pub(super) async fn delete(
     must_be_unused(write, name).await?;
     routes::empty(write, name).await?;
     give_hostnames_back(write, name.as_str()).await?;
-    let sql = "UPDATE services SET deleted_at = ? WHERE name = ?";
+    let sql = "UPDATE services
+        SET deleted_at = ?, deleting_since = NULL, deleting_by = NULL WHERE name = ?";
     sqlx::query(sql)
         .bind(at.as_microsecond())
         .bind(name.as_str())

@@ -41,6 +41,12 @@ impl Store for SqliteStore {
         write.end(outcome).await
     }
 
+    async fn begin_deletion(&self, name: &ServiceName, by: &str, at: Timestamp) -> Result<bool> {
+        let mut write = self.begin("writing down a deletion").await?;
+        let outcome = services::begin_deletion(&mut write, name, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
     async fn delete_service(&self, name: &ServiceName, by: &str, at: Timestamp) -> Result<bool> {
         let mut write = self.begin("deleting a service").await?;
         let outcome = services::delete(&mut write, name, by, kept(at)).await;

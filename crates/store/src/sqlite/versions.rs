@@ -22,6 +22,7 @@ pub(super) async fn create(
     at: Timestamp,
 ) -> Result<(Version, Environment), Fault> {
     let service = new.spec.service.name.clone();
+    services::must_stay(write, &service).await?;
     let number = take_number(write, &service).await?;
     let version = Version {
         service,

@@ -1,5 +1,6 @@
 use launcher_model::environment::EnvironmentState;
 use launcher_model::event::EventKind;
+use launcher_model::route::DeploymentKind;
 use launcher_store::{Error, PutOutcome};
 
 use crate::support::*;
@@ -114,4 +115,46 @@ async fn a_service_that_comes_back_goes_on_counting() {
     assert_eq!(store.service(&name).await.unwrap().unwrap().created_at, at(13));
     let (version, _) = launch(&*store, &back).await;
     assert_eq!(version.number.0, 4);
+}
+
+#[tokio::test]
+async fn a_service_that_is_being_deleted_takes_nothing_but_going_offline() {
+    let store = Temporary::open().await;
+    let shop = put(&*store, "shop").await;
+    let name = service("shop");
+    let version = ready(&*store, &shop).await;
+    let live = make_live(&*store, &name, version).await;
+    assert!(!store.begin_deletion(&service("nobody"), "alice", at(7)).await.unwrap());
+    for (by, when) in [("alice", at(7)), ("bob", at(8))] {
+        assert!(store.begin_deletion(&name, by, when).await.unwrap());
+    }
+    let deletion = store.service(&name).await.unwrap().unwrap().deletion.unwrap();
+    assert_eq!((deletion.by.as_str(), deletion.since), ("alice", at(7)));
+    assert_eq!(all_events(&*store).await.last().unwrap().kind, EventKind::ServiceDeleting);
+
+    let mut changed = shop.clone();
+    changed.service.replicas += 1;
+    let refused = [
+        refusal(store.put_service(&changed, "alice", at(9)).await),
+        refusal(store.create_version(new_version(&shop), at(9)).await),
+        refusal(begin(&*store, &name, version).await),
+    ];
+    for refused in refused {
+        assert!(matches!(refused, Error::BeingDeleted(_)), "{refused}");
+    }
+
+    let mut offline = deployment(&name, &live.weights, &Default::default());
+    offline.kind = DeploymentKind::Offline;
+    let id = store.begin_deployment(offline, &[], at(10)).await.unwrap().id;
+    let route = store.commit_route(id, at(11)).await.unwrap();
+    assert!(route.weights.is_empty() && route.generation == live.generation.next());
+    store.deployment_live(id, &Default::default(), &[], at(12)).await.unwrap();
+    become_(&*store, &name, version, EnvironmentState::Destroyed).await.unwrap();
+    assert!(store.delete_service(&name, "alice", at(13)).await.unwrap());
+    assert!(!store.begin_deletion(&name, "alice", at(14)).await.unwrap());
+
+    // One of the same name is not being deleted.
+    put(&*store, "shop").await;
+    assert_eq!(store.service(&name).await.unwrap().unwrap().deletion, None);
+    assert_eq!(store.route(&name).await.unwrap().generation, route.generation);
 }

@@ -43,6 +43,9 @@ pub(crate) enum ClientCommand {
     /// List the services
     #[command(after_help = examples::SERVICES)]
     Services(To<Listing>),
+    /// Delete a service with everything that it has: live or not, it goes offline
+    #[command(after_help = examples::DELETE)]
+    Delete(To<Delete>),
     /// Show services with their environments
     #[command(after_help = examples::STATUS)]
     Status(To<Status>),
@@ -148,6 +151,16 @@ pub(crate) struct Status {
     pub(crate) service: Option<ServiceName>,
     #[command(flatten)]
     pub(crate) listing: Listing,
+}
+
+/// `delete`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Delete {
+    /// The service
+    pub(crate) service: ServiceName,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// `launch`.

@@ -9,6 +9,13 @@ pub(super) const SERVICES: &str = "\
 EXAMPLES
   launcher services
   launcher services --json";
+pub(super) const DELETE: &str = "\
+EXAMPLES
+  launcher delete shop                 asks for the service's name first
+  launcher delete shop --yes           for a script
+
+It takes the service offline on all edges, waits until nothing is in flight, destroys its environments,
+and deletes it. What was done stays in `launcher events`. It goes on when you interrupt this.";
 pub(super) const STATUS: &str = "\
 EXAMPLES
   launcher status                      all services

@@ -137,7 +137,7 @@ pub(in crate::cli) fn history(deployments: &[Deployment], look: &Look) -> String
 
 fn change(deployment: &Deployment) -> String {
     let arrow = match deployment.kind {
-        DeploymentKind::Deploy => "→",
+        DeploymentKind::Deploy | DeploymentKind::Offline => "→",
         DeploymentKind::Rollback => "↩",
     };
     format!("{} {arrow} {}", shares(&deployment.from), shares(&deployment.to))

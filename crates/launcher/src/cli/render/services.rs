@@ -74,7 +74,22 @@ fn headline(service: &ServiceView) -> String {
         (false, true) => format!("live: {}", live(service)),
         (false, false) => format!("live: {} at {}", live(service), service.urls.join(", ")),
     };
-    format!("{serves}; {replicas} per environment")
+    let goes = if service.deleting_since.is_some() { "being deleted; " } else { "" };
+    format!("{goes}{serves}; {replicas} per environment")
+}
+
+/// What is gone when a service is deleted.
+pub(in crate::cli) fn what_goes(service: &ServiceView) -> String {
+    let name = &service.name;
+    let environments = count(service.environments.len() as u64, "environment");
+    match (service.environments.is_empty(), service.live.is_empty()) {
+        (true, _) => format!("this deletes {name}"),
+        (false, true) => format!("this deletes {name} and its {environments}"),
+        (false, false) => {
+            let live = live(service);
+            format!("this deletes {name} with {live}, which is live, and its {environments}")
+        }
+    }
 }
 
 fn table(service: &ServiceView, look: &Look) -> String {
@@ -175,6 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_deletion_takes_away_is_told_before_and_meanwhile() {
+        let mut services: Vec<ServiceView> = read(SERVICES);
+        assert_eq!(
+            what_goes(&services[0]),
+            "this deletes shop with v2, which is live, and its 3 environments"
+        );
+        assert_eq!(what_goes(&services[1]), "this deletes mail");
+        services[0].deleting_since = Some(look().now);
+        assert!(headline(&services[0]).starts_with("being deleted; live: v2"));
+    }
+
+    #[test]
     fn what_is_on_its_way_is_told_by_where_it_goes() {
         let mut service = read::<Vec<ServiceView>>(SERVICES).swap_remove(0);
         for (state, wanted, word) in [
@@ -192,7 +219,8 @@ mod tests {
             (one.state, one.wanted) = (state, wanted);
             assert!(sentence("shop", one).starts_with(&format!("shop v2: {word}, ")));
             let shown = table(&service, &look());
-            assert!(shown.contains(&format!("v2       {word}  ")), "{shown}");
+            let row = shown.lines().find(|line| line.starts_with("v2 ")).unwrap();
+            assert!(row.contains(&format!("  {word}  ")), "{shown}");
         }
     }
 

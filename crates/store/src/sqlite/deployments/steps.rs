@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use launcher_model::event::NewEvent;
-use launcher_model::route::{Deployment, DeploymentState, Receipt, Route};
+use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Receipt, Route};
 use launcher_model::{DeploymentId, VersionNumber};
 
 use super::{blocking, existing, insert, update, with_traffic, wrong_state};
@@ -20,7 +20,10 @@ pub(in crate::sqlite) async fn begin(
     new_events: &[NewEvent],
     at: Timestamp,
 ) -> Result<Deployment, Fault> {
-    services::must_exist(write, &new.service).await?;
+    match new.kind {
+        DeploymentKind::Offline => services::must_exist(write, &new.service).await?,
+        _ => services::must_stay(write, &new.service).await?,
+    }
     let NewDeployment { service, kind, state, from, to, by, note, key } = new;
     let mut deployment = Deployment {
         id: DeploymentId(0),
