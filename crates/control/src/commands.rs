@@ -6,7 +6,7 @@ use launcher_model::service::ServiceSpec;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{EnvironmentChange, PutOutcome};
 
-use crate::{Control, Error, Result};
+use crate::{Control, Error, Result, away};
 
 /// What asking an environment to start did.
 #[derive(Debug, Clone, PartialEq)]
@@ -282,6 +282,13 @@ impl Control {
         let Some(change) = decide(&environment, live || wanted_live)? else {
             return Ok(environment);
         };
+        if change.wanted.is_some_and(|wanted| wanted != Wanted::Running)
+            && let Some(edge) = away::still_served(inner, service).await?.get(&number)
+        {
+            return Err(Error::Refused(format!(
+                "the edge {edge} is away, and may still send requests to {number}; wait until it is back, or revoke it with `launcher edges revoke {edge}`"
+            )));
+        }
         let events: Vec<NewEvent> = change
             .told
             .into_iter()

@@ -135,6 +135,8 @@ pub(crate) async fn listen(inner: Arc<Inner>, mut notices: mpsc::UnboundedReceiv
                 let text = format!("the edge {edge} is connected");
                 record(&inner, NewEvent::new(EventKind::EdgeConnected, text)).await;
                 forget_unreported(&inner, &edge, &draining).await;
+                // What was kept for the edge while it was away need not be kept any longer.
+                inner.slots().iter().for_each(|slot| slot.wake());
             }
             Notice::Lost { edge } => {
                 let text = format!(

@@ -15,13 +15,14 @@ use std::time::Duration;
 use launcher_model::container::Health;
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
 use launcher_model::plan::environment::{Checked, Decision, Verdict, View, decide};
-use launcher_model::plan::retention::retire;
+use launcher_model::plan::retention::{Retired, retire};
 use launcher_model::route::{Deployment, Route};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
 use launcher_model::{Generation, VersionNumber};
 use launcher_store::{Deletion, EnvironmentChange};
 
+use crate::away;
 use crate::jobs::{Done, Jobs};
 use crate::slot::Slot;
 use crate::{Inner, Result};
@@ -323,7 +324,12 @@ impl Reconciler {
             untouchable.extend(deployment.from.keys().chain(deployment.to.keys()));
         }
         let before = self.live_before(&route).await?;
-        let retired = retire(&wish.spec.keep, &wish.environments, &untouchable, before);
+        let mut retired = retire(&wish.spec.keep, &wish.environments, &untouchable, before);
+        if retired != Retired::default() {
+            let served = away::still_served(&self.inner, &self.slot.name).await?;
+            untouchable.extend(served.keys());
+            retired = retire(&wish.spec.keep, &wish.environments, &untouchable, before);
+        }
         let moves = [(Wanted::Stopped, &retired.stop), (Wanted::Gone, &retired.destroy)];
         for (wanted, versions) in moves {
             for number in versions {

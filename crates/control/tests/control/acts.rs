@@ -1,10 +1,12 @@
 //! What people ask of the control plane.
 
+use jiff::{SignedDuration, Timestamp};
 use launcher_control::{Control, DeployRequest, Deployed, LaunchRequest, Result, Target};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::service::{self, ServiceSpec};
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
+use launcher_store::Invitation;
 use tokio::task::JoinHandle;
 
 use crate::world::World;
@@ -57,6 +59,15 @@ impl World {
 
     pub(crate) async fn launch(&self, service: &ServiceName, tag: &str) -> VersionNumber {
         self.try_launch(service, tag).await.unwrap()
+    }
+
+    /// Has an edge be one of another machine, for the store.
+    pub(crate) async fn joined(&self, edge: &EdgeName) {
+        let hash = [7; 32];
+        let expires_at = Timestamp::now() + SignedDuration::from_hours(1);
+        let invitation = Invitation { edge: edge.clone(), hash, expires_at };
+        self.store.invite_edge(invitation, WHO, Timestamp::now()).await.unwrap();
+        self.store.join_edge(&hash, &[8; 32], Timestamp::now()).await.unwrap();
     }
 
     /// Launches, and waits until it is ready.

@@ -4,7 +4,8 @@ use launcher_edge::protocol::DrainOutcome;
 use launcher_model::environment::EnvironmentState::{Destroyed, Ready, Stopped};
 use launcher_model::route::DeploymentState;
 
-use crate::world::World;
+use crate::acts::WHO;
+use crate::world::{World, eventually};
 
 #[tokio::test]
 async fn older_ones_are_stopped_and_the_oldest_destroyed() {
@@ -104,4 +105,28 @@ async fn nothing_stops_before_it_has_drained() {
         }
     }
     edge.is_unharmed();
+}
+
+#[tokio::test]
+async fn what_an_edge_that_is_away_may_still_serve_stays() {
+    let (world, _edge) = World::new().await;
+    let away = world.edge("b").await;
+    world.joined(&away.name).await;
+    let shop = world.service("shop", |spec| (spec.keep.running, spec.keep.stopped) = (0, 0)).await;
+    let first = world.live(&shop).await;
+    away.leave();
+    eventually("it is gone", async || world.control().hub().edges().len() == 1).await;
+    let second = world.live(&shop).await;
+    let third = world.live(&shop).await;
+    world.passes(&shop, 3).await;
+    for version in [first, second] {
+        assert_eq!(world.running(&shop, version).len(), 2, "{version} may get requests");
+    }
+    let refused = world.control().stop(&shop, first, WHO).await.unwrap_err().to_string();
+    assert!(refused.contains("the edge b is away"), "{refused}");
+
+    away.come_back();
+    eventually("it catches up", async || away.live(&shop) == [third]).await;
+    world.reaches(&shop, first, Destroyed).await;
+    world.reaches(&shop, second, Stopped).await;
 }

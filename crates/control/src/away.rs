@@ -1,0 +1,48 @@
+//! Edges that are away serve on with what they had: what that may be is not taken from under them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+use launcher_model::route::DeploymentState;
+use launcher_model::{EdgeName, ServiceName, VersionNumber};
+use launcher_store::{DeploymentFilter, Page};
+
+use crate::{Inner, Result};
+
+/// An edge may have been lost so long before that was noted.
+const NOTED_AFTER: SignedDuration = SignedDuration::from_mins(2);
+
+/// As many deployments are looked at.
+const HISTORY: u32 = 200;
+
+/// The versions of a service that an edge which has joined and is not connected may still send requests
+/// to, and one such edge for each: those that were live when it was seen last, or since.
+pub(crate) async fn still_served(
+    inner: &Inner,
+    service: &ServiceName,
+) -> Result<BTreeMap<VersionNumber, EdgeName>> {
+    let connected: BTreeSet<EdgeName> =
+        inner.hub.edges().into_iter().map(|edge| edge.name).collect();
+    let edges = inner.store.edges().await?.into_iter();
+    let away: Vec<_> = edges
+        .filter(|edge| !connected.contains(&edge.name))
+        .filter_map(|edge| Some((edge.last_seen.or(edge.joined_at)?, edge.name)))
+        .collect();
+    let mut served = BTreeMap::new();
+    if away.is_empty() {
+        return Ok(served);
+    }
+    let page = Page { before: None, limit: HISTORY };
+    let filter = DeploymentFilter { service: Some(service.clone()), page };
+    for deployment in inner.store.deployments(&filter).await? {
+        if deployment.state == DeploymentState::Aborted {
+            continue;
+        }
+        for (seen, edge) in &away {
+            if deployment.created_at.duration_since(*seen) >= -NOTED_AFTER {
+                served.extend(deployment.from.keys().map(|version| (*version, edge.clone())));
+            }
+        }
+    }
+    Ok(served)
+}
