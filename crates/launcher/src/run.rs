@@ -19,6 +19,8 @@ pub(crate) fn begin_log() {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        // What cannot be written is lost; saying so on the same standard error would panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     if std::env::var("LAUNCHER_LOG_FORMAT").is_ok_and(|format| format == "json") {
         log.json().init();

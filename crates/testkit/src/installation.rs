@@ -257,15 +257,28 @@ impl Installation {
 pub struct Killer(u32);
 
 impl Killer {
-    /// Kills `server` or `edge` with SIGKILL. False when it does not run at this moment.
-    pub fn kill(&self, name: &str) -> bool {
+    /// For the supervisor with this process id.
+    #[must_use]
+    pub fn of(supervisor: u32) -> Self {
+        Self(supervisor)
+    }
+
+    /// The process id of `server` or `edge`; none when it does not run at this moment.
+    #[must_use]
+    pub fn process(&self, name: &str) -> Option<u32> {
         let children = format!("/proc/{0}/task/{0}/children", self.0);
         let children = std::fs::read_to_string(children).unwrap_or_default();
         let wanted = children.split_whitespace().find(|pid| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             line.split(|byte| *byte == 0).nth(1) == Some(name.as_bytes())
         });
-        let pid = wanted.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+        wanted?.parse().ok()
+    }
+
+    /// Kills `server` or `edge` with SIGKILL. False when it does not run at this moment.
+    pub fn kill(&self, name: &str) -> bool {
+        let pid = self.process(name).and_then(|pid| i32::try_from(pid).ok());
+        let pid = pid.and_then(Pid::from_raw);
         pid.is_some_and(|pid| kill_process(pid, Signal::KILL).is_ok())
     }
 }
