@@ -26,8 +26,10 @@ pub(crate) async fn require_token(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let text = bearer(request.headers())?;
-    let token = app.store.token_by_hash(&text.hash()).await?;
+    let token = match TokenText::read(bearer(request.headers())?) {
+        Some(text) => app.store.token_by_hash(&text.hash()).await?,
+        None => None,
+    };
     let token = token.ok_or_else(|| {
         Problem::unauthorized("this token is not valid, or was revoked; an administrator creates one with `launcher token create NAME`")
     })?;
@@ -35,13 +37,13 @@ pub(crate) async fn require_token(
     Ok(next.run(request).await)
 }
 
-fn bearer(headers: &HeaderMap) -> Result<TokenText, Problem> {
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let text = value.and_then(|value| {
         let (scheme, text) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
     });
-    text.map(TokenText::from).ok_or_else(|| {
+    text.ok_or_else(|| {
         Problem::unauthorized("send a token as `Authorization: Bearer TOKEN`; `launcher login` keeps one for the command line")
     })
 }

@@ -6,7 +6,10 @@
 mod pages_support;
 
 use axum::http::{StatusCode, header};
+use jiff::SignedDuration;
+use launcher_store::{NewSession, NewToken};
 use pages_support::{Visitor, WHO, World};
+use sha2::{Digest, Sha256};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_lead_strangers_to_the_sign_in_page_and_back() {
@@ -70,6 +73,27 @@ async fn a_link_is_no_session_and_a_revoked_token_has_none() {
     let mut visitor = Visitor::signed_in(&world).await;
     assert_eq!(visitor.get("/").await.status, StatusCode::OK);
     assert!(world.app.store.revoke_token(WHO, "test", world.app.now()).await.unwrap());
+    assert_eq!(visitor.get("/").await.location(), "/login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_text_is_nobody_even_where_one_was_kept_as_a_token() {
+    let world = World::without_edge().await;
+    let hash: [u8; 32] = Sha256::digest(b"").into();
+    let (store, now) = (&world.app.store, world.app.now());
+    let new = NewToken { name: "empty".to_owned(), hash };
+    store.create_token(new, "test", now).await.unwrap();
+    let token = "empty".to_owned();
+    let session =
+        NewSession { hash, token, once: false, expires_at: now + SignedDuration::from_hours(1) };
+    store.create_session(session, now).await.unwrap();
+
+    let mut visitor = Visitor::stranger(&world);
+    for text in ["", "  "] {
+        let refused = visitor.post("/login", &[("token", text)]).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    }
+    visitor.set_cookie("launcher_session", "");
     assert_eq!(visitor.get("/").await.location(), "/login");
 }
 

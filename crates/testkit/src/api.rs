@@ -38,6 +38,12 @@ impl Api {
         }
     }
 
+    /// The same server, called with another token.
+    #[must_use]
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
     /// A call; an error when no server answers.
     pub async fn try_call(
         &self,

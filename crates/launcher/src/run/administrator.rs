@@ -1,6 +1,7 @@
 //! The administrator's token: made at the first start, so that somebody can come in, and made anew when
 //! it is lost.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -15,13 +16,17 @@ const ADMIN: &str = "admin";
 
 /// Makes the administrator's token at the first start. Its file comes first, so that a start that is
 /// killed between the two leaves a text that the next one takes over. One that was revoked is not made again.
+///
+/// # Errors
+/// When the file holds something else, as an empty one does, or when store or disk fail.
 pub(crate) async fn ensure(app: &App, data: &DataDir) -> Result<()> {
+    protect(&data.admin_token())?;
     if app.store.tokens().await?.iter().any(|token| token.name == ADMIN) {
         return Ok(());
     }
     let path = data.admin_token();
     let text = match std::fs::read_to_string(&path) {
-        Ok(text) => TokenText::from(text.trim()),
+        Ok(text) => TokenText::read(text.trim()).with_context(|| no_token(&path))?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => write_new(&path)?,
         Err(error) => {
             return Err(error).with_context(|| format!("cannot read {}", path.display()));
@@ -29,6 +34,34 @@ pub(crate) async fn ensure(app: &App, data: &DataDir) -> Result<()> {
     };
     launcher_fault::point("start.token_written");
     keep(&*app.store, &text, "first start", app.now()).await
+}
+
+fn no_token(path: &Path) -> String {
+    format!(
+        "{} holds no token that this program made, and nobody could sign in with it: remove the file and \
+         start again, and a new token is made",
+        path.display()
+    )
+}
+
+/// Takes a token's file from others who may read it, as a copy of it may have come to be.
+fn protect(path: &Path) -> Result<()> {
+    let failed = || format!("cannot protect {}", path.display());
+    let mode = match std::fs::metadata(path) {
+        Ok(metadata) => metadata.permissions().mode(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(failed),
+    };
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            path = %path.display(),
+            "others could read the administrator's token, and cannot any more; if they may know it, stop the \
+             server and run `launcher token recover`"
+        );
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(path, private).with_context(failed)?;
+    }
+    Ok(())
 }
 
 /// Makes a new administrator's token in the place of one that was lost or revoked. Returns the file that

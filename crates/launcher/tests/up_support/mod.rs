@@ -2,8 +2,9 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use launcher_testkit::installation::Killer;
 use launcher_testkit::wait::{SOON, until};
@@ -31,6 +32,10 @@ impl Up {
         self.folder.path().join("data")
     }
 
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
         command.arg(name).arg("--config").arg(self.folder.path().join("config.toml"));
@@ -50,14 +55,19 @@ impl Up {
 
     /// Starts `launcher up`, and waits until the server answers and the edge is connected.
     pub(crate) async fn start_quietly(&mut self) -> Api {
-        self.start(Stdio::null(), Stdio::null());
+        let log = OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        self.start(Stdio::null(), log);
         self.api().await
     }
 
-    /// Runs `launcher server`, which is to refuse its start: its status and what it says.
-    pub(crate) fn refusal(&self) -> (ExitStatus, String) {
-        let output = self.command("server").output().unwrap();
-        (output.status, String::from_utf8(output.stderr).unwrap())
+    /// Runs `launcher server`, which refuses its start: what it says.
+    pub(crate) async fn refusal(&self) -> String {
+        let command = self.command("server");
+        let mut command = tokio::process::Command::from(command);
+        let output = command.kill_on_drop(true).output();
+        let output = tokio::time::timeout(SOON, output).await.expect("it starts").unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
     }
 
     /// Waits until the server answers and the edge is connected.
@@ -112,7 +122,11 @@ impl Up {
 }
 
 impl Drop for Up {
+    #[expect(clippy::print_stderr, reason = "for whoever reads why a test failed")]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", std::fs::read_to_string(self.log()).unwrap_or_default());
+        }
         self.stop();
     }
 }

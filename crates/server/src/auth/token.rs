@@ -14,12 +14,22 @@ pub struct TokenText(SecretString);
 /// By its beginning a token is recognized where it should not be.
 const PREFIX: &str = "rl_";
 
+const RANDOM_BYTES: usize = 32;
+
 impl TokenText {
     /// A new one.
     #[must_use]
     pub fn random() -> Self {
-        let bytes: [u8; 32] = rand::random();
+        let bytes: [u8; RANDOM_BYTES] = rand::random();
         Self(SecretString::from(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))))
+    }
+
+    /// Takes a text that [`random`](Self::random) may have made; none for any other, so that no empty
+    /// or guessed text is ever looked up, or kept as somebody's token.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
+        (bytes.len() == RANDOM_BYTES).then(|| Self(SecretString::from(text.to_owned())))
     }
 
     /// The text, to be handed to the one it is for.
@@ -35,8 +45,19 @@ impl TokenText {
     }
 }
 
-impl From<&str> for TokenText {
-    fn from(text: &str) -> Self {
-        Self(SecretString::from(text.to_owned()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_text_that_was_made_here_is_taken() {
+        let made = TokenText::random();
+        let read = TokenText::read(made.expose()).map(|text| text.hash());
+        assert_eq!(read, Some(made.hash()));
+        let cut = &made.expose()[..made.expose().len() - 1];
+        let other = made.expose().replacen("rl_", "xx_", 1);
+        for text in ["", " ", "rl_", "password", "rl_AAAA", cut, &other, &format!("{cut}é")] {
+            assert!(TokenText::read(text).is_none(), "{text}");
+        }
     }
 }

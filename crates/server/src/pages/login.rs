@@ -115,8 +115,11 @@ pub(super) async fn with_token(
     if throttle.is_shut(address, app.now()) {
         return refuse(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN);
     }
-    let text = TokenText::from(form.token.trim());
-    match app.store.token_by_hash(&text.hash()).await? {
+    let token = match TokenText::read(form.token.trim()) {
+        Some(text) => app.store.token_by_hash(&text.hash()).await?,
+        None => None,
+    };
+    match token {
         Some(token) => {
             let next = if is_plain(&form.next) { form.next.as_str() } else { "/" };
             let cookie = app.begin_session(&token.name).await?;
@@ -148,7 +151,11 @@ pub(super) async fn with_link(
     if throttle.is_shut(address, app.now()) {
         return refuse(StatusCode::TOO_MANY_REQUESTS, TOO_OFTEN);
     }
-    match app.redeem_link(&TokenText::from(secret.as_str())).await? {
+    let cookie = match TokenText::read(&secret) {
+        Some(secret) => app.redeem_link(&secret).await?,
+        None => None,
+    };
+    match cookie {
         Some(cookie) => Ok(enter(&app, &cookie, "/")),
         None => {
             throttle.failed(address, app.now());

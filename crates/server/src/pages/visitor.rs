@@ -28,7 +28,7 @@ pub(super) struct Visitor {
 impl Visitor {
     /// The visitor that a request's cookie names, if its session is valid.
     pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Option<Self>, PageError> {
-        let Some(cookie) = cookies::read(headers, session::COOKIE).map(TokenText::from) else {
+        let Some(cookie) = cookies::read(headers, session::COOKIE).and_then(TokenText::read) else {
             return Ok(None);
         };
         let session = app.session(&cookie).await?;

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use launcher_server::TokenText;
 use serde_json::Value;
 
 use crate::world::World;
@@ -54,9 +55,11 @@ async fn no_call_answers_without_a_valid_token() {
     calls.push(("PATCH".to_owned(), "/api/v1/services/shop".to_owned()));
     let basic = format!("Basic {}", world.token);
     let almost = format!("Bearer {}x", world.token);
-    let wrong = [None, Some(""), Some("Bearer"), Some("Bearer "), Some(&*basic), Some(&*almost)];
+    let unknown = format!("Bearer {}", TokenText::random().expose());
+    let values = ["", "Bearer", "Bearer ", &basic, &almost, &unknown];
+    let wrong = [None].into_iter().chain(values.map(Some)).collect::<Vec<_>>();
     for (method, path) in &calls {
-        for value in wrong {
+        for value in wrong.iter().copied() {
             with_authorization(&world, method, path, value).await;
         }
     }

@@ -1,0 +1,48 @@
+//! A data directory in which files are missing, empty, or open to others.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod up_support;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use launcher_testkit::Api;
+use reqwest::Method;
+use up_support::{Up, write_private};
+
+async fn status_with(api: &Api, token: &str) -> u16 {
+    let api = api.with_token(token);
+    api.try_call(Method::GET, "/services", None).await.unwrap().status
+}
+
+#[tokio::test]
+async fn heavy_a_token_file_without_a_token_makes_nobody_an_administrator() {
+    let mut up = Up::new();
+    let file = up.data().join("admin-token");
+    for content in ["", "\n", "secret\n", "rl_short\n"] {
+        write_private(&file, content.as_bytes());
+        let said = up.refusal().await;
+        assert!(said.contains("admin-token holds no token"), "{content:?}: {said}");
+        assert!(said.contains("remove the file and start again"), "{said}");
+    }
+    fs::remove_file(&file).unwrap();
+    let api = up.start_quietly().await;
+    for token in ["", "secret", "rl_short"] {
+        assert_eq!(status_with(&api, token).await, 401, "{token:?}");
+    }
+}
+
+#[tokio::test]
+async fn heavy_a_token_file_that_a_killed_start_left_is_taken_over_and_closed_to_others() {
+    let mut up = Up::new();
+    let file = up.data().join("admin-token");
+    fs::write(&file, "").unwrap();
+    up.refusal().await;
+    let token = format!("rl_{}", "A".repeat(43));
+    fs::write(&file, format!("{token}\n")).unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let api = up.start_quietly().await;
+    assert_eq!(status_with(&api, &token).await, 200);
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
