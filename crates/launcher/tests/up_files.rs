@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use launcher_testkit::Api;
 use reqwest::Method;
+use serde_json::json;
 use up_support::{Up, write_private};
 
 async fn status_with(api: &Api, token: &str) -> u16 {
@@ -45,4 +46,27 @@ async fn heavy_a_token_file_that_a_killed_start_left_is_taken_over_and_closed_to
     let api = up.start_quietly().await;
     assert_eq!(status_with(&api, &token).await, 200);
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn heavy_a_lost_database_is_no_new_installation() {
+    let mut up = Up::new();
+    let api = up.start_quietly().await;
+    let made = api.post("/tokens", json!({ "name": "ci" })).await;
+    up.stop();
+    let database = up.data().join("launcher.db");
+    let away = up.data().join("away.db");
+    fs::rename(&database, &away).unwrap();
+    for empty in [false, true] {
+        if empty {
+            fs::write(&database, "").unwrap();
+        }
+        let said = up.refusal().await;
+        assert!(said.contains("launcher.db is gone"), "{said}");
+        assert!(said.contains("Put the database back"), "{said}");
+        assert!(said.contains("secret.key") && said.contains("admin-token"), "{said}");
+    }
+    fs::rename(&away, &database).unwrap();
+    let api = up.start_quietly().await;
+    assert_eq!(status_with(&api, made["token"].as_str().unwrap()).await, 200);
 }

@@ -1,7 +1,7 @@
 //! The data directory: what lies where in it.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,48 @@ impl DataDir {
     /// The database.
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join(Self::DATABASE)
+    }
+
+    /// Refuses to go on where the database is gone and the rest of its installation is not. An empty
+    /// one in its place would forget every service, and have the edge drop every route.
+    ///
+    /// # Errors
+    /// When that is so.
+    pub(crate) fn refuse_lost_database(&self) -> Result<()> {
+        let database = self.database();
+        match fs::metadata(&database) {
+            Ok(metadata) if metadata.len() > 0 => return Ok(()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot use {}", database.display()));
+            }
+        }
+        let left = self.left_of_installation();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = left.iter().map(|path| path.display().to_string()).collect();
+        bail!(
+            "the database {} is gone, and the installation that it belongs to is not. Put the database back: \
+             from where it was moved to, or from a backup, after moving files away whose names end in -wal \
+             and -shm. Or begin a new installation, which has the edge drop every route: remove {}",
+            database.display(),
+            names.join(" and ")
+        )
+    }
+
+    /// What an installation leaves beside its database; a first start makes none of it before that.
+    fn left_of_installation(&self) -> Vec<PathBuf> {
+        let log = self.0.join(format!("{}-wal", Self::DATABASE));
+        let files = [log, self.secret_key(), self.admin_token()];
+        let holds = |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+        let mut left: Vec<PathBuf> = files.into_iter().filter(holds).collect();
+        let routes = self.edge_dir().join("routes");
+        if fs::read_dir(&routes).is_ok_and(|mut entries| entries.next().is_some()) {
+            left.push(routes);
+        }
+        left
     }
 
     /// The key that secrets are sealed with.

@@ -61,6 +61,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
 }
 
 async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> Result<App> {
+    data.refuse_lost_database()?;
     let store = launcher_store::sqlite::open(&data.database()).await?;
     let store: Arc<dyn Store> = Arc::new(store);
     let vault = Arc::new(Vault::open(&data.secret_key())?);
