@@ -70,3 +70,21 @@ async fn heavy_a_lost_database_is_no_new_installation() {
     let api = up.start_quietly().await;
     assert_eq!(status_with(&api, made["token"].as_str().unwrap()).await, 200);
 }
+
+#[tokio::test]
+async fn heavy_a_key_that_opens_nothing_is_not_made_in_place_of_a_lost_one() {
+    let mut up = Up::new();
+    let key = up.data().join("secret.key");
+    up.start_quietly().await;
+    up.stop();
+    fs::remove_file(&key).unwrap();
+    let api = up.start_quietly().await;
+    assert!(key.exists(), "nothing was sealed with the one before");
+    api.call(Method::PUT, "/secrets/shop%2Furl", Some(json!({ "value": "hunter2" }))).await;
+    up.stop();
+    fs::remove_file(&key).unwrap();
+    let said = up.refusal().await;
+    assert!(said.contains("secret.key, is missing"), "{said}");
+    assert!(said.contains("put back the key file that belongs to this database"), "{said}");
+    assert!(!key.exists());
+}

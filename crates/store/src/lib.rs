@@ -207,6 +207,9 @@ pub trait Store: Send + Sync + 'static {
         &self,
         names: &[SecretName],
     ) -> Result<BTreeMap<SecretName, SecretVersion>>;
+    /// Whether any sealed value is kept, also of a secret that was unset: whether the [`vault`]'s key is
+    /// needed.
+    async fn holds_secrets(&self) -> Result<bool>;
     /// All secrets that are set.
     async fn secrets(&self) -> Result<Vec<SecretRecord>>;
     /// Makes a secret unusable for new versions; values that kept versions use stay. False when there

@@ -43,15 +43,23 @@ impl Vault {
     /// # Errors
     /// [`Error::Vault`] when others may read the file, when it is no key, or when the disk fails.
     pub fn open(key_file: &Path) -> Result<Self> {
-        let failed = |error: io::Error| failed(key_file, &error);
-        let file = match File::open(key_file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_key(key_file).map_err(failed)?;
-                File::open(key_file)
-            }
-            opened => opened,
-        };
-        let key = read_key(file.map_err(failed)?, key_file)?;
+        if !key_file.exists() {
+            make_key(key_file).map_err(|error| failed(key_file, &error))?;
+        }
+        Self::open_existing(key_file)
+    }
+
+    /// Reads the key in this file, where values are kept that are sealed with it: a new key would open
+    /// none of them. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`Error::Vault`] as for [`open`](Self::open), and when there is no file.
+    pub fn open_existing(key_file: &Path) -> Result<Self> {
+        let file = File::open(key_file).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing(key_file),
+            _ => failed(key_file, &error),
+        })?;
+        let key = read_key(file, key_file)?;
         Ok(Self { key, file: key_file.to_owned() })
     }
 
@@ -125,6 +133,16 @@ impl Vault {
 
 fn failed(key_file: &Path, error: &io::Error) -> Error {
     Error::Vault(format!("the key of the secrets, {}, cannot be used: {error}", key_file.display()))
+}
+
+fn missing(key_file: &Path) -> Error {
+    let path = key_file.display();
+    Error::Vault(format!(
+        "the key of the secrets, {path}, is missing, and this database holds secrets that were sealed with \
+         it: put back the key file that belongs to this database. When it is lost, so are they: make a new \
+         one with `(umask 077; head -c {KEY_BYTES} /dev/urandom >{path})`, set each secret anew with \
+         `launcher secret set`, and launch the services that use them again"
+    ))
 }
 
 fn read_key(file: File, key_file: &Path) -> Result<SecretBox<[u8; KEY_BYTES]>> {

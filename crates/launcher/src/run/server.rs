@@ -64,7 +64,10 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
     data.refuse_lost_database()?;
     let store = launcher_store::sqlite::open(&data.database()).await?;
     let store: Arc<dyn Store> = Arc::new(store);
-    let vault = Arc::new(Vault::open(&data.secret_key())?);
+    let key = data.secret_key();
+    let vault =
+        if store.holds_secrets().await? { Vault::open_existing(&key) } else { Vault::open(&key) };
+    let vault = Arc::new(vault?);
     let mut engine = docker::Config::new(store.installation().await?);
     if let Some(host) = &config.docker_host {
         engine.host.clone_from(host);

@@ -87,6 +87,11 @@ pub(super) async fn newest<'c>(
         .collect()
 }
 
+pub(super) async fn any<'c>(executor: impl SqliteExecutor<'c>) -> Result<bool, Fault> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM secret_values)";
+    Ok(sqlx::query_scalar(sql).fetch_one(executor).await?)
+}
+
 pub(super) async fn list<'c>(
     executor: impl SqliteExecutor<'c>,
 ) -> Result<Vec<SecretRecord>, Fault> {

@@ -226,6 +226,10 @@ impl Store for SqliteStore {
         self.read("reading the numbers of secrets", secrets::newest(&self.readers, names).await)
     }
 
+    async fn holds_secrets(&self) -> Result<bool> {
+        self.read("looking for secrets", secrets::any(&self.readers).await)
+    }
+
     async fn secrets(&self) -> Result<Vec<SecretRecord>> {
         self.read("listing secrets", secrets::list(&self.readers).await)
     }

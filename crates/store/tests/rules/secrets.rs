@@ -6,6 +6,7 @@ use crate::support::*;
 #[tokio::test]
 async fn values_are_counted_and_kept() {
     let store = Temporary::open().await;
+    assert!(!store.holds_secrets().await.unwrap());
     let (url, key) = (secret("shop/database-url"), secret("shop/key"));
     let first = store.set_secret(&url, b"sealed 1", "alice", at(1)).await.unwrap();
     let second = store.set_secret(&url, b"sealed 2", "bob", at(2)).await.unwrap();
@@ -34,6 +35,7 @@ async fn an_unset_secret_is_of_no_use_to_new_versions_only() {
     assert!(!store.unset_secret(&url, "alice", at(3)).await.unwrap());
     assert!(store.newest_secrets(std::slice::from_ref(&url)).await.unwrap().is_empty());
     assert_eq!(store.secrets().await.unwrap(), []);
+    assert!(store.holds_secrets().await.unwrap());
     assert!(store.sealed_secret(&first).await.unwrap().is_some());
 
     let next = store.set_secret(&url, b"sealed again", "alice", at(4)).await.unwrap();

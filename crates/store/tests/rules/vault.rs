@@ -42,6 +42,17 @@ fn the_key_is_made_once_and_is_private() {
 }
 
 #[test]
+fn no_key_is_made_where_one_is_needed() {
+    let key = Key::new();
+    let error = Vault::open_existing(&key.file()).unwrap_err().to_string();
+    assert!(error.contains("put back the key file") && error.contains("/dev/urandom"), "{error}");
+    assert!(!key.file().exists());
+    let sealed = key.vault().seal(&secret("a"), &"hunter2".into()).unwrap();
+    let vault = Vault::open_existing(&key.file()).unwrap();
+    assert_eq!(open(&vault, "a", &sealed).unwrap(), "hunter2");
+}
+
+#[test]
 fn many_that_start_at_once_agree_on_one_key() {
     let key = Arc::new(Key::new());
     let threads: Vec<_> = (0..16)
