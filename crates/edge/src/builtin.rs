@@ -79,6 +79,14 @@ impl State {
     }
 }
 
+/// Why a switch cannot be made, to whoever asked for it.
+fn not_kept(error: &std::io::Error) -> String {
+    format!(
+        "this edge cannot keep the route on disk: {error}; see that its data directory can be written and \
+         has room"
+    )
+}
+
 impl Builtin {
     /// Is to serve on these addresses, with so many threads, what the directory `dir` keeps. Connections
     /// wait until the driver is [open](Driver::open).

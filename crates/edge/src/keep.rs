@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use launcher_model::{DeploymentId, ServiceName};
@@ -34,6 +34,8 @@ pub(crate) struct Keep {
     common: PathBuf,
     routes: PathBuf,
     last_order: AtomicU64,
+    /// The directory was removed, and made again.
+    lost: AtomicBool,
     files: Mutex<Files>,
 }
 
@@ -72,6 +74,7 @@ impl Keep {
             common: dir.join("edge.json"),
             routes: dir.join("routes"),
             last_order: AtomicU64::new(0),
+            lost: AtomicBool::new(false),
             files: Mutex::default(),
         };
         let failed = |cause| Error::Keep { path: keep.routes.clone(), cause };
@@ -150,13 +153,33 @@ impl Keep {
         Ok(true)
     }
 
+    /// Writes a new file. A directory that was removed under the running edge is made again: a switch
+    /// does not fail for want of it.
+    fn create(&self, path: &Path, value: &impl Serialize) -> io::Result<File> {
+        match write(path, value) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let routes = &self.routes;
+                tracing::error!(directory = %routes.display(), "the kept routes are gone; they are written again");
+                fs::create_dir_all(routes).map_err(|error| named(routes, &error))?;
+                self.lost.store(true, Relaxed);
+                write(path, value)
+            }
+            written => written,
+        }
+    }
+
+    /// Whether files were lost since this was last asked: all that is in force is to be kept again.
+    pub(crate) fn take_lost(&self) -> bool {
+        self.lost.swap(false, Relaxed)
+    }
+
     /// Keeps one service.
     pub(crate) fn write(&self, service: &ServiceTable, order: Order) -> io::Result<()> {
         let name = &service.name;
         let beside = self.routes.join(format!("{name}.{}.new", order.0));
-        let written = write(&beside, service).and_then(|_| {
-            self.in_turn(name, order, || fs::rename(&beside, self.fresh(name, order)))
-        });
+        let written = self
+            .create(&beside, service)
+            .and_then(|_| self.in_turn(name, order, || rename(&beside, &self.fresh(name, order))));
         if !matches!(written, Ok(true)) {
             let _ = fs::remove_file(&beside);
         }
@@ -183,8 +206,8 @@ impl Keep {
     pub(crate) fn write_preview_domain(&self, preview_domain: &str) -> io::Result<()> {
         let beside = self.common.with_extension("new");
         let common = Common { preview_domain: preview_domain.to_owned() };
-        write(&beside, &common)?.sync_all()?;
-        fs::rename(&beside, &self.common)
+        self.create(&beside, &common)?.sync_all()?;
+        rename(&beside, &self.common)
     }
 
     /// Notes that a switch is about to be [prepared](Self::prepare).
@@ -200,10 +223,10 @@ impl Keep {
     ) -> io::Result<()> {
         let prepared = self.prepared(&service.name, deployment);
         let beside = prepared.with_extension("new");
-        let written = write(&beside, service).and_then(|_| {
+        let written = self.create(&beside, service).and_then(|_| {
             let files = self.files();
             let expected = files.prepared.contains(&deployment);
-            if expected { fs::rename(&beside, &prepared) } else { fs::remove_file(&beside) }
+            if expected { rename(&beside, &prepared) } else { fs::remove_file(&beside) }
         });
         if written.is_err() {
             let _ = fs::remove_file(&beside);
@@ -219,7 +242,7 @@ impl Keep {
         order: Order,
     ) -> io::Result<()> {
         let prepared = self.prepared(name, deployment);
-        self.in_turn(name, order, || fs::rename(&prepared, self.fresh(name, order)))?;
+        self.in_turn(name, order, || rename(&prepared, &self.fresh(name, order)))?;
         self.files().prepared.remove(&deployment);
         Ok(())
     }
@@ -254,7 +277,7 @@ impl Keep {
             }
         }
         self.remove_stale()?;
-        File::open(&self.routes)?.sync_all()
+        File::open(&self.routes).map_err(|error| named(&self.routes, &error))?.sync_all()
     }
 }
 
@@ -283,9 +306,17 @@ fn remove(path: &Path) -> io::Result<()> {
 
 fn write(path: &Path, value: &impl Serialize) -> io::Result<File> {
     let text = serde_json::to_vec_pretty(value)?;
-    let mut file = File::create(path)?;
-    file.write_all(&text)?;
-    Ok(file)
+    let written = File::create(path).and_then(|mut file| file.write_all(&text).map(|()| file));
+    written.map_err(|error| named(path, &error))
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).map_err(|error| named(from, &error))
+}
+
+/// An error that tells which file it is about.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {

@@ -136,7 +136,7 @@ impl Shared {
         });
         let written = async {
             let written = written.await;
-            written.map_err(|error| format!("this edge cannot keep the route on disk: {error}"))
+            written.map_err(|error| super::not_kept(&error))
         };
         let timeout = site.traffic.connect_timeout.duration();
         let warming = join_all(site.live().map(|pool| self.engine.warm(pool, timeout)));

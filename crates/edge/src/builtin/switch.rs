@@ -67,7 +67,7 @@ impl Shared {
         deployment: DeploymentId,
         prepared: &Prepared,
     ) -> Result<ServiceTable, String> {
-        let failed = |error: io::Error| format!("this edge cannot keep the route on disk: {error}");
+        let failed = |error: io::Error| super::not_kept(&error);
         let name = prepared.table.name.clone();
         let newer =
             (state.services.get(&name)).filter(|s| s.table.revision > prepared.table.revision);
@@ -198,6 +198,24 @@ impl Shared {
         });
     }
 
+    /// Keeps all that is in force once more: its files were lost.
+    fn keep_all_soon(self: &Arc<Self>) {
+        let shared = self.clone();
+        tokio::spawn(async move {
+            let state = shared.state.lock().await;
+            let order = shared.keep.order();
+            let domain = state.preview_domain.clone();
+            let tables = state.services.values().map(|service| service.table.clone());
+            let tables: Vec<ServiceTable> = tables.collect();
+            drop(state);
+            let again = move |keep: &Keep| {
+                keep.write_preview_domain(&domain)?;
+                tables.iter().try_for_each(|table| keep.write(table, order))
+            };
+            shared.keep_or_warn(again).await;
+        });
+    }
+
     /// Does work on the disk where it holds up nobody. It is done to its end even when nobody waits.
     pub(super) async fn on_disk(
         self: &Arc<Self>,
@@ -205,6 +223,9 @@ impl Shared {
     ) -> io::Result<()> {
         let shared = self.clone();
         let done = tokio::task::spawn_blocking(move || work(&shared.keep)).await;
+        if self.keep.take_lost() {
+            self.keep_all_soon();
+        }
         done.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 }

@@ -77,16 +77,45 @@ async fn one_bad_container_stops_the_switch_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_directory_that_was_removed_is_filled_again() {
+    let (v1, v2) = (Container::named("one").await, Container::named("two").await);
+    let pools: &[(u32, &[&Container])] = &[(1, &[&v1]), (2, &[&v2])];
+    let mut blog = shop(1, &[(1, 100)], &[(1, &[&v1])]);
+    blog.name = launcher_model::ServiceName::new("blog").unwrap();
+    blog.hosts = vec!["blog.test".into()];
+    let mut lab = Lab::new(&[shop(1, &[(1, 100)], pools), blog]).await;
+    let data = lab.dir.path().join("edge");
+    std::fs::remove_dir_all(&data).unwrap();
+    lab.control.switch(7, &shop(2, &[(2, 100)], pools)).await;
+    until("all being kept again", || {
+        let names = std::fs::read_dir(data.join("routes")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        data.join("edge.json").exists()
+            && names.filter(|name| name.starts_with("blog.")).count() == 1
+    })
+    .await;
+    let Lab { edge, control, listener, dir } = lab;
+    drop((control, listener));
+    edge.stop().await;
+    let edge = Edge::start(dir.path(), launcher_edge::Limits::default());
+    assert_eq!(get(edge.http, HOST, "/").await.body, "two");
+    assert_eq!(get(edge.http, "blog.test", "/").await.body, "one");
+    assert_eq!(get(edge.http, "v1.shop.preview.test", "/").await.body, "one");
+}
+
+#[tokio::test]
 async fn a_disk_that_fails_refuses_switches_and_nothing_else() {
     let (v1, v2) = (Container::named("one").await, Container::named("two").await);
     let pools: &[(u32, &[&Container])] = &[(1, &[&v1]), (2, &[&v2])];
     let mut lab = Lab::new(&[shop(1, &[(1, 100)], pools)]).await;
     let routes = lab.dir.path().join("edge/routes");
     std::fs::remove_dir_all(&routes).unwrap();
+    std::fs::write(&routes, "a file in the way of the directory").unwrap();
     let why = lab.control.prepare(7, &shop(3, &[(2, 100)], pools)).await.unwrap_err();
     assert!(why.contains("generation 3 does not follow"), "{why}");
     let why = lab.control.prepare(7, &shop(2, &[(2, 100)], pools)).await.unwrap_err();
     assert!(why.contains("this edge cannot keep the route on disk: "), "{why}");
+    assert!(why.contains(routes.to_str().unwrap()) && why.contains("can be written"), "{why}");
     assert_eq!(lab.get("/").await.body, "one");
 
     let mut moved = shop(2, &[(1, 100)], &[(1, &[&v2])]);
@@ -94,6 +123,7 @@ async fn a_disk_that_fails_refuses_switches_and_nothing_else() {
     assert_eq!(lab.control.replace(&moved).await[0].1, 2);
     assert_eq!(lab.get("/").await.body, "two");
 
+    std::fs::remove_file(&routes).unwrap();
     std::fs::create_dir(&routes).unwrap();
     let mut next = shop(3, &[(2, 100)], pools);
     next.generation = Generation(2);
