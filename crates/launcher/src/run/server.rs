@@ -54,10 +54,10 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         announce(&app, address, &config, &data).await?;
     }
     tracing::info!(%address, data = %data.path().display(), "the server is up");
-    let served = launcher_server::serve(app.clone(), listener, stopping).await;
+    launcher_server::serve(app.clone(), listener, stopping).await;
     app.control.shut_down();
     serving.abort_all();
-    served.context("the server cannot take connections")
+    Ok(())
 }
 
 async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> Result<App> {

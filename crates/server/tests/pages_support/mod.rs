@@ -112,7 +112,7 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = self.app.clone();
         self.tasks.push(tokio::spawn(async {
-            launcher_server::serve(app, listener, std::future::pending()).await.unwrap();
+            launcher_server::serve(app, listener, std::future::pending()).await;
         }));
         url
     }
