@@ -4,6 +4,7 @@ pub(crate) mod administrator;
 pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod edge;
+pub(crate) mod edge_socket;
 pub(crate) mod server;
 pub(crate) mod stopping;
 pub(crate) mod up;

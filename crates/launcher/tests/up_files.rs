@@ -8,6 +8,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use launcher_testkit::Api;
+use launcher_testkit::wait::{SOON, until};
 use reqwest::Method;
 use serde_json::json;
 use up_support::{Up, write_private};
@@ -69,6 +70,23 @@ async fn heavy_a_lost_database_is_no_new_installation() {
     fs::rename(&away, &database).unwrap();
     let api = up.start_quietly().await;
     assert_eq!(status_with(&api, made["token"].as_str().unwrap()).await, 200);
+}
+
+#[tokio::test]
+async fn heavy_a_removed_socket_is_made_again_for_edges_that_start_later() {
+    let mut up = Up::new();
+    let api = up.start_quietly().await;
+    let connected = async || api.get("/edges").await["items"][0]["connected_at"].clone();
+    let before = connected().await;
+    let socket = up.data().join("edge.sock");
+    fs::remove_file(&socket).unwrap();
+    up.kill("edge").await;
+    until("another edge being connected", SOON, || async {
+        let now = connected().await;
+        (now.is_string() && now != before).then_some(())
+    })
+    .await;
+    assert_eq!(socket.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -15,10 +14,11 @@ use launcher_scheduler::docker::{self, Docker};
 use launcher_server::{App, EdgeDoor, Settings};
 use launcher_store::Store;
 use launcher_store::vault::Vault;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 
 use super::config::Config;
 use super::data::{DataDir, write_private};
+use super::edge_socket::EdgeSocket;
 use super::{administrator, stopping};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
@@ -36,7 +36,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         )
     })?;
     let address = listener.local_addr().context("cannot tell the address that was bound")?;
-    let edges = listen_for_edges(&data)?;
+    let edges = EdgeSocket::listen(data.edge_socket())?;
     let remote = match config.edges {
         Some(address) => Some(RemoteEdges::listen(address, &config, &data).await?),
         None => None,
@@ -44,7 +44,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
 
     let app = assemble(&config, &data, remote.as_ref().map(|remote| remote.door.clone())).await?;
     let mut serving = tokio::task::JoinSet::new();
-    serving.spawn(hub::serve(Arc::clone(app.control.hub()), edges));
+    serving.spawn(edges.serve(Arc::clone(app.control.hub())));
     if let Some(remote) = remote {
         remote.serve(&app, &mut serving)?;
     }
@@ -133,24 +133,6 @@ fn by_name(bound: SocketAddr) -> String {
     }
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{name}:{}", bound.port())
-}
-
-/// The socket of this machine's edge: who may open it is whose the data directory is.
-fn listen_for_edges(data: &DataDir) -> Result<UnixListener> {
-    let path = data.edge_socket();
-    // The lock is held: a socket that lies there is one that a killed server left.
-    match std::fs::remove_file(&path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot remove {}", path.display()));
-        }
-    }
-    let listener = UnixListener::bind(&path);
-    let listener = listener.with_context(|| format!("cannot listen on {}", path.display()))?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
-        .with_context(|| format!("cannot protect {}", path.display()))?;
-    Ok(listener)
 }
 
 /// What to call the server by on this machine.
