@@ -63,6 +63,31 @@ fn with(beginning: &str, instead: &str) -> String {
 }
 
 #[test]
+fn of_a_long_line_the_place_of_the_mistake_is_shown() {
+    let long = "x".repeat(3_000_000);
+    let behind = format!("GREETING = \"{long}\" oops");
+    let mistakes = [
+        ("GREETING", behind.as_str()),
+        ("GREETING", &format!("GREETING = {long}")),
+        ("GREETING", &format!("{long} = 1 1")),
+        ("port", &format!("port = \"{long}\"")),
+        ("port", &format!("{long} = 1")),
+        ("name", &format!("name = \"{long}\"")),
+        ("memory", &format!("memory = \"{long}\"")),
+        ("hosts", &format!("hosts = [\"{long}\"]")),
+        ("image", &format!("image = \"{long}\"")),
+    ];
+    for (beginning, mistake) in mistakes {
+        let shown = refused(&with(beginning, mistake)).to_string();
+        assert!(shown.chars().count() < 600, "{}", shown.chars().take(1000).collect::<String>());
+    }
+    let shown = refused(&with("GREETING", &behind)).to_string();
+    let (_, line) = shown.split_once('\n').unwrap();
+    assert!(line.starts_with("    …xxx") && line.ends_with("x\" oops"), "{line}");
+    assert!(line.chars().count() < 130, "{line}");
+}
+
+#[test]
 fn the_whole_is_read() {
     let spec = read("launcher.toml", WHOLE).unwrap();
     let again: ServiceSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();

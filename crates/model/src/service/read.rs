@@ -7,7 +7,7 @@ use crate::expected::in_words;
 
 /// A `launcher.toml` that was refused: which file, where in it, and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}:{column}: {message}{}", excerpt(.source_line))]
+#[error("{file}:{line}:{column}: {message}{}", excerpt(.source_line, *.column))]
 pub struct FileError {
     /// The file, as the caller named it.
     pub file: String,
@@ -21,8 +21,33 @@ pub struct FileError {
     pub source_line: String,
 }
 
-fn excerpt(line: &str) -> String {
-    if line.trim().is_empty() { String::new() } else { format!("\n    {}", line.trim_end()) }
+/// So many characters of a line are shown.
+const SHOWN: usize = 120;
+
+/// A line, or the part of it around a column: the rest tells nothing of the mistake, and may be a value
+/// that is nobody else's business.
+fn excerpt(line: &str, column: usize) -> String {
+    let line = line.trim_end();
+    if line.trim().is_empty() {
+        return String::new();
+    }
+    let length = line.chars().count();
+    let start = column.saturating_sub(SHOWN / 2).min(length.saturating_sub(SHOWN));
+    let shown: String = line.chars().skip(start).take(SHOWN).collect();
+    let before = if start > 0 { "…" } else { "" };
+    let behind = if start + SHOWN < length { "…" } else { "" };
+    format!("\n    {before}{shown}{behind}")
+}
+
+/// A message that repeats a long value, without the middle of it.
+fn shortened(message: &str) -> String {
+    let length = message.chars().count();
+    if length <= 3 * SHOWN {
+        return message.to_owned();
+    }
+    let beginning: String = message.chars().take(SHOWN).collect();
+    let end: String = message.chars().skip(length - SHOWN).collect();
+    format!("{beginning}…{end}")
 }
 
 /// What is said of a file without the section that every one has.
@@ -59,7 +84,7 @@ fn locate(file: &str, text: &str, at: usize, message: &str) -> FileError {
         file: file.to_owned(),
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
-        message: message.trim().replace('\n', "; "),
+        message: shortened(&message.trim().replace('\n', "; ")),
         source_line: text[line_start..].lines().next().unwrap_or_default().to_owned(),
     }
 }
