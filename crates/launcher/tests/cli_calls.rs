@@ -296,6 +296,34 @@ async fn an_empty_list_says_what_to_do_next_and_is_empty_as_json() {
 }
 
 #[tokio::test]
+async fn no_event_is_asked_for_and_none_is_said_to_be_missing() {
+    let stub = Stub::start(|call, _| {
+        let event = |id: i64| {
+            let text = format!("event {id}");
+            json!({ "id": id, "at": "2026-11-24T12:00:00Z", "kind": "edge_connected", "text": text })
+        };
+        match call.line.as_str() {
+            "GET /api/v1/events?limit=1" => {
+                answer(200, &json!({ "items": [event(7)], "next": "7" }))
+            }
+            "GET /api/v1/events?after=7" => events(&[("edge_connected", 8, event(8))]),
+            _ => unexpected(call),
+        }
+    });
+    let stub = stub.await;
+    let ran = run(&stub.url, &["events", "-n", "0"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
+    let home = tempfile::tempdir().unwrap();
+    let mut command = launcher(home.path(), &["events", "-n", "0", "-f"]);
+    command.env("LAUNCHER_URL", &stub.url).env("LAUNCHER_TOKEN", "of-the-test");
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = lines.next_line().await.unwrap().unwrap();
+    assert_eq!(first, "2026-11-24 12:00:00  event 8", "what is older is not followed");
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_reader_that_goes_away_ends_it_silently() {
     let stub = Stub::start(|call, _| {
         let event = |id: i64| {

@@ -107,6 +107,13 @@ async fn a_secret_is_read_from_where_nobody_sees_it() {
     assert_eq!(calls[1].json(), json!({ "value": "as it is\n" }));
     let empty = run(&stub.url, &["secret", "set", "shop/url"]).await;
     assert_eq!((empty.status, stub.calls().len()), (1, 2), "{empty:?}");
+    std::fs::write(&file, vec![b'a'; 200_000]).unwrap();
+    let long = run(&stub.url, &from_file).await;
+    assert_eq!((long.status, stub.calls().len()), (1, 2), "{long:?}");
+    assert!(
+        long.stderr.contains("200000 bytes") && long.stderr.contains("at most 65536"),
+        "{long:?}"
+    );
 }
 
 #[tokio::test]

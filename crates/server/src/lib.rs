@@ -22,6 +22,9 @@ pub use state::{App, EdgeDoor, Settings};
 /// The longest body that is taken, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
 
+/// The longest value of a secret, in bytes: what engines take as an environment variable.
+pub const MAX_SECRET: usize = 64 << 10;
+
 /// Everything that the server answers: API, pages, probes.
 pub fn router(app: &App) -> Router {
     let (api, document) = api::router(app);

@@ -60,9 +60,10 @@ pub(super) fn url(text: &str) -> Result<Url, Failure> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(fault());
     }
-    if !url.path().ends_with('/') {
-        url.set_path(&format!("{}/", url.path()));
-    }
+    // The API's own address is copied as easily as the server's.
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/api/v1").or_else(|| path.strip_suffix("/api")).unwrap_or(path);
+    url.set_path(&format!("{path}/"));
     Ok(url)
 }
 
@@ -222,5 +223,10 @@ mod tests {
             assert!(url(bad).is_err(), "{bad}");
         }
         assert_eq!(url("http://a/launcher").unwrap().as_str(), "http://a/launcher/");
+        for api in ["http://a/api", "http://a/api/", "http://a/api/v1", "http://a/api/v1/"] {
+            assert_eq!(url(api).unwrap().as_str(), "http://a/", "{api}");
+        }
+        assert_eq!(url("http://a/launcher/api").unwrap().as_str(), "http://a/launcher/");
+        assert_eq!(url("http://a/myapi").unwrap().as_str(), "http://a/myapi/");
     }
 }

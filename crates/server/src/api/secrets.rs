@@ -7,14 +7,11 @@ use launcher_model::secret::SecretName;
 use secrecy::ExposeSecret;
 
 use super::views::{SecretBody, SecretView};
-use crate::App;
 use crate::auth::Principal;
 use crate::http::extract::{Json, Path};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-
-/// The longest value, in bytes: what engines take as an environment variable.
-const LONGEST: usize = 64 << 10;
+use crate::{App, MAX_SECRET};
 
 /// Lists the secrets that are set.
 #[utoipa::path(get, path = "/secrets", tag = "secrets",
@@ -40,8 +37,8 @@ pub(super) async fn set(
     Json(body): Json<SecretBody>,
 ) -> Result<Answer<SecretView>, Problem> {
     let length = body.value.expose_secret().len();
-    if length == 0 || length > LONGEST || body.value.expose_secret().contains('\0') {
-        let detail = format!("a secret's value is 1 to {LONGEST} bytes of text without NUL");
+    if length == 0 || length > MAX_SECRET || body.value.expose_secret().contains('\0') {
+        let detail = format!("a secret's value is 1 to {MAX_SECRET} bytes of text without NUL");
         return Err(Problem::invalid(detail));
     }
     let sealed = app.vault.seal(&name, &body.value)?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use launcher_server::MAX_SECRET;
 use launcher_server::api::views::{NewTokenView, SecretView, TokenBody};
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -20,6 +21,13 @@ pub(super) async fn set((context, set): (Context, SecretSet)) -> Result<(), Fail
         Some(file) => from_file(file)?,
         None => input::secret(&format!("value of {name}"))?,
     };
+    let length = value.expose_secret().len();
+    if length > MAX_SECRET {
+        return Err(Failure::Senseless(format!(
+            "the value is {length} bytes long, and a secret's value is at most {MAX_SECRET}; keep what is \
+             longer elsewhere, and the key to it in the secret"
+        )));
+    }
     let body = json!({ "value": value.expose_secret() });
     let path = ["secrets", name];
     let view: SecretView = context.client.change(Method::PUT, &path, &[], Some(&body)).await?;

@@ -20,12 +20,16 @@ pub(super) async fn events((context, events): (Context, Events)) -> Result<(), F
         service.iter().map(|service| ("service", service.as_str())).collect();
     let all = events.json && !events.follow;
     let most = events.tail.or((!all).then_some(TAIL));
-    let mut items = context.client.part_of(&["events"], &query, most).await?;
+    // Also where none is to be printed: those that are followed come after the newest.
+    let asked = most.map(|most| most.max(1));
+    let mut items = context.client.part_of(&["events"], &query, asked).await?;
+    if items.is_empty() && !all && !events.follow {
+        say("nothing has happened yet");
+    }
+    let last = items.first().and_then(|item| item.get("id")?.as_i64()).unwrap_or(0);
+    items.truncate(most.unwrap_or(usize::MAX));
     if all {
         return context.out.json(&items);
-    }
-    if items.is_empty() && !events.follow {
-        say("nothing has happened yet");
     }
     items.reverse();
     for item in &items {
@@ -34,7 +38,6 @@ pub(super) async fn events((context, events): (Context, Events)) -> Result<(), F
     if !events.follow {
         return Ok(());
     }
-    let last = items.last().and_then(|item| item.get("id")?.as_i64()).unwrap_or(0);
     let query = service.into_iter().map(|service| ("service", service)).collect();
     let mut follow = Follow::new(&context.client, query, last);
     loop {
