@@ -51,6 +51,13 @@ pub(crate) struct Done {
     outcome: Outcome,
 }
 
+impl Done {
+    /// All that an environment's containers need was there.
+    pub(crate) fn made_whole(&self) -> bool {
+        self.job == Job::Ensure && matches!(self.outcome, Outcome::Well(_))
+    }
+}
+
 /// What came of a job.
 pub(crate) enum Outcome {
     /// What was to do is done; more may be done then.

@@ -1,7 +1,5 @@
 //! What the control plane knows, for those who ask.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::plan::environment::Checked;
@@ -9,6 +7,7 @@ use launcher_model::route::Route;
 use launcher_model::{ServiceName, VersionNumber, Weight};
 
 use crate::engine::EngineState;
+use crate::slot::Slot;
 use crate::{Control, Error, Result};
 
 /// An environment with its containers and its share of the traffic.
@@ -20,6 +19,8 @@ pub struct EnvironmentView {
     pub containers: Vec<Checked>,
     /// Its share of the production traffic.
     pub weight: Option<Weight>,
+    /// Why it cannot be made whole, while it shall run and was ready.
+    pub trouble: Option<String>,
     /// Whether its containers were looked at since the server was started.
     pub looked_at: bool,
 }
@@ -71,9 +72,8 @@ impl Control {
         }
         let route = store.route(service).await?;
         let environments = store.environments(service, destroyed).await?;
-        let observed = self.looked(service);
-        let observed = observed.as_deref().map(Vec::as_slice);
-        let views = environments.into_iter().map(|environment| view(environment, &route, observed));
+        let slot = self.inner.slot(service);
+        let views = environments.into_iter().map(|one| view(one, &route, slot.as_deref()));
         Ok((route.clone(), views.collect()))
     }
 
@@ -90,19 +90,14 @@ impl Control {
         let environment = store.environment(service, number).await?;
         let environment = environment.ok_or_else(|| Error::NoVersion(service.clone(), number))?;
         let route = store.route(service).await?;
-        let observed = self.looked(service);
-        Ok(view(environment, &route, observed.as_deref().map(Vec::as_slice)))
+        Ok(view(environment, &route, self.inner.slot(service).as_deref()))
     }
 
     /// A service's containers, as they were last observed.
     #[must_use]
     pub fn observed(&self, service: &ServiceName) -> Vec<Checked> {
-        self.looked(service).map(|all| all.to_vec()).unwrap_or_default()
-    }
-
-    /// The same; nothing before the first look.
-    fn looked(&self, service: &ServiceName) -> Option<Arc<Vec<Checked>>> {
-        self.inner.slot(service)?.observed()
+        let observed = self.inner.slot(service).and_then(|slot| slot.observed());
+        observed.map(|all| all.to_vec()).unwrap_or_default()
     }
 
     /// The scheduler's engine.
@@ -116,9 +111,13 @@ impl Control {
     }
 }
 
-fn view(environment: Environment, route: &Route, observed: Option<&[Checked]>) -> EnvironmentView {
+fn view(environment: Environment, route: &Route, slot: Option<&Slot>) -> EnvironmentView {
+    let observed = slot.and_then(Slot::observed);
     let own = |checked: &&Checked| checked.container.version == environment.version;
-    let containers = observed.unwrap_or_default().iter().filter(own).cloned().collect();
+    let containers = observed.iter().flat_map(|all| all.iter()).filter(own).cloned().collect();
     let weight = route.weights.get(&environment.version).copied();
-    EnvironmentView { environment, containers, weight, looked_at: observed.is_some() }
+    let shall_serve =
+        environment.state == EnvironmentState::Ready && environment.wanted == Wanted::Running;
+    let trouble = slot.filter(|_| shall_serve).and_then(|slot| slot.trouble(environment.version));
+    EnvironmentView { environment, containers, weight, trouble, looked_at: observed.is_some() }
 }

@@ -275,6 +275,9 @@ impl Reconciler {
         let Some(done) = done else { return };
         self.slot.set_dirty();
         let number = done.version;
+        if done.made_whole() {
+            self.slot.set_trouble(number, None);
+        }
         if let Some(failure) = self.jobs.ended(done, self.inner.now())
             && let Err(error) = self.fail_if_starting(number, failure).await
         {
@@ -288,7 +291,15 @@ impl Reconciler {
             environment.wanted == Wanted::Running
                 && environment.state.may_become(EnvironmentState::Failed)
         });
-        if starting { self.fail_with(number, failure).await } else { Ok(()) }
+        if starting {
+            return self.fail_with(number, failure).await;
+        }
+        // One that was ready stays so with what it has, and is tried again: nobody may learn of it otherwise.
+        if !self.slot.set_trouble(number, Some(&failure.reason)) {
+            return Ok(());
+        }
+        let event = told::troubled(&self.slot.name, number, &failure);
+        Ok(self.inner.store.record(&[event], self.inner.now()).await?)
     }
 
     /// Containers of a version whose environment is destroyed, or was never there, are left over from

@@ -19,6 +19,8 @@ pub(crate) struct Slot {
     dirty: AtomicBool,
     observed: RwLock<Option<Arc<Vec<Checked>>>>,
     versions: Mutex<HashMap<VersionNumber, Arc<Version>>>,
+    /// Why environments that shall run cannot be made whole.
+    troubles: Mutex<HashMap<VersionNumber, String>>,
     passes: watch::Sender<u64>,
     settled: watch::Sender<bool>,
     routing: tokio::sync::Mutex<Routing>,
@@ -63,6 +65,7 @@ impl Slot {
             dirty: AtomicBool::new(true),
             observed: RwLock::default(),
             versions: Mutex::default(),
+            troubles: Mutex::default(),
             passes: watch::channel(0).0,
             settled: watch::channel(false).0,
             routing: tokio::sync::Mutex::default(),
@@ -143,6 +146,21 @@ impl Slot {
         let version = Arc::new(version);
         let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(versions.entry(version.number).or_insert(version))
+    }
+
+    /// Why an environment that shall run cannot be made whole, as far as was found.
+    pub(crate) fn trouble(&self, number: VersionNumber) -> Option<String> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner).get(&number).cloned()
+    }
+
+    /// Takes in what was found. Whether it is news.
+    pub(crate) fn set_trouble(&self, number: VersionNumber, trouble: Option<&str>) -> bool {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match trouble {
+            Some(trouble) => troubles.insert(number, trouble.to_owned()),
+            None => troubles.remove(&number),
+        };
+        before.as_deref() != trouble
     }
 
     pub(crate) fn active(&self) -> Option<DeploymentId> {

@@ -24,6 +24,8 @@ pub enum EventKind {
     EnvironmentReady,
     /// An environment failed.
     EnvironmentFailed,
+    /// An environment that shall run lacks something that cannot be made; it is tried again.
+    EnvironmentTroubled,
     /// An environment was stopped.
     EnvironmentStopped,
     /// An environment was asked to start again.

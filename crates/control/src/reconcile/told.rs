@@ -54,6 +54,16 @@ pub(super) fn failed(service: &ServiceName, number: VersionNumber, failure: &Fai
     NewEvent::new(EventKind::EnvironmentFailed, text).service(service).version(number)
 }
 
+/// What stands in the way of an environment that was ready is told as.
+pub(super) fn troubled(
+    service: &ServiceName,
+    number: VersionNumber,
+    failure: &Failure,
+) -> NewEvent {
+    let text = format!("{number} cannot be made whole, and is tried again: {}", failure.reason);
+    NewEvent::new(EventKind::EnvironmentTroubled, text).service(service).version(number)
+}
+
 /// Tells of containers that ran, in environments that shall run, and do not any more.
 pub(super) async fn of_containers(
     inner: &Inner,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use launcher_control::Error;
 use launcher_model::Span;
-use launcher_model::environment::EnvironmentState::{Destroyed, Failed, Stopped};
+use launcher_model::environment::EnvironmentState::{Destroyed, Failed, Ready, Stopped};
 use launcher_model::environment::{Failure, Wanted};
 use launcher_model::event::EventKind;
 use launcher_model::{ServiceName, VersionNumber};
@@ -156,4 +156,34 @@ async fn a_failed_environment_is_neither_started_again_nor_scaled() {
         assert!(refused.contains("has failed"), "{refused}");
         assert!(refused.contains("launch its image again"), "{refused}");
     }
+}
+
+#[tokio::test]
+async fn one_that_was_ready_and_cannot_be_repaired_tells_why_until_it_can() {
+    let (mut world, _edge) = World::new().await;
+    world.set_secret("shop/url", "hunter2").await;
+    let secret = |spec: &mut launcher_model::service::ServiceSpec| {
+        spec.secrets.insert("URL".to_owned(), "shop/url".parse().unwrap());
+    };
+    let shop = world.service("shop", secret).await;
+    let number = world.live(&shop).await;
+    world.use_key("another.key");
+    world.restart().await;
+    world.fake.kill(&world.running(&shop, number)[0], 1);
+    world.told(EventKind::EnvironmentTroubled, 1).await;
+    let view = world.environment(&shop, number).await;
+    let trouble = view.trouble.unwrap();
+    assert!(trouble.contains("put back the key file"), "{trouble}");
+    assert_eq!(view.environment.state, Ready);
+    assert_eq!(world.running(&shop, number).len(), 1, "what runs is left");
+    world.passes(&shop, 3).await;
+    assert_eq!(world.count(EventKind::EnvironmentTroubled).await, 1, "it is told once");
+
+    world.use_key("secret.key");
+    world.restart().await;
+    eventually("it is whole again", async || world.running(&shop, number).len() == 2).await;
+    eventually("nothing is told any more", async || {
+        world.environment(&shop, number).await.trouble.is_none()
+    })
+    .await;
 }

@@ -107,6 +107,18 @@ impl World {
         world
     }
 
+    /// Gives a secret a value.
+    pub(crate) async fn set_secret(&self, name: &str, value: &str) {
+        let name = launcher_model::secret::SecretName::new(name).unwrap();
+        let sealed = self.vault.seal(&name, &value.into()).unwrap();
+        self.store.set_secret(&name, &sealed, "test", Timestamp::now()).await.unwrap();
+    }
+
+    /// Has servers that are started from now on use this key.
+    pub(crate) fn use_key(&mut self, name: &str) {
+        self.vault = Arc::new(Vault::open(&self.dir.path().join(name)).unwrap());
+    }
+
     /// Starts the server.
     pub(crate) async fn start(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -98,6 +98,9 @@ pub struct EnvironmentSummary {
     pub pinned: bool,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Why containers that are missing cannot be made; nothing while all is well.
+    #[serde(default)]
+    pub trouble: Option<String>,
     /// Where it can be looked at.
     pub preview_url: String,
 }
@@ -116,6 +119,7 @@ impl EnvironmentSummary {
             replicas: environment.replicas,
             pinned: environment.pinned,
             failure: environment.failure.clone(),
+            trouble: view.trouble.clone(),
             preview_url: settings.preview_url(&environment.service, environment.version),
         }
     }

@@ -35,9 +35,11 @@ pub(in crate::cli) fn event(event: &Event, zone: &TimeZone, look: &Look) -> Stri
 fn tone(kind: EventKind) -> Option<Style> {
     use EventKind as K;
     match kind {
-        K::EnvironmentFailed | K::DeploymentAborted | K::EngineLost | K::EdgeLost => {
-            Some(Style::new().red())
-        }
+        K::EnvironmentFailed
+        | K::EnvironmentTroubled
+        | K::DeploymentAborted
+        | K::EngineLost
+        | K::EdgeLost => Some(Style::new().red()),
         K::ContainerLost | K::ContainerUnhealthy => Some(Style::new().yellow()),
         K::EnvironmentReady | K::DeploymentLive => Some(Style::new().green()),
         _ => None,

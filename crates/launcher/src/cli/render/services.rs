@@ -126,8 +126,14 @@ fn origin(view: Option<&VersionView>, look: &Look) -> String {
     text
 }
 
-/// Why an environment failed.
+/// Why an environment failed, or cannot be made whole.
 fn failure(environment: &EnvironmentSummary) -> String {
+    if let Some(trouble) = &environment.trouble {
+        return format!(
+            "{} cannot be made whole, and is tried again: {trouble}\n",
+            environment.version
+        );
+    }
     let Some(failure) = &environment.failure else { return String::new() };
     let mut text = format!("{} has failed: {}\n", environment.version, failure.reason);
     for line in &failure.log {
@@ -175,6 +181,14 @@ mod tests {
     fn a_service_shows_its_environments_their_images_and_failures() {
         let services: Vec<ServiceView> = read(SERVICES);
         insta::assert_snapshot!(block(&services[0], &read::<Vec<_>>(VERSIONS), &look()));
+    }
+
+    #[test]
+    fn what_stands_in_the_way_of_a_ready_environment_is_told() {
+        let mut service = read::<Vec<ServiceView>>(SERVICES).swap_remove(0);
+        service.environments[1].trouble = Some("the key is missing".to_owned());
+        let told = "v2 cannot be made whole, and is tried again: the key is missing\n";
+        assert!(block(&service, &[], &look()).contains(told));
     }
 
     #[test]

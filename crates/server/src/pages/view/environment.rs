@@ -227,7 +227,7 @@ mod tests {
         let looked_at = health.is_some();
         let containers = (1..).zip(health.into_iter().flatten());
         let containers = containers.map(|(slot, health)| container(slot, health)).collect();
-        EnvironmentView { environment, containers, weight: None, looked_at }
+        EnvironmentView { environment, containers, weight: None, trouble: None, looked_at }
     }
 
     #[test]

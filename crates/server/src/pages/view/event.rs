@@ -27,6 +27,7 @@ impl EventLine {
             bad: matches!(
                 event.kind,
                 EventKind::EnvironmentFailed
+                    | EventKind::EnvironmentTroubled
                     | EventKind::ContainerLost
                     | EventKind::ContainerUnhealthy
                     | EventKind::DeploymentAborted
