@@ -7,6 +7,7 @@ use launcher_model::Span;
 use launcher_model::environment::EnvironmentState::{Destroyed, Failed, Ready, Stopped};
 use launcher_model::environment::{Failure, Wanted};
 use launcher_model::event::EventKind;
+use launcher_model::service::ServiceSpec;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::fake::{Command, Script, Verb};
 
@@ -58,7 +59,12 @@ async fn one_that_is_not_healthy_in_time_tells_what_the_check_said() {
 #[tokio::test]
 async fn one_whose_containers_die_tells_their_status_and_their_last_words() {
     let script = Script::new().prints("out of luck").exits(Duration::ZERO, 3);
-    let (.., failure) = fails(script, |spec| spec.health.start_period = Span::millis(300)).await;
+    let health = |spec: &mut ServiceSpec| {
+        spec.health.start_period = Span::millis(300);
+        // However late the end of a container is told: it has not become ready before.
+        spec.health.healthy_after = 1000;
+    };
+    let (.., failure) = fails(script, health).await;
     assert!(failure.reason.ends_with(" exited with status 3"), "{}", failure.reason);
     assert_eq!(failure.log, ["out of luck"]);
 }
