@@ -116,32 +116,21 @@ impl Builtin {
             force_is_due: AtomicBool::new(false),
         })))
     }
-
-    /// The addresses that are served, with the ports that were chosen for those given as 0.
-    #[must_use]
-    pub fn http(&self) -> &[SocketAddr] {
-        self.0.engine.http()
-    }
-
-    /// What every version that has running containers has carried.
-    #[must_use]
-    pub fn counters(&self) -> Vec<VersionCounters> {
-        let table = self.0.engine.table();
-        table.pools().map(|pool| pool.stats.read(&pool.service, pool.version)).collect()
-    }
-
-    /// Takes no more connections, lets requests that are under way end for at most `within`, and stops.
-    pub async fn stop(&self, within: Duration) {
-        self.0.engine.stop(within).await;
-        if let Err(error) = self.0.on_disk(Keep::force).await {
-            tracing::error!(%error, "cannot force the route table to disk");
-        }
-    }
 }
 
 impl Driver for Builtin {
     fn name(&self) -> &'static str {
         "builtin"
+    }
+
+    /// With the ports that were chosen for those given as 0.
+    fn http(&self) -> &[SocketAddr] {
+        self.0.engine.http()
+    }
+
+    fn counters(&self) -> Vec<VersionCounters> {
+        let table = self.0.engine.table();
+        table.pools().map(|pool| pool.stats.read(&pool.service, pool.version)).collect()
     }
 
     fn open(&self) {
@@ -207,5 +196,12 @@ impl Driver for Builtin {
 
     async fn drain_seen(&self, deployment: DeploymentId) {
         self.0.state.lock().await.outcomes.remove(&deployment);
+    }
+
+    async fn stop(&self, within: Duration) {
+        self.0.engine.stop(within).await;
+        if let Err(error) = self.0.on_disk(Keep::force).await {
+            tracing::error!(%error, "cannot force the route table to disk");
+        }
     }
 }

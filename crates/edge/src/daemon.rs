@@ -11,6 +11,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::Error;
 use crate::builtin::Builtin;
+use crate::driver::Driver;
 use crate::engine::Limits;
 use crate::link::{ControlPlane, Introduction, keep_connected};
 use crate::stats::VersionCounters;
@@ -34,10 +35,10 @@ pub struct Config {
     pub stop_within: Duration,
 }
 
-/// An edge that serves.
-pub struct Daemon {
+/// An edge that serves, by this driver.
+pub struct Daemon<D = Builtin> {
     config: Config,
-    builtin: Builtin,
+    driver: Arc<D>,
 }
 
 impl Daemon {
@@ -50,43 +51,53 @@ impl Daemon {
         allow_many_files();
         let builtin =
             Builtin::start(&config.http, config.threads, &config.limits, &config.data_dir)?;
-        Ok(Self { config, builtin })
+        Ok(Self::with(config, builtin))
+    }
+}
+
+impl<D: Driver> Daemon<D> {
+    /// An edge whose traffic this driver carries. What the configuration says of that is the driver's
+    /// own matter.
+    #[must_use]
+    pub fn with(config: Config, driver: D) -> Self {
+        Self { config, driver: Arc::new(driver) }
     }
 
     /// The addresses that are served, with the ports that were chosen for those given as 0.
     #[must_use]
     pub fn http(&self) -> &[SocketAddr] {
-        self.builtin.http()
+        self.driver.http()
     }
 
     /// What can be asked for the counters while the edge runs.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters(self.builtin.clone())
+        let driver = self.driver.clone();
+        Counters(Arc::new(move || driver.counters()))
     }
 
     /// Follows the control plane until `shutdown` is ready; then lets what is under way end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { config, builtin } = self;
-        let introduction = Introduction { edge: config.name, http: builtin.http().to_vec() };
-        let link = keep_connected(Arc::new(builtin.clone()), introduction, &config.control);
+        let Self { config, driver } = self;
+        let introduction = Introduction { edge: config.name, http: driver.http().to_vec() };
+        let link = keep_connected(driver.clone(), introduction, &config.control);
         tokio::select! {
             () = link => {}
             () = shutdown => {}
         }
-        builtin.stop(config.stop_within).await;
+        driver.stop(config.stop_within).await;
     }
 }
 
 /// What the versions that have running containers have carried.
 #[derive(Clone)]
-pub struct Counters(Builtin);
+pub struct Counters(Arc<dyn Fn() -> Vec<VersionCounters> + Send + Sync>);
 
 impl Counters {
     /// As of now.
     #[must_use]
     pub fn read(&self) -> Vec<VersionCounters> {
-        self.0.counters()
+        (self.0)()
     }
 }
 

@@ -39,6 +39,17 @@ pub enum Error {
         /// Its words, or what stood in the way.
         why: String,
     },
+    /// The directory of the files that nginx includes is of no use.
+    #[error("cannot use {path} for the files that nginx includes: {cause}; make the directory writable for the edge")]
+    Include {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// nginx would read a path otherwise than it is written.
+    #[error("{} cannot stand in nginx's configuration; choose a path of letters, digits and /._-", .0.display())]
+    Path(PathBuf),
     /// A worker thread did not start.
     #[error("cannot start a worker thread: {0}")]
     Thread(io::Error),

@@ -3,7 +3,8 @@
 //! In the order of a request: [`table`] is what the control plane says; `compiled` is that in the form
 //! in which requests are looked up; `engine` carries them. In the order of a switch: the [`Daemon`]
 //! hears of it over its `link`, which is framed by [`wire`] and speaks [`protocol`], and hands it to a
-//! [`driver`]; `builtin` is the driver that carries traffic itself, `keep` its memory on disk.
+//! [`driver`]; `builtin` is the driver that carries traffic itself, `nginx` the one that has an nginx do
+//! it, `keep` their memory on disk.
 
 mod builtin;
 pub mod check;
@@ -14,6 +15,7 @@ mod engine;
 mod error;
 mod keep;
 mod link;
+mod nginx;
 pub mod protocol;
 pub mod remote;
 pub mod stats;
@@ -25,3 +27,4 @@ pub use daemon::{Config, Counters, Daemon, run};
 pub use engine::Limits;
 pub use error::Error;
 pub use link::ControlPlane;
+pub use nginx::{Nginx, Options as NginxOptions};

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use launcher_model::{DeploymentId, EdgeName, ServiceName};
@@ -16,7 +17,7 @@ use tokio::task::JoinSet;
 use crate::driver::Driver;
 use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
 use crate::remote::Membership;
-use crate::table::RouteTable;
+use crate::table::{RouteTable, ServiceTable};
 use crate::wire::{self, Reader, WireError, Writer};
 
 /// From the first attempt to reach the control plane to the second; doubled from there on, up to the
@@ -153,6 +154,7 @@ where
         driver,
         writer,
         preparing: JoinSet::new(),
+        replacing: JoinSet::new(),
         aborted: BTreeSet::new(),
         told: BTreeSet::new(),
     };
@@ -172,11 +174,18 @@ where
                     talk.prepared(deployment, outcome).await?;
                 }
             }
+            Some(replaced) = talk.replacing.join_next() => {
+                if let Ok(revision) = replaced {
+                    talk.say(FromEdge::Applied { revisions: vec![revision] }).await?;
+                }
+            }
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
         }
     };
     // They stop by themselves when the driver is told to abandon them, and clean up.
     talk.preparing.detach_all();
+    // These are done to their end.
+    talk.replacing.detach_all();
     ended
 }
 
@@ -210,6 +219,7 @@ struct Talk<'d, S, D> {
     driver: &'d Arc<D>,
     writer: Writer<WriteHalf<S>, FromEdge>,
     preparing: JoinSet<(DeploymentId, Result<Readiness, String>)>,
+    replacing: JoinSet<(ServiceName, u64)>,
     /// Aborted while they were being prepared.
     aborted: BTreeSet<DeploymentId>,
     /// Outcomes of drains that have been told on this connection.
@@ -244,10 +254,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 self.say(FromEdge::Applied { revisions }).await?;
                 self.tell_outcomes().await?;
             }
-            ToEdge::Replace { service } => {
-                let revisions = vec![self.driver.replace(service).await];
-                self.say(FromEdge::Applied { revisions }).await?;
-            }
+            ToEdge::Replace { service } => self.replace(service).await?,
             ToEdge::Remove { service } => self.driver.remove(service).await,
             ToEdge::Prepare { deployment, service, within_ms } => {
                 let driver = self.driver.clone();
@@ -276,6 +283,22 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
         }
         Ok(())
+    }
+
+    /// Has the driver begin at once, so that changes come to it in their order, but waits for nothing
+    /// that takes time: a driver may put several changes in force together.
+    async fn replace(&mut self, service: ServiceTable) -> Result<(), WireError> {
+        let driver = self.driver.clone();
+        let mut replacing = Box::pin(async move { driver.replace(service).await });
+        match futures_util::poll!(&mut replacing) {
+            Poll::Ready(revision) => {
+                self.say(FromEdge::Applied { revisions: vec![revision] }).await
+            }
+            Poll::Pending => {
+                self.replacing.spawn(replacing);
+                Ok(())
+            }
+        }
     }
 
     async fn prepared(

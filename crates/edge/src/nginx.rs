@@ -1,0 +1,250 @@
+//! The driver of an nginx that somebody else runs.
+//!
+//! It owns one directory of files that nginx's configuration includes: `render` writes them, `trial` asks
+//! nginx about them before they are where it reads them, `reload` puts them in force and sees that they
+//! are. A switch (`switch`) does so at once; all other changes (`settle`) are gathered for a moment, so that
+//! a burst of them costs one reload. What a reload leaves behind in old workers comes to rest in `drain`.
+//!
+//! A reload closes idle connections of clients, so a change that nginx would not notice causes none.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use launcher_model::{DeploymentId, ServiceName};
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::driver::Driver;
+use crate::keep::Keep;
+use crate::protocol::{DrainOutcome, Flip, Readiness};
+use crate::stats::VersionCounters;
+use crate::table::{RouteTable, ServiceTable};
+
+mod drain;
+mod files;
+mod options;
+mod process;
+mod reload;
+mod render;
+mod scan;
+mod settle;
+mod status;
+mod switch;
+mod tally;
+mod trial;
+mod watch_files;
+
+use drain::Drain;
+use files::Files;
+pub use options::Options;
+use reload::Reloader;
+use render::{Frame, Rendered, Settings};
+use settle::Settled;
+use switch::{Committed, Prepared};
+use tally::Tally;
+
+/// An nginx beside this process, as a [`Driver`].
+pub struct Nginx {
+    shared: Arc<Shared>,
+    upkeep: AbortHandle,
+}
+
+struct Shared {
+    options: Options,
+    frame: Frame,
+    keep: Keep,
+    tally: Tally,
+    state: Mutex<State>,
+    /// Taken before the state by whoever changes what nginx serves.
+    reloader: Mutex<Reloader>,
+    /// Stops what is being prepared.
+    preparing: std::sync::Mutex<HashMap<DeploymentId, CancellationToken>>,
+    /// Something is wanted that is not in force.
+    wanted: Notify,
+    settled: watch::Sender<Settled>,
+    drain_ended: Notify,
+    opened: AtomicBool,
+}
+
+/// What is wanted, what is in force, and what is under way.
+#[derive(Default)]
+struct State {
+    preview_domain: String,
+    /// What nginx shall serve.
+    services: BTreeMap<ServiceName, Service>,
+    /// What it serves.
+    in_force: BTreeMap<ServiceName, Service>,
+    /// Counts changes of what is wanted.
+    changes: u64,
+    prepared: BTreeMap<DeploymentId, Prepared>,
+    /// The last switch of each service, for the case that its commit is repeated.
+    committed: BTreeMap<ServiceName, Committed>,
+    drains: BTreeMap<u64, Drain>,
+    last_drain: u64,
+    /// Outcomes that the control plane has not stored yet.
+    outcomes: BTreeMap<DeploymentId, DrainOutcome>,
+}
+
+/// A service, as it was sent and as nginx is told of it.
+#[derive(Clone)]
+struct Service {
+    table: ServiceTable,
+    text: String,
+}
+
+impl Nginx {
+    /// Is to have nginx serve what the data directory keeps, once the driver is [open](Driver::open).
+    /// nginx need not run yet.
+    ///
+    /// # Errors
+    /// When a directory is not usable.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let options = options.checked()?;
+        let (keep, kept) = Keep::open(&options.data_dir)?;
+        let include = &options.include;
+        let unusable = |cause| Error::Include { path: include.clone(), cause };
+        let files = Files::open(include).map_err(unusable)?;
+        let watch = watch_files::Watch::on(include).map_err(unusable)?;
+        trial::clear(&options.data_dir);
+        let frame = Frame {
+            http: options.http.clone(),
+            internal: options.internal,
+            access_log: options.access_log(),
+            passed: options.passed(),
+        };
+        let shared = Arc::new(Shared {
+            tally: Tally::new(options.access_log()),
+            reloader: Mutex::new(Reloader::new(options.clone(), files)),
+            options,
+            frame,
+            keep,
+            state: Mutex::default(),
+            preparing: std::sync::Mutex::default(),
+            wanted: Notify::new(),
+            settled: watch::Sender::default(),
+            drain_ended: Notify::new(),
+            opened: AtomicBool::new(false),
+        });
+        if let Ok(mut state) = shared.state.try_lock() {
+            shared.take_over(&mut state, kept);
+            // What is not known to be in force is to be put in force.
+            state.changes += 1;
+        }
+        let upkeep = tokio::spawn(shared.clone().upkeep(watch)).abort_handle();
+        Ok(Self { shared, upkeep })
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        self.upkeep.abort();
+    }
+}
+
+impl Shared {
+    fn render(&self, table: &ServiceTable, preview_domain: &str) -> Result<String, String> {
+        let settings = Settings { frame: &self.frame, preview_domain };
+        render::service(table, settings).map_err(|unfit| unfit.to_string())
+    }
+
+    fn rendered(&self, services: &BTreeMap<ServiceName, Service>) -> Rendered {
+        let texts = services.iter().map(|(name, service)| (name.clone(), service.text.clone()));
+        Rendered::new(&self.frame, &texts.collect())
+    }
+
+    /// Does work on the disk where it holds up nobody. It is done to its end even when nobody waits.
+    async fn on_disk(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Keep) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        let shared = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            work(&shared.keep)?;
+            shared.keep.force()
+        });
+        done.await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+impl Driver for Nginx {
+    fn name(&self) -> &'static str {
+        "nginx"
+    }
+
+    fn http(&self) -> &[SocketAddr] {
+        &self.shared.options.http
+    }
+
+    fn counters(&self) -> Vec<VersionCounters> {
+        self.shared.tally.read()
+    }
+
+    fn open(&self) {
+        if !self.shared.opened.swap(true, Relaxed) {
+            self.shared.wanted.notify_one();
+        }
+    }
+
+    /// nginx serves on: it is not this process's.
+    async fn stop(&self, _within: Duration) {
+        self.upkeep.abort();
+    }
+
+    async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
+        self.shared.welcome(table).await
+    }
+
+    async fn replace(&self, service: ServiceTable) -> (ServiceName, u64) {
+        self.shared.replace(service).await
+    }
+
+    async fn remove(&self, service: ServiceName) {
+        self.shared.remove(service).await;
+    }
+
+    async fn prepare(
+        &self,
+        deployment: DeploymentId,
+        service: ServiceTable,
+        within: Duration,
+    ) -> Result<Readiness, String> {
+        self.shared.prepare(deployment, service, within).await
+    }
+
+    async fn commit(&self, deployment: DeploymentId) -> Result<Flip, String> {
+        self.shared.commit(deployment).await
+    }
+
+    async fn abort(&self, deployment: DeploymentId) {
+        self.shared.abort(deployment).await;
+    }
+
+    async fn abandon(&self) {
+        self.shared.abandon().await;
+    }
+
+    async fn draining(&self) -> Vec<DeploymentId> {
+        let state = self.shared.state.lock().await;
+        let running = state.drains.values().filter_map(|drain| drain.deployment);
+        running.chain(state.outcomes.keys().copied()).collect()
+    }
+
+    async fn drained(&self) -> Vec<(DeploymentId, DrainOutcome)> {
+        let state = self.shared.state.lock().await;
+        state.outcomes.iter().map(|(id, outcome)| (*id, outcome.clone())).collect()
+    }
+
+    async fn drain_ended(&self) {
+        self.shared.drain_ended.notified().await;
+    }
+
+    async fn drain_seen(&self, deployment: DeploymentId) {
+        self.shared.state.lock().await.outcomes.remove(&deployment);
+    }
+}
