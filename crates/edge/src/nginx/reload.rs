@@ -129,28 +129,33 @@ impl Reloader {
         &self,
         before: BTreeMap<String, String>,
         served: Option<String>,
-        why: String,
+        not_taken: NotTaken,
     ) -> String {
+        let NotTaken { why, is_refused } = not_taken;
         if let Err(error) = self.on_disk(move |files| files.write(&before)).await {
             return format!("{why}; and the files before it cannot be written again: {error}");
         }
-        let (Ok(master), Some(served)) = (Master::find(&self.options.pid), served) else {
+        let (Ok(master), Some(served), false) = (Master::find(&self.options.pid), served, is_refused)
+        else {
             return why;
         };
-        // It may have read the new files after all.
+        // It may take the new files yet.
         match self.reload(master, &served).await {
             Ok(()) => why,
-            Err(again) => format!("{why}; and going back to the configuration before: {again}"),
+            Err(again) => {
+                format!("{why}; and going back to the configuration before: {}", again.why)
+            }
         }
     }
 
     /// Tells the master to read its configuration, and waits until everyone who takes requests serves
     /// the one of this stamp.
-    async fn reload(&self, master: Master, stamp: &str) -> Result<(), String> {
+    async fn reload(&self, master: Master, stamp: &str) -> Result<(), NotTaken> {
         let before = master.workers().serving;
         let mut log = ErrorLog::from_now_on(master);
-        master.reload().map_err(|error| {
-            format!("nginx cannot be told to reload: {error}; the edge must run as root or as nginx's own user")
+        master.reload().map_err(|error| NotTaken {
+            why: format!("nginx cannot be told to reload: {error}; the edge must run as root or as nginx's own user"),
+            is_refused: true,
         })?;
         let mut deadline = Instant::now() + WITHIN;
         let mut said = String::new();
@@ -170,11 +175,12 @@ impl Reloader {
                 }
                 said.push_str(&errors);
                 if !master.is_alive() {
-                    return Err(format!("nginx ended as it reloaded: {}", words(&said)));
+                    let why = format!("nginx ended as it reloaded: {}", words(&said));
+                    return Err(NotTaken { why, is_refused: true });
                 }
             }
             if now >= deadline {
-                return Err(refusal(&said));
+                return Err(NotTaken::after(&said));
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -190,12 +196,25 @@ impl Reloader {
     }
 }
 
-fn refusal(said: &str) -> String {
-    if said.is_empty() {
-        let within = WITHIN.as_secs();
-        return format!("nginx did not serve the new configuration within {within} s; see its error log");
+/// A configuration that did not come into force.
+struct NotTaken {
+    why: String,
+    /// Nor will it.
+    is_refused: bool,
+}
+
+impl NotTaken {
+    /// nginx has not come up with it in time, and has said this.
+    fn after(said: &str) -> Self {
+        let is_refused = !said.is_empty();
+        let why = if is_refused {
+            format!("nginx did not take the new configuration: {}", words(said))
+        } else {
+            let within = WITHIN.as_secs();
+            format!("nginx did not serve the new configuration within {within} s; see its error log")
+        };
+        Self { why, is_refused }
     }
-    format!("nginx did not take the new configuration: {}", words(said))
 }
 
 /// Whether others serve than `before`, and none of those takes connections any more.

@@ -7,4 +7,10 @@ mod support;
 
 mod lab;
 
+mod draining;
+mod lifecycle;
+mod load;
+mod proxying;
+mod refusals;
+mod reloads;
 mod switching;
