@@ -17,9 +17,10 @@ use super::trial::{trial, words};
 /// How long nginx may take until its new workers serve and its old ones take no more.
 const WITHIN: Duration = Duration::from_secs(15);
 
-/// How long after the first error in its log nginx may still take: it tries five times within 2.5 s to
-/// have an address that is in use.
-const AFTER_ERROR: Duration = Duration::from_secs(3);
+/// How long after the first error in its log nginx may still take. It tries five times within 2.5 s to
+/// have an address that is in use; what else it calls an emergency is its last word.
+const AFTER_ERROR: Duration = Duration::from_millis(150);
+const WHILE_IT_TRIES: Duration = Duration::from_secs(3);
 
 /// How often is looked whether old workers have been told to end. nginx tells them 100 ms after the new
 /// ones have begun, and sends no word of it.
@@ -32,6 +33,8 @@ pub(super) struct Reloader {
     files: Files,
     /// What nginx serves, or would when it is started.
     in_force: Option<Rendered>,
+    /// Somebody has changed the files, and nginx may have read them so.
+    is_in_doubt: bool,
 }
 
 /// How a configuration came into force.
@@ -50,7 +53,7 @@ pub(super) enum InForce {
 
 impl Reloader {
     pub(super) fn new(options: Options, files: Files) -> Self {
-        Self { options, files, in_force: None }
+        Self { options, files, in_force: None, is_in_doubt: false }
     }
 
     /// Puts a configuration in force. One that has not been `tried` is, before anything is written.
@@ -68,7 +71,7 @@ impl Reloader {
             Err(_) => None,
         };
         let was_in_force = self.in_force.as_ref() == Some(wanted);
-        if before == wanted.files {
+        if before == wanted.files && !self.is_in_doubt {
             let how = match (&master, &served) {
                 (Err(_), _) => Some(InForce::WhenStarted),
                 (Ok(_), Some(served)) => (*served == wanted.stamp).then_some(InForce::Already),
@@ -81,7 +84,10 @@ impl Reloader {
         }
         let back_to = if was_in_force {
             let include = self.options.include.display();
-            tracing::warn!("the files in {include} are not as they were written; they are written again");
+            if !self.is_in_doubt {
+                tracing::warn!("the files in {include} are not as they were written; they are written again");
+            }
+            self.is_in_doubt = true;
             wanted.files.clone()
         } else {
             before
@@ -98,13 +104,16 @@ impl Reloader {
         written.await.map_err(cannot)?;
         launcher_fault::point("edge.nginx_written");
         let Ok(master) = master else {
-            self.in_force = Some(wanted.clone());
+            self.is_in_force(wanted);
             return Ok(InForce::WhenStarted);
         };
+        if was_in_force {
+            trial(&self.options, &wanted.files).await?;
+        }
         if let Err(why) = self.reload(master, &wanted.stamp).await {
             return Err(self.put_back(back_to, served, why).await);
         }
-        self.in_force = Some(wanted.clone());
+        self.is_in_force(wanted);
         if let Some(old) = served.filter(|old| *old != wanted.stamp) {
             let marked = self.on_disk(move |files| files.mark_passed(&old)).await;
             marked.map_err(|error| {
@@ -122,6 +131,11 @@ impl Reloader {
             self.on_disk(Files::forget_passed).await?;
         }
         Ok(())
+    }
+
+    fn is_in_force(&mut self, wanted: &Rendered) {
+        self.in_force = Some(wanted.clone());
+        self.is_in_doubt = false;
     }
 
     /// Has the old files be read again. Returns why that was necessary.
@@ -157,7 +171,8 @@ impl Reloader {
             why: format!("nginx cannot be told to reload: {error}; the edge must run as root or as nginx's own user"),
             is_refused: true,
         })?;
-        let mut deadline = Instant::now() + WITHIN;
+        let began = Instant::now();
+        let mut first_error = None;
         let mut said = String::new();
         let mut next_read = Instant::now();
         loop {
@@ -169,17 +184,17 @@ impl Reloader {
             let now = Instant::now();
             if now >= next_read {
                 next_read = now + LOOK_EVERY * 10;
-                let errors = log.errors();
-                if said.is_empty() && !errors.is_empty() {
-                    deadline = deadline.min(now + AFTER_ERROR);
+                said.push_str(&log.errors());
+                if !said.is_empty() {
+                    first_error.get_or_insert(now);
                 }
-                said.push_str(&errors);
                 if !master.is_alive() {
                     let why = format!("nginx ended as it reloaded: {}", words(&said));
                     return Err(NotTaken { why, is_refused: true });
                 }
             }
-            if now >= deadline {
+            let patience = if tries_again(&said) { WHILE_IT_TRIES } else { AFTER_ERROR };
+            if now >= began + WITHIN || first_error.is_some_and(|first| now >= first + patience) {
                 return Err(NotTaken::after(&said));
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -217,6 +232,11 @@ impl NotTaken {
     }
 }
 
+/// Whether nginx is about to try again what it could not do.
+fn tries_again(said: &str) -> bool {
+    said.contains("bind() to ") && !said.contains("still could not bind")
+}
+
 /// Whether others serve than `before`, and none of those takes connections any more.
 fn is_taken_over(now: &Workers, before: &HashSet<Worker>) -> bool {
     !now.serving.is_empty() && now.serving.is_disjoint(before)
@@ -232,7 +252,7 @@ impl ErrorLog {
         Self(files.map(|path| { let length = length(&path); (path, length) }).collect())
     }
 
-    /// The errors that have come since the last time, without their times.
+    /// The errors that have come since the last time.
     fn errors(&mut self) -> String {
         let mut errors = String::new();
         for (path, at) in &mut self.0 {
@@ -243,11 +263,9 @@ impl ErrorLog {
             });
             *at += read.unwrap_or(0) as u64;
             for line in String::from_utf8_lossy(&new).lines() {
-                // `2026/01/31 12:00:00 [emerg] 4711#4711: bind() to …`
-                if let Some(begins) = line.find("[emerg]") {
-                    let line = &line[begins..];
-                    let words = line.split_once(": ").map_or(line, |(_, words)| words);
-                    errors.push_str(&format!("[emerg] {words}\n"));
+                if line.contains("[emerg]") {
+                    errors.push_str(line);
+                    errors.push('\n');
                 }
             }
         }

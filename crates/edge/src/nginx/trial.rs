@@ -62,8 +62,24 @@ pub(super) fn words(output: &str) -> String {
     if lines.is_empty() {
         lines = output.lines().collect();
     }
-    let plain = |line: &str| line.trim_start_matches("nginx: ").trim().to_owned();
-    lines.into_iter().map(plain).collect::<Vec<_>>().join("; ")
+    let mut plain: Vec<String> = lines.into_iter().map(plain).collect();
+    // It says the same several times when it tries several times.
+    plain.dedup();
+    plain.join("; ")
+}
+
+/// A line of nginx's without when it was and who said it:
+/// `2026/01/31 12:00:00 [emerg] 4711#4711: no such thing`, or `nginx: [emerg] no such thing`.
+fn plain(line: &str) -> String {
+    let line = line.trim().trim_start_matches("nginx: ");
+    let Some((_, leveled)) = line.split_once('[') else { return line.to_owned() };
+    let Some((level, text)) = leveled.split_once("] ") else { return line.to_owned() };
+    let is_who = |who: &str| who.bytes().all(|b| b.is_ascii_digit() || b == b'#');
+    let text = match text.split_once(": ") {
+        Some((who, rest)) if is_who(who) => rest,
+        _ => text,
+    };
+    format!("[{level}] {text}")
 }
 
 /// A directory that goes when the trial is over.
@@ -235,5 +251,7 @@ mod tests {
                     nginx: configuration file /nginx.conf test failed\n";
         assert_eq!(words(said), "[emerg] unknown directive \"x\" in /a.conf:1");
         assert_eq!(words("nginx: invalid option: \"x\"\n"), "invalid option: \"x\"");
+        let logged = "2026/01/31 12:00:00 [emerg] 4711#4711: bind() to [::]:80 failed: in use\n";
+        assert_eq!(words(logged), "[emerg] bind() to [::]:80 failed: in use");
     }
 }

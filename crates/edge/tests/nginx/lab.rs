@@ -207,6 +207,12 @@ impl Lab {
         get(self.http, HOST, path).await
     }
 
+    /// Waits until nginx has reloaded and none of these workers is left.
+    pub(crate) async fn without(&self, workers: &BTreeSet<u32>) {
+        let served = || self.server.workers();
+        until("others serve", || served().len() == 2 && served().is_disjoint(workers)).await;
+    }
+
     /// Waits until no old worker is left.
     pub(crate) async fn quiet(&self) {
         until("old workers are gone", || self.server.workers().len() == 2).await;

@@ -134,7 +134,9 @@ async fn heavy_nginx_switches_a_hundred_times_under_load_without_a_failed_reques
     }
     assert_eq!(lab.server.reloads() as u64, 1 + SWITCHES);
     assert!(one.requests() + uno.requests() > 0 && two.requests() + due.requests() > 0);
-    let counted = lab.edge.counters.read();
-    let answered: u64 = counted.iter().map(|version| version.requests[1]).sum();
-    assert_eq!(answered, requests as u64);
+    until("all are counted", || {
+        let counted = lab.edge.counters.read();
+        counted.iter().map(|version| version.requests[1]).sum::<u64>() == requests as u64
+    })
+    .await;
 }

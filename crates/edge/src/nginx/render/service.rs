@@ -275,7 +275,8 @@ impl File<'_> {
         ] {
             self.line(1, setting);
         }
-        self.line(1, &format!("proxy_next_upstream_timeout {}ms;", connect + RETRY_SLACK_MS));
+        let retry = response.min(connect + RETRY_SLACK_MS);
+        self.line(1, &format!("proxy_next_upstream_timeout {retry}ms;"));
         self.line(1, &format!("proxy_connect_timeout {connect}ms;"));
         self.line(1, &format!("proxy_read_timeout {response}ms;"));
         self.line(1, &format!("proxy_send_timeout {response}ms;"));
