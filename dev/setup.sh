@@ -41,6 +41,7 @@ need_for_test() {
     need ip 'iproute2 (ip)' iproute2
     need docker-registry 'a container registry (docker-registry)' docker-registry
     need htpasswd htpasswd apache2-utils
+    need nginx nginx 'nginx-light|nginx'
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'

@@ -40,7 +40,9 @@ pub enum Error {
         why: String,
     },
     /// The directory of the files that nginx includes is of no use.
-    #[error("cannot use {path} for the files that nginx includes: {cause}; make the directory writable for the edge")]
+    #[error(
+        "cannot use {path} for the files that nginx includes: {cause}; make the directory writable for the edge"
+    )]
     Include {
         /// The directory.
         path: PathBuf,

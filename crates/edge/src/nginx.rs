@@ -196,6 +196,15 @@ impl Driver for Nginx {
         self.upkeep.abort();
     }
 
+    async fn table(&self) -> RouteTable {
+        let state = self.shared.state.lock().await;
+        let services = state.services.iter();
+        RouteTable {
+            preview_domain: state.preview_domain.clone(),
+            services: services.map(|(name, of)| (name.clone(), of.table.clone())).collect(),
+        }
+    }
+
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
         self.shared.welcome(table).await
     }

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use cli::Command;
+use cli::args::nginx::DriverName;
 use cli::args::{DemoArgs, EdgeArgs, SettingArgs};
 use run::config::{Config, Overrides};
 
@@ -45,9 +46,10 @@ async fn process(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Up(up) => run::up::run(load(up.settings)?).await,
         Command::Server(server) => run::server::run(load(server.settings)?).await,
-        Command::Edge(EdgeArgs { control, data, http, threads }) => {
+        Command::Edge(EdgeArgs { control, data, http, threads, driver, nginx }) => {
             let control = control.place();
-            run::edge::run(run::edge::Options { control, data, http, threads }).await
+            let nginx = (driver == DriverName::Nginx).then_some(nginx);
+            run::edge::run(run::edge::Options { control, data, http, threads, nginx }).await
         }
         Command::Demo(DemoArgs { exit, json, keep_logs }) => {
             demo::run(demo::Options { exit, json, keep_logs }).await

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_path_that_nginx_would_read_otherwise_is_not_plain() {
-        for path in ["/etc/nginx/a b", "/etc/$x", "/a;b", "/a\"", "/a*b", "/a{", "/a\n", "/ä", "/#"] {
+        for path in ["/etc/nginx/a b", "/etc/$x", "/a;b", "/a\"", "/a*b", "/a{", "/a\n", "/ä", "/#"]
+        {
             assert!(!is_plain(Path::new(path)), "{path}");
         }
         assert!(is_plain(Path::new("/etc/nginx/rocket-launcher/v1.2_x")));

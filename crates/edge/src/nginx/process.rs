@@ -204,7 +204,9 @@ mod tests {
     fn a_connection_is_known_by_where_it_goes() {
         let to = HashSet::from(["127.0.0.1:8080".parse().unwrap()]);
         let line = |remote: &str, state: &str| {
-            format!("   1: 0100007F:A001 {remote} {state} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 20 4 30 10 -1")
+            format!(
+                "   1: 0100007F:A001 {remote} {state} 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 20 4 30 10 -1"
+            )
         };
         assert_eq!(socket_to(&line("0100007F:1F90", "01"), &to), Some(4711));
         assert_eq!(socket_to(&line("0100007F:1F90", "0A"), &to), None);

@@ -85,7 +85,9 @@ impl Reloader {
         let back_to = if was_in_force {
             let include = self.options.include.display();
             if !self.is_in_doubt {
-                tracing::warn!("the files in {include} are not as they were written; they are written again");
+                tracing::warn!(
+                    "the files in {include} are not as they were written; they are written again"
+                );
             }
             self.is_in_doubt = true;
             wanted.files.clone()
@@ -117,7 +119,9 @@ impl Reloader {
         if let Some(old) = served.filter(|old| *old != wanted.stamp) {
             let marked = self.on_disk(move |files| files.mark_passed(&old)).await;
             marked.map_err(|error| {
-                format!("nginx serves the new configuration, but old workers cannot be told: {error}")
+                format!(
+                    "nginx serves the new configuration, but old workers cannot be told: {error}"
+                )
             })?;
         }
         launcher_fault::point("edge.nginx_reloaded");
@@ -149,7 +153,8 @@ impl Reloader {
         if let Err(error) = self.on_disk(move |files| files.write(&before)).await {
             return format!("{why}; and the files before it cannot be written again: {error}");
         }
-        let (Ok(master), Some(served), false) = (Master::find(&self.options.pid), served, is_refused)
+        let (Ok(master), Some(served), false) =
+            (Master::find(&self.options.pid), served, is_refused)
         else {
             return why;
         };
@@ -226,7 +231,9 @@ impl NotTaken {
             format!("nginx did not take the new configuration: {}", words(said))
         } else {
             let within = WITHIN.as_secs();
-            format!("nginx did not serve the new configuration within {within} s; see its error log")
+            format!(
+                "nginx did not serve the new configuration within {within} s; see its error log"
+            )
         };
         Self { why, is_refused }
     }
@@ -249,7 +256,14 @@ impl ErrorLog {
     fn from_now_on(master: Master) -> Self {
         let length = |path: &PathBuf| fs::metadata(path).map_or(0, |metadata| metadata.len());
         let files = master.log_files().into_iter();
-        Self(files.map(|path| { let length = length(&path); (path, length) }).collect())
+        Self(
+            files
+                .map(|path| {
+                    let length = length(&path);
+                    (path, length)
+                })
+                .collect(),
+        )
     }
 
     /// The errors that have come since the last time.

@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn includes_are_found_wherever_they_stand() {
-        let text = "user x;\ninclude modules/*.conf;http{include \"/a b/*.conf\" ;server{ include 'c';}}";
+        let text =
+            "user x;\ninclude modules/*.conf;http{include \"/a b/*.conf\" ;server{ include 'c';}}";
         let expected = [
             ("include modules/*.conf;", "modules/*.conf"),
             ("include \"/a b/*.conf\" ;", "/a b/*.conf"),

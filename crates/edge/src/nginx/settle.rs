@@ -121,21 +121,16 @@ impl Shared {
     }
 
     pub(super) async fn remove(self: &Arc<Self>, name: ServiceName) {
-        let changes = {
-            let mut state = self.state.lock().await;
-            state.forget(&name);
-            let order = self.keep.order();
-            self.keep_or_warn(move |keep| keep.remove(&name, order));
-            state.changes
-        };
-        let _ = self.settle_up_to(changes).await;
+        let mut state = self.state.lock().await;
+        state.forget(&name);
+        let order = self.keep.order();
+        self.keep_or_warn(move |keep| keep.remove(&name, order));
+        // Nobody waits for it, and what comes next may share its reload.
+        self.wanted.notify_one();
     }
 
     /// Has the disk follow what is wanted. A disk that does not is no reason to serve less.
-    fn keep_or_warn(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Keep) -> io::Result<()> + Send + 'static,
-    ) {
+    fn keep_or_warn(self: &Arc<Self>, work: impl FnOnce(&Keep) -> io::Result<()> + Send + 'static) {
         let shared = self.clone();
         tokio::spawn(async move {
             if let Err(error) = shared.on_disk(work).await {
@@ -197,7 +192,6 @@ impl Shared {
         };
         self.settled.send_replace(Settled { changes, refused });
     }
-
 }
 
 impl State {
@@ -227,7 +221,9 @@ struct Health {
 impl Health {
     fn tell(&mut self, pid_file: &std::path::Path, put: Result<&InForce, &String>) {
         let away = match put {
-            Ok(InForce::Unanswered) => Some("nginx runs, but does not say that it serves the edge's files".to_owned()),
+            Ok(InForce::Unanswered) => {
+                Some("nginx runs, but does not say that it serves the edge's files".to_owned())
+            }
             _ => Master::find(pid_file).err(),
         };
         if away.is_some() != self.is_away {

@@ -127,8 +127,7 @@ impl Inner {
 
     /// Empties the log and begins to read it.
     fn begin(&mut self) -> io::Result<()> {
-        let file =
-            OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
+        let file = OpenOptions::new().read(true).append(true).create(true).open(&self.path)?;
         file.set_len(0)?;
         self.log = Some(Log { file, at: 0, begun: Vec::new() });
         Ok(())
@@ -155,12 +154,16 @@ impl Inner {
     fn count(&mut self, line: &[u8]) {
         // What cannot be read is not ours, or was cut in two as the log was emptied.
         let Ok(line) = serde_json::from_slice::<Line>(line) else { return };
-        let (Ok(service), Ok(version)) = (ServiceName::new(line.service), line.version.parse()) else {
+        let (Ok(service), Ok(version)) = (ServiceName::new(line.service), line.version.parse())
+        else {
             return;
         };
-        let Some(counted) = self.versions.get_mut(&(service, VersionNumber(version))) else { return };
+        let Some(counted) = self.versions.get_mut(&(service, VersionNumber(version))) else {
+            return;
+        };
         let status: usize = line.status.parse().unwrap_or(0);
-        if let Some(class) = (status / 100).checked_sub(1).and_then(|n| counted.requests.get_mut(n)) {
+        if let Some(class) = (status / 100).checked_sub(1).and_then(|n| counted.requests.get_mut(n))
+        {
             *class += 1;
         }
         // Addresses of several attempts stand in a row, and so do the times to their heads, which are

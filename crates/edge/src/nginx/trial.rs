@@ -29,14 +29,19 @@ const DEEPEST: usize = 16;
 ///
 /// # Errors
 /// What nginx says against it, or why it could not be asked.
-pub(super) async fn trial(options: &Options, files: &BTreeMap<String, String>) -> Result<(), String> {
-    let folder = Folder::new(&options.data_dir)
-        .map_err(|error| format!("a configuration cannot be tried in the data directory: {error}"))?;
+pub(super) async fn trial(
+    options: &Options,
+    files: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    let folder = Folder::new(&options.data_dir).map_err(|error| {
+        format!("a configuration cannot be tried in the data directory: {error}")
+    })?;
     let copy = tokio::task::spawn_blocking({
         let (options, files, root) = (options.clone(), files.clone(), folder.0.clone());
         move || lay_out(&options, &files, &root)
     });
-    let conf = copy.await.map_err(|error| format!("a configuration cannot be tried: {error}"))??;
+    let conf =
+        copy.await.map_err(|error| format!("a configuration cannot be tried: {error}"))??;
     let mut command = Command::new(&options.binary);
     command.arg("-t").arg("-q").arg("-c").arg(&conf);
     if let Some(prefix) = &options.prefix {

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use launcher_edge::table::ServiceTable;
-use launcher_edge::{Config, Counters, Daemon, Limits, Nginx, NginxOptions};
+use launcher_edge::{Config, ControlPlane, Counters, Daemon, Limits, Nginx, NginxOptions};
 use launcher_model::EdgeName;
 use launcher_testkit::Folder;
 use tokio::net::UnixListener;
@@ -73,7 +73,11 @@ impl Server {
         self.running = Some(child);
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
         while self.workers().is_empty() {
-            assert!(std::time::Instant::now() < deadline, "nginx does not start: {}", self.errors());
+            assert!(
+                std::time::Instant::now() < deadline,
+                "nginx does not start: {}",
+                self.errors()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -142,7 +146,7 @@ impl Edge {
             http: options.http.clone(),
             threads: 1,
             data_dir: options.data_dir.clone(),
-            control: root.join("control.sock"),
+            control: ControlPlane::Local(root.join("control.sock")),
             limits: Limits::default(),
             stop_within: Duration::from_secs(1),
         };

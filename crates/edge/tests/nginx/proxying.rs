@@ -1,5 +1,6 @@
 //! Requests through nginx: they come to containers as through the edge that is built in.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -75,7 +76,10 @@ async fn heavy_nginx_asks_another_container_once_and_says_what_is_wrong() {
     assert!(lab.edge.counters.read()[0].retried > 0);
     let answer = get(lab.http, "v2.shop.preview.test", "/").await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
-    assert!(answer.body.starts_with("502 Bad Gateway\nNo container of shop v2 could be"), "{answer:?}");
+    assert!(
+        answer.body.starts_with("502 Bad Gateway\nNo container of shop v2 could be"),
+        "{answer:?}"
+    );
     until("it is counted", || lab.edge.counters.read()[1].failed == 1).await;
 
     let silent = Container::raw("silent", |mut stream: TcpStream| async move {
@@ -106,30 +110,36 @@ async fn heavy_nginx_asks_another_container_once_and_says_what_is_wrong() {
 
 #[tokio::test]
 async fn heavy_nginx_passes_bodies_on_as_they_come() {
-    let container = Container::raw("echo", |mut stream: TcpStream| async move {
-        // Says what it hears, the head too, as soon as it hears it.
-        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-        let mut part = [0; 1024];
-        let _ = stream.write_all(head.as_bytes()).await;
-        while let Ok(n @ 1..) = stream.read(&mut part).await {
-            let text = String::from_utf8_lossy(&part[..n]).replace("\r\n", "|");
-            let chunk = format!("{:x}\r\n{text}\r\n", text.len());
-            if stream.write_all(chunk.as_bytes()).await.is_err() {
-                break;
+    let heard = Arc::new(Mutex::new(String::new()));
+    let hears = heard.clone();
+    let container = Container::raw("listener", move |mut stream: TcpStream| {
+        let heard = hears.clone();
+        async move {
+            let has_heard = |text: &str| heard.lock().unwrap().contains(text);
+            let mut part = [0; 1024];
+            while !has_heard("0\r\n\r\n") {
+                let n = stream.read(&mut part).await.unwrap();
+                heard.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..n]));
             }
+            let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            until("the first part has come", || has_heard("the client has it")).await;
+            stream.write_all(b"5\r\nother\r\n0\r\n\r\n").await.unwrap();
         }
     })
     .await;
-    let mut table = shop(1, &[(1, 100)], &[(1, &[&container])]);
-    table.pools.values_mut().for_each(|pool| pool.health.tcp = true);
-    let lab = Lab::new(&[table]).await;
+    let lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
     let mut client = TcpStream::connect(lab.http).await.unwrap();
     let head = "POST / HTTP/1.1\r\nhost: shop.test\r\ntransfer-encoding: chunked\r\n\r\n";
     client.write_all(head.as_bytes()).await.unwrap();
-    for part in ["first", "other"] {
+    for part in ["begun", "ended"] {
         client.write_all(format!("5\r\n{part}\r\n").as_bytes()).await.unwrap();
-        read_until(&mut client, &format!("5|{part}|")).await;
+        until("the container hears it", || heard.lock().unwrap().contains(part)).await;
     }
+    client.write_all(b"0\r\n\r\n").await.unwrap();
+    read_until(&mut client, "first").await;
+    heard.lock().unwrap().push_str("the client has it");
+    read_until(&mut client, "other").await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 mod examples;
+pub(crate) mod nginx;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::Args;
 use launcher_edge::remote::JoinToken;
 use launcher_model::EdgeName;
+use nginx::{DriverName, NginxArgs};
 
 use crate::run::edge::Place;
 
@@ -41,6 +43,8 @@ EXAMPLES
       --data /var/lib/launcher-edge --http 0.0.0.0:80
   launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80     once it has joined
   launcher edge --name local --server-socket /run/launcher/edge.sock \\
+      --data /var/lib/launcher-edge --http 0.0.0.0:80
+  launcher edge --driver nginx --server https://launcher.example.com:7071 --token TOKEN \\
       --data /var/lib/launcher-edge --http 0.0.0.0:80
 
 A machine that is to be an edge is invited first: `launcher edges invite NAME` prints the token.";
@@ -102,6 +106,11 @@ pub(crate) struct EdgeArgs {
     /// How many threads carry traffic [default: one per processor]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// What carries the traffic
+    #[arg(long, value_enum, value_name = "NAME", default_value = "builtin")]
+    pub(crate) driver: DriverName,
+    #[command(flatten)]
+    pub(crate) nginx: NginxArgs,
 }
 
 /// Where an edge's server is.

@@ -1,4 +1,4 @@
-//! `launcher edge`: the load balancer that is built in.
+//! `launcher edge`: the load balancer that is built in, or an nginx that runs beside this process.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use launcher_edge::remote::{self, JoinToken, Membership};
-use launcher_edge::{Config, ControlPlane};
+use launcher_edge::{Config, ControlPlane, Daemon, Nginx, NginxOptions};
 use launcher_model::EdgeName;
 
 use super::stopping;
+use crate::cli::args::nginx::NginxArgs;
 
 /// How long requests that are under way may take to end when the edge is told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
@@ -22,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) data: PathBuf,
     pub(crate) http: Vec<SocketAddr>,
     pub(crate) threads: Option<usize>,
+    /// The nginx that carries the traffic, if this process does not.
+    pub(crate) nginx: Option<NginxArgs>,
 }
 
 /// Where its server is.
@@ -47,10 +50,28 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         limits: launcher_edge::Limits::default(),
         stop_within: STOP_WITHIN,
     };
+    if let Some(nginx) = options.nginx {
+        let nginx = Nginx::start(beside(nginx, &config))?;
+        Daemon::with(config, nginx).run(stopping).await;
+        return Ok(());
+    }
     launcher_edge::run(config, stopping).await.with_context(|| {
         let addresses: Vec<String> = options.http.iter().map(ToString::to_string).collect();
         format!("the edge cannot serve on {}; choose an address with --http", addresses.join(", "))
     })
+}
+
+fn beside(nginx: NginxArgs, config: &Config) -> NginxOptions {
+    NginxOptions {
+        binary: nginx.nginx_binary,
+        conf: nginx.nginx_conf,
+        prefix: nginx.nginx_prefix,
+        pid: nginx.nginx_pid,
+        include: nginx.nginx_include,
+        internal: nginx.nginx_internal,
+        http: config.http.clone(),
+        data_dir: config.data_dir.clone(),
+    }
 }
 
 /// Joins, if that was not done yet. Who this is, and where its server.

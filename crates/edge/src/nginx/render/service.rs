@@ -295,7 +295,11 @@ impl File<'_> {
         for (status, reason, text) in [
             (502, "Bad Gateway", unreachable),
             (503, "Service Unavailable", unavailable),
-            (504, "Gateway Timeout", format!("A container of {of} did not answer within {within}.")),
+            (
+                504,
+                "Gateway Timeout",
+                format!("A container of {of} did not answer within {within}."),
+            ),
         ] {
             self.line(1, &format!("error_page {status} @launcher_{status};"));
             self.line(1, &format!("location @launcher_{status} {{"));

@@ -56,7 +56,8 @@ fn a_service_with_one_live_version() {
 fn a_service_whose_traffic_is_split() {
     let pools: &[(u32, &[&str])] = &[(1, &["10.0.0.1:80"]), (2, &["10.0.0.2:80"]), (3, &[])];
     let text = rendered(&shop(&[(1, 70), (2, 25), (3, 5)], pools));
-    let parts = ["split_clients", "% ", "* ", "set $launcher_version", "($launcher_version", "proxy_pass"];
+    let parts =
+        ["split_clients", "% ", "* ", "set $launcher_version", "($launcher_version", "proxy_pass"];
     insta::assert_snapshot!(lines_with(&text, &parts));
 }
 
@@ -110,7 +111,10 @@ fn what_nginx_would_not_notice_changes_no_text() {
 #[test]
 fn no_name_brings_anything_in_but_a_name() {
     let table = shop(&[(1, 100)], &[(1, &["10.0.0.1:80"])]);
-    for host in ["", "a b", "a;", "a{", "a}", "a\"b", "a'b", "$host", "~^a", "a\nb", "*.a", "a/b", "a#", "a.."] {
+    for host in [
+        "", "a b", "a;", "a{", "a}", "a\"b", "a'b", "$host", "~^a", "a\nb", "*.a", "a/b", "a#",
+        "a..",
+    ] {
         let mut bad = table.clone();
         bad.hosts.push(host.to_owned());
         let settings = Settings { frame: &frame(), preview_domain: "preview.test" };
