@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// The directory, which nobody else writes to.
@@ -15,7 +16,12 @@ const CONF: &str = "conf";
 impl Files {
     /// Makes the directory when it is not there.
     pub(super) fn open(dir: &Path) -> io::Result<Self> {
-        fs::create_dir_all(dir.join("passed"))?;
+        let passed = dir.join("passed");
+        fs::create_dir_all(&passed)?;
+        // Workers run as another user and look in here.
+        for dir in [dir, &passed] {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
+        }
         for entry in fs::read_dir(dir)? {
             let path = entry?.path();
             // What was being written when the process died.

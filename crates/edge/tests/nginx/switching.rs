@@ -70,3 +70,35 @@ async fn heavy_nginx_switches_to_nothing_that_is_not_healthy_or_was_aborted() {
     assert_eq!(lab.get("/").await.body, "one");
     assert_eq!(lab.server.reloads(), 1);
 }
+
+#[tokio::test]
+async fn heavy_nginx_and_a_built_in_edge_switch_together() {
+    let (v1, v2) = (Container::named("one").await, Container::named("two").await);
+    let pools: &[(u32, &[&Container])] = &[(1, &[&v1]), (2, &[&v2])];
+    let first = shop(1, &[(1, 100)], pools);
+    let mut beside = Lab::new(std::slice::from_ref(&first)).await;
+    let mut built_in = crate::support::Lab::new(std::slice::from_ref(&first)).await;
+    for (revision, version, body) in [(2, 2, "two"), (3, 1, "one"), (4, 2, "two")] {
+        let (id, next) = (i64::from(version), shop(revision, &[(version, 100)], pools));
+        let id = id + 10 * i64::try_from(revision).unwrap();
+        let (one, other) =
+            tokio::join!(beside.control.prepare(id, &next), built_in.control.prepare(id, &next));
+        assert_eq!((one.unwrap().checked, other.unwrap().checked), (1, 1));
+        let (one, other) = tokio::join!(beside.control.commit(id), built_in.control.commit(id));
+        assert_eq!(one.unwrap().generation, other.unwrap().generation);
+        assert_eq!(
+            (beside.get("/").await.body, built_in.get("/").await.body),
+            (body.into(), body.into())
+        );
+    }
+    // Neither can make a switch to what it cannot reach.
+    v1.kill();
+    let next = shop(5, &[(1, 100)], pools);
+    let (one, other) =
+        tokio::join!(beside.control.prepare(99, &next), built_in.control.prepare(99, &next));
+    assert!(one.is_err() && other.is_err());
+    assert_eq!(
+        (beside.get("/").await.body, built_in.get("/").await.body),
+        ("two".into(), "two".into())
+    );
+}
