@@ -106,7 +106,7 @@ pub(crate) struct EdgeArgs {
     /// How many threads carry traffic [default: one per processor]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// What carries the traffic
+    /// What carries the traffic: this program itself, or an nginx beside it
     #[arg(long, value_enum, value_name = "NAME", default_value = "builtin")]
     pub(crate) driver: DriverName,
     #[command(flatten)]

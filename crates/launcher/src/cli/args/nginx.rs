@@ -8,9 +8,7 @@ use clap::{Args, ValueEnum};
 /// What carries the traffic of an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DriverName {
-    /// This program itself
     Builtin,
-    /// An nginx that runs beside it
     Nginx,
 }
 
