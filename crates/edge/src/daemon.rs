@@ -1,7 +1,7 @@
 //! The edge as a process: serves what its disk says while the control plane is away, and listens to that
 //! whenever it is there.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,10 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::Error;
 use crate::builtin::Builtin;
-use crate::engine::Limits;
-use crate::link::{ControlPlane, Introduction, keep_connected};
+use crate::engine::{Limits, Listening, complete};
+use crate::link::{ControlPlane, Introduction, Quiet, keep_connected};
 use crate::stats::VersionCounters;
+use crate::takeover::{self, Door, Ended, Lock, Offer, Place, Succession, follow};
 
 /// How an edge runs.
 #[derive(Debug, Clone)]
@@ -34,10 +35,21 @@ pub struct Config {
     pub stop_within: Duration,
 }
 
+/// How an edge begins.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// Sockets that listen already, such as those that systemd hands out. Their addresses are served
+    /// beside those of the configuration.
+    pub sockets: Vec<TcpListener>,
+    /// Whether to take over from an edge that runs on the same data directory.
+    pub take_over: bool,
+}
+
 /// An edge that serves.
 pub struct Daemon {
     config: Config,
-    builtin: Builtin,
+    succession: Arc<Succession>,
+    lock: Lock,
 }
 
 impl Daemon {
@@ -45,37 +57,129 @@ impl Daemon {
     /// [run](Self::run); until then connections wait.
     ///
     /// # Errors
-    /// When an address is not free or the directory is not usable.
+    /// When an address is not free, the directory is not usable, or another edge uses it.
     pub fn start(config: Config) -> Result<Self, Error> {
+        Self::start_with(config, Vec::new())
+    }
+
+    fn start_with(config: Config, given: Vec<Listening>) -> Result<Self, Error> {
+        match Lock::take(&config.data_dir)? {
+            Some(lock) => Self::alone(config, lock, given),
+            None => Err(Error::InUse {
+                path: config.data_dir,
+                why: "it was told not to; stop that one, or use another --data".to_owned(),
+            }),
+        }
+    }
+
+    /// As [`start`](Self::start). From another edge on the same data directory it takes over, when it
+    /// may; then it serves already.
+    ///
+    /// # Errors
+    /// When an address is not free, the directory is not usable, or another edge uses it and stays.
+    pub async fn begin(config: Config, start: Start) -> Result<Self, Error> {
+        let given = Listening::given(start.sockets).map_err(Error::Given)?;
+        if !start.take_over {
+            return Self::start_with(config, given);
+        }
+        match takeover::ask(&config.data_dir).await? {
+            Offer::Alone(lock) => Self::alone(config, lock, given),
+            Offer::Place(place) => Self::succeed(config, place, given).await,
+        }
+    }
+
+    fn alone(config: Config, lock: Lock, given: Vec<Listening>) -> Result<Self, Error> {
         allow_many_files();
-        let builtin =
-            Builtin::start(&config.http, config.threads, &config.limits, &config.data_dir)?;
-        Ok(Self { config, builtin })
+        let wanted = wanted(&config.http, &given);
+        let listening = complete(&wanted, given, config.threads)?;
+        let dir = Some(config.data_dir.as_path());
+        let builtin = Builtin::start(listening, config.threads, &config.limits, dir)?;
+        Ok(Self { config, succession: Arc::new(Succession::new(builtin)), lock })
+    }
+
+    async fn succeed(
+        config: Config,
+        mut place: Place,
+        given: Vec<Listening>,
+    ) -> Result<Self, Error> {
+        allow_many_files();
+        let mut wanted = wanted(&config.http, &given);
+        let mut there = std::mem::take(&mut place.listening);
+        let served: Vec<SocketAddr> = there.iter().map(|one| one.address).collect();
+        if wanted.is_empty() {
+            wanted.clone_from(&served);
+        }
+        there.extend(given);
+        let listening = complete(&wanted, there, config.threads)?;
+        let builtin = Builtin::start(listening, config.threads, &config.limits, None)?;
+        let succession = Arc::new(Succession::new(builtin));
+        let leaving = served.into_iter().filter(|address| !wanted.contains(address)).collect();
+        let lock = place.take(&config.data_dir, &succession, leaving).await?;
+        tracing::info!(http = ?wanted, "took over from the edge that ran here");
+        Ok(Self { config, succession, lock })
     }
 
     /// The addresses that are served, with the ports that were chosen for those given as 0.
     #[must_use]
     pub fn http(&self) -> &[SocketAddr] {
-        self.builtin.http()
+        self.builtin().http()
+    }
+
+    fn builtin(&self) -> &Builtin {
+        self.succession.builtin()
     }
 
     /// What can be asked for the counters while the edge runs.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        Counters(self.builtin.clone())
+        Counters(self.builtin().clone())
     }
 
-    /// Follows the control plane until `shutdown` is ready; then lets what is under way end.
+    /// Follows the control plane until `shutdown` is ready, and then lets what is under way end; or
+    /// until another edge has taken over and nothing is under way here any more.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { config, builtin } = self;
-        let introduction = Introduction { edge: config.name, http: builtin.http().to_vec() };
-        let link = keep_connected(Arc::new(builtin.clone()), introduction, &config.control);
+        let Self { config, succession, lock } = self;
+        let dir = config.data_dir.clone();
+        let mut lock = Some(lock);
+        let reign = async {
+            loop {
+                let quiet = Quiet::default();
+                let mut door = Door::open(dir.clone(), succession.clone());
+                let http = succession.builtin().http().to_vec();
+                let introduction = Introduction { edge: config.name.clone(), http };
+                let driver = succession.clone();
+                let link = keep_connected(driver, introduction, &config.control, &quiet);
+                let leader = tokio::select! {
+                    () = link => return,
+                    leader = door.successor(&mut lock, &quiet) => leader,
+                };
+                match follow(&dir, &succession, leader).await {
+                    Ended::Drained => return,
+                    Ended::Owns(again) => lock = Some(again),
+                }
+            }
+        };
         tokio::select! {
-            () = link => {}
+            () = reign => return,
             () = shutdown => {}
         }
-        builtin.stop(config.stop_within).await;
+        stop(succession.builtin(), lock, config.stop_within).await;
     }
+}
+
+/// Takes no more connections, and lets requests that are under way end for at most `within`. Another edge
+/// can start meanwhile.
+async fn stop(builtin: &Builtin, lock: Option<Lock>, within: Duration) {
+    builtin.engine().shut(&[]).await;
+    builtin.engine().close();
+    builtin.disown().await;
+    drop(lock);
+    builtin.engine().stop(within).await;
+}
+
+/// The addresses that are asked for, and those of the sockets that are given.
+fn wanted(http: &[SocketAddr], given: &[Listening]) -> Vec<SocketAddr> {
+    http.iter().copied().chain(given.iter().map(|one| one.address)).collect()
 }
 
 /// What the versions that have running containers have carried.

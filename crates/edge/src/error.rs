@@ -39,6 +39,17 @@ pub enum Error {
         /// Its words, or what stood in the way.
         why: String,
     },
+    /// Another edge runs on the data directory, and stays.
+    #[error("another edge uses {path}, and this one does not take over from it: {why}")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// What stands in the way, and what to do.
+        why: String,
+    },
+    /// Sockets that were given are of no use.
+    #[error("cannot listen on a socket that was given to this process: {0}")]
+    Given(io::Error),
     /// A worker thread did not start.
     #[error("cannot start a worker thread: {0}")]
     Thread(io::Error),

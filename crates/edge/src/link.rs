@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use launcher_model::{DeploymentId, EdgeName, ServiceName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::net::UnixStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::driver::Driver;
@@ -76,29 +77,40 @@ pub(crate) async fn keep_connected<D: Driver>(
     driver: Arc<D>,
     introduction: Introduction,
     control: &ControlPlane,
+    quiet: &Quiet,
 ) {
     let open_at_last = async {
         tokio::time::sleep(WELCOME_WITHIN).await;
         driver.open();
     };
-    tokio::join!(open_at_last, connect_for_ever(&driver, &introduction, control));
+    tokio::join!(open_at_last, connect_for_ever(&driver, &introduction, control, quiet));
 }
 
 async fn connect_for_ever<D: Driver>(
     driver: &Arc<D>,
     introduction: &Introduction,
     control: &ControlPlane,
+    quiet: &Quiet,
 ) {
     let mut delay = FIRST_DELAY;
     let mut absence = Absence::at_start(Instant::now());
     loop {
+        quiet.keep().await;
         let mut welcomed = false;
-        let ended = match control.connect().await {
-            Ok(stream) => converse(stream, driver, introduction, &mut welcomed).await,
+        let connected = tokio::select! {
+            connected = control.connect() => connected,
+            () = quiet.is_wanted() => continue,
+        };
+        let ended = match connected {
+            Ok(stream) => converse(stream, driver, introduction, quiet, &mut welcomed).await,
             Err(error) => Err(error.into()),
         };
         driver.open();
         driver.abandon().await;
+        if welcomed && ended.is_ok() && *quiet.wanted.borrow() {
+            delay = FIRST_DELAY;
+            continue;
+        }
         if welcomed {
             absence = Absence::after_welcome(Instant::now());
         }
@@ -108,7 +120,45 @@ async fn connect_for_ever<D: Driver>(
             tracing::warn!(%why, "the control plane is away; serving on with what it said last");
         }
         delay = if welcomed { FIRST_DELAY } else { (delay * 2).min(LONGEST_DELAY) };
-        tokio::time::sleep(delay).await;
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = quiet.is_wanted() => {}
+        }
+    }
+}
+
+/// Has the conversation end at a moment at which no switch is under way, and not begin again for a
+/// while.
+#[derive(Debug, Default)]
+pub(crate) struct Quiet {
+    wanted: watch::Sender<bool>,
+    is_there: watch::Sender<bool>,
+}
+
+impl Quiet {
+    /// Waits until nothing is said any more.
+    pub(crate) async fn begin(&self) {
+        self.wanted.send_replace(true);
+        let _ = self.is_there.subscribe().wait_for(|is_there| *is_there).await;
+    }
+
+    /// Lets the conversation begin again.
+    pub(crate) fn end(&self) {
+        self.wanted.send_replace(false);
+    }
+
+    async fn is_wanted(&self) {
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
+    }
+
+    /// Keeps quiet as long as that is wanted.
+    async fn keep(&self) {
+        let mut wanted = self.wanted.subscribe();
+        if *wanted.borrow_and_update() {
+            self.is_there.send_replace(true);
+            let _ = wanted.wait_for(|wanted| !*wanted).await;
+            self.is_there.send_replace(false);
+        }
     }
 }
 
@@ -142,6 +192,7 @@ async fn converse<S, D>(
     stream: S,
     driver: &Arc<D>,
     introduction: &Introduction,
+    quiet: &Quiet,
     welcomed: &mut bool,
 ) -> Result<(), WireError>
 where
@@ -155,6 +206,7 @@ where
         preparing: JoinSet::new(),
         aborted: BTreeSet::new(),
         told: BTreeSet::new(),
+        switches: BTreeSet::new(),
     };
     talk.hello(introduction).await?;
     let ended = loop {
@@ -172,6 +224,7 @@ where
                     talk.prepared(deployment, outcome).await?;
                 }
             }
+            () = quiet.is_wanted(), if talk.switches.is_empty() => break Ok(()),
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
         }
     };
@@ -214,6 +267,8 @@ struct Talk<'d, S, D> {
     aborted: BTreeSet<DeploymentId>,
     /// Outcomes of drains that have been told on this connection.
     told: BTreeSet<DeploymentId>,
+    /// Switches that have neither been committed nor given up.
+    switches: BTreeSet<DeploymentId>,
 }
 
 impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
@@ -253,12 +308,14 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 let driver = self.driver.clone();
                 let within = Duration::from_millis(within_ms);
                 self.aborted.remove(&deployment);
+                self.switches.insert(deployment);
                 self.preparing.spawn(async move {
                     (deployment, driver.prepare(deployment, service, within).await)
                 });
             }
             ToEdge::Commit { deployment } => {
                 let outcome = self.driver.commit(deployment).await;
+                self.switches.remove(&deployment);
                 self.say(FromEdge::Committed { deployment, outcome }).await?;
             }
             ToEdge::Abort { deployment } => {
@@ -266,6 +323,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                     self.aborted.insert(deployment);
                 }
                 self.driver.abort(deployment).await;
+                self.switches.remove(&deployment);
             }
             ToEdge::DrainSeen { deployment } => {
                 self.told.remove(&deployment);
@@ -287,6 +345,9 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
         if self.aborted.remove(&deployment) && outcome.is_ok() {
             self.driver.abort(deployment).await;
             outcome = Err("the switch was aborted".to_owned());
+        }
+        if outcome.is_err() {
+            self.switches.remove(&deployment);
         }
         self.say(FromEdge::Prepared { deployment, outcome }).await
     }
