@@ -91,6 +91,9 @@ impl Daemon {
     fn alone(config: Config, lock: Lock, given: Vec<Listening>) -> Result<Self, Error> {
         allow_many_files();
         let wanted = wanted(&config.http, &given);
+        if wanted.is_empty() {
+            return Err(Error::NoAddress);
+        }
         let listening = complete(&wanted, given, config.threads)?;
         let dir = Some(config.data_dir.as_path());
         let builtin = Builtin::start(listening, config.threads, &config.limits, dir)?;

@@ -47,6 +47,9 @@ pub enum Error {
         /// What stands in the way, and what to do.
         why: String,
     },
+    /// Nobody said where to serve.
+    #[error("there is no address to serve on; name one with --http")]
+    NoAddress,
     /// Sockets that were given are of no use.
     #[error("cannot listen on a socket that was given to this process: {0}")]
     Given(io::Error),

@@ -45,9 +45,10 @@ async fn process(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Up(up) => run::up::run(load(up.settings)?).await,
         Command::Server(server) => run::server::run(load(server.settings)?).await,
-        Command::Edge(EdgeArgs { control, data, http, threads }) => {
-            let control = control.place();
-            run::edge::run(run::edge::Options { control, data, http, threads }).await
+        Command::Edge(EdgeArgs { control, data, http, threads, no_takeover }) => {
+            let (control, take_over) = (control.place(), !no_takeover);
+            let options = run::edge::Options { control, data, http, threads, take_over };
+            run::edge::run(options).await
         }
         Command::Demo(DemoArgs { exit, json, keep_logs }) => {
             demo::run(demo::Options { exit, json, keep_logs }).await
