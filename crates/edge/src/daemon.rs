@@ -3,6 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,11 +152,12 @@ impl Daemon {
                 let http = succession.builtin().http().to_vec();
                 let introduction = Introduction { edge: config.name.clone(), http };
                 let driver = succession.clone();
-                let link = keep_connected(driver, introduction, &config.control, &quiet);
+                let mut link = pin!(keep_connected(driver, introduction, &config.control, &quiet));
                 let leader = tokio::select! {
-                    () = link => return,
+                    () = &mut link => return,
                     leader = door.successor(&mut lock, &quiet) => leader,
                 };
+                // The paused conversation lasts until that of the one that took over has begun.
                 match follow(&dir, &succession, leader).await {
                     Ended::Drained => return,
                     Ended::Owns(again) => lock = Some(again),

@@ -107,10 +107,6 @@ async fn connect_for_ever<D: Driver>(
         };
         driver.open();
         driver.abandon().await;
-        if welcomed && ended.is_ok() && *quiet.wanted.borrow() {
-            delay = FIRST_DELAY;
-            continue;
-        }
         if welcomed {
             absence = Absence::after_welcome(Instant::now());
         }
@@ -127,8 +123,11 @@ async fn connect_for_ever<D: Driver>(
     }
 }
 
-/// Has the conversation end at a moment at which no switch is under way, and not begin again for a
-/// while.
+/// Has the conversation pause at a moment at which no switch is under way.
+///
+/// The connection stays: what the control plane says meanwhile is heard when the pause ends. When it
+/// ends because another process took over, that one's connection takes the place of this one, and the
+/// control plane never sees the edge go.
 #[derive(Debug, Default)]
 pub(crate) struct Quiet {
     wanted: watch::Sender<bool>,
@@ -136,13 +135,13 @@ pub(crate) struct Quiet {
 }
 
 impl Quiet {
-    /// Waits until nothing is said any more.
+    /// Waits until nothing is said or heard any more.
     pub(crate) async fn begin(&self) {
         self.wanted.send_replace(true);
         let _ = self.is_there.subscribe().wait_for(|is_there| *is_there).await;
     }
 
-    /// Lets the conversation begin again.
+    /// Lets the conversation go on.
     pub(crate) fn end(&self) {
         self.wanted.send_replace(false);
     }
@@ -224,7 +223,7 @@ where
                     talk.prepared(deployment, outcome).await?;
                 }
             }
-            () = quiet.is_wanted(), if talk.switches.is_empty() => break Ok(()),
+            () = quiet.is_wanted(), if talk.switches.is_empty() => quiet.keep().await,
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
         }
     };
