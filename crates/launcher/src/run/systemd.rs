@@ -9,6 +9,9 @@ use sd_notify::NotifyState;
 /// The variables by which sockets are handed to this process, and to none that it starts.
 pub(crate) const HANDED: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 
+/// The variable that says where systemd is told how a process is.
+pub(crate) const NOTIFIED: &str = "NOTIFY_SOCKET";
+
 /// The sockets of the socket units (sd_listen_fds(3)), none when there are none.
 ///
 /// # Errors

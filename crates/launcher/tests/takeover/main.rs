@@ -9,4 +9,5 @@ mod kills;
 mod load;
 mod switches;
 mod systemd;
+mod up;
 mod websockets;

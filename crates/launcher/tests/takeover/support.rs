@@ -170,7 +170,7 @@ impl Lab {
 
     pub(crate) fn command(&self, http: &[SocketAddr]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
-        command.args(["edge", "--name", "test", "--threads", "2"]);
+        command.args(["edge", "--name", "test"]);
         command.arg("--data").arg(self.dir.path().join("edge"));
         command.arg("--server-socket").arg(self.dir.path().join("control.sock"));
         command.args(http.iter().flat_map(|http| ["--http".to_owned(), http.to_string()]));
