@@ -60,17 +60,9 @@ impl Daemon {
     /// # Errors
     /// When an address is not free, the directory is not usable, or another edge uses it.
     pub fn start(config: Config) -> Result<Self, Error> {
-        Self::start_with(config, Vec::new())
-    }
-
-    fn start_with(config: Config, given: Vec<Listening>) -> Result<Self, Error> {
-        match Lock::take(&config.data_dir)? {
-            Some(lock) => Self::alone(config, lock, given),
-            None => Err(Error::InUse {
-                path: config.data_dir,
-                why: "it was told not to; stop that one, or use another --data".to_owned(),
-            }),
-        }
+        let lock = Lock::take(&config.data_dir)?;
+        let lock = lock.ok_or_else(|| Lock::is_taken(&config.data_dir))?;
+        Self::alone(config, lock, Vec::new())
     }
 
     /// As [`start`](Self::start). From another edge on the same data directory it takes over, when it
@@ -81,7 +73,8 @@ impl Daemon {
     pub async fn begin(config: Config, start: Start) -> Result<Self, Error> {
         let given = Listening::given(start.sockets).map_err(Error::Given)?;
         if !start.take_over {
-            return Self::start_with(config, given);
+            let lock = takeover::wait_for_nobody(&config.data_dir).await?;
+            return Self::alone(config, lock, given);
         }
         match takeover::ask(&config.data_dir).await? {
             Offer::Alone(lock) => Self::alone(config, lock, given),

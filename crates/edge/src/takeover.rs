@@ -35,4 +35,4 @@ pub(crate) use follow::{Ended, follow};
 pub(crate) use give::Door;
 pub(crate) use lock::Lock;
 pub(crate) use succession::Succession;
-pub(crate) use take::{Offer, Place, ask};
+pub(crate) use take::{Offer, Place, ask, wait_for_nobody};

@@ -41,16 +41,6 @@ impl Builtin {
             tracing::error!(%error, "cannot force the route table to disk");
         }
     }
-
-    /// What is in force.
-    pub(crate) async fn table(&self) -> RouteTable {
-        let state = self.0.state.lock().await;
-        let services = state.services.iter();
-        RouteTable {
-            preview_domain: state.preview_domain.clone(),
-            services: services.map(|(name, of)| (name.clone(), of.table.clone())).collect(),
-        }
-    }
 }
 
 impl Shared {

@@ -56,7 +56,7 @@ pub(crate) async fn follow(dir: &Path, succession: &Arc<Succession>, leader: Lea
         }
         tokio::select! {
             elected = elect(dir, succession) => match elected {
-                Elected::Follows(next) => leader = Some(next),
+                Elected::Follows(next) => leader = Some(*next),
                 Elected::Owns(lock) => {
                     reclaim(dir, succession).await;
                     return Ended::Owns(lock);
@@ -159,7 +159,7 @@ pub(super) enum Elected {
     /// This process: it has the lock.
     Owns(Lock),
     /// Another one, which this one follows.
-    Follows(Leader),
+    Follows(Box<Leader>),
 }
 
 /// Competes for the lock, and finds whoever got it.
@@ -174,7 +174,7 @@ pub(super) async fn elect(dir: &Path, succession: &Succession) -> Elected {
             let draining = succession.left().await;
             let ask = Ask::Follow { protocol: PROTOCOL, draining };
             if pass::say(&mut stream, &ask).await.is_ok() {
-                return Elected::Follows(Leader::new(stream));
+                return Elected::Follows(Box::new(Leader::new(stream)));
             }
         }
         tokio::time::sleep(AGAIN).await;

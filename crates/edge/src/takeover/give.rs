@@ -14,6 +14,7 @@ use super::lock::Lock;
 use super::message::{Answer, Ask, FromPredecessor, PROTOCOL, ToPredecessor};
 use super::succession::Succession;
 use super::{pass, socket};
+use crate::driver::Driver;
 use crate::link::Quiet;
 use crate::table::RouteTable;
 use crate::wire::{self, Reader, WireError, Writer};
@@ -165,7 +166,7 @@ impl Door {
         drop(leader);
         tracing::warn!("the edge that was to take over did not get ready");
         match elect(&self.dir, &self.succession).await {
-            Elected::Follows(leader) => Ok(Some(leader)),
+            Elected::Follows(leader) => Ok(Some(*leader)),
             Elected::Owns(again) => {
                 *lock = Some(again);
                 if let Err(error) = builtin.own(&self.dir, RouteTable::default()).await {

@@ -27,4 +27,10 @@ impl Lock {
             Err(fs::TryLockError::Error(cause)) => Err(failed(cause)),
         }
     }
+
+    /// Why nothing can be done while another process has the lock.
+    pub(crate) fn is_taken(dir: &Path) -> Error {
+        let why = "it was told not to; stop that one, or use another --data".to_owned();
+        Error::InUse { path: dir.to_owned(), why }
+    }
 }

@@ -207,6 +207,10 @@ impl Driver for Succession {
         self.builtin.open();
     }
 
+    async fn table(&self) -> RouteTable {
+        self.builtin.table().await
+    }
+
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
         let revisions = self.builtin.welcome(table.clone()).await;
         self.tell_all(&ToPredecessor::Follow { table }).await;

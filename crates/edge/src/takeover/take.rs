@@ -20,6 +20,8 @@ use crate::wire;
 
 /// How long an owner is looked for that does not listen: it is just starting, or about to end.
 const FOUND_WITHIN: Duration = Duration::from_secs(10);
+/// How long one that ends may take to let go of the directory.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
 /// From one attempt to the next.
 const AGAIN: Duration = Duration::from_millis(20);
 /// How long the owner may take to send its sockets.
@@ -42,6 +44,21 @@ pub(crate) struct Place {
     owner: UnixStream,
     /// What the owner listens on.
     pub(crate) listening: Vec<Listening>,
+}
+
+/// Takes the lock of a directory whose owner may be just about to end.
+///
+/// # Errors
+/// When it stays.
+pub(crate) async fn wait_for_nobody(dir: &Path) -> Result<Lock, Error> {
+    let began = Instant::now();
+    loop {
+        match Lock::take(dir)? {
+            Some(lock) => return Ok(lock),
+            None if began.elapsed() > ENDS_WITHIN => return Err(Lock::is_taken(dir)),
+            None => tokio::time::sleep(AGAIN).await,
+        }
+    }
 }
 
 /// Asks whoever owns the directory for its place.

@@ -295,6 +295,13 @@ impl Client {
         Ok(Self(requests))
     }
 
+    /// Waits until the connection is closed.
+    pub(crate) async fn is_closed(&mut self) {
+        while self.0.ready().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Which version answers, and whether that was the connection's last answer.
     pub(crate) async fn ask(&mut self) -> Result<(u64, bool), String> {
         let request = Request::get("/version").header("host", HOST).body(Empty::new()).unwrap();

@@ -1,5 +1,6 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use launcher_model::Span;
 use launcher_testkit::wait::{SOON, until};
 
 use super::support::*;
@@ -64,4 +65,30 @@ async fn heavy_switches_all_the_time_and_takeovers_all_the_time() {
     }
     let report = load.stop();
     assert_eq!((report.failed, report.wrong), (0, 0), "{report:?}");
+}
+
+/// Those that send nothing are closed one by one, and are not waited for until the deadline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heavy_connections_that_stay_idle_are_closed_at_times_of_their_own() {
+    let lab = Lab::with_drain(Span::secs(3)).await;
+    let edge = lab.first_edge().await;
+    let mut idle = Vec::new();
+    for _ in 0..16 {
+        let mut client = Client::connect(lab.http).await.unwrap();
+        client.ask().await.unwrap();
+        idle.push(client);
+    }
+    let began = Instant::now();
+    let next = lab.start_edge();
+    lab.is_led_by(&next).await;
+    let closed = idle.iter_mut().map(|client| async move {
+        client.is_closed().await;
+        began.elapsed()
+    });
+    let mut closed = futures_util::future::join_all(closed).await;
+    closed.sort_unstable();
+    edge.has_ended_well().await;
+    assert!(closed[0] >= Duration::from_millis(1_400), "{closed:?}");
+    assert!(closed[15] - closed[0] >= Duration::from_millis(500), "{closed:?}");
+    assert!(closed[15] <= Duration::from_secs(4), "{closed:?}");
 }

@@ -89,6 +89,10 @@ impl Process {
         let mut command = Command::new(&self.program);
         // Its standard input ends with this process, which is how it notices.
         command.args(&self.arguments).stdin(Stdio::piped()).env(SUPERVISED, "1");
+        if self.replaced == Replaced::ByTakeover && self.running.is_empty() {
+            // There is nobody to take over from, except by mistake: from a second `launcher up`.
+            command.arg("--no-takeover");
+        }
         // What systemd says to this process, and wants to hear of it, is not meant for that one.
         for variable in systemd::HANDED.iter().chain(&[systemd::NOTIFIED]) {
             command.env_remove(variable);
