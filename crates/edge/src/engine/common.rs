@@ -24,7 +24,7 @@ pub(super) struct Common {
     /// How many sockets connections are taken from.
     accepting: AtomicUsize,
     /// When this is not 0, the next response of every connection is its last one, and those that
-    /// stay without a request for so many milliseconds are closed.
+    /// stay without a request are closed within so many milliseconds.
     retired: AtomicU64,
     /// Told when no connection is open any more, or none is taken.
     pub(super) emptied: Notify,
@@ -97,13 +97,13 @@ impl Common {
     }
 
     /// Makes the next response of every connection its last one, or no longer does. Connections that
-    /// stay without a request for as long as `idle` are closed.
+    /// stay without a request are closed within `idle`.
     pub(super) fn retire(&self, idle: Option<Duration>) {
         let ms = idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX).max(1));
         self.retired.store(ms.unwrap_or(0), Relaxed);
     }
 
-    /// For how many milliseconds a connection may stay without a request, when the next response of
+    /// Within how many milliseconds a connection without a request is closed, when the next response of
     /// each is its last one.
     pub(super) fn retired(&self) -> Option<u64> {
         Some(self.retired.load(Relaxed)).filter(|ms| *ms > 0)

@@ -272,7 +272,7 @@ impl Worker {
         let began = self.leaving_since.get().unwrap_or(self.now());
         self.leaving_since.set(Some(began));
         for (key, (client, task)) in self.clients.borrow().iter() {
-            if client.is_idle_since_before(began, most / 2 + share(key, most / 2)) {
+            if client.is_idle_since_before(began, most / 4 + share(key, most / 2)) {
                 task.abort();
             }
         }

@@ -98,7 +98,7 @@ fn start_successor(program: &Path, arguments: &[OsString]) {
             tokio::spawn(async move {
                 match successor.wait().await {
                     Ok(ended) => {
-                        tracing::warn!(%ended, "the edge process that was to take over ended")
+                        tracing::warn!(%ended, "the edge process that was to take over ended");
                     }
                     Err(error) => tracing::error!(%error, "cannot wait for an edge process"),
                 }

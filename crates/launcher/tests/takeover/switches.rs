@@ -70,7 +70,7 @@ async fn heavy_switches_all_the_time_and_takeovers_all_the_time() {
 /// Those that send nothing are closed one by one, and are not waited for until the deadline.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heavy_connections_that_stay_idle_are_closed_at_times_of_their_own() {
-    let lab = Lab::with_drain(Span::secs(3)).await;
+    let lab = Lab::with_drain(Span::secs(8)).await;
     let edge = lab.first_edge().await;
     let mut idle = Vec::new();
     for _ in 0..16 {
@@ -88,7 +88,7 @@ async fn heavy_connections_that_stay_idle_are_closed_at_times_of_their_own() {
     let mut closed = futures_util::future::join_all(closed).await;
     closed.sort_unstable();
     edge.has_ended_well().await;
-    assert!(closed[0] >= Duration::from_millis(1_400), "{closed:?}");
-    assert!(closed[15] - closed[0] >= Duration::from_millis(500), "{closed:?}");
-    assert!(closed[15] <= Duration::from_secs(4), "{closed:?}");
+    assert!(closed[0] >= Duration::from_millis(1_900), "{closed:?}");
+    assert!(closed[15] - closed[0] >= Duration::from_millis(900), "{closed:?}");
+    assert!(closed[15] <= Duration::from_millis(7_900), "{closed:?}");
 }
