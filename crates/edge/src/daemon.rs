@@ -169,10 +169,13 @@ impl Daemon {
 /// can start meanwhile.
 async fn stop(builtin: &Builtin, lock: Option<Lock>, within: Duration) {
     builtin.engine().shut(&[]).await;
+    builtin.engine().leave().await;
     builtin.engine().close();
-    builtin.disown().await;
-    drop(lock);
-    builtin.engine().stop(within).await;
+    let let_go = async {
+        builtin.disown().await;
+        drop(lock);
+    };
+    tokio::join!(builtin.engine().stop(within), let_go);
 }
 
 /// The addresses that are asked for, and those of the sockets that are given.

@@ -131,6 +131,11 @@ impl Engine {
         self.ask(|answer| Command::Cut { pool, answer }).await.iter().sum()
     }
 
+    /// Closes the connections on which nothing is under way, and each other one after its response.
+    pub(crate) async fn leave(&self) {
+        self.ask(|answer| Command::Leave { answer }).await;
+    }
+
     /// Lets what is under way end for at most `within`, and stops the threads. No connection is
     /// taken any more.
     pub(crate) async fn stop(&self, within: Duration) {

@@ -25,7 +25,7 @@ impl Listening {
     pub(crate) fn bind(address: SocketAddr, threads: usize) -> Result<Self, Error> {
         let failed = |cause| Error::Listen { address, cause };
         let address = claim(address).map_err(failed)?;
-        let sockets: io::Result<_> = (0..threads).map(|_| listener(address)).collect();
+        let sockets: io::Result<_> = (0..threads.max(1)).map(|_| listener(address)).collect();
         Ok(Self { address, sockets: sockets.map_err(failed)? })
     }
 

@@ -40,6 +40,7 @@ pub(super) enum Command {
     Warm { pool: Arc<Pool>, timeout: Duration, answer: oneshot::Sender<u32> },
     Cut { pool: PoolId, answer: oneshot::Sender<u64> },
     Accept { accepting: Accepting, address: SocketAddr, listener: TcpListener },
+    Leave { answer: oneshot::Sender<()> },
     Stop { within: Duration, answer: oneshot::Sender<()> },
 }
 
@@ -145,6 +146,10 @@ impl Worker {
                 Command::Accept { accepting, address, listener } => {
                     tokio::task::spawn_local(accept(self.clone(), accepting, address, listener));
                 }
+                Command::Leave { answer } => {
+                    self.leave();
+                    let _ = answer.send(());
+                }
                 Command::Stop { within, answer } => {
                     self.stop(within).await;
                     let _ = answer.send(());
@@ -242,9 +247,13 @@ impl Worker {
         cut
     }
 
-    async fn stop(&self, within: Duration) {
+    fn leave(&self) {
         self.closing.set(true);
         self.close(|client| client.is_at_rest());
+    }
+
+    async fn stop(&self, within: Duration) {
+        self.leave();
         let all_ended = async {
             while !self.clients.borrow().is_empty() {
                 self.ended.notified().await;
