@@ -80,6 +80,7 @@ impl Lab {
         let pool = |address: &SocketAddr| Pool {
             health: Health { path: Some("/healthz".into()), tcp: false, ..Health::default() },
             endpoints: [("c".to_owned(), *address)].into(),
+            published: BTreeMap::new(),
         };
         let pools = self.containers.iter();
         ServiceTable {
