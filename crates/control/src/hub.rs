@@ -3,6 +3,7 @@
 //! The hub keeps the table that every edge shall have, hands it whole to each that connects, and carries
 //! the two halves of a switch. It decides nothing: [`crate::switch`] does.
 
+mod prepare;
 mod remote;
 mod session;
 
@@ -238,53 +239,6 @@ impl Hub {
                 let _ = edge.outbox.send(ToEdge::Remove { service: service.clone() });
             }
         }
-    }
-
-    /// The first half of a switch, on every connected edge at once.
-    ///
-    /// # Errors
-    /// When there is no edge, or one refuses, goes away or says nothing in time. What the others
-    /// prepared is then forgotten.
-    pub async fn prepare(
-        &self,
-        deployment: DeploymentId,
-        table: &ServiceTable,
-        within: Duration,
-    ) -> Result<Vec<PreparedEdge>, PrepareRefused> {
-        let asked = self.ask_to_prepare(deployment, table, within);
-        if asked.is_empty() {
-            return Err(PrepareRefused::NoEdge);
-        }
-        let began = Instant::now();
-        let answers = asked.into_iter().map(|(edge, session, answer)| async move {
-            let readiness = settle(answer, within + GRACE).await;
-            let readiness =
-                readiness.map_err(|why| PrepareRefused::Edge { edge: edge.clone(), why })?;
-            Ok(PreparedEdge { edge, session, readiness, took: began.elapsed() })
-        });
-        let prepared: Result<Vec<_>, _> = join_all(answers).await.into_iter().collect();
-        if prepared.is_err() {
-            self.abort(deployment);
-        }
-        prepared
-    }
-
-    fn ask_to_prepare(
-        &self,
-        deployment: DeploymentId,
-        table: &ServiceTable,
-        within: Duration,
-    ) -> Vec<(EdgeName, u64, Awaited<Readiness>)> {
-        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-        let mut state = self.state();
-        let asked = state.edges.iter_mut().map(|(name, edge)| {
-            let (answer, receiver) = oneshot::channel();
-            edge.preparing.insert(deployment, answer);
-            let service = edge.sees(table);
-            let _ = edge.outbox.send(ToEdge::Prepare { deployment, service, within_ms });
-            (name.clone(), edge.session, receiver)
-        });
-        asked.collect()
     }
 
     /// Forgets what was prepared, everywhere.

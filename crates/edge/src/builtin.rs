@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName};
@@ -19,14 +19,16 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::compiled::{Site, Table};
 use crate::driver::Driver;
-use crate::engine::{Engine, Limits};
+use crate::engine::{Engine, Limits, Listening};
 use crate::keep::Keep;
 use crate::protocol::{DrainOutcome, Flip, Readiness};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
 
 mod change;
+mod directory;
 mod drain;
+mod follow;
 mod prepare;
 mod switch;
 
@@ -36,11 +38,12 @@ use switch::Committed;
 
 /// The proxy that is built in, as a [`Driver`].
 #[derive(Clone)]
-pub struct Builtin(Arc<Shared>);
+pub(crate) struct Builtin(Arc<Shared>);
 
 struct Shared {
     engine: Engine,
-    keep: Keep,
+    /// The directory, while it is this process's.
+    keep: RwLock<Option<Keep>>,
     state: Mutex<State>,
     /// Stops what is being prepared.
     preparing: std::sync::Mutex<HashMap<DeploymentId, CancellationToken>>,
@@ -88,49 +91,56 @@ fn not_kept(error: &std::io::Error) -> String {
 }
 
 impl Builtin {
-    /// Is to serve on these addresses, with so many threads, what the directory `dir` keeps. Connections
-    /// wait until the driver is [open](Driver::open).
+    /// Is to serve on these sockets, with so many threads, what the directory `dir` keeps; nothing yet
+    /// without one. Connections wait until the driver is [open](Driver::open).
     ///
     /// # Errors
-    /// When an address is not free or the directory is not usable.
-    pub fn start(
-        http: &[SocketAddr],
+    /// When the directory is not usable or a thread does not start.
+    pub(crate) fn start(
+        listening: Vec<Listening>,
         threads: usize,
         limits: &Limits,
-        dir: &Path,
+        dir: Option<&Path>,
     ) -> Result<Self, Error> {
-        let (keep, kept) = Keep::open(dir)?;
+        let (keep, kept) = dir.map(Keep::open).transpose()?.unzip();
+        let kept = kept.unwrap_or_default();
         let threads = threads.max(1);
         let mut state = State { preview_domain: kept.preview_domain, ..State::default() };
         for (name, table) in kept.services {
             let site = Arc::new(Site::compile(&table, &[], threads));
             state.services.insert(name, Service { table, site });
         }
-        let engine = Engine::start(http, threads, limits, state.table())?;
+        let engine = Engine::start(listening, threads, limits, state.table())?;
         Ok(Self(Arc::new(Shared {
             engine,
-            keep,
+            keep: RwLock::new(keep),
             state: Mutex::new(state),
             preparing: std::sync::Mutex::default(),
             drain_ended: Notify::new(),
             force_is_due: AtomicBool::new(false),
         })))
     }
+
+    /// What listens, and is told when to.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The addresses that are served, with the ports that were chosen for those given as 0.
+    pub(crate) fn http(&self) -> &[SocketAddr] {
+        self.0.engine.http()
+    }
+
+    /// What every version that has running containers has carried.
+    pub(crate) fn counters(&self) -> Vec<VersionCounters> {
+        let table = self.0.engine.table();
+        table.pools().map(|pool| pool.stats.read(&pool.service, pool.version)).collect()
+    }
 }
 
 impl Driver for Builtin {
     fn name(&self) -> &'static str {
         "builtin"
-    }
-
-    /// With the ports that were chosen for those given as 0.
-    fn http(&self) -> &[SocketAddr] {
-        self.0.engine.http()
-    }
-
-    fn counters(&self) -> Vec<VersionCounters> {
-        let table = self.0.engine.table();
-        table.pools().map(|pool| pool.stats.read(&pool.service, pool.version)).collect()
     }
 
     fn open(&self) {
@@ -196,12 +206,5 @@ impl Driver for Builtin {
 
     async fn drain_seen(&self, deployment: DeploymentId) {
         self.0.state.lock().await.outcomes.remove(&deployment);
-    }
-
-    async fn stop(&self, within: Duration) {
-        self.0.engine.stop(within).await;
-        if let Err(error) = self.0.on_disk(Keep::force).await {
-            tracing::error!(%error, "cannot force the route table to disk");
-        }
     }
 }

@@ -1,8 +1,11 @@
 //! The edge as a process: serves what its disk says while the control plane is away, and listens to that
 //! whenever it is there.
 
-use std::net::SocketAddr;
+mod beside;
+
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +14,12 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::Error;
 use crate::builtin::Builtin;
-use crate::driver::Driver;
-use crate::engine::Limits;
-use crate::link::{ControlPlane, Introduction, keep_connected};
+use crate::engine::{Limits, Listening, complete};
+use crate::link::{ControlPlane, Introduction, Quiet, keep_connected};
 use crate::stats::VersionCounters;
+use crate::takeover::{self, Door, Ended, Lock, Offer, Place, Succession, follow};
+
+pub use beside::NginxDaemon;
 
 /// How an edge runs.
 #[derive(Debug, Clone)]
@@ -35,10 +40,21 @@ pub struct Config {
     pub stop_within: Duration,
 }
 
-/// An edge that serves, by this driver.
-pub struct Daemon<D = Builtin> {
+/// How an edge begins.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// Sockets that listen already, such as those that systemd hands out. Their addresses are served
+    /// beside those of the configuration.
+    pub sockets: Vec<TcpListener>,
+    /// Whether to take over from an edge that runs on the same data directory.
+    pub take_over: bool,
+}
+
+/// An edge that serves.
+pub struct Daemon {
     config: Config,
-    driver: Arc<D>,
+    succession: Arc<Succession>,
+    lock: Lock,
 }
 
 impl Daemon {
@@ -46,47 +62,130 @@ impl Daemon {
     /// [run](Self::run); until then connections wait.
     ///
     /// # Errors
-    /// When an address is not free or the directory is not usable.
+    /// When an address is not free, the directory is not usable, or another edge uses it.
     pub fn start(config: Config) -> Result<Self, Error> {
-        allow_many_files();
-        let builtin =
-            Builtin::start(&config.http, config.threads, &config.limits, &config.data_dir)?;
-        Ok(Self::with(config, builtin))
+        let lock = Lock::take(&config.data_dir)?;
+        let lock = lock.ok_or_else(|| Lock::is_taken(&config.data_dir))?;
+        Self::alone(config, lock, Vec::new())
     }
-}
 
-impl<D: Driver> Daemon<D> {
-    /// An edge whose traffic this driver carries. What the configuration says of that is the driver's
-    /// own matter.
-    #[must_use]
-    pub fn with(config: Config, driver: D) -> Self {
-        Self { config, driver: Arc::new(driver) }
+    /// As [`start`](Self::start). From another edge on the same data directory it takes over, when it
+    /// may; then it serves already.
+    ///
+    /// # Errors
+    /// When an address is not free, the directory is not usable, or another edge uses it and stays.
+    pub async fn begin(config: Config, start: Start) -> Result<Self, Error> {
+        let given = Listening::given(start.sockets).map_err(Error::Given)?;
+        if !start.take_over {
+            let lock = takeover::wait_for_nobody(&config.data_dir).await?;
+            return Self::alone(config, lock, given);
+        }
+        match takeover::ask(&config.data_dir).await? {
+            Offer::Alone(lock) => Self::alone(config, lock, given),
+            Offer::Place(place) => Self::succeed(config, place, given).await,
+        }
+    }
+
+    fn alone(config: Config, lock: Lock, given: Vec<Listening>) -> Result<Self, Error> {
+        allow_many_files();
+        let wanted = wanted(&config.http, &given);
+        if wanted.is_empty() {
+            return Err(Error::NoAddress);
+        }
+        let listening = complete(&wanted, given, config.threads)?;
+        let dir = Some(config.data_dir.as_path());
+        let builtin = Builtin::start(listening, config.threads, &config.limits, dir)?;
+        Ok(Self { config, succession: Arc::new(Succession::new(builtin)), lock })
+    }
+
+    async fn succeed(
+        config: Config,
+        mut place: Place,
+        given: Vec<Listening>,
+    ) -> Result<Self, Error> {
+        allow_many_files();
+        let mut wanted = wanted(&config.http, &given);
+        let mut there = std::mem::take(&mut place.listening);
+        let served: Vec<SocketAddr> = there.iter().map(|one| one.address).collect();
+        if wanted.is_empty() {
+            wanted.clone_from(&served);
+        }
+        there.extend(given);
+        let listening = complete(&wanted, there, config.threads)?;
+        let builtin = Builtin::start(listening, config.threads, &config.limits, None)?;
+        let succession = Arc::new(Succession::new(builtin));
+        let leaving = served.into_iter().filter(|address| !wanted.contains(address)).collect();
+        let lock = place.take(&config.data_dir, &succession, leaving).await?;
+        tracing::info!(http = ?wanted, "took over from the edge that ran here");
+        Ok(Self { config, succession, lock })
     }
 
     /// The addresses that are served, with the ports that were chosen for those given as 0.
     #[must_use]
     pub fn http(&self) -> &[SocketAddr] {
-        self.driver.http()
+        self.builtin().http()
+    }
+
+    fn builtin(&self) -> &Builtin {
+        self.succession.builtin()
     }
 
     /// What can be asked for the counters while the edge runs.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let driver = self.driver.clone();
-        Counters(Arc::new(move || driver.counters()))
+        let builtin = self.builtin().clone();
+        Counters(Arc::new(move || builtin.counters()))
     }
 
-    /// Follows the control plane until `shutdown` is ready; then lets what is under way end.
+    /// Follows the control plane until `shutdown` is ready, and then lets what is under way end; or
+    /// until another edge has taken over and nothing is under way here any more.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { config, driver } = self;
-        let introduction = Introduction { edge: config.name, http: driver.http().to_vec() };
-        let link = keep_connected(driver.clone(), introduction, &config.control);
+        let Self { config, succession, lock } = self;
+        let dir = config.data_dir.clone();
+        let mut lock = Some(lock);
+        let reign = async {
+            loop {
+                let quiet = Quiet::default();
+                let mut door = Door::open(dir.clone(), succession.clone());
+                let http = succession.builtin().http().to_vec();
+                let introduction = Introduction { edge: config.name.clone(), http };
+                let driver = succession.clone();
+                let mut link = pin!(keep_connected(driver, introduction, &config.control, &quiet));
+                let leader = tokio::select! {
+                    () = &mut link => return,
+                    leader = door.successor(&mut lock, &quiet) => leader,
+                };
+                // The paused conversation lasts until that of the one that took over has begun.
+                match follow(&dir, &succession, leader).await {
+                    Ended::Drained => return,
+                    Ended::Owns(again) => lock = Some(again),
+                }
+            }
+        };
         tokio::select! {
-            () = link => {}
+            () = reign => return,
             () = shutdown => {}
         }
-        driver.stop(config.stop_within).await;
+        stop(succession.builtin(), lock, config.stop_within).await;
     }
+}
+
+/// Takes no more connections, and lets requests that are under way end for at most `within`. Another edge
+/// can start meanwhile.
+async fn stop(builtin: &Builtin, lock: Option<Lock>, within: Duration) {
+    builtin.engine().shut(&[]).await;
+    builtin.engine().leave().await;
+    builtin.engine().close();
+    let let_go = async {
+        builtin.disown().await;
+        drop(lock);
+    };
+    tokio::join!(builtin.engine().stop(within), let_go);
+}
+
+/// The addresses that are asked for, and those of the sockets that are given.
+fn wanted(http: &[SocketAddr], given: &[Listening]) -> Vec<SocketAddr> {
+    http.iter().copied().chain(given.iter().map(|one| one.address)).collect()
 }
 
 /// What the versions that have running containers have carried.

@@ -1,12 +1,10 @@
 //! What the daemon asks of whatever carries the traffic.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName};
 
 use crate::protocol::{DrainOutcome, Flip, Readiness};
-use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
 
 /// What carries the traffic: the proxy that is built in, or another one that is run by this daemon.
@@ -17,12 +15,6 @@ use crate::table::{RouteTable, ServiceTable};
 pub trait Driver: Send + Sync + 'static {
     /// The name by which edges of this kind are listed.
     fn name(&self) -> &'static str;
-
-    /// The addresses that are served.
-    fn http(&self) -> &[SocketAddr];
-
-    /// What every version that has running containers has carried.
-    fn counters(&self) -> Vec<VersionCounters>;
 
     /// Begins to serve, what it knows by then. Called more than once.
     fn open(&self);
@@ -71,8 +63,4 @@ pub trait Driver: Send + Sync + 'static {
 
     /// The outcome has been stored and can be forgotten.
     fn drain_seen(&self, deployment: DeploymentId) -> impl Future<Output = ()> + Send;
-
-    /// The daemon is about to end. What ends with it takes no more connections, and lets requests that
-    /// are under way end for at most `within`.
-    fn stop(&self, within: Duration) -> impl Future<Output = ()> + Send;
 }

@@ -8,7 +8,7 @@
 //! to do besides, such as to let go of connections or to say when something has come to rest.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +21,7 @@ mod attempts;
 mod body;
 mod client;
 mod common;
+mod doors;
 mod forwarding;
 mod gate;
 mod hop;
@@ -38,6 +39,7 @@ mod worker;
 
 use common::{Common, Thread};
 pub use limits::Limits;
+pub(crate) use listen::{Listening, complete};
 pub(crate) use worker::Rest;
 use worker::{Command, Worker};
 
@@ -45,6 +47,7 @@ use worker::{Command, Worker};
 pub(crate) struct Engine {
     common: Arc<Common>,
     http: Vec<SocketAddr>,
+    listening: Mutex<Vec<Listening>>,
 }
 
 /// A pool whose production traffic is to be watched until it has come to rest.
@@ -69,28 +72,23 @@ pub(crate) struct Change {
 }
 
 impl Engine {
-    /// Binds the listeners and starts `threads` threads that serve `table` once the engine is
+    /// Starts `threads` threads, which serve `table` on these sockets once the engine is
     /// [open](Self::open).
     pub(crate) fn start(
-        http: &[SocketAddr],
+        listening: Vec<Listening>,
         threads: usize,
         limits: &Limits,
         table: Table,
     ) -> Result<Self, Error> {
-        let (http, listeners) = listen::bind(http, threads)?;
         let (inboxes, commands): (Vec<_>, Vec<_>) =
             (0..threads).map(|_| mpsc::unbounded_channel()).unzip();
         let threads = inboxes.into_iter().map(Thread::new).collect();
         let common = Arc::new(Common::new(table, limits.clone(), threads));
-        for (index, (listeners, commands)) in listeners.into_iter().zip(commands).enumerate() {
-            Worker::spawn(index, common.clone(), listeners, commands)?;
+        for (index, commands) in commands.into_iter().enumerate() {
+            Worker::spawn(index, common.clone(), commands)?;
         }
-        Ok(Self { common, http })
-    }
-
-    /// Begins to take connections.
-    pub(crate) fn open(&self) {
-        self.common.open.send_replace(true);
+        let http = listening.iter().map(|listening| listening.address).collect();
+        Ok(Self { common, http, listening: Mutex::new(listening) })
     }
 
     /// The addresses that are served, with the ports that were chosen for those given as 0.
@@ -133,8 +131,13 @@ impl Engine {
         self.ask(|answer| Command::Cut { pool, answer }).await.iter().sum()
     }
 
-    /// Takes no more connections, lets what is under way end for at most `within`, and stops the
-    /// threads.
+    /// Closes the connections on which nothing is under way, and each other one after its response.
+    pub(crate) async fn leave(&self) {
+        self.ask(|answer| Command::Leave { answer }).await;
+    }
+
+    /// Lets what is under way end for at most `within`, and stops the threads. No connection is
+    /// taken any more.
     pub(crate) async fn stop(&self, within: Duration) {
         self.ask(|answer| Command::Stop { within, answer }).await;
     }

@@ -52,6 +52,20 @@ pub enum Error {
     /// nginx would read a path otherwise than it is written.
     #[error("{} cannot stand in nginx's configuration; choose a path of letters, digits and /._-", .0.display())]
     Path(PathBuf),
+    /// Another edge runs on the data directory, and stays.
+    #[error("another edge uses {path}, and this one does not take over from it: {why}")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// What stands in the way, and what to do.
+        why: String,
+    },
+    /// Nobody said where to serve.
+    #[error("there is no address to serve on; name one with --http")]
+    NoAddress,
+    /// Sockets that were given are of no use.
+    #[error("cannot listen on a socket that was given to this process: {0}")]
+    Given(io::Error),
     /// A worker thread did not start.
     #[error("cannot start a worker thread: {0}")]
     Thread(io::Error),

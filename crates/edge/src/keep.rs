@@ -57,7 +57,7 @@ struct Holds {
 }
 
 /// When a change of a file was decided on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Order(u64);
 
 /// What all services have in common.

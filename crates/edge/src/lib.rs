@@ -20,10 +20,10 @@ pub mod protocol;
 pub mod remote;
 pub mod stats;
 pub mod table;
+mod takeover;
 pub mod wire;
 
-pub use builtin::Builtin;
-pub use daemon::{Config, Counters, Daemon, run};
+pub use daemon::{Config, Counters, Daemon, NginxDaemon, Start, run};
 pub use engine::Limits;
 pub use error::Error;
 pub use link::ControlPlane;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use launcher_model::{DeploymentId, EdgeName, ServiceName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::net::UnixStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::driver::Driver;
@@ -77,25 +78,32 @@ pub(crate) async fn keep_connected<D: Driver>(
     driver: Arc<D>,
     introduction: Introduction,
     control: &ControlPlane,
+    quiet: &Quiet,
 ) {
     let open_at_last = async {
         tokio::time::sleep(WELCOME_WITHIN).await;
         driver.open();
     };
-    tokio::join!(open_at_last, connect_for_ever(&driver, &introduction, control));
+    tokio::join!(open_at_last, connect_for_ever(&driver, &introduction, control, quiet));
 }
 
 async fn connect_for_ever<D: Driver>(
     driver: &Arc<D>,
     introduction: &Introduction,
     control: &ControlPlane,
+    quiet: &Quiet,
 ) {
     let mut delay = FIRST_DELAY;
     let mut absence = Absence::at_start(Instant::now());
     loop {
+        quiet.keep().await;
         let mut welcomed = false;
-        let ended = match control.connect().await {
-            Ok(stream) => converse(stream, driver, introduction, &mut welcomed).await,
+        let connected = tokio::select! {
+            connected = control.connect() => connected,
+            () = quiet.is_wanted() => continue,
+        };
+        let ended = match connected {
+            Ok(stream) => converse(stream, driver, introduction, quiet, &mut welcomed).await,
             Err(error) => Err(error.into()),
         };
         driver.open();
@@ -109,7 +117,48 @@ async fn connect_for_ever<D: Driver>(
             tracing::warn!(%why, "the control plane is away; serving on with what it said last");
         }
         delay = if welcomed { FIRST_DELAY } else { (delay * 2).min(LONGEST_DELAY) };
-        tokio::time::sleep(delay).await;
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = quiet.is_wanted() => {}
+        }
+    }
+}
+
+/// Has the conversation pause at a moment at which no switch is under way.
+///
+/// The connection stays: what the control plane says meanwhile is heard when the pause ends. When it
+/// ends because another process took over, that one's connection takes the place of this one, and the
+/// control plane never sees the edge go.
+#[derive(Debug, Default)]
+pub(crate) struct Quiet {
+    wanted: watch::Sender<bool>,
+    is_there: watch::Sender<bool>,
+}
+
+impl Quiet {
+    /// Waits until nothing is said or heard any more.
+    pub(crate) async fn begin(&self) {
+        self.wanted.send_replace(true);
+        let _ = self.is_there.subscribe().wait_for(|is_there| *is_there).await;
+    }
+
+    /// Lets the conversation go on.
+    pub(crate) fn end(&self) {
+        self.wanted.send_replace(false);
+    }
+
+    async fn is_wanted(&self) {
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
+    }
+
+    /// Keeps quiet as long as that is wanted.
+    async fn keep(&self) {
+        let mut wanted = self.wanted.subscribe();
+        if *wanted.borrow_and_update() {
+            self.is_there.send_replace(true);
+            let _ = wanted.wait_for(|wanted| !*wanted).await;
+            self.is_there.send_replace(false);
+        }
     }
 }
 
@@ -143,6 +192,7 @@ async fn converse<S, D>(
     stream: S,
     driver: &Arc<D>,
     introduction: &Introduction,
+    quiet: &Quiet,
     welcomed: &mut bool,
 ) -> Result<(), WireError>
 where
@@ -157,6 +207,7 @@ where
         replacing: JoinSet::new(),
         aborted: BTreeSet::new(),
         told: BTreeSet::new(),
+        switches: BTreeSet::new(),
     };
     talk.hello(introduction).await?;
     let ended = loop {
@@ -179,6 +230,7 @@ where
                     talk.say(FromEdge::Applied { revisions: vec![revision] }).await?;
                 }
             }
+            () = quiet.is_wanted(), if talk.switches.is_empty() => quiet.keep().await,
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
         }
     };
@@ -224,6 +276,8 @@ struct Talk<'d, S, D> {
     aborted: BTreeSet<DeploymentId>,
     /// Outcomes of drains that have been told on this connection.
     told: BTreeSet<DeploymentId>,
+    /// Switches that have neither been committed nor given up.
+    switches: BTreeSet<DeploymentId>,
 }
 
 impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
@@ -260,12 +314,14 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 let driver = self.driver.clone();
                 let within = Duration::from_millis(within_ms);
                 self.aborted.remove(&deployment);
+                self.switches.insert(deployment);
                 self.preparing.spawn(async move {
                     (deployment, driver.prepare(deployment, service, within).await)
                 });
             }
             ToEdge::Commit { deployment } => {
                 let outcome = self.driver.commit(deployment).await;
+                self.switches.remove(&deployment);
                 self.say(FromEdge::Committed { deployment, outcome }).await?;
             }
             ToEdge::Abort { deployment } => {
@@ -273,6 +329,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                     self.aborted.insert(deployment);
                 }
                 self.driver.abort(deployment).await;
+                self.switches.remove(&deployment);
             }
             ToEdge::DrainSeen { deployment } => {
                 self.told.remove(&deployment);
@@ -310,6 +367,9 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
         if self.aborted.remove(&deployment) && outcome.is_ok() {
             self.driver.abort(deployment).await;
             outcome = Err("the switch was aborted".to_owned());
+        }
+        if outcome.is_err() {
+            self.switches.remove(&deployment);
         }
         self.say(FromEdge::Prepared { deployment, outcome }).await
     }

@@ -172,28 +172,32 @@ impl Shared {
     }
 }
 
-impl Driver for Nginx {
-    fn name(&self) -> &'static str {
-        "nginx"
-    }
-
-    fn http(&self) -> &[SocketAddr] {
+impl Nginx {
+    /// The addresses at which it is told to serve.
+    pub(crate) fn http(&self) -> &[SocketAddr] {
         &self.shared.options.http
     }
 
-    fn counters(&self) -> Vec<VersionCounters> {
+    /// What every version that has running containers has carried.
+    pub(crate) fn counters(&self) -> Vec<VersionCounters> {
         self.shared.tally.read()
+    }
+
+    /// Looks after it no more. It serves on: it is not this process's.
+    pub(crate) fn leave(&self) {
+        self.upkeep.abort();
+    }
+}
+
+impl Driver for Nginx {
+    fn name(&self) -> &'static str {
+        "nginx"
     }
 
     fn open(&self) {
         if !self.shared.opened.swap(true, Relaxed) {
             self.shared.wanted.notify_one();
         }
-    }
-
-    /// nginx serves on: it is not this process's.
-    async fn stop(&self, _within: Duration) {
-        self.upkeep.abort();
     }
 
     async fn table(&self) -> RouteTable {

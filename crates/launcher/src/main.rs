@@ -46,10 +46,12 @@ async fn process(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Up(up) => run::up::run(load(up.settings)?).await,
         Command::Server(server) => run::server::run(load(server.settings)?).await,
-        Command::Edge(EdgeArgs { control, data, http, threads, driver, nginx }) => {
-            let control = control.place();
+        Command::Edge(args) => {
+            let EdgeArgs { control, data, http, threads, driver, nginx, no_takeover } = args;
+            let (control, take_over) = (control.place(), !no_takeover);
             let nginx = (driver == DriverName::Nginx).then_some(nginx);
-            run::edge::run(run::edge::Options { control, data, http, threads, nginx }).await
+            let options = run::edge::Options { control, data, http, threads, nginx, take_over };
+            run::edge::run(options).await
         }
         Command::Demo(DemoArgs { exit, json, keep_logs }) => {
             demo::run(demo::Options { exit, json, keep_logs }).await

@@ -5,8 +5,10 @@ pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod edge;
 pub(crate) mod edge_socket;
+mod program;
 pub(crate) mod server;
 pub(crate) mod stopping;
+mod systemd;
 pub(crate) mod up;
 
 use std::io::IsTerminal;

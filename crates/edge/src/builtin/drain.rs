@@ -22,7 +22,7 @@ pub(super) struct Drain {
     pools: Vec<Draining>,
     began: Instant,
     /// Requests and connections under way at the flip.
-    in_flight: u64,
+    pub(super) in_flight: u64,
     /// Of those, the ones that had not ended when their version went live again.
     kept: u64,
     failed: u64,
@@ -121,6 +121,14 @@ impl Shared {
             state.outcomes.insert(deployment, drain.outcome());
             launcher_fault::point("edge.drained");
             self.drain_ended.notify_one();
+        }
+    }
+
+    /// Cuts off whatever drains.
+    pub(super) async fn cut_all(&self) {
+        let all: Vec<u64> = self.state.lock().await.drains.keys().copied().collect();
+        for id in all {
+            self.cut(id).await;
         }
     }
 

@@ -129,7 +129,7 @@ impl Shared {
         table: &ServiceTable,
         site: &Site,
     ) -> Result<(u32, u32), String> {
-        self.keep.expect(deployment);
+        self.expect(deployment);
         let written = self.on_disk({
             let table = table.clone();
             move |keep| keep.prepare(&table, deployment)
@@ -181,7 +181,7 @@ impl Shared {
         self.engine.tell(&Change { gone, ..Change::default() });
     }
 
-    fn preparing(
+    pub(super) fn preparing(
         &self,
     ) -> std::sync::MutexGuard<'_, std::collections::HashMap<DeploymentId, CancellationToken>> {
         self.preparing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

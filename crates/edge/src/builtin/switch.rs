@@ -76,7 +76,8 @@ impl Shared {
                 return Err(obstacle);
             }
             // Not on another thread: a rename is done before that thread would have woken up.
-            self.keep.commit(&name, deployment, self.keep.order()).map_err(failed)?;
+            let order = self.order();
+            self.kept(|keep| keep.commit(&name, deployment, order)).map_err(failed)?;
             return Ok(prepared.table.clone());
         };
         let merged = ServiceTable {
@@ -87,7 +88,7 @@ impl Shared {
         if let Some(obstacle) = state.obstacle(&merged) {
             return Err(obstacle);
         }
-        let order = self.keep.order();
+        let order = self.order();
         let written = self.on_disk({
             let merged = merged.clone();
             move |keep| {
@@ -121,7 +122,7 @@ impl Shared {
         if new_domain.is_some() || !new.is_empty() || !gone.is_empty() {
             self.carry_out(&mut state, plan, None).await;
         }
-        let (order, revisions) = (self.keep.order(), state.revisions());
+        let (order, revisions) = (self.order(), state.revisions());
         drop(state);
         launcher_fault::point("edge.welcomed");
         self.keep_or_warn(move |keep| {
@@ -143,7 +144,7 @@ impl Shared {
         let mut plan = Plan::default();
         self.take_over(&mut state, &mut plan, table.clone());
         self.carry_out(&mut state, plan, None).await;
-        let order = self.keep.order();
+        let order = self.order();
         drop(state);
         launcher_fault::point("edge.replaced");
         self.keep_or_warn(move |keep| keep.write(&table, order)).await;
@@ -155,12 +156,12 @@ impl Shared {
         let mut plan = Plan::default();
         plan.remove(&mut state, &name);
         self.carry_out(&mut state, plan, None).await;
-        let order = self.keep.order();
+        let order = self.order();
         drop(state);
         self.keep_or_warn(move |keep| keep.remove(&name, order)).await;
     }
 
-    fn take_over(&self, state: &mut State, plan: &mut Plan, table: ServiceTable) {
+    pub(super) fn take_over(&self, state: &mut State, plan: &mut Plan, table: ServiceTable) {
         let before = state.services.get(&table.name).map(|service| &*service.site);
         // A pool that a switch has been prepared for keeps what was made ready for it.
         let prepared = state.prepared.values().filter(|p| p.table.name == table.name);
@@ -199,11 +200,11 @@ impl Shared {
     }
 
     /// Keeps all that is in force once more: its files were lost.
-    fn keep_all_soon(self: &Arc<Self>) {
+    pub(super) fn keep_all_soon(self: &Arc<Self>) {
         let shared = self.clone();
         tokio::spawn(async move {
             let state = shared.state.lock().await;
-            let order = shared.keep.order();
+            let order = shared.order();
             let domain = state.preview_domain.clone();
             let tables = state.services.values().map(|service| service.table.clone());
             let tables: Vec<ServiceTable> = tables.collect();
@@ -215,24 +216,11 @@ impl Shared {
             shared.keep_or_warn(again).await;
         });
     }
-
-    /// Does work on the disk where it holds up nobody. It is done to its end even when nobody waits.
-    pub(super) async fn on_disk(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Keep) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<()> {
-        let shared = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&shared.keep)).await;
-        if self.keep.take_lost() {
-            self.keep_all_soon();
-        }
-        done.unwrap_or_else(|error| Err(io::Error::other(error)))
-    }
 }
 
 impl State {
     /// Whether a table is newer than the one in force.
-    fn is_news(&self, table: &ServiceTable) -> bool {
+    pub(super) fn is_news(&self, table: &ServiceTable) -> bool {
         let in_force = self.services.get(&table.name);
         in_force.is_none_or(|service| service.table.revision < table.revision)
     }

@@ -7,36 +7,65 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use super::client::Client;
+use super::common::{Accepting, Doors};
 use super::worker::{Command, Worker};
 
 /// How long to wait when there is no room for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Takes connections for ever, as soon as the engine is open. Until then they wait in the system's
-/// queue.
-pub(super) async fn accept(worker: Rc<Worker>, listener: TcpListener) {
+/// Takes connections until the doors are shut. Those that have not been taken then wait in the system's
+/// queue for whoever else has the socket; when that is nobody, they are taken too.
+pub(super) async fn accept(
+    worker: Rc<Worker>,
+    _accepting: Accepting,
+    address: SocketAddr,
+    listener: TcpListener,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot accept connections"),
     };
-    let _ = worker.common.open.subscribe().wait_for(|open| *open).await;
+    let mut doors = worker.common.doors.subscribe();
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let _ = stream.set_nodelay(true);
-                // Only now: another thread may have taken the last place while this one waited.
-                while !worker.common.reserve() {
-                    // Connections of other threads end without a word to this one.
-                    let _ = tokio::time::timeout(PAUSE, worker.ended.notified()).await;
+        tokio::select! {
+            _ = doors.wait_for(|doors| !matches!(doors, Doors::Open)) => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => take(&worker, stream, peer).await,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(PAUSE).await;
                 }
-                place(&worker, stream, peer);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(PAUSE).await;
-            }
+            },
         }
     }
+    let is_left = match &*doors.borrow() {
+        Doors::Shut { leaving } => leaving.contains(&address),
+        Doors::Open => false,
+    };
+    if is_left {
+        take_those_that_wait(&worker, listener).await;
+    }
+}
+
+async fn take_those_that_wait(worker: &Rc<Worker>, listener: tokio::net::TcpListener) {
+    let Ok(listener) = listener.into_std() else { return };
+    while let Ok((stream, peer)) = listener.accept() {
+        if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream))
+        {
+            take(worker, stream, peer).await;
+        }
+    }
+}
+
+/// Serves a connection as soon as there is a place for it.
+async fn take(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+    let _ = stream.set_nodelay(true);
+    // Only now: another thread may have taken the last place while this one waited.
+    while !worker.common.reserve() {
+        // Connections of other threads end without a word to this one.
+        let _ = tokio::time::timeout(PAUSE, worker.ended.notified()).await;
+    }
+    place(worker, stream, peer);
 }
 
 /// Has a connection served by the thread that has the least to do.

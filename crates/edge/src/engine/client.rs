@@ -116,7 +116,7 @@ impl Client {
 
     /// Makes a response the last one of its connection when the edge is about to stop.
     pub(super) fn close_if_stopping<B>(&self, response: &mut Response<B>) {
-        if self.worker.is_closing() {
+        if self.worker.is_leaving() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
     }
@@ -163,6 +163,15 @@ impl Client {
                 self.blocked_since.get().is_some_and(|since| over(since, limits.write_timeout))
             }
         }
+    }
+
+    /// Whether it has been without a request for longer than `most` milliseconds, of those since `began`.
+    pub(super) fn is_idle_since_before(&self, began: u64, most: u64) -> bool {
+        let idle = match self.phase.get() {
+            Phase::Idle { since } => self.worker.now().saturating_sub(since.max(began)) > most,
+            Phase::Head { .. } | Phase::Busy => false,
+        };
+        idle && self.is_at_rest()
     }
 
     fn has_read(&self) {

@@ -1,9 +1,12 @@
 //! What the threads share: little, and most of it written by one of them alone.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::Limits;
 use super::gate::Gate;
@@ -16,8 +19,44 @@ pub(super) struct Common {
     pub(super) threads: Box<[Thread]>,
     /// Client connections of all threads.
     connections: AtomicUsize,
-    /// Connections are taken.
-    pub(super) open: watch::Sender<bool>,
+    /// Whether connections are taken.
+    pub(super) doors: watch::Sender<Doors>,
+    /// How many sockets connections are taken from.
+    accepting: AtomicUsize,
+    /// When this is not 0, the next response of every connection is its last one, and those that
+    /// stay without a request are closed within so many milliseconds.
+    retired: AtomicU64,
+    /// Told when no connection is open any more, or none is taken.
+    pub(super) emptied: Notify,
+}
+
+/// Whether connections are taken.
+#[derive(Debug, Clone)]
+pub(super) enum Doors {
+    /// They are.
+    Open,
+    /// They wait, but for those to addresses that nobody will listen to any more.
+    Shut {
+        /// These.
+        leaving: Arc<[SocketAddr]>,
+    },
+}
+
+impl Doors {
+    pub(super) fn shut() -> Self {
+        Self::Shut { leaving: Arc::default() }
+    }
+}
+
+/// Held while connections are taken from a socket.
+pub(super) struct Accepting(Arc<Common>);
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        if self.0.accepting.fetch_sub(1, Relaxed) == 1 {
+            self.0.emptied.notify_waiters();
+        }
+    }
 }
 
 /// What is to be known of one thread, on cache lines of its own.
@@ -38,8 +77,46 @@ impl Thread {
 impl Common {
     pub(super) fn new(table: Table, limits: Limits, threads: Box<[Thread]>) -> Self {
         let table = ArcSwap::from_pointee(table);
-        let (open, _) = watch::channel(false);
-        Self { table, limits, threads, connections: AtomicUsize::new(0), open }
+        let (doors, _) = watch::channel(Doors::shut());
+        Self {
+            table,
+            limits,
+            threads,
+            connections: AtomicUsize::new(0),
+            doors,
+            accepting: AtomicUsize::new(0),
+            retired: AtomicU64::new(0),
+            emptied: Notify::new(),
+        }
+    }
+
+    /// Notes that connections are taken from one more socket.
+    pub(super) fn accepts(self: &Arc<Self>) -> Accepting {
+        self.accepting.fetch_add(1, Relaxed);
+        Accepting(self.clone())
+    }
+
+    /// Makes the next response of every connection its last one, or no longer does. Connections that
+    /// stay without a request are closed within `idle`.
+    pub(super) fn retire(&self, idle: Option<Duration>) {
+        let ms = idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX).max(1));
+        self.retired.store(ms.unwrap_or(0), Relaxed);
+    }
+
+    /// Within how many milliseconds a connection without a request is closed, when the next response of
+    /// each is its last one.
+    pub(super) fn retired(&self) -> Option<u64> {
+        Some(self.retired.load(Relaxed)).filter(|ms| *ms > 0)
+    }
+
+    /// How many sockets connections are taken from.
+    pub(super) fn accepting(&self) -> usize {
+        self.accepting.load(Relaxed)
+    }
+
+    /// How many connections are open.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
     }
 
     /// Takes a place among the connections that may be open; false when there is none.
@@ -50,7 +127,9 @@ impl Common {
 
     /// Gives a place back.
     pub(super) fn release(&self) {
-        self.connections.fetch_sub(1, Relaxed);
+        if self.connections.fetch_sub(1, Relaxed) == 1 {
+            self.emptied.notify_waiters();
+        }
     }
 
     /// The thread that should serve a connection which this one has taken. The kernel spreads

@@ -10,23 +10,72 @@ use crate::Error;
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
-/// Binds every address once per thread. Returns the addresses as they are bound, and the listeners of
-/// each thread.
-pub(super) fn bind(
-    addresses: &[SocketAddr],
-    threads: usize,
-) -> Result<(Vec<SocketAddr>, Vec<Vec<TcpListener>>), Error> {
-    let mut bound = Vec::new();
-    let mut per_thread: Vec<Vec<TcpListener>> = (0..threads).map(|_| Vec::new()).collect();
-    for address in addresses {
-        let failed = |cause| Error::Listen { address: *address, cause };
-        let address = claim(*address).map_err(failed)?;
-        for listeners in &mut per_thread {
-            listeners.push(listener(address).map_err(failed)?);
-        }
-        bound.push(address);
+/// An address, and the sockets over which the kernel spreads the connections to it.
+///
+/// Connections wait in the queue of one socket each, and are lost with it: so whoever takes an address
+/// over takes over its sockets, as many as there are.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    pub(crate) sockets: Vec<TcpListener>,
+}
+
+impl Listening {
+    /// Binds an address once per thread.
+    pub(crate) fn bind(address: SocketAddr, threads: usize) -> Result<Self, Error> {
+        let failed = |cause| Error::Listen { address, cause };
+        let address = claim(address).map_err(failed)?;
+        let sockets: io::Result<_> = (0..threads.max(1)).map(|_| listener(address)).collect();
+        Ok(Self { address, sockets: sockets.map_err(failed)? })
     }
-    Ok((bound, per_thread))
+
+    /// Sockets that others have bound, by their addresses.
+    pub(crate) fn given(sockets: Vec<TcpListener>) -> io::Result<Vec<Self>> {
+        let mut all: Vec<Self> = Vec::new();
+        for socket in sockets {
+            socket.set_nonblocking(true)?;
+            let address = socket.local_addr()?;
+            match all.iter_mut().find(|listening| listening.address == address) {
+                Some(listening) => listening.sockets.push(socket),
+                None => all.push(Self { address, sockets: vec![socket] }),
+            }
+        }
+        Ok(all)
+    }
+
+    /// The same sockets under other descriptors.
+    pub(crate) fn duplicate(&self) -> io::Result<Self> {
+        let sockets: io::Result<_> = self.sockets.iter().map(TcpListener::try_clone).collect();
+        Ok(Self { address: self.address, sockets: sockets? })
+    }
+
+    /// The sockets, each under one descriptor or more, such that each of `threads` threads has one at
+    /// least and no socket is left out.
+    pub(super) fn spread(&self, threads: usize) -> impl Iterator<Item = (usize, &TcpListener)> {
+        let sockets = self.sockets.iter().cycle();
+        let most = if self.sockets.is_empty() { 0 } else { threads.max(self.sockets.len()) };
+        sockets.take(most).enumerate().map(move |(n, socket)| (n % threads, socket))
+    }
+}
+
+/// What is `wanted`: from `there` what is there, bound anew what is not. Nothing is bound twice.
+pub(crate) fn complete(
+    wanted: &[SocketAddr],
+    mut there: Vec<Listening>,
+    threads: usize,
+) -> Result<Vec<Listening>, Error> {
+    let mut all: Vec<Listening> = Vec::new();
+    for address in wanted {
+        if all.iter().any(|listening| listening.address == *address) {
+            continue;
+        }
+        let found = there.iter().position(|listening| listening.address == *address);
+        all.push(match found {
+            Some(found) => there.swap_remove(found),
+            None => Listening::bind(*address, threads)?,
+        });
+    }
+    Ok(all)
 }
 
 /// Sees that nobody else has the address: sockets that share a port would share it with another edge
@@ -47,4 +96,42 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn any() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+
+    #[test]
+    fn every_socket_and_every_thread_has_the_other() {
+        for (sockets, threads) in [(1, 1), (1, 4), (3, 2), (4, 4), (2, 3)] {
+            let listening = Listening::bind(any(), sockets).unwrap();
+            let spread: Vec<_> = listening
+                .spread(threads)
+                .map(|(thread, socket)| (thread, std::os::fd::AsRawFd::as_raw_fd(socket)))
+                .collect();
+            let distinct = |mut all: Vec<i64>| {
+                all.sort_unstable();
+                all.dedup();
+                all.len()
+            };
+            let of_threads = spread.iter().map(|(thread, _)| i64::try_from(*thread).unwrap());
+            assert_eq!(distinct(of_threads.collect()), threads, "{sockets} over {threads}");
+            let of_sockets = spread.iter().map(|(_, socket)| i64::from(*socket));
+            assert_eq!(distinct(of_sockets.collect()), sockets, "{sockets} over {threads}");
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_bound_again() {
+        let (kept, left) = (Listening::bind(any(), 3).unwrap(), Listening::bind(any(), 3).unwrap());
+        let wanted = [kept.address, any(), kept.address];
+        let all = complete(&wanted, vec![left, kept], 2).unwrap();
+        assert_eq!(all.iter().map(|of| of.sockets.len()).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(all[0].address, wanted[0]);
+    }
 }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::accept::{accept, adopt};
 use super::client::Client;
-use super::common::Common;
+use super::common::{Accepting, Common};
 use super::gate::Gate;
 use super::pool::LocalPool;
 use super::upstream::{Conn, Fields};
@@ -39,6 +39,8 @@ pub(super) enum Command {
     Serve { stream: TcpStream, peer: SocketAddr },
     Warm { pool: Arc<Pool>, timeout: Duration, answer: oneshot::Sender<u32> },
     Cut { pool: PoolId, answer: oneshot::Sender<u64> },
+    Accept { accepting: Accepting, address: SocketAddr, listener: TcpListener },
+    Leave { answer: oneshot::Sender<()> },
     Stop { within: Duration, answer: oneshot::Sender<()> },
 }
 
@@ -70,6 +72,15 @@ pub(super) struct Worker {
     ticked: Cell<Instant>,
     now: Cell<u64>,
     closing: Cell<bool>,
+    /// When the thread noticed that its connections are to end.
+    leaving_since: Cell<Option<u64>>,
+}
+
+/// A part of `whole` that is another one for every key.
+fn share(key: usize, whole: u64) -> u64 {
+    const GOLDEN: u64 = 0x9E37_79B9;
+    let spread = (key as u64).wrapping_mul(GOLDEN) & u64::from(u32::MAX);
+    whole.saturating_mul(spread) >> 32
 }
 
 impl Worker {
@@ -77,7 +88,6 @@ impl Worker {
     pub(super) fn spawn(
         index: usize,
         common: Arc<Common>,
-        listeners: Vec<TcpListener>,
         inbox: mpsc::UnboundedReceiver<Command>,
     ) -> Result<(), Error> {
         let name = format!("edge-{index}");
@@ -89,7 +99,7 @@ impl Worker {
             match built {
                 Ok(runtime) => {
                     let _ = ready.send(Ok(()));
-                    runtime.block_on(Rc::new(Self::new(index, common)).run(listeners, inbox));
+                    runtime.block_on(Rc::new(Self::new(index, common)).run(inbox));
                     runtime.shutdown_background();
                 }
                 Err(error) => drop(ready.send(Err(error))),
@@ -116,18 +126,11 @@ impl Worker {
             ticked: Cell::new(Instant::now()),
             now: Cell::new(0),
             closing: Cell::new(false),
+            leaving_since: Cell::new(None),
         }
     }
 
-    async fn run(
-        self: Rc<Self>,
-        listeners: Vec<TcpListener>,
-        mut inbox: mpsc::UnboundedReceiver<Command>,
-    ) {
-        let mut accepting = Vec::new();
-        for listener in listeners {
-            accepting.push(tokio::task::spawn_local(accept(self.clone(), listener)));
-        }
+    async fn run(self: Rc<Self>, mut inbox: mpsc::UnboundedReceiver<Command>) {
         tokio::task::spawn_local(self.clone().keep_house());
         while let Some(command) = inbox.recv().await {
             match command {
@@ -140,8 +143,14 @@ impl Worker {
                     });
                 }
                 Command::Cut { pool, answer } => drop(answer.send(self.cut(pool))),
+                Command::Accept { accepting, address, listener } => {
+                    tokio::task::spawn_local(accept(self.clone(), accepting, address, listener));
+                }
+                Command::Leave { answer } => {
+                    self.leave();
+                    let _ = answer.send(());
+                }
                 Command::Stop { within, answer } => {
-                    accepting.drain(..).for_each(|task| task.abort());
                     self.stop(within).await;
                     let _ = answer.send(());
                     return;
@@ -169,6 +178,11 @@ impl Worker {
 
     pub(super) fn is_closing(&self) -> bool {
         self.closing.get()
+    }
+
+    /// Whether the next response of every connection is its last one.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.is_closing() || self.common.retired().is_some()
     }
 
     /// This thread's gate.
@@ -233,9 +247,13 @@ impl Worker {
         cut
     }
 
-    async fn stop(&self, within: Duration) {
+    fn leave(&self) {
         self.closing.set(true);
         self.close(|client| client.is_at_rest());
+    }
+
+    async fn stop(&self, within: Duration) {
+        self.leave();
         let all_ended = async {
             while !self.clients.borrow().is_empty() {
                 self.ended.notified().await;
@@ -256,6 +274,19 @@ impl Worker {
         }
     }
 
+    /// Once the connections are to end, those that send nothing are closed, each at a time of its own:
+    /// their clients come back all at once otherwise.
+    fn close_those_that_stay_idle(&self) {
+        let Some(most) = self.common.retired() else { return self.leaving_since.set(None) };
+        let began = self.leaving_since.get().unwrap_or(self.now());
+        self.leaving_since.set(Some(began));
+        for (key, (client, task)) in self.clients.borrow().iter() {
+            if client.is_idle_since_before(began, most / 4 + share(key, most / 2)) {
+                task.abort();
+            }
+        }
+    }
+
     async fn keep_house(self: Rc<Self>) {
         let mut ticks = tokio::time::interval(self.limits().tick());
         loop {
@@ -264,6 +295,7 @@ impl Worker {
             self.now.set(now);
             self.ticked.set(Instant::now());
             self.close(|client| client.is_overdue() || self.is_closing() && client.is_at_rest());
+            self.close_those_that_stay_idle();
             let idle_ms = u64::try_from(self.limits().idle_timeout.as_millis()).unwrap_or(u64::MAX);
             for pool in self.pools.borrow().values() {
                 pool.sweep(now.saturating_sub(idle_ms));

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use launcher_edge::table::ServiceTable;
-use launcher_edge::{Config, ControlPlane, Counters, Daemon, Limits, Nginx, NginxOptions};
+use launcher_edge::{Config, ControlPlane, Counters, Limits, Nginx, NginxDaemon, NginxOptions};
 use launcher_model::EdgeName;
 use launcher_testkit::Folder;
 use tokio::net::UnixListener;
@@ -150,7 +150,7 @@ impl Edge {
             limits: Limits::default(),
             stop_within: Duration::from_secs(1),
         };
-        let daemon = Daemon::with(config, Nginx::start(options).unwrap());
+        let daemon = NginxDaemon::new(config, Nginx::start(options).unwrap());
         let counters = daemon.counters();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(async move {

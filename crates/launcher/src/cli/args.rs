@@ -47,7 +47,10 @@ EXAMPLES
   launcher edge --driver nginx --server https://launcher.example.com:7071 --token TOKEN \\
       --data /var/lib/launcher-edge --http 0.0.0.0:80
 
-A machine that is to be an edge is invited first: `launcher edges invite NAME` prints the token.";
+A machine that is to be an edge is invited first: `launcher edges invite NAME` prints the token.
+
+When an edge runs on the data directory already, the new one takes over from it and loses no
+request. SIGHUP has an edge start its own successor, from the program's file as it is then.";
 
 const DEMO_EXAMPLES: &str = "\
 EXAMPLES
@@ -100,8 +103,8 @@ pub(crate) struct EdgeArgs {
     /// Where it keeps the route table that it serves on with while the server is away
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// Where it serves HTTP; may be given several times
-    #[arg(long, value_name = "ADDR", required = true, value_delimiter = ',')]
+    /// Where it serves HTTP, beside what systemd hands over; may be given several times
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub(crate) http: Vec<SocketAddr>,
     /// How many threads carry traffic [default: one per processor]
     #[arg(long, value_name = "N")]
@@ -111,6 +114,9 @@ pub(crate) struct EdgeArgs {
     pub(crate) driver: DriverName,
     #[command(flatten)]
     pub(crate) nginx: NginxArgs,
+    /// Fail when an edge runs on the data directory, instead of taking over from it
+    #[arg(long)]
+    pub(crate) no_takeover: bool,
 }
 
 /// Where an edge's server is.

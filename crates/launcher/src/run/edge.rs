@@ -1,16 +1,20 @@
 //! `launcher edge`: the load balancer that is built in, or an nginx that runs beside this process.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use launcher_edge::remote::{self, JoinToken, Membership};
-use launcher_edge::{Config, ControlPlane, Daemon, Nginx, NginxOptions};
+use launcher_edge::{Config, ControlPlane, Daemon, Nginx, NginxDaemon, NginxOptions, Start};
 use launcher_model::EdgeName;
+use tokio::process::Command;
 
-use super::stopping;
+use super::stopping::Replacements;
+use super::{program, stopping, systemd};
 use crate::cli::args::nginx::NginxArgs;
 
 /// How long requests that are under way may take to end when the edge is told to stop.
@@ -25,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) threads: Option<usize>,
     /// The nginx that carries the traffic, if this process does not.
     pub(crate) nginx: Option<NginxArgs>,
+    pub(crate) take_over: bool,
 }
 
 /// Where its server is.
@@ -36,14 +41,16 @@ pub(crate) enum Place {
     Elsewhere { server: Option<String>, token: Option<JoinToken> },
 }
 
-/// Runs until the process is told to stop.
+/// Runs until the process is told to stop, or another one has taken over.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let stopping = stopping::told_to_stop()?;
+    let mut replacements = Replacements::listen()?;
+    let program = program::path()?;
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let (name, control) = reach(options.control, &options.data).await?;
     let config = Config {
         name,
-        http: options.http.clone(),
+        http: options.http,
         threads: options.threads.unwrap_or_else(processors),
         data_dir: options.data,
         control,
@@ -52,13 +59,64 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     };
     if let Some(nginx) = options.nginx {
         let nginx = Nginx::start(beside(nginx, &config))?;
-        Daemon::with(config, nginx).run(stopping).await;
+        systemd::is_ready();
+        NginxDaemon::new(config, nginx).run(stopping).await;
         return Ok(());
     }
-    launcher_edge::run(config, stopping).await.with_context(|| {
-        let addresses: Vec<String> = options.http.iter().map(ToString::to_string).collect();
-        format!("the edge cannot serve on {}; choose an address with --http", addresses.join(", "))
-    })
+    let start = Start { sockets: systemd::sockets()?, take_over: options.take_over };
+    let daemon = Daemon::begin(config, start).await.context("the edge cannot start")?;
+    systemd::is_ready();
+    let arguments = arguments_of_successor(daemon.http());
+    let replace = async {
+        loop {
+            replacements.next().await;
+            start_successor(&program, &arguments);
+        }
+    };
+    let stopping = async {
+        stopping.await;
+        systemd::is_stopping();
+    };
+    tokio::select! {
+        () = daemon.run(stopping) => {}
+        () = replace => {}
+    }
+    Ok(())
+}
+
+/// This process's own arguments, and each address that it serves: some may have come from systemd.
+fn arguments_of_successor(http: &[SocketAddr]) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    for address in http {
+        arguments.extend(["--http".into(), address.to_string().into()]);
+    }
+    arguments
+}
+
+/// Starts the program that the disk holds now; it takes over by itself. When it cannot, this process
+/// goes on.
+fn start_successor(program: &Path, arguments: &[OsString]) {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    for variable in systemd::HANDED {
+        command.env_remove(variable);
+    }
+    match command.spawn() {
+        Ok(mut successor) => {
+            tracing::info!(program = %program.display(), pid = successor.id(), "another edge process is started, to take over");
+            tokio::spawn(async move {
+                match successor.wait().await {
+                    Ok(ended) => {
+                        tracing::warn!(%ended, "the edge process that was to take over ended");
+                    }
+                    Err(error) => tracing::error!(%error, "cannot wait for an edge process"),
+                }
+            });
+        }
+        Err(error) => {
+            tracing::error!(program = %program.display(), %error, "cannot start another edge process");
+        }
+    }
 }
 
 fn beside(nginx: NginxArgs, config: &Config) -> NginxOptions {

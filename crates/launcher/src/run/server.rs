@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use super::config::Config;
 use super::data::{DataDir, write_private};
 use super::edge_socket::EdgeSocket;
-use super::{administrator, stopping};
+use super::{administrator, stopping, systemd};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
 pub(crate) const ANNOUNCE: &str = "LAUNCHER_ANNOUNCE";
@@ -29,12 +29,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     let stopping = stopping::told_to_stop()?;
     let data = DataDir::open(&config.data)?;
     let _lock = data.lock()?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}; is another process using the port? choose one with --listen",
-            config.listen
-        )
-    })?;
+    let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("cannot tell the address that was bound")?;
     let edges = EdgeSocket::listen(data.edge_socket())?;
     let remote = match config.edges {
@@ -54,10 +49,32 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         announce(&app, address, &config, &data).await?;
     }
     tracing::info!(%address, data = %data.path().display(), "the server is up");
+    systemd::is_ready();
+    let stopping = async {
+        stopping.await;
+        systemd::is_stopping();
+    };
     launcher_server::serve(app.clone(), listener, stopping).await;
     app.control.shut_down();
     serving.abort_all();
     Ok(())
+}
+
+/// The socket that systemd hands over, or one of this address.
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    let mut handed = systemd::sockets()?;
+    if handed.len() > 1 {
+        bail!("the server listens on one socket, and systemd handed over {}", handed.len());
+    }
+    if let Some(socket) = handed.pop() {
+        socket.set_nonblocking(true).context("cannot use the socket that systemd handed over")?;
+        return TcpListener::from_std(socket).context("cannot listen on systemd's socket");
+    }
+    TcpListener::bind(address).await.with_context(|| {
+        format!(
+            "cannot listen on {address}; is another process using the port? choose one with --listen"
+        )
+    })
 }
 
 async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> Result<App> {
