@@ -218,6 +218,18 @@ impl Weight {
     }
 }
 
+impl FromStr for Weight {
+    type Err = InvalidName;
+
+    /// Takes `10` and `10%`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_suffix('%').unwrap_or(text);
+        let percent = digits.parse().ok().filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+        let percent = percent.and_then(|percent| Self::new(percent).ok());
+        percent.ok_or_else(|| InvalidName::new("weight", text, "give whole percent, 0 to 100"))
+    }
+}
+
 impl TryFrom<u8> for Weight {
     type Error = InvalidName;
     fn try_from(percent: u8) -> Result<Self, Self::Error> {
@@ -256,6 +268,15 @@ mod tests {
         }
         for bad in ["", "Shop", "-a", "a-", "2a", "a.b", "a_b", "ü", "x".repeat(41).as_str()] {
             assert!(ServiceName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn weights_are_whole_percent() {
+        assert_eq!("10".parse(), Weight::new(10));
+        assert_eq!("100%".parse(), Ok(Weight::ALL));
+        for bad in ["", "%", "101", "-1", "+1", "0.5", "10 %", "999"] {
+            assert!(bad.parse::<Weight>().is_err(), "{bad}");
         }
     }
 

@@ -3,3 +3,4 @@
 pub mod containers;
 pub mod environment;
 pub mod retention;
+pub mod shares;
