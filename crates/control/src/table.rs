@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use launcher_edge::table::{Pool, ServiceTable};
-use launcher_model::VersionNumber;
+use launcher_edge::table::{Passes, Pool, ServiceTable};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
 use launcher_model::service::{Health, ServiceSpec};
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_store::vault::{PassFor, Vault};
 
 use crate::slot::{Routing, Slot};
 use crate::{Inner, Result};
@@ -40,6 +41,7 @@ pub(crate) fn build(
     route: &Route,
     containers: &[Checked],
     health: &BTreeMap<VersionNumber, Health>,
+    vault: &Vault,
 ) -> ServiceTable {
     let mut pools: BTreeMap<VersionNumber, Pool> = BTreeMap::new();
     let live = route.live().map(|version| (version, None));
@@ -47,9 +49,11 @@ pub(crate) fn build(
     let running = running.map(|checked| (checked.container.version, Some(checked)));
     for (version, checked) in live.chain(running) {
         let Some(health) = health.get(&version) else { continue };
-        let pool = pools
-            .entry(version)
-            .or_insert_with(|| Pool { health: health.clone(), ..Pool::default() });
+        let pool = pools.entry(version).or_insert_with(|| Pool {
+            health: health.clone(),
+            passes: passes(vault, &spec.service.name, version),
+            ..Pool::default()
+        });
         if let Some(checked) = checked.filter(|checked| checked.serves())
             && let Some(address) = checked.container.address
         {
@@ -66,6 +70,13 @@ pub(crate) fn build(
         weights: route.weights.clone(),
         pools,
         traffic: spec.traffic.clone(),
+    }
+}
+
+fn passes(vault: &Vault, service: &ServiceName, version: VersionNumber) -> Passes {
+    Passes {
+        sticky: vault.pass(PassFor::Staying, service, version),
+        trial: vault.pass(PassFor::Trying, service, version),
     }
 }
 
@@ -97,7 +108,7 @@ impl Inner {
         observed: &[Checked],
         health: &BTreeMap<VersionNumber, Health>,
     ) {
-        let mut table = build(spec, route, observed, health);
+        let mut table = build(spec, route, observed, health, &self.vault);
         if let Some(published) = &routing.published {
             table.revision = published.revision;
             if table == *published {

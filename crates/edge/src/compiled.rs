@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use foldhash::fast::RandomState;
+use http::{HeaderMap, HeaderValue};
 use launcher_model::service::{Health, Traffic};
 use launcher_model::{ServiceName, VersionNumber};
 use rand::{Rng, RngExt};
@@ -18,8 +19,10 @@ use rand::{Rng, RngExt};
 use crate::stats::VersionStats;
 use crate::table::{self, ServiceTable};
 
+mod asked;
 mod host;
 
+use asked::{Sticky, Trials};
 pub(crate) use host::HostBuffer;
 
 /// What a pool is known by, as long as the edge knows its version.
@@ -91,6 +94,19 @@ pub(crate) struct Site {
     pub(crate) pools: BTreeMap<VersionNumber, Arc<Pool>>,
     /// The versions with a weight, each with the sum of the weights up to and including its own.
     live: Vec<(u32, Arc<Pool>)>,
+    /// Users are kept on their versions.
+    sticky: Option<Sticky>,
+    trials: Trials,
+}
+
+/// Where a production request goes.
+#[derive(Debug)]
+pub(crate) struct Way<'t> {
+    pub(crate) pool: &'t Arc<Pool>,
+    /// It is a live version, and not one that is only tried.
+    pub(crate) live: bool,
+    /// The cookie that its response sets.
+    pub(crate) cookie: Option<&'t Arc<HeaderValue>>,
 }
 
 impl Site {
@@ -116,9 +132,33 @@ impl Site {
             name: table.name.clone(),
             hosts: table.hosts.clone(),
             traffic: table.traffic.clone(),
+            sticky: Sticky::compile(table, live.iter().map(|(_, pool)| pool)),
+            trials: Trials::compile(table, &pools, live.len()),
             pools,
             live,
         }
+    }
+
+    /// Where one production request goes: to the version that it tries, to the one that its user is on,
+    /// or to one by the weights. `None` when nothing is live.
+    pub(crate) fn way(&self, headers: &HeaderMap, rng: &mut impl Rng) -> Option<Way<'_>> {
+        if let Some(pool) = self.trials.asked_for(headers) {
+            let live = self.live().any(|live| live.id == pool.id);
+            return Some(Way { pool, live, cookie: None });
+        }
+        let kept = self.sticky.as_ref().and_then(|sticky| sticky.kept(headers));
+        if let Some(pool) = kept {
+            return Some(Way { pool, live: true, cookie: None });
+        }
+        let pool = self.choose(rng)?;
+        let cookie = self.sticky.as_ref().and_then(|sticky| sticky.cookie(pool));
+        Some(Way { pool, live: true, cookie })
+    }
+
+    /// The cookie that answers a link to try a version: it names the version, or, when the link names
+    /// none that has containers, has the browser forget it.
+    pub(crate) fn try_cookie(&self, named: &str) -> String {
+        self.trials.cookie_for(named)
     }
 
     /// Whether it has this pool.
@@ -131,8 +171,8 @@ impl Site {
         self.live.iter().map(|(_, pool)| pool)
     }
 
-    /// The pool for one production request, by the weights; `None` when nothing is live.
-    pub(crate) fn choose(&self, rng: &mut impl Rng) -> Option<&Arc<Pool>> {
+    /// A pool by the weights.
+    fn choose(&self, rng: &mut impl Rng) -> Option<&Arc<Pool>> {
         match self.live.as_slice() {
             [] => None,
             [(_, only)] => Some(only),

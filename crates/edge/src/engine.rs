@@ -33,6 +33,7 @@ mod pool;
 mod proxy;
 mod socket;
 mod ticket;
+mod trial;
 mod tunnel;
 mod upstream;
 mod worker;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::table::{Digest, RouteTable, ServiceTable};
 
 /// The version of this protocol; a peer that speaks another one is refused.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// The longest frame that is taken, in bytes.
 pub const MAX_FRAME: usize = 64 << 20;

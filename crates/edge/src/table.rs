@@ -47,6 +47,18 @@ pub struct ServiceTable {
 pub struct Digest(String);
 
 impl ServiceTable {
+    /// The name of the cookie that keeps a user on a version while several are live.
+    #[must_use]
+    pub fn sticky_cookie(&self) -> String {
+        format!("launcher-version-{}", self.name)
+    }
+
+    /// The name of the cookie with which a browser tries a version.
+    #[must_use]
+    pub fn try_cookie(&self) -> String {
+        format!("launcher-try-{}", self.name)
+    }
+
     /// The digest of all but the revision.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -69,6 +81,9 @@ pub struct Pool {
     /// plane, which gives each edge the addresses that are right for it.
     #[serde(skip)]
     pub published: BTreeMap<String, SocketAddr>,
+    /// By what a request names this version.
+    #[serde(default)]
+    pub passes: Passes,
 }
 
 impl ServiceTable {
@@ -85,3 +100,24 @@ impl ServiceTable {
         self
     }
 }
+
+/// The texts by which a request names a version of its service. The control plane makes them with its
+/// key, and an edge only compares them: it has no key, and a `map` of nginx can do the same. They stay as
+/// they are as long as the key does. An empty one is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passes {
+    /// The value of the [sticky cookie](ServiceTable::sticky_cookie) of those who are on this version.
+    pub sticky: String,
+    /// What a request carries that tries this version: in a [link](TRY_PARAMETER), in the header
+    /// [`TRY_HEADER`], or in the [cookie](ServiceTable::try_cookie) that following the link sets.
+    pub trial: String,
+}
+
+/// The header by which a request tries a version on a production hostname.
+pub const TRY_HEADER: &str = "launcher-try";
+
+/// The query parameter of a link that makes a browser try a version, or with no value leave it again.
+pub const TRY_PARAMETER: &str = "launcher-try";
+
+/// What stands behind the value of each cookie that an edge sets.
+pub const COOKIE_ATTRIBUTES: &str = "; Path=/; HttpOnly; SameSite=Lax";

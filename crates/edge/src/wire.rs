@@ -94,7 +94,7 @@ impl<W: AsyncWrite + Unpin, T: Serialize> Writer<W, T> {
 mod tests {
     use super::*;
     use crate::protocol::{FromEdge, ToEdge};
-    use crate::table::{Pool, RouteTable, ServiceTable};
+    use crate::table::{Passes, Pool, RouteTable, ServiceTable};
     use launcher_model::service::{Health, Traffic};
     use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 
@@ -104,6 +104,7 @@ mod tests {
         let pool = Pool {
             health: Health::default(),
             endpoints: [("abc".to_owned(), "127.0.0.1:80".parse().unwrap())].into(),
+            passes: Passes { sticky: "v1.a".to_owned(), trial: "v1.b".to_owned() },
             ..Pool::default()
         };
         let service = ServiceTable {

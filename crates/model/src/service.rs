@@ -222,6 +222,9 @@ pub struct Traffic {
     /// How long connecting to a container may take.
     #[serde(default = "defaults::connect_timeout")]
     pub connect_timeout: Span,
+    /// While several versions are live, a cookie keeps each user on the version that they were given.
+    #[serde(default = "defaults::sticky")]
+    pub sticky: bool,
 }
 
 impl Default for Traffic {
@@ -230,6 +233,7 @@ impl Default for Traffic {
             drain: defaults::drain(),
             response_timeout: defaults::response_timeout(),
             connect_timeout: defaults::connect_timeout(),
+            sticky: defaults::sticky(),
         }
     }
 }
@@ -269,5 +273,8 @@ mod defaults {
     }
     pub(super) fn connect_timeout() -> Span {
         Span::secs(1)
+    }
+    pub(super) fn sticky() -> bool {
+        true
     }
 }

@@ -48,6 +48,7 @@ stopped = 5
 drain = "5m"
 response_timeout = "60s"
 connect_timeout = "1s"
+sticky = true
 "#;
 
 fn refused(text: &str) -> FileError {

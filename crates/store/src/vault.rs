@@ -9,10 +9,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use launcher_model::secret::SecretName;
+use launcher_model::{ServiceName, VersionNumber};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use sha2::Sha256;
@@ -28,6 +31,20 @@ const BLOCK_BYTES: usize = 64;
 
 /// Begins what is hashed, so that no other use of the key gives the same.
 const FINGERPRINT: &[u8] = b"rocket-launcher request fingerprint 1";
+const STICKY: &[u8] = b"rocket-launcher sticky cookie 1";
+const TRIAL: &[u8] = b"rocket-launcher trial 1";
+
+/// As much of a hash as a pass has, in bytes: nobody guesses that many.
+const PASS_BYTES: usize = 16;
+
+/// What a [pass](Vault::pass) is for. One that was made for one purpose is worth nothing for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassFor {
+    /// Keeps a user on a live version.
+    Staying,
+    /// Lets a request try a version that need not be live.
+    Trying,
+}
 
 /// Seals and opens values with the key of one file.
 #[derive(Debug)]
@@ -106,11 +123,28 @@ impl Vault {
     /// (HMAC-SHA-256) of their parts, so that nobody can try values of secrets on it.
     #[must_use]
     pub fn fingerprint<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
+        self.mac(FINGERPRINT, parts)
+    }
+
+    /// The text by which a request names a version, `vN.` and a keyed hash (HMAC-SHA-256) in base64url
+    /// (RFC 4648 §5): nobody can make one for another version, service or purpose. It is the same as long
+    /// as the key is, and consists of characters that cookies, headers and queries take as they are.
+    #[must_use]
+    pub fn pass(&self, what_for: PassFor, service: &ServiceName, version: VersionNumber) -> String {
+        let purpose = match what_for {
+            PassFor::Staying => STICKY,
+            PassFor::Trying => TRIAL,
+        };
+        let mac = self.mac(purpose, [service.as_str().as_bytes(), &version.0.to_le_bytes()]);
+        format!("{version}.{}", BASE64_URL_SAFE_NO_PAD.encode(&mac[..PASS_BYTES]))
+    }
+
+    fn mac<'a>(&self, purpose: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
         // HMAC fills a key that is shorter than a block with zeros (RFC 2104, section 2).
         let mut block = Zeroizing::new([0; BLOCK_BYTES]);
         block[..KEY_BYTES].copy_from_slice(self.key.expose_secret());
         let mut hash = <Hmac<Sha256> as KeyInit>::new((&*block).into());
-        hash.update(FINGERPRINT);
+        hash.update(purpose);
         for part in parts {
             hash.update(&(part.len() as u64).to_le_bytes());
             hash.update(part);

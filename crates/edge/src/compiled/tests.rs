@@ -7,7 +7,8 @@ fn service(name: &str, hosts: &[&str], weights: &[(u32, u8)], versions: &[u32]) 
     let pool = |v: &u32| {
         let address = format!("127.0.0.1:{}", 1000 + v).parse().unwrap();
         let endpoints = [(format!("c{v}"), address)].into();
-        (VersionNumber(*v), table::Pool { endpoints, ..table::Pool::default() })
+        let pool = table::Pool { endpoints, passes: passes(*v), ..table::Pool::default() };
+        (VersionNumber(*v), pool)
     };
     ServiceTable {
         name: ServiceName::new(name).unwrap(),
@@ -21,6 +22,10 @@ fn service(name: &str, hosts: &[&str], weights: &[(u32, u8)], versions: &[u32]) 
         pools: versions.iter().map(pool).collect(),
         traffic: Traffic::default(),
     }
+}
+
+fn passes(version: u32) -> table::Passes {
+    table::Passes { sticky: format!("v{version}.s"), trial: format!("v{version}.t") }
 }
 
 fn table(services: &[ServiceTable]) -> Table {
@@ -101,4 +106,81 @@ fn what_does_not_change_is_carried_over() {
     assert!(Arc::ptr_eq(&old.stats, &new.stats));
     let again = Site::compile(&shop, &[&after], 1);
     assert!(Arc::ptr_eq(&again.pools[&VersionNumber(2)], &after.pools[&VersionNumber(2)]));
+}
+
+/// Where a request with these fields goes: its version, whether as a live one, and the cookie it gets.
+fn way(site: &Site, fields: &[(&str, &str)]) -> Option<(u32, bool, Option<String>)> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, value.parse().unwrap());
+    }
+    let way = site.way(&headers, &mut SmallRng::seed_from_u64(7))?;
+    let cookie = way.cookie.map(|cookie| cookie.to_str().unwrap().to_owned());
+    Some((way.pool.version.0, way.live, cookie))
+}
+
+#[test]
+fn users_stay_on_a_live_version_that_their_cookie_names() {
+    let mut shop = service("shop", &[], &[(1, 99), (2, 1)], &[1, 2, 3]);
+    let site = Site::compile(&shop, &[], 1);
+    let kept = |cookie| way(&site, &[("cookie", cookie)]).unwrap();
+    for names_2 in [
+        "launcher-version-shop=v2.s",
+        "a=b; launcher-version-shop=v2.s;c=d",
+        "launcher-version-shop=v9.s; launcher-version-shop=v2.s",
+    ] {
+        assert_eq!(kept(names_2), (2, true, None), "{names_2}");
+    }
+    let set = "launcher-version-shop=v1.s; Path=/; HttpOnly; SameSite=Lax".to_owned();
+    for names_none in [
+        "launcher-version-shop=v2.t",
+        "launcher-version-shop=v3.s",
+        "launcher-version-shop=v2.s2",
+        "launcher-version-shop=v2.",
+        "launcher-version-shop=",
+        "launcher-version-shop",
+        "launcher-version-cart=v2.s",
+        "xlauncher-version-shop=v2.s",
+        "launcher-version-shop =v2.s",
+    ] {
+        assert_eq!(kept(names_none), (1, true, Some(set.clone())), "{names_none}");
+    }
+    let two = [("cookie", "a=b"), ("cookie", "launcher-version-shop=v2.s")];
+    assert_eq!(way(&site, &two), Some((2, true, None)));
+
+    shop.traffic.sticky = false;
+    let site = Site::compile(&shop, &[], 1);
+    assert_eq!(way(&site, &two), Some((1, true, None)));
+    let alone = Site::compile(&service("shop", &[], &[(1, 100)], &[1, 2]), &[], 1);
+    assert_eq!(way(&alone, &two), Some((1, true, None)));
+    // The control plane makes no passes that are empty; a table of an older one has none.
+    let mut old = service("shop", &[], &[(1, 99), (2, 1)], &[1, 2]);
+    old.pools.values_mut().for_each(|pool| pool.passes = table::Passes::default());
+    let old = Site::compile(&old, &[], 1);
+    assert_eq!(way(&old, &[("cookie", "launcher-version-shop=")]), Some((1, true, None)));
+}
+
+#[test]
+fn any_version_with_containers_can_be_tried() {
+    let site = Site::compile(&service("shop", &[], &[(1, 100)], &[1, 2]), &[], 1);
+    let tries_2 = Some((2, false, None));
+    assert_eq!(way(&site, &[("launcher-try", "v2.t")]), tries_2);
+    assert_eq!(way(&site, &[("cookie", "a=b; launcher-try-shop=v2.t")]), tries_2);
+    assert_eq!(way(&site, &[("launcher-try", "v1.t")]), Some((1, true, None)));
+    // The header is said for this one request, and counts more.
+    let both = [("cookie", "launcher-try-shop=v2.t"), ("launcher-try", "v1.t")];
+    assert_eq!(way(&site, &both), Some((1, true, None)));
+    for nothing in ["v2.s", "v3.t", "", "v2.T"] {
+        assert_eq!(way(&site, &[("launcher-try", nothing)]), Some((1, true, None)), "{nothing}");
+    }
+    let nothing_live = Site::compile(&service("shop", &[], &[], &[2]), &[], 1);
+    assert_eq!(way(&nothing_live, &[("launcher-try", "v2.t")]), tries_2);
+    assert_eq!(way(&nothing_live, &[]), None);
+
+    let attributes = "Path=/; HttpOnly; SameSite=Lax";
+    assert_eq!(site.try_cookie("v2.t"), format!("launcher-try-shop=v2.t; {attributes}"));
+    for leaves in ["", "v2.s", "v3.t", "x\r\ny: z"] {
+        assert_eq!(site.try_cookie(leaves), format!("launcher-try-shop=; {attributes}; Max-Age=0"));
+    }
 }

@@ -1,7 +1,7 @@
 //! What the edge itself answers when no container does: a short page that says what is wrong.
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::body::ResponseBody;
@@ -11,11 +11,19 @@ use super::body::ResponseBody;
 pub(super) struct Page {
     status: StatusCode,
     text: String,
+    /// Fields beyond those that every page has.
+    fields: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Page {
     pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into() }
+        Self { status, text: text.into(), fields: Vec::new() }
+    }
+
+    /// The page with another field.
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.fields.push((name, value));
+        self
     }
 
     pub(super) fn status(&self) -> StatusCode {
@@ -40,6 +48,7 @@ impl Page {
             let allowed = "GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH";
             headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
+        headers.extend(self.fields);
         response
     }
 }

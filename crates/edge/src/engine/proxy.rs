@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, ready};
@@ -16,9 +17,10 @@ use super::client::Client;
 use super::outgoing::Outgoing;
 use super::page::Page;
 use super::ticket::Ticket;
+use super::trial;
 use super::tunnel::Tunnel;
 use super::upstream::{Conn, Head, Upload};
-use crate::compiled::{Found, HostBuffer, Site};
+use crate::compiled::{Found, HostBuffer, Site, Way};
 
 /// Answers one request. What can be done at once is done before the future is made, and the future
 /// works where its parts are: it is moved into its place for every request, so its size counts.
@@ -62,11 +64,11 @@ fn answer(
     async move {
         let attempted = attempts.run(&client).await;
         client.keep_head(attempts.head);
-        let ticket = attempts.target.ticket;
+        let target = attempts.target;
         let answered = match attempted {
-            Ok((conn, head)) => respond(ticket, &client, conn, head, attempts.request.upgrade),
+            Ok((conn, head)) => respond(target, &client, conn, head, attempts.request.upgrade),
             Err(page) => {
-                ticket.answered(page.status());
+                target.ticket.answered(page.status());
                 Err(page)
             }
         };
@@ -77,6 +79,8 @@ fn answer(
 /// Where a request goes.
 pub(super) struct Target {
     pub(super) ticket: Ticket,
+    /// The cookie that the response sets.
+    cookie: Option<Arc<HeaderValue>>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
 }
@@ -97,12 +101,15 @@ impl Target {
         let mut buffer = HostBuffer::new();
         let name = buffer.read(host.as_bytes()).ok_or_else(bad_host)?;
         let table = client.worker.common.table.load();
-        let (site, pool, live) = match table.find(name) {
+        let (site, way) = match table.find(name) {
             Found::Production(site) => {
-                let chosen = site.choose(&mut *client.worker.rng.borrow_mut());
-                (site, chosen.ok_or_else(|| nothing_live(site))?, true)
+                if let Some(page) = trial::followed(request, site) {
+                    return Err(page);
+                }
+                let way = site.way(request.headers(), &mut *client.worker.rng.borrow_mut());
+                (site, way.ok_or_else(|| nothing_live(site))?)
             }
-            Found::Preview(site, pool) => (site, pool, false),
+            Found::Preview(site, pool) => (site, Way { pool, live: false, cookie: None }),
             Found::NoSuchVersion(site, version) => {
                 let text = format!("Service {} has no running environment {version}.", site.name);
                 return Err(Page::new(StatusCode::NOT_FOUND, text));
@@ -112,9 +119,10 @@ impl Target {
                 return Err(Page::new(StatusCode::NOT_FOUND, text));
             }
         };
-        let pool = client.worker.pool(pool);
+        let pool = client.worker.pool(way.pool);
         let target = Self {
-            ticket: Ticket::new(client.clone(), pool, live),
+            ticket: Ticket::new(client.clone(), pool, way.live),
+            cookie: way.cookie.cloned(),
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
         };
@@ -123,7 +131,7 @@ impl Target {
 }
 
 fn respond(
-    mut ticket: Ticket,
+    Target { mut ticket, cookie, .. }: Target,
     client: &Client,
     conn: Box<Conn>,
     head: Head,
@@ -147,6 +155,9 @@ fn respond(
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, HeaderValue::clone(&cookie));
+    }
     if let Some(reason) = head.reason {
         response.extensions_mut().insert(reason);
     }

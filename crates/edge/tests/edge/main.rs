@@ -17,3 +17,4 @@ mod routing;
 mod streaming;
 mod switching;
 mod upgrades;
+mod weights;

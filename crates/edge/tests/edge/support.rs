@@ -15,7 +15,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
-use launcher_edge::table::{Pool, RouteTable, ServiceTable};
+use launcher_edge::table::{Passes, Pool, RouteTable, ServiceTable};
 use launcher_edge::wire::{self, Writer};
 use launcher_edge::{Config, ControlPlane, Daemon, Limits};
 use launcher_model::service::{Health, Traffic};
@@ -257,20 +257,30 @@ pub(crate) fn shop(
             .iter()
             .map(|(version, weight)| (VersionNumber(*version), Weight::new(*weight).unwrap()))
             .collect(),
-        pools: pools.iter().map(|(version, of)| (VersionNumber(*version), pool(of))).collect(),
+        pools: pools
+            .iter()
+            .map(|(version, of)| (VersionNumber(*version), pool(*version, of)))
+            .collect(),
         traffic: Traffic {
             drain: Span::secs(30),
             response_timeout: Span::secs(5),
             connect_timeout: Span::secs(1),
+            sticky: true,
         },
     }
 }
 
-fn pool(containers: &[&Container]) -> Pool {
+/// As a control plane makes them, only readable.
+pub(crate) fn passes(version: u32) -> Passes {
+    Passes { sticky: format!("v{version}.s{version}"), trial: format!("v{version}.t{version}") }
+}
+
+fn pool(version: u32, containers: &[&Container]) -> Pool {
     let endpoints = containers.iter().enumerate();
     Pool {
         health: Health { path: Some("/healthz".into()), tcp: false, ..Health::default() },
         endpoints: endpoints.map(|(n, of)| (format!("{n}-{}", of.name), of.address)).collect(),
+        passes: passes(version),
         ..Pool::default()
     }
 }

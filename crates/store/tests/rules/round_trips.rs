@@ -64,6 +64,7 @@ prop_compose! {
         release_timeout in span(),
         (running, stopped) in any::<(u16, u16)>(),
         [drain, response_timeout, connect_timeout] in [span(), span(), span()],
+        sticky: bool,
     ) -> ServiceSpec {
         let mut spec = spec("shop", &["shop.example.com"]);
         spec.service.image = image;
@@ -76,7 +77,7 @@ prop_compose! {
             secrets,
             hooks: Hooks { release, release_timeout },
             keep: Keep { running, stopped },
-            traffic: Traffic { drain, response_timeout, connect_timeout },
+            traffic: Traffic { drain, response_timeout, connect_timeout, sticky },
             ..spec
         }
     }

@@ -2,7 +2,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use launcher_store::vault::Vault;
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_store::vault::{PassFor, Vault};
 use launcher_store::{Error, Store};
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
@@ -162,4 +163,27 @@ fn a_fingerprint_tells_requests_apart_and_needs_the_key() {
     assert_eq!(vault.fingerprint(parts("PUT", "1")), vault.fingerprint(parts("PUT", "1")));
     assert_ne!(vault.fingerprint(parts("PUT", "1")), vault.fingerprint(parts("PU", "T1")));
     assert_ne!(vault.fingerprint(parts("PUT", "1")), stranger.fingerprint(parts("PUT", "1")));
+}
+
+#[test]
+fn a_pass_is_for_one_version_of_one_service_and_one_purpose() {
+    let (key, other) = (Key::new(), Key::new());
+    let vault = key.vault();
+    let pass = |vault: &Vault, what_for, service: &str, version| {
+        vault.pass(what_for, &ServiceName::new(service).unwrap(), VersionNumber(version))
+    };
+    let staying = pass(&vault, PassFor::Staying, "shop", 2);
+    assert_eq!(pass(&key.vault(), PassFor::Staying, "shop", 2), staying, "it stays the same");
+    let mac = staying.strip_prefix("v2.").unwrap();
+    assert!(
+        mac.len() == 22 && mac.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    );
+    for another in [
+        pass(&vault, PassFor::Trying, "shop", 2),
+        pass(&vault, PassFor::Staying, "cart", 2),
+        pass(&vault, PassFor::Staying, "shop", 3),
+        pass(&other.vault(), PassFor::Staying, "shop", 2),
+    ] {
+        assert_ne!(another.split_once('.').unwrap().1, mac);
+    }
 }

@@ -19,7 +19,7 @@ fn shop(weights: &[(u32, u8)], pools: &[(u32, &[&str])]) -> ServiceTable {
     let pool = |addresses: &[&str]| Pool {
         health: Health::default(),
         endpoints: addresses.iter().map(|at| (format!("id-{at}"), at.parse().unwrap())).collect(),
-        published: BTreeMap::new(),
+        ..Pool::default()
     };
     ServiceTable {
         name: ServiceName::new("my-shop").unwrap(),
