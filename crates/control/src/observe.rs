@@ -5,6 +5,7 @@ use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
 use launcher_model::{ServiceName, VersionNumber, Weight};
+use launcher_store::vault::PassFor;
 
 use crate::engine::EngineState;
 use crate::slot::Slot;
@@ -91,6 +92,13 @@ impl Control {
         let environment = environment.ok_or_else(|| Error::NoVersion(service.clone(), number))?;
         let route = store.route(service).await?;
         Ok(view(environment, &route, self.inner.slot(service).as_deref()))
+    }
+
+    /// What a request carries that tries a version on a production hostname, see
+    /// [`Passes`](launcher_edge::table::Passes).
+    #[must_use]
+    pub fn trial_pass(&self, service: &ServiceName, number: VersionNumber) -> String {
+        self.inner.vault.pass(PassFor::Trying, service, number)
     }
 
     /// A service's containers, as they were last observed.

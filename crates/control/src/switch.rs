@@ -5,22 +5,22 @@
 //! edge flips and acknowledges. *Drain*: what was in flight on the versions that left runs out
 //! ([`crate::drains`]); only then may anything of them stop.
 
+mod start;
 mod target;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use launcher_edge::table::ServiceTable;
-use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::plan::environment::Checked;
+use launcher_model::plan::shares;
 use launcher_model::route::{
     Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route, Weights,
 };
 use launcher_model::{DeploymentId, Generation, ServiceName, VersionNumber};
 use launcher_store::NewDeployment;
 
-use crate::engine::EngineState;
 use crate::hub::{CommittedEdge, PrepareRefused};
 use crate::slot::{Slot, Turn};
 use crate::{Control, Error, Inner, Result};
@@ -58,7 +58,7 @@ pub struct Deployed {
 const EDGE_WAIT: Duration = Duration::from_secs(3);
 
 impl Control {
-    /// Makes a version live, and returns when every edge has acknowledged. It goes on when the caller
+    /// Makes a version live, or several with shares, and returns when every edge has acknowledged. It goes on when the caller
     /// goes away.
     ///
     /// # Errors
@@ -152,18 +152,17 @@ enum Begun {
 
 struct New {
     deployment: Deployment,
-    /// The version that goes live; none when the service goes offline.
-    number: Option<VersionNumber>,
-    /// It must be started first.
-    starts: Option<VersionNumber>,
+    /// The version that it is about.
+    about: Option<VersionNumber>,
+    /// Those whose containers are to be started first.
+    must_start: Vec<VersionNumber>,
 }
 
 /// Writes the deployment down, if it may be made.
 async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Begun> {
     let _turn = slot.turn().await;
     let route = inner.store.route(&slot.name).await?;
-    let (number, kind) = target::choose(inner, &slot.name, &request.target, &route).await?;
-    let to = target::all_to(number);
+    let (to, kind) = target::choose(inner, &slot.name, &request.target, &route).await?;
     if route.weights == to {
         must_stay_live(inner, slot, &to).await?;
         let made = target::made_live(inner, &slot.name, &to).await?;
@@ -175,14 +174,18 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
             slot.name
         )));
     }
-    let mut starts = None;
-    if let Some(number) = number {
+    let mut must_start = Vec::new();
+    for number in to.keys().copied() {
         let environment = inner.store.environment(&slot.name, number).await?;
         let environment = environment.ok_or_else(|| Error::NoVersion(slot.name.clone(), number))?;
-        starts = target::must_start(&environment)?.then_some(number);
+        if target::must_start(&environment)? {
+            must_start.push(number);
+        }
     }
-    let state =
-        if starts.is_some() { DeploymentState::Starting } else { DeploymentState::Preparing };
+    let starts = !must_start.is_empty();
+    let state = if starts { DeploymentState::Starting } else { DeploymentState::Preparing };
+    let about = shares::gains_most(&route.weights, &to);
+    let text = asked(request, kind, &to, &must_start);
     let new = NewDeployment {
         service: slot.name.clone(),
         kind,
@@ -193,31 +196,48 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
         note: request.note.clone(),
         key: request.key.clone(),
     };
-    let event = told_begun(&slot.name, kind, number, starts.is_some(), &request.by);
+    let event = NewEvent::new(EventKind::DeploymentStarted, text).by(&request.by);
+    let event = on(event, slot, about);
     let begun = inner.store.begin_deployment(new, &[event], inner.now()).await;
     let deployment = begun.map_err(|error| match error {
         launcher_store::Error::Busy(other) => Error::Busy(other),
         error => error.into(),
     })?;
     slot.set_active(Some(deployment.id));
-    Ok(Begun::New(Box::new(New { deployment, number, starts })))
+    Ok(Begun::New(Box::new(New { deployment, about, must_start })))
 }
 
-fn told_begun(
-    service: &ServiceName,
+/// What is asked for, in words.
+fn asked(
+    request: &DeployRequest,
     kind: DeploymentKind,
-    number: Option<VersionNumber>,
-    starts: bool,
-    by: &str,
-) -> NewEvent {
-    let first = if starts { "; its containers are started first" } else { "" };
-    let text = match (kind, number) {
-        (DeploymentKind::Rollback, Some(number)) => format!("{by} rolls back to {number}{first}"),
-        (_, Some(number)) => format!("{by} deploys {number}{first}"),
-        (_, None) => format!("{service} goes offline, as {by} deletes it"),
+    to: &Weights,
+    must_start: &[VersionNumber],
+) -> String {
+    let (by, to_told) = (&request.by, target::told(to));
+    let what = match kind {
+        DeploymentKind::Offline => {
+            return format!("{} goes offline, as {by} deletes it", request.service);
+        }
+        DeploymentKind::Rollback => "rolls back to",
+        DeploymentKind::Deploy if shares::whole(to).is_some() => "deploys",
+        DeploymentKind::Deploy => "shares the traffic out over",
     };
-    let mut event = NewEvent::new(EventKind::DeploymentStarted, text).service(service).by(by);
-    event.version = number;
+    let first = match must_start {
+        [] => String::new(),
+        [_] if to.len() == 1 => "; its containers are started first".to_owned(),
+        some => {
+            let some: Vec<String> = some.iter().map(ToString::to_string).collect();
+            format!("; the containers of {} are started first", some.join(", "))
+        }
+    };
+    format!("{by} {what} {to_told}{first}")
+}
+
+/// Puts an event where it belongs.
+fn on(event: NewEvent, slot: &Slot, version: Option<VersionNumber>) -> NewEvent {
+    let mut event = event.service(&slot.name);
+    event.version = version;
     event
 }
 
@@ -237,8 +257,8 @@ async fn carry_out(
 ) -> Result<Deployment> {
     let mut receipt = Receipt::default();
     let mut measured_from = called;
-    if let Some(number) = new.starts {
-        start(inner, slot, number).await?;
+    if !new.must_start.is_empty() {
+        start::all(inner, slot, &new.must_start).await?;
         receipt.start_ms = millis(called.elapsed());
         measured_from = Instant::now();
         inner.store.set_deployment_state(new.deployment.id, DeploymentState::Preparing).await?;
@@ -255,35 +275,6 @@ async fn carry_out(
     Ok(store_live(inner, slot, new, receipt).await)
 }
 
-/// Starts a stopped environment, and waits until it is ready.
-async fn start(inner: &Inner, slot: &Slot, number: VersionNumber) -> Result<()> {
-    let change = crate::commands::starting_again();
-    let mut passes = slot.passes();
-    inner.store.change_environment(&slot.name, number, change, &[], inner.now()).await?;
-    slot.wake();
-    loop {
-        let environment = inner.store.environment(&slot.name, number).await?;
-        match environment {
-            Some(Environment { state: EnvironmentState::Ready, .. }) => return Ok(()),
-            Some(Environment { state: EnvironmentState::Failed, failure, .. }) => {
-                let why = failure.map(|failure| failure.reason).unwrap_or_default();
-                return Err(Error::Refused(format!("{number} could not be started: {why}")));
-            }
-            Some(Environment { wanted: Wanted::Running, .. }) => {
-                // Others may want to switch to what runs meanwhile.
-                if let EngineState::Lost { why, .. } = inner.engine_state() {
-                    let reason = format!("{number} cannot be started: {why}");
-                    return Err(Error::Refused(reason));
-                }
-            }
-            _ => return Err(Error::Refused(format!("{number} was stopped while it was started"))),
-        }
-        if passes.changed().await.is_err() {
-            return Err(Error::NoService(slot.name.clone()));
-        }
-    }
-}
-
 /// Prepare, decide, commit. Nothing else publishes the service's table meanwhile.
 async fn flip(
     inner: &Inner,
@@ -297,7 +288,7 @@ async fn flip(
     let prepared = inner.hub.prepare(id, &table, inner.config.prepare_within).await;
     let prepared = match prepared {
         // Where nothing carries traffic, there is none to take away.
-        Err(PrepareRefused::NoEdge) if new.number.is_none() => Vec::new(),
+        Err(PrepareRefused::NoEdge) if new.deployment.to.is_empty() => Vec::new(),
         prepared => prepared.map_err(|why| Error::aborted(id, &why))?,
     };
     launcher_fault::point("switch.prepared");
@@ -315,15 +306,17 @@ async fn flip(
     Ok(committed)
 }
 
-/// The service's table as it shall be, if every container of the target is healthy now.
+/// The service's table as it shall be, if every container of what goes live is healthy now.
 async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTable> {
     let service = inner.store.service(&slot.name).await?;
     let spec = service.ok_or_else(|| Error::NoService(slot.name.clone()))?.spec;
     let observed = slot.observed().unwrap_or_default();
-    if let Some(number) = new.number {
-        must_serve(inner, slot, number, &observed).await?;
-    }
     let route = inner.store.route(&slot.name).await?;
+    // What is live already has traffic: that a container of it is ill is no reason to hold up a switch,
+    // which may be the way out of just that.
+    for number in new.deployment.to.keys().filter(|number| !route.is_live(**number)) {
+        must_serve(inner, slot, *number, &observed).await?;
+    }
     let next = Route {
         service: slot.name.clone(),
         generation: route.generation.next(),
@@ -337,7 +330,7 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
     Ok(table)
 }
 
-/// Every container of the target is healthy.
+/// Every container of a version is healthy.
 async fn must_serve(
     inner: &Inner,
     slot: &Slot,
@@ -408,7 +401,7 @@ async fn add_absent(inner: &Inner, receipt: &mut Receipt) {
 /// Stores that the deployment is live. It is, whatever the store says: when that fails, the loop
 /// completes the record later.
 async fn store_live(inner: &Arc<Inner>, slot: &Slot, new: New, receipt: Receipt) -> Deployment {
-    let New { deployment, number, .. } = new;
+    let New { deployment, about, .. } = new;
     let (id, ms) = (deployment.id, receipt.switch_us as f64 / 1000.0);
     let fenced = receipt.edges.iter().filter(|edge| edge.fenced.is_some());
     let fenced: Vec<_> = fenced.map(|edge| edge.edge.to_string()).collect();
@@ -417,13 +410,13 @@ async fn store_live(inner: &Arc<Inner>, slot: &Slot, new: New, receipt: Receipt)
     } else {
         format!("; not acknowledged by {}", fenced.join(", "))
     };
-    let what = number.map_or("nothing".to_owned(), |number| number.to_string());
+    let to = &deployment.to;
+    let live = if to.len() > 1 { "are live" } else { "is live" };
     let event = NewEvent::new(
         EventKind::DeploymentLive,
-        format!("{what} is live, switched in {ms:.1} ms by {}{but}", deployment.by),
+        format!("{} {live}, switched in {ms:.1} ms by {}{but}", target::told(to), deployment.by),
     );
-    let mut event = event.service(&slot.name).deployment(id).by(&deployment.by);
-    event.version = number;
+    let event = on(event, slot, about).deployment(id).by(&deployment.by);
     match inner.store.deployment_live(id, &receipt, &[event], inner.now()).await {
         Ok(stored) => {
             inner.drains.live(id, &receipt);

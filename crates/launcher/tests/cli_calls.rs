@@ -365,3 +365,43 @@ async fn where_the_server_is_may_be_said_before_the_command() {
         assert!(ran.status == 2 && ran.stderr.starts_with(&said), "{wrong:?}: {ran:?}");
     }
 }
+
+#[tokio::test]
+async fn a_share_is_asked_for_in_one_call() {
+    let stub = Stub::start(|_, _| problem(409, "refused", "no version but v2 is live")).await;
+    let ran = run(&stub.url, &["deploy", "shop", "2", "--weight", "10%"]).await;
+    assert_eq!(
+        (ran.status, ran.stderr.contains("no version but v2 is live")),
+        (1, true),
+        "{ran:?}"
+    );
+    let calls = stub.calls();
+    assert_eq!(calls[0].line, "POST /api/v1/services/shop/deployments");
+    assert_eq!(calls[0].json(), json!({ "version": 2, "weight": 10 }));
+    let wrong = run(&stub.url, &["deploy", "shop", "2", "--weight", "101"]).await;
+    assert_eq!((wrong.status, stub.calls().len()), (2, 1), "{wrong:?}");
+    assert!(wrong.stderr.contains("give whole percent, 0 to 100"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn a_version_is_tried_by_a_link_or_a_header() {
+    let stub = Stub::start(|call, _| {
+        let tried = call.line.ends_with("/3");
+        let mut version = version(3, if tried { "ready" } else { "stopped" });
+        version["try_pass"] = json!("v3.abc");
+        if tried {
+            version["try_url"] = json!("http://shop.test/?launcher-try=v3.abc");
+        } else {
+            version["environment"]["wanted"] = json!("stopped");
+        }
+        answer(200, &version)
+    })
+    .await;
+    let link = run(&stub.url, &["try", "shop", "3"]).await;
+    assert_eq!(link.stdout, "http://shop.test/?launcher-try=v3.abc\n", "{link:?}");
+    let header = run(&stub.url, &["try", "shop", "3", "--header"]).await;
+    assert_eq!(header.stdout, "Launcher-Try: v3.abc\n", "{header:?}");
+    let stopped = run(&stub.url, &["try", "shop", "2"]).await;
+    assert_eq!((stopped.status, stopped.stdout.as_str()), (1, ""), "{stopped:?}");
+    assert!(stopped.stderr.contains("`launcher start shop v2`"), "{stopped:?}");
+}

@@ -1,7 +1,8 @@
-//! Which version a switch goes to, and whether it may.
+//! Which versions a switch goes to, and whether it may.
 
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::plan::environment::Checked;
+use launcher_model::plan::shares;
 use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Route, Weights};
 use launcher_model::{ServiceName, VersionNumber, Weight};
 use launcher_store::{DeploymentFilter, Page};
@@ -9,13 +10,17 @@ use launcher_store::{DeploymentFilter, Page};
 use crate::{Error, Inner, Result};
 
 /// Where a switch goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// To this version.
     Deploy(VersionNumber),
+    /// So much of it to this version. The rest stays with what is live, in proportion.
+    Share(VersionNumber, Weight),
+    /// To these versions, each with its share.
+    Split(Vec<(VersionNumber, Weight)>),
     /// Back to this version.
     RollbackTo(VersionNumber),
-    /// Back to the one that was live before.
+    /// Back to the one that had all traffic before: see [`shares::before`].
     RollbackToPrevious,
     /// To none.
     Offline,
@@ -24,24 +29,32 @@ pub enum Target {
 /// How far back the version before is looked for, in deployments.
 const HISTORY: u32 = 100;
 
-pub(super) fn all_to(number: Option<VersionNumber>) -> Weights {
-    number.map(|number| (number, Weight::ALL)).into_iter().collect()
-}
-
+/// The shares that a target means, as the route now is.
 pub(super) async fn choose(
     inner: &Inner,
     service: &ServiceName,
     target: &Target,
     route: &Route,
-) -> Result<(Option<VersionNumber>, DeploymentKind)> {
-    match target {
-        Target::Deploy(number) => Ok((Some(*number), DeploymentKind::Deploy)),
-        Target::RollbackTo(number) => Ok((Some(*number), DeploymentKind::Rollback)),
-        Target::RollbackToPrevious => {
-            Ok((Some(previous(inner, service, route).await?), DeploymentKind::Rollback))
+) -> Result<(Weights, DeploymentKind)> {
+    Ok(match target {
+        Target::Deploy(number) => (shares::all_to(*number), DeploymentKind::Deploy),
+        Target::Share(number, weight) => {
+            let to = shares::with_share(&route.weights, *number, *weight);
+            let to = to.map_err(|error| Error::Refused(error.to_string()))?;
+            (to, DeploymentKind::Deploy)
         }
-        Target::Offline => Ok((None, DeploymentKind::Offline)),
-    }
+        Target::Split(split) => {
+            let to = shares::split(split.iter().copied());
+            let to = to.map_err(|error| Error::Invalid(error.to_string()))?;
+            (to, DeploymentKind::Deploy)
+        }
+        Target::RollbackTo(number) => (shares::all_to(*number), DeploymentKind::Rollback),
+        Target::RollbackToPrevious => {
+            let number = previous(inner, service, route).await?;
+            (shares::all_to(number), DeploymentKind::Rollback)
+        }
+        Target::Offline => (Weights::new(), DeploymentKind::Offline),
+    })
 }
 
 /// The version to go back to when none is named.
@@ -53,19 +66,13 @@ async fn previous(inner: &Inner, service: &ServiceName, route: &Route) -> Result
     })
 }
 
-/// The version that was live before what is live now; the heaviest, when there were several.
+/// The version that had all traffic before what is live now.
 pub(crate) async fn live_before(
     inner: &Inner,
     service: &ServiceName,
     route: &Route,
 ) -> Result<Option<VersionNumber>> {
-    // A service that was deleted and is back has no part in what was live in its life before.
-    if route.weights.is_empty() {
-        return Ok(None);
-    }
-    let made = newest_to(inner, service, &route.weights).await?;
-    let heaviest = made.and_then(|made| made.from.into_iter().max_by_key(|(_, weight)| *weight));
-    Ok(heaviest.map(|(number, _)| number))
+    Ok(shares::before(&history(inner, service).await?, &route.weights))
 }
 
 /// The newest deployment that made these weights.
@@ -74,21 +81,16 @@ pub(super) async fn made_live(
     service: &ServiceName,
     weights: &Weights,
 ) -> Result<Deployment> {
-    let made = newest_to(inner, service, weights).await?;
+    let made = history(inner, service).await?.into_iter().find(|deployment| {
+        deployment.to == *weights && deployment.state != DeploymentState::Aborted
+    });
     made.ok_or_else(|| Error::Refused(format!("no deployment of {service} made that live")))
 }
 
-async fn newest_to(
-    inner: &Inner,
-    service: &ServiceName,
-    weights: &Weights,
-) -> Result<Option<Deployment>> {
+async fn history(inner: &Inner, service: &ServiceName) -> Result<Vec<Deployment>> {
     let page = Page { before: None, limit: HISTORY };
     let filter = DeploymentFilter { service: Some(service.clone()), page };
-    let history = inner.store.deployments(&filter).await?;
-    Ok(history.into_iter().find(|deployment| {
-        deployment.to == *weights && deployment.state != DeploymentState::Aborted
-    }))
+    Ok(inner.store.deployments(&filter).await?)
 }
 
 /// Whether an environment must be started before it can be live.
@@ -113,4 +115,14 @@ pub(super) fn must_start(environment: &Environment) -> Result<bool> {
 
 pub(super) fn serves(checked: &Checked, number: VersionNumber) -> bool {
     checked.container.version == number && checked.serves()
+}
+
+/// Shares in words: `v2`, `v1 90 %, v2 10 %`, or `nothing`.
+pub(super) fn told(weights: &Weights) -> String {
+    if let Some(version) = shares::whole(weights) {
+        return version.to_string();
+    }
+    let shares =
+        weights.iter().map(|(version, weight)| format!("{version} {} %", weight.percent()));
+    shares.collect::<Vec<_>>().join(", ")
 }

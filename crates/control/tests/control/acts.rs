@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use launcher_control::{Control, DeployRequest, Deployed, LaunchRequest, Result, Target};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::service::{self, ServiceSpec};
-use launcher_model::{EdgeName, ServiceName, VersionNumber};
+use launcher_model::{EdgeName, ServiceName, VersionNumber, Weight};
 use launcher_scheduler::fake::Script;
 use launcher_store::Invitation;
 use tokio::task::JoinHandle;
@@ -112,6 +112,17 @@ impl World {
     /// Goes back to what was live before.
     pub(crate) async fn rollback(&self, service: &ServiceName) -> Result<Deployed> {
         self.deploying(service, Target::RollbackToPrevious).await.unwrap()
+    }
+
+    /// Gives a version so many percent.
+    pub(crate) async fn share(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        percent: u8,
+    ) -> Result<Deployed> {
+        let weight = Weight::new(percent).unwrap();
+        self.deploying(service, Target::Share(version, weight)).await.unwrap()
     }
 
     pub(crate) async fn stop(&self, service: &ServiceName, version: VersionNumber) -> Result<()> {

@@ -18,4 +18,5 @@ mod quiet;
 mod random;
 mod restarts;
 mod retention;
+mod weights;
 mod world;

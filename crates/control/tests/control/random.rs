@@ -21,6 +21,8 @@ enum Act {
         good: bool,
     },
     Deploy(usize),
+    /// Gives a version some percent.
+    Share(usize, u8),
     /// The first half of a switch is answered so from now on.
     Prepare(bool),
     /// The edge says nothing to the next commit.
@@ -45,6 +47,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         4 => prop::bool::weighted(0.8).prop_map(|good| Act::Launch { good }),
         6 => which.clone().prop_map(Act::Deploy),
+        3 => (which.clone(), 0..100_u8).prop_map(|(which, percent)| Act::Share(which, percent)),
         1 => any::<bool>().prop_map(Act::Prepare),
         1 => Just(Act::DropCommit),
         2 => which.clone().prop_map(Act::Stop),
@@ -117,6 +120,12 @@ impl Story {
                 // It must not wait for an engine that is away until the end of the story.
                 Some(number) if world.control().engine().lost.is_none() => {
                     world.deploy(shop, number).await.map(drop)
+                }
+                _ => Ok(()),
+            },
+            Act::Share(which, percent) => match version(which) {
+                Some(number) if world.control().engine().lost.is_none() => {
+                    world.share(shop, number, *percent).await.map(drop)
                 }
                 _ => Ok(()),
             },

@@ -15,6 +15,7 @@ mod launch;
 mod logins;
 mod logs;
 mod services;
+mod trial;
 mod wait;
 
 use clap::Args;
@@ -106,6 +107,7 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Status(to) => services::status(Context::new(to)?).await,
         C::Launch(to) => launch::launch(Context::new(to)?).await,
         C::Deploy(to) => deployments::deploy(Context::new(to)?).await,
+        C::Try(to) => trial::link(Context::new(to)?).await,
         C::Rollback(to) => deployments::rollback(Context::new(to)?).await,
         C::History(to) => deployments::history(Context::new(to)?).await,
         C::Logs(to) => logs::logs(Context::new(to)?).await,

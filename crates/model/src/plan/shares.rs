@@ -156,6 +156,10 @@ pub fn gains_most(from: &Weights, to: &Weights) -> Option<VersionNumber> {
 pub fn before(history: &[Deployment], now: &Weights) -> Option<VersionNumber> {
     let mut at = now;
     for made in history.iter().filter(|one| one.state != DeploymentState::Aborted) {
+        // A service that was deleted and is back has no part in its life before.
+        if at.is_empty() {
+            return None;
+        }
         if made.to != *at {
             continue;
         }

@@ -59,7 +59,7 @@ pub(super) async fn show(
     own.map(Answer).ok_or_else(|| Problem::missing(format!("{service} has no deployment {id}")))
 }
 
-/// Makes a version live, and answers when every edge has acknowledged.
+/// Makes a version live, or several with shares, and answers when every edge has acknowledged.
 #[utoipa::path(post, path = "/services/{service}/deployments", tag = "deployments",
     params(("service" = String, Path)), request_body = DeployBody,
     responses((status = 200, body = DeployedView), (status = "4XX", body = Problem)))]
@@ -70,10 +70,24 @@ pub(super) async fn deploy(
     Path(service): Path<ServiceName>,
     Json(body): Json<DeployBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
-    switch(&app, (principal, call), service, Target::Deploy(body.version), body.note).await
+    let target = target(&body)?;
+    switch(&app, (principal, call), service, target, body.note).await
 }
 
-/// Makes an earlier version live again: the one before, or any that is kept.
+fn target(body: &DeployBody) -> Result<Target, Problem> {
+    match (body.version, body.weight, &body.split) {
+        (Some(version), None, None) => Ok(Target::Deploy(version)),
+        (Some(version), Some(weight), None) => Ok(Target::Share(version, weight)),
+        (None, None, Some(split)) => {
+            Ok(Target::Split(split.iter().map(|share| (share.version, share.weight)).collect()))
+        }
+        _ => Err(Problem::invalid(
+            "say either version, and weight if it shall not have everything, or split",
+        )),
+    }
+}
+
+/// Makes an earlier version live again: the one that had all traffic before, or any that is kept.
 #[utoipa::path(post, path = "/services/{service}/rollback", tag = "deployments",
     params(("service" = String, Path)), request_body = RollbackBody,
     responses((status = 200, body = DeployedView), (status = "4XX", body = Problem)))]

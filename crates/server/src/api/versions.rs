@@ -4,6 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use launcher_control::LaunchRequest;
+use launcher_model::service::ServiceSpec;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::Made;
 
@@ -27,11 +28,13 @@ pub(super) async fn list(
     let limit = page.limit()?;
     let before = page.before()?.map(|number| VersionNumber(u32::try_from(number).unwrap_or(0)));
     let (_, environments) = app.control.environments(&service, true).await?;
+    let spec = spec(&app, &service).await?;
     let versions = app.store.versions(&service, before, limit + 1).await?;
     let views = versions.into_iter().filter_map(|version| {
         let mut views = environments.iter();
         let view = views.find(|view| view.environment.version == version.number)?;
-        Some(VersionView::new(version, view, &app.settings))
+        let try_pass = app.control.trial_pass(&service, version.number);
+        Some(VersionView::new(version, view, &spec, try_pass, &app.settings))
     });
     let cursor = |last: &VersionView| last.version.number.0.to_string();
     Ok(Answer(Page::part(views.collect(), limit, cursor)))
@@ -72,6 +75,14 @@ pub(super) async fn show(
 ) -> Result<Answer<VersionView>, Problem> {
     let view = app.control.environment(&service, number).await?;
     let version = app.store.version(&service, number).await?;
-    let version = version.ok_or(launcher_control::Error::NoVersion(service, number))?;
-    Ok(Answer(VersionView::new(version, &view, &app.settings)))
+    let version =
+        version.ok_or_else(|| launcher_control::Error::NoVersion(service.clone(), number))?;
+    let spec = spec(&app, &service).await?;
+    let try_pass = app.control.trial_pass(&service, number);
+    Ok(Answer(VersionView::new(version, &view, &spec, try_pass, &app.settings)))
+}
+
+async fn spec(app: &App, service: &ServiceName) -> Result<ServiceSpec, Problem> {
+    let found = app.store.service(service).await?;
+    Ok(found.ok_or_else(|| launcher_control::Error::NoService(service.clone()))?.spec)
 }

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 
 use jiff::Timestamp;
 use launcher_control::EnvironmentView;
+use launcher_edge::table::TRY_PARAMETER;
 use launcher_model::container::{Container, Health};
 use launcher_model::environment::{EnvironmentState, Failure, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
-use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber};
+use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber, Weight};
 use launcher_store::Service;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -113,7 +114,7 @@ impl EnvironmentSummary {
             state: environment.state,
             since: environment.since,
             wanted: environment.wanted,
-            weight: view.weight.map(launcher_model::Weight::percent),
+            weight: view.weight.map(Weight::percent),
             healthy: view.healthy(),
             unchecked: view.unchecked(),
             replicas: environment.replicas,
@@ -135,13 +136,31 @@ pub struct VersionView {
     pub environment: EnvironmentSummary,
     /// Its containers.
     pub containers: Vec<ContainerView>,
+    /// What a request to a production hostname carries in the header `Launcher-Try` to be served by this
+    /// version, live or not, while it has containers.
+    #[serde(default)]
+    pub try_pass: String,
+    /// A link that has a browser try this version on the service's first production hostname; nothing
+    /// while it has none.
+    #[serde(default)]
+    pub try_url: Option<String>,
 }
 
 impl VersionView {
-    pub(crate) fn new(version: Version, view: &EnvironmentView, settings: &Settings) -> Self {
+    /// One of `service`, with the pass for trying it.
+    pub(crate) fn new(
+        version: Version,
+        view: &EnvironmentView,
+        service: &ServiceSpec,
+        try_pass: String,
+        settings: &Settings,
+    ) -> Self {
         let environment = EnvironmentSummary::new(view, settings);
         let containers = view.containers.iter().map(ContainerView::new).collect();
-        Self { version, environment, containers }
+        let host = service.service.hosts.first();
+        let try_url =
+            host.map(|host| format!("{}/?{TRY_PARAMETER}={try_pass}", settings.url(host)));
+        Self { version, environment, containers, try_pass, try_url }
     }
 }
 
@@ -280,22 +299,40 @@ pub struct LaunchBody {
     pub branch: Option<String>,
 }
 
-/// Which version to make live.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+/// What to make live: `version`, or `split`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeployBody {
     /// The version.
-    pub version: VersionNumber,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<VersionNumber>,
+    /// Its share of the traffic in percent, all of it when nothing is said. The rest stays with what is
+    /// live, in proportion; 0 takes the version out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Weight>,
+    /// Several versions with their shares, which sum to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Vec<ShareBody>>,
     /// Why, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// A version's share of the traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShareBody {
+    /// The version.
+    pub version: VersionNumber,
+    /// Its share in percent.
+    pub weight: Weight,
 }
 
 /// Which version to go back to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollbackBody {
-    /// The version; the one that was live before when nothing is said.
+    /// The version; the one that had all traffic before when nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<VersionNumber>,
     /// Why, for the history.

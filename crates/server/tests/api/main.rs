@@ -15,4 +15,5 @@ mod routes;
 mod secrets;
 mod services;
 mod tokens;
+mod weights;
 mod world;

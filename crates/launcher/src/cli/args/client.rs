@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use launcher_model::environment::{self, ReplicasOutOfRange};
 use launcher_model::secret::SecretName;
-use launcher_model::{EdgeName, ServiceName, VersionNumber};
+use launcher_model::{EdgeName, ServiceName, VersionNumber, Weight};
 
 use super::examples;
 
@@ -52,9 +52,12 @@ pub(crate) enum ClientCommand {
     /// Create a version from an image, and its environment beside production
     #[command(after_help = examples::LAUNCH)]
     Launch(To<Launch>),
-    /// Put a version live
+    /// Put a version live, for all or for some of the traffic
     #[command(after_help = examples::DEPLOY)]
     Deploy(To<Deploy>),
+    /// Print a link that shows a version on the production hostname, live or not
+    #[command(after_help = examples::TRY)]
+    Try(To<Try>),
     /// Go back to the version that was live before, or to any that is kept
     #[command(after_help = examples::ROLLBACK)]
     Rollback(To<Rollback>),
@@ -192,8 +195,21 @@ pub(crate) struct Deploy {
     pub(crate) service: ServiceName,
     /// The version, such as 42 or v42
     pub(crate) version: VersionNumber,
+    /// So many percent of the traffic; the rest stays with what is live, and 0 takes the version out
+    #[arg(long, value_name = "N")]
+    pub(crate) weight: Option<Weight>,
     #[command(flatten)]
     pub(crate) switch: Switch,
+}
+
+/// `try`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Try {
+    /// Print the header for a request instead
+    #[arg(long)]
+    pub(crate) header: bool,
+    #[command(flatten)]
+    pub(crate) of: OneVersion,
 }
 
 /// `rollback`.
@@ -201,7 +217,7 @@ pub(crate) struct Deploy {
 pub(crate) struct Rollback {
     /// The service
     pub(crate) service: ServiceName,
-    /// The version [default: the one that was live before]
+    /// The version [default: the one that had all traffic before]
     pub(crate) version: Option<VersionNumber>,
     #[command(flatten)]
     pub(crate) switch: Switch,

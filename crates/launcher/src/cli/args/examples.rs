@@ -30,10 +30,21 @@ environment has failed, and tells why.";
 pub(super) const DEPLOY: &str = "\
 EXAMPLES
   launcher deploy shop 42
-  launcher deploy shop v42 --note 'new checkout' --verbose";
+  launcher deploy shop v42 --note 'new checkout' --verbose
+  launcher deploy shop 42 --weight 10  a tenth of the users, who stay on it
+  launcher deploy shop 42 --weight 50  half of those who come new
+  launcher deploy shop 42              everybody
+  launcher deploy shop 42 --weight 0   nobody";
+pub(super) const TRY: &str = "\
+EXAMPLES
+  launcher try shop 42
+  curl -H \"$(launcher try shop 42 --header)\" https://shop.example.com/
+
+A browser that opens the link sees the version on the production hostname, and nobody else does. It
+leaves it again when it is closed, or by a link with an empty launcher-try=.";
 pub(super) const ROLLBACK: &str = "\
 EXAMPLES
-  launcher rollback shop               to the version that was live before
+  launcher rollback shop               to the version that had all traffic before
   launcher rollback shop 40 --note 'checkout fails'";
 pub(super) const HISTORY: &str = "\
 EXAMPLES

@@ -13,9 +13,13 @@ use crate::cli::progress::Progress;
 use crate::cli::render::deployments;
 
 pub(super) async fn deploy((context, deploy): (Context, Deploy)) -> Result<(), Failure> {
-    let Deploy { service, version, switch } = deploy;
-    let body = DeployBody { version, note: switch.note.clone() };
-    let what = format!("{service}: switching to {version}");
+    let Deploy { service, version, weight, switch } = deploy;
+    let note = switch.note.clone();
+    let body = DeployBody { version: Some(version), weight, split: None, note };
+    let what = match weight {
+        Some(weight) => format!("{service}: giving {version} {}%", weight.percent()),
+        None => format!("{service}: switching to {version}"),
+    };
     ask(&context, &service, "deployments", &body, what, &switch).await
 }
 

@@ -1,6 +1,7 @@
 //! Deployments and their receipts.
 
 use launcher_model::ServiceName;
+use launcher_model::plan::shares::whole;
 use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Receipt};
 use launcher_server::api::views::DeployedView;
 
@@ -12,16 +13,17 @@ pub(in crate::cli) fn deployed(view: &DeployedView, verbose: bool, look: &Look) 
     let deployment = &view.deployment;
     let to = shares(&deployment.to);
     let (service, id) = (&deployment.service, deployment.id);
+    let are = if deployment.to.len() > 1 { "are" } else { "is" };
     if !view.changed {
         let when = ago(deployment.created_at, look.now);
-        return format!("{service}: {to} is live already, since deployment {id}, {when}\n");
+        return format!("{service}: {to} {are} live already, since deployment {id}, {when}\n");
     }
     let from = match shares(&deployment.from) {
         none if none == "-" => "nothing was before".to_owned(),
         from => format!("{from} was before"),
     };
     let again = if deployment.kind == DeploymentKind::Rollback { " again" } else { "" };
-    let mut text = format!("{service}: {to} is live{again} ({from}), deployment {id}\n");
+    let mut text = format!("{service}: {to} {are} live{again} ({from}), deployment {id}\n");
     text.push_str(&next_rollback(deployment));
     if let Some(receipt) = &deployment.receipt {
         text.push_str(&self::receipt(receipt, service));
@@ -34,9 +36,8 @@ pub(in crate::cli) fn deployed(view: &DeployedView, verbose: bool, look: &Look) 
 
 /// Going back twice goes forward again, which is not what everybody expects.
 fn next_rollback(deployment: &Deployment) -> String {
-    let heaviest = deployment.from.iter().max_by_key(|(_, weight)| **weight);
-    match (deployment.kind, heaviest) {
-        (DeploymentKind::Rollback, Some((version, _))) => {
+    match (deployment.kind, whole(&deployment.from)) {
+        (DeploymentKind::Rollback, Some(version)) => {
             format!("`launcher rollback {}` would now go to {version}\n", deployment.service)
         }
         _ => String::new(),
@@ -146,6 +147,8 @@ fn change(deployment: &Deployment) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{look, read};
+    use launcher_model::{VersionNumber, Weight};
+
     use super::*;
 
     const DEPLOYMENTS: &str = include_str!("fixtures/deployments.json");
@@ -173,6 +176,21 @@ mod tests {
         let mut lines = told.lines();
         assert_eq!(lines.next(), Some("shop: v2 is live again (v1 was before), deployment 9"));
         assert_eq!(lines.next(), Some("`launcher rollback shop` would now go to v1"));
+        view.deployment.from = [share(1, 90), share(2, 10)].into();
+        let told = deployed(&view, false, &look());
+        assert!(!told.contains("would now"), "it does not go to a step of a rollout: {told}");
+    }
+
+    fn share(version: u32, percent: u8) -> (VersionNumber, Weight) {
+        (VersionNumber(version), Weight::new(percent).unwrap())
+    }
+
+    #[test]
+    fn several_versions_are_told_with_their_shares() {
+        let mut view = view(true, 0);
+        view.deployment.to = [share(1, 90), share(2, 10)].into();
+        let text = deployed(&view, false, &look());
+        assert!(text.starts_with("shop: v1 90%, v2 10% are live ("), "{text}");
     }
 
     #[test]

@@ -120,6 +120,8 @@ fn going_back_leads_out_of_a_rollout_and_never_into_one() {
     assert_eq!(back(&[v1, ten, half, v2, v3]), Some(2));
     assert_eq!(back(&[v3, v1, ten, v1]), Some(3), "not to where it is already");
     assert_eq!(back(&[ten, half]), None, "nothing ever had everything");
+    assert_eq!(back(&[v1, &[], v2]), None, "it was deleted in between");
+    assert_eq!(back(&[v1, v2, &[]]), None);
 }
 
 proptest! {

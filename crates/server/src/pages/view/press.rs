@@ -1,9 +1,9 @@
 //! The button that makes an environment live, and what it says it will do.
 
 use launcher_control::EnvironmentView;
-use launcher_model::VersionNumber;
 use launcher_model::environment::{EnvironmentState, Wanted};
 use launcher_model::route::Deployment;
+use launcher_model::{VersionNumber, Weight};
 
 use super::deployment::micros;
 use super::environment::health;
@@ -31,7 +31,7 @@ impl Press {
         installation: &Installation,
     ) -> Option<Self> {
         let environment = &view.environment;
-        if view.weight.is_some() {
+        if view.weight == Some(Weight::ALL) {
             return None;
         }
         let replicas = usize::from(environment.replicas);

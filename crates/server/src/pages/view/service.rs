@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use launcher_control::EnvironmentView;
-use launcher_model::route::{Deployment, DeploymentState, Route};
+use launcher_model::plan::shares;
+use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::version::Version;
 use launcher_model::{Generation, ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, Page, Service};
@@ -33,7 +34,7 @@ pub(crate) struct ServiceView {
     pub(crate) compared: Option<Compared>,
     /// The others, newest first.
     pub(crate) kept: Vec<Card>,
-    /// The version that was live before, among those above.
+    /// The version that had all traffic before, among those above.
     pub(crate) previous: Option<VersionNumber>,
     /// How far a deployment has come that others must wait for.
     pub(crate) under_way: Option<String>,
@@ -84,7 +85,7 @@ impl ServiceView {
         let under_way = told_under_way(&history);
         let mark = mark(&live, beside.as_ref(), under_way.is_some());
         Ok(Self {
-            previous: previous(&history, &route),
+            previous: shares::before(&history, &route.weights),
             hosts: basics.hosts.into_iter().map(|host| (app.settings.url(&host), host)).collect(),
             replicas: basics.replicas,
             generation: route.generation,
@@ -101,7 +102,7 @@ impl ServiceView {
 
     /// The way back in one press: to the version that was live before.
     pub(crate) fn way_back(&self) -> Option<&Press> {
-        let cards = self.beside.iter().chain(&self.kept);
+        let cards = self.live.iter().chain(&self.beside).chain(&self.kept);
         let card = cards.into_iter().find(|card| Some(card.version) == self.previous)?;
         card.press.as_ref().filter(|press| press.back)
     }
@@ -140,13 +141,6 @@ fn card(
 fn was_live(history: &[Deployment]) -> BTreeSet<VersionNumber> {
     let made = history.iter().filter(|one| one.state != DeploymentState::Aborted);
     made.flat_map(|one| one.from.keys().copied()).collect()
-}
-
-/// The version that what is live now took the place of.
-fn previous(history: &[Deployment], route: &Route) -> Option<VersionNumber> {
-    let mut made = history.iter().filter(|one| one.state != DeploymentState::Aborted);
-    let made = made.find(|one| one.to == route.weights)?;
-    made.from.iter().max_by_key(|(_, weight)| **weight).map(|(version, _)| *version)
 }
 
 fn told_under_way(history: &[Deployment]) -> Option<String> {
