@@ -155,6 +155,7 @@ where
         writer,
         preparing: JoinSet::new(),
         replacing: JoinSet::new(),
+        resting: JoinSet::new(),
         aborted: BTreeSet::new(),
         told: BTreeSet::new(),
     };
@@ -177,6 +178,11 @@ where
             Some(replaced) = talk.replacing.join_next() => {
                 if let Ok(revision) = replaced {
                     talk.say(FromEdge::Applied { revisions: vec![revision] }).await?;
+                }
+            }
+            Some(rested) = talk.resting.join_next() => {
+                if let Ok((service, rested)) = rested {
+                    talk.say(FromEdge::Held { service, outcome: Ok(rested) }).await?;
                 }
             }
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
@@ -220,6 +226,8 @@ struct Talk<'d, S, D> {
     writer: Writer<WriteHalf<S>, FromEdge>,
     preparing: JoinSet<(DeploymentId, Result<Readiness, String>)>,
     replacing: JoinSet<(ServiceName, u64)>,
+    /// Services that are held, and whose traffic is coming to rest.
+    resting: JoinSet<(ServiceName, bool)>,
     /// Aborted while they were being prepared.
     aborted: BTreeSet<DeploymentId>,
     /// Outcomes of drains that have been told on this connection.
@@ -278,6 +286,11 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 self.told.remove(&deployment);
                 self.driver.drain_seen(deployment).await;
             }
+            ToEdge::Hold { service, within_ms } => self.hold(service, within_ms).await?,
+            ToEdge::Release { service } => {
+                let outcome = self.driver.release(service.clone()).await;
+                self.say(FromEdge::Released { service, outcome }).await?;
+            }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
             ToEdge::Joined { .. } => {}
             ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
@@ -312,6 +325,17 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             outcome = Err("the switch was aborted".to_owned());
         }
         self.say(FromEdge::Prepared { deployment, outcome }).await
+    }
+
+    /// In force before the next message is heard, which may be the release; answered later.
+    async fn hold(&mut self, service: ServiceName, within_ms: u64) -> Result<(), WireError> {
+        let within = Duration::from_millis(within_ms);
+        if let Err(why) = self.driver.hold(service.clone(), within).await {
+            return self.say(FromEdge::Held { service, outcome: Err(why) }).await;
+        }
+        let driver = self.driver.clone();
+        self.resting.spawn(async move { (service.clone(), driver.rested(service).await) });
+        Ok(())
     }
 
     async fn tell_outcomes(&mut self) -> Result<(), WireError> {
