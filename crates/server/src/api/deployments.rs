@@ -3,8 +3,8 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use launcher_control::{DeployRequest, Target};
-use launcher_model::ServiceName;
 use launcher_model::route::Deployment;
+use launcher_model::{ServiceName, Span};
 use launcher_store::{DeploymentFilter, Made, Page as Part};
 
 use super::views::{DeployBody, DeployedView, DeploymentPath, RollbackBody};
@@ -70,7 +70,8 @@ pub(super) async fn deploy(
     Path(service): Path<ServiceName>,
     Json(body): Json<DeployBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
-    switch(&app, (principal, call), service, Target::Deploy(body.version), body.note).await
+    let wish = (Target::Deploy(body.version), body.hold);
+    switch(&app, (principal, call), service, wish, body.note).await
 }
 
 /// Makes an earlier version live again: the one before, or any that is kept.
@@ -85,7 +86,7 @@ pub(super) async fn rollback(
     Json(body): Json<RollbackBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
     let target = body.version.map_or(Target::RollbackToPrevious, Target::RollbackTo);
-    switch(&app, (principal, call), service, target, body.note).await
+    switch(&app, (principal, call), service, (target, body.hold), body.note).await
 }
 
 /// As long as a note may be, in characters.
@@ -95,7 +96,7 @@ async fn switch(
     app: &App,
     (principal, call): (Principal, Call),
     service: ServiceName,
-    target: Target,
+    (target, hold): (Target, Option<Span>),
     note: Option<String>,
 ) -> Result<Answer<DeployedView>, Problem> {
     if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
@@ -105,7 +106,8 @@ async fn switch(
         Some(Made::Deployment(id)) => app.control.deployed(&service, id).await?,
         _ => {
             let (by, key) = (principal.name, call.key);
-            let request = DeployRequest { service, target, by, note, seen: None, key };
+            let hold = hold.map(Span::duration);
+            let request = DeployRequest { service, target, by, note, hold, seen: None, key };
             app.control.deploy(request).await?
         }
     };
