@@ -86,7 +86,8 @@ impl Api {
     /// Makes a version live.
     pub(super) async fn deploy(&self, version: u32) -> Result<Deployment> {
         let path = format!("/services/{}/deployments", self.service);
-        let body = DeployBody { version: launcher_model::VersionNumber(version), note: None };
+        let body =
+            DeployBody { version: launcher_model::VersionNumber(version), note: None, hold: None };
         self.send(Method::POST, &path, &body).await
     }
 

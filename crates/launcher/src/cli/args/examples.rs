@@ -30,11 +30,21 @@ environment has failed, and tells why.";
 pub(super) const DEPLOY: &str = "\
 EXAMPLES
   launcher deploy shop 42
-  launcher deploy shop v42 --note 'new checkout' --verbose";
+  launcher deploy shop v42 --note 'new checkout' --verbose
+  launcher deploy shop 42 --hold 5s    requests before the flip are answered first";
 pub(super) const ROLLBACK: &str = "\
 EXAMPLES
   launcher rollback shop               to the version that was live before
   launcher rollback shop 40 --note 'checkout fails'";
+pub(super) const HOLD: &str = "\
+EXAMPLES
+  launcher hold shop --for 30s && { ./migrate; launcher release shop; }
+
+Returns when the requests before it are answered, or when half of the time has passed. Requests that
+wait are let go by `launcher release`, or when the time has passed; none is dropped.";
+pub(super) const RELEASE: &str = "\
+EXAMPLES
+  launcher release shop";
 pub(super) const HISTORY: &str = "\
 EXAMPLES
   launcher history shop
