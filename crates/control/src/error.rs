@@ -1,8 +1,8 @@
 //! What can stand in the way of what was asked.
 
-use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use std::fmt::Display;
 
-use crate::hub::PrepareRefused;
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 
 /// What stands in the way of what was asked. Each says what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn aborted(id: DeploymentId, why: &PrepareRefused) -> Self {
+    pub(crate) fn aborted(id: DeploymentId, why: &impl Display) -> Self {
         Self::Aborted { id, reason: why.to_string() }
     }
 }

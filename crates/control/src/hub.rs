@@ -3,6 +3,7 @@
 //! The hub keeps the table that every edge shall have, hands it whole to each that connects, and carries
 //! the two halves of a switch. It decides nothing: [`crate::switch`] does.
 
+mod hold;
 mod prepare;
 mod remote;
 mod session;
@@ -14,11 +15,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
+use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, HoldOutcome, Readiness, ToEdge};
 use launcher_edge::table::{Digest, RouteTable, ServiceTable};
 use launcher_model::{DeploymentId, EdgeName, ServiceName};
 use tokio::sync::{mpsc, oneshot};
 
+pub use hold::HoldRefused;
 pub use remote::{Door, serve_remote};
 pub use session::serve;
 
@@ -117,6 +119,8 @@ struct Edge {
     outbox: mpsc::UnboundedSender<ToEdge>,
     preparing: HashMap<DeploymentId, Answer<Readiness>>,
     committing: HashMap<DeploymentId, (Answer<Flip>, ServiceName, u64)>,
+    holding: HashMap<ServiceName, Answer<bool>>,
+    releasing: HashMap<ServiceName, Answer<HoldOutcome>>,
     /// The revision of each service that it has acknowledged.
     applied: BTreeMap<ServiceName, u64>,
     /// The question that it has not answered yet, and when it was asked.
@@ -141,6 +145,8 @@ struct State {
     /// The digest of each service's table of this revision, as it is seen from here or from afar.
     digests: HashMap<(ServiceName, bool), (u64, Digest)>,
     edges: BTreeMap<EdgeName, Edge>,
+    /// The services whose requests the edges hold, and until when at most.
+    held: HashMap<ServiceName, Instant>,
     sessions: u64,
 }
 
@@ -333,12 +339,17 @@ impl Hub {
         let session = state.sessions;
         let edge = view.name.clone();
         let _ = outbox.send(state.welcome(has, view.remote));
+        for hold in state.holds() {
+            let _ = outbox.send(hold);
+        }
         let one = Edge {
             session,
             view,
             outbox,
             preparing: HashMap::new(),
             committing: HashMap::new(),
+            holding: HashMap::new(),
+            releasing: HashMap::new(),
             applied: BTreeMap::new(),
             asked: None,
         };
@@ -391,6 +402,16 @@ impl Hub {
             FromEdge::Drained { deployment, outcome } => {
                 let edge = name.clone();
                 let _ = self.notices.send(Notice::Drained { edge, deployment, outcome });
+            }
+            FromEdge::Held { service, outcome } => {
+                if let Some(answer) = edge.holding.remove(&service) {
+                    let _ = answer.send(outcome);
+                }
+            }
+            FromEdge::Released { service, outcome } => {
+                if let Some(answer) = edge.releasing.remove(&service) {
+                    let _ = answer.send(Ok(outcome));
+                }
             }
             FromEdge::Pong { nonce } => {
                 if let Some((_, at)) = edge.asked.take_if(|(asked, _)| *asked == nonce) {

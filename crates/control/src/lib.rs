@@ -10,6 +10,7 @@ mod drains;
 mod engine;
 mod error;
 mod health;
+mod hold;
 mod jobs;
 mod launch;
 mod observe;

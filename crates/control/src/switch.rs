@@ -5,6 +5,7 @@
 //! edge flips and acknowledges. *Drain*: what was in flight on the versions that left runs out
 //! ([`crate::drains`]); only then may anything of them stop.
 
+mod held;
 mod start;
 mod target;
 
@@ -16,12 +17,12 @@ use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::plan::environment::Checked;
 use launcher_model::plan::shares;
 use launcher_model::route::{
-    Deployment, DeploymentKind, DeploymentState, EdgeReceipt, Receipt, Route, Weights,
+    Deployment, DeploymentKind, DeploymentState, EdgeReceipt, HoldReceipt, Receipt, Route, Weights,
 };
 use launcher_model::{DeploymentId, Generation, ServiceName, VersionNumber};
 use launcher_store::NewDeployment;
 
-use crate::hub::{CommittedEdge, PrepareRefused};
+use crate::hub::{CommittedEdge, PrepareRefused, PreparedEdge};
 use crate::slot::{Slot, Turn};
 use crate::{Control, Error, Inner, Result};
 
@@ -39,6 +40,9 @@ pub struct DeployRequest {
     pub by: String,
     /// Why, in their words.
     pub note: Option<String>,
+    /// How long new requests may be held around the flip, so that what is in flight comes to rest before
+    /// it; none are when it is none.
+    pub hold: Option<Duration>,
     /// The route's generation that they saw; when it has moved on, nothing is done.
     pub seen: Option<Generation>,
     /// The idempotency key that the call has claimed: what is made is kept with it.
@@ -115,6 +119,7 @@ pub(crate) async fn take_offline(
         target: Target::Offline,
         by: by.to_owned(),
         note: None,
+        hold: None,
         seen: None,
         key: None,
     };
@@ -124,6 +129,7 @@ pub(crate) async fn take_offline(
 async fn deploy(inner: &Arc<Inner>, request: &DeployRequest, called: Instant) -> Result<Deployed> {
     let slot =
         inner.slot(&request.service).ok_or_else(|| Error::NoService(request.service.clone()))?;
+    request.hold.map_or(Ok(()), crate::hold::check)?;
     let begun = match begin(inner, &slot, request).await? {
         Begun::LiveAlready(deployment) => {
             return Ok(Deployed { deployment: *deployment, changed: false });
@@ -156,6 +162,7 @@ struct New {
     about: Option<VersionNumber>,
     /// Those whose containers are to be started first.
     must_start: Vec<VersionNumber>,
+    hold: Option<Duration>,
 }
 
 /// Writes the deployment down, if it may be made.
@@ -204,7 +211,8 @@ async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Be
         error => error.into(),
     })?;
     slot.set_active(Some(deployment.id));
-    Ok(Begun::New(Box::new(New { deployment, about, must_start })))
+    let hold = request.hold;
+    Ok(Begun::New(Box::new(New { deployment, about, must_start, hold })))
 }
 
 /// What is asked for, in words.
@@ -266,22 +274,27 @@ async fn carry_out(
     }
     inner.hub.wait_for_an_edge(EDGE_WAIT).await;
     let mut turn = slot.turn().await;
-    let committed = flip(inner, slot, &mut turn, &new).await?;
-    receipt.switch_us = micros(measured_from.elapsed());
+    let flipped = flip(inner, slot, &mut turn, &new).await?;
+    receipt.switch_us = micros(flipped.at - measured_from);
+    receipt.hold = flipped.hold;
     drop(turn);
     launcher_fault::point("switch.committed");
-    fill(&mut receipt, &committed);
+    fill(&mut receipt, &flipped.committed);
     add_absent(inner, &mut receipt).await;
     Ok(store_live(inner, slot, new, receipt).await)
 }
 
-/// Prepare, decide, commit. Nothing else publishes the service's table meanwhile.
-async fn flip(
-    inner: &Inner,
-    slot: &Slot,
-    turn: &mut Turn<'_>,
-    new: &New,
-) -> Result<Vec<CommittedEdge>> {
+/// What the two halves have done.
+struct Flipped {
+    committed: Vec<CommittedEdge>,
+    /// When every edge had acknowledged.
+    at: Instant,
+    hold: Option<HoldReceipt>,
+}
+
+/// Prepare, decide, commit, and hold new requests in between if that is wanted. Nothing else publishes
+/// the service's table meanwhile.
+async fn flip(inner: &Inner, slot: &Slot, turn: &mut Turn<'_>, new: &New) -> Result<Flipped> {
     let id = new.deployment.id;
     let table = next_table(inner, slot, new).await?;
     launcher_fault::point("switch.before_prepare");
@@ -292,7 +305,21 @@ async fn flip(
         prepared => prepared.map_err(|why| Error::aborted(id, &why))?,
     };
     launcher_fault::point("switch.prepared");
+    let decide = decide(inner, slot, turn, id, table, prepared);
+    let Some(within) = new.hold else { return decide.await };
+    let (flipped, hold) = held::around(inner, slot, id, within, decide).await?;
+    Ok(Flipped { hold: Some(hold), ..flipped })
+}
 
+/// Decide and commit.
+async fn decide(
+    inner: &Inner,
+    slot: &Slot,
+    turn: &mut Turn<'_>,
+    id: DeploymentId,
+    table: ServiceTable,
+    prepared: Vec<PreparedEdge>,
+) -> Result<Flipped> {
     let edges = prepared.iter().map(|prepared| prepared.edge.clone());
     inner.drains.expect(id, &slot.name, edges, table.traffic.drain, inner.now());
     if let Err(error) = inner.store.commit_route(id, inner.now()).await {
@@ -303,7 +330,7 @@ async fn flip(
     launcher_fault::point("switch.decided");
     let committed = inner.hub.commit(id, &table, prepared, inner.config.commit_within).await;
     turn.published(table);
-    Ok(committed)
+    Ok(Flipped { committed, at: Instant::now(), hold: None })
 }
 
 /// The service's table as it shall be, if every container of what goes live is healthy now.

@@ -21,7 +21,7 @@ use crate::compiled::{Site, Table};
 use crate::driver::Driver;
 use crate::engine::{Engine, Limits, Listening};
 use crate::keep::Keep;
-use crate::protocol::{DrainOutcome, Flip, Readiness};
+use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
 
@@ -29,10 +29,12 @@ mod change;
 mod directory;
 mod drain;
 mod follow;
+mod hold;
 mod prepare;
 mod switch;
 
 use drain::Drain;
+use hold::Held;
 use prepare::Prepared;
 use switch::Committed;
 
@@ -64,6 +66,8 @@ struct State {
     last_drain: u64,
     /// Outcomes that the control plane has not stored yet.
     outcomes: BTreeMap<DeploymentId, DrainOutcome>,
+    /// Services whose new requests wait, or did and nobody has asked yet how that went.
+    holds: BTreeMap<ServiceName, Held>,
 }
 
 /// A service, as it was sent and as it is served.
@@ -74,7 +78,8 @@ struct Service {
 
 impl State {
     fn table(&self) -> Table {
-        Table::new(&self.preview_domain, self.services.values().map(|service| &service.site))
+        let sites = self.services.values().map(|service| &service.site);
+        Table::new(&self.preview_domain, sites).holding(self.held())
     }
 
     fn revisions(&self) -> Vec<(ServiceName, u64)> {
@@ -187,6 +192,18 @@ impl Driver for Builtin {
 
     async fn abandon(&self) {
         self.0.abandon().await;
+    }
+
+    async fn hold(&self, service: ServiceName, within: Duration) -> Result<(), String> {
+        self.0.hold(service, within).await
+    }
+
+    async fn rested(&self, service: ServiceName) -> bool {
+        self.0.rested(&service).await
+    }
+
+    async fn release(&self, service: ServiceName) -> HoldOutcome {
+        self.0.release(&service).await
     }
 
     async fn draining(&self) -> Vec<DeploymentId> {

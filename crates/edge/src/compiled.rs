@@ -16,6 +16,7 @@ use launcher_model::service::{Health, Traffic};
 use launcher_model::{ServiceName, VersionNumber};
 use rand::{Rng, RngExt};
 
+use crate::hold::Hold;
 use crate::stats::VersionStats;
 use crate::table::{self, ServiceTable};
 
@@ -189,6 +190,8 @@ impl Site {
 pub(crate) struct Table {
     hosts: HashMap<Arc<str>, Arc<Site>, RandomState>,
     services: HashMap<Arc<str>, Arc<Site>, RandomState>,
+    /// Services whose new requests wait; nearly always none.
+    held: HashMap<ServiceName, Arc<Hold>, RandomState>,
     preview_domain: String,
 }
 
@@ -222,6 +225,23 @@ impl Table {
             }
         }
         table
+    }
+
+    /// Has requests for the production of these services wait.
+    pub(crate) fn holding<'h>(
+        mut self,
+        holds: impl Iterator<Item = (&'h ServiceName, &'h Arc<Hold>)>,
+    ) -> Self {
+        self.held = holds.map(|(service, hold)| (service.clone(), hold.clone())).collect();
+        self
+    }
+
+    /// What requests for the production of a service wait for, if they do.
+    pub(crate) fn hold(&self, site: &Site) -> Option<&Arc<Hold>> {
+        if self.held.is_empty() {
+            return None;
+        }
+        self.held.get(&site.name).filter(|hold| !hold.is_over())
     }
 
     /// Looks a hostname up that is in lower case and has no port.

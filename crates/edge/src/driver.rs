@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName};
 
-use crate::protocol::{DrainOutcome, Flip, Readiness};
+use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
 use crate::table::{RouteTable, ServiceTable};
 
 /// What carries the traffic: the proxy that is built in, or another one that is run by this daemon.
@@ -50,6 +50,31 @@ pub trait Driver: Send + Sync + 'static {
 
     /// Forgets all that was prepared: those who could commit it are gone.
     fn abandon(&self) -> impl Future<Output = ()> + Send;
+
+    /// Has every production request of a service that begins from now on wait, until it is
+    /// [released](Self::release) or `within` has passed. Repeated, it may wait longer.
+    fn hold(
+        &self,
+        service: ServiceName,
+        within: Duration,
+    ) -> impl Future<Output = Result<(), String>> + Send {
+        let _ = within;
+        let why = format!("its driver, {}, cannot hold the requests of {service}", self.name());
+        async { Err(why) }
+    }
+
+    /// Waits until no production request or connection of a service that is held is in flight, for at
+    /// most half of the time that it is held. Whether it came to that.
+    fn rested(&self, service: ServiceName) -> impl Future<Output = bool> + Send {
+        let _ = service;
+        async { false }
+    }
+
+    /// Has the requests that wait go where the table says now. Returns how they waited.
+    fn release(&self, service: ServiceName) -> impl Future<Output = HoldOutcome> + Send {
+        let _ = service;
+        async { HoldOutcome::default() }
+    }
 
     /// Deployments whose previous versions still drain, or whose outcome has not been
     /// [seen](Self::drain_seen).

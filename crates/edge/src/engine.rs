@@ -66,7 +66,7 @@ pub(crate) struct Change {
     pub(crate) touched: Vec<Arc<Pool>>,
     /// Pools that are in no table any more.
     pub(crate) gone: Vec<PoolId>,
-    /// Pools that have left production.
+    /// Pools that have left production, or whose service is held.
     pub(crate) watch: Vec<Watch>,
     /// Pools that are watched no longer.
     pub(crate) unwatch: Vec<PoolId>,

@@ -13,6 +13,7 @@ mod daemon;
 pub mod driver;
 mod engine;
 mod error;
+mod hold;
 mod keep;
 mod link;
 mod nginx;

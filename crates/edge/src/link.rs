@@ -205,6 +205,7 @@ where
         writer,
         preparing: JoinSet::new(),
         replacing: JoinSet::new(),
+        resting: JoinSet::new(),
         aborted: BTreeSet::new(),
         told: BTreeSet::new(),
         switches: BTreeSet::new(),
@@ -231,6 +232,11 @@ where
                 }
             }
             () = quiet.is_wanted(), if talk.switches.is_empty() => quiet.keep().await,
+            Some(rested) = talk.resting.join_next() => {
+                if let Ok((service, rested)) = rested {
+                    talk.say(FromEdge::Held { service, outcome: Ok(rested) }).await?;
+                }
+            }
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
         }
     };
@@ -272,6 +278,8 @@ struct Talk<'d, S, D> {
     writer: Writer<WriteHalf<S>, FromEdge>,
     preparing: JoinSet<(DeploymentId, Result<Readiness, String>)>,
     replacing: JoinSet<(ServiceName, u64)>,
+    /// Services that are held, and whose traffic is coming to rest.
+    resting: JoinSet<(ServiceName, bool)>,
     /// Aborted while they were being prepared.
     aborted: BTreeSet<DeploymentId>,
     /// Outcomes of drains that have been told on this connection.
@@ -335,6 +343,11 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 self.told.remove(&deployment);
                 self.driver.drain_seen(deployment).await;
             }
+            ToEdge::Hold { service, within_ms } => self.hold(service, within_ms).await?,
+            ToEdge::Release { service } => {
+                let outcome = self.driver.release(service.clone()).await;
+                self.say(FromEdge::Released { service, outcome }).await?;
+            }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
             ToEdge::Joined { .. } => {}
             ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
@@ -372,6 +385,17 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             self.switches.remove(&deployment);
         }
         self.say(FromEdge::Prepared { deployment, outcome }).await
+    }
+
+    /// In force before the next message is heard, which may be the release; answered later.
+    async fn hold(&mut self, service: ServiceName, within_ms: u64) -> Result<(), WireError> {
+        let within = Duration::from_millis(within_ms);
+        if let Err(why) = self.driver.hold(service.clone(), within).await {
+            return self.say(FromEdge::Held { service, outcome: Err(why) }).await;
+        }
+        let driver = self.driver.clone();
+        self.resting.spawn(async move { (service.clone(), driver.rested(service).await) });
+        Ok(())
     }
 
     async fn tell_outcomes(&mut self) -> Result<(), WireError> {

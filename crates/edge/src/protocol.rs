@@ -76,6 +76,19 @@ pub enum ToEdge {
         /// The deployment whose [`FromEdge::Drained`] arrived.
         deployment: DeploymentId,
     },
+    /// Have the production requests of a service that begin from now on wait, until they are
+    /// released or the time has passed. Answered with [`FromEdge::Held`].
+    Hold {
+        /// The service.
+        service: ServiceName,
+        /// When the edge releases them by itself, in milliseconds.
+        within_ms: u64,
+    },
+    /// Have those that wait go where the table says now. Answered with [`FromEdge::Released`].
+    Release {
+        /// The service that is held.
+        service: ServiceName,
+    },
     /// Still there? Answered with [`FromEdge::Pong`].
     Ping {
         /// Repeated in the answer.
@@ -144,6 +157,21 @@ pub enum FromEdge {
         /// What happened to what was in flight.
         outcome: DrainOutcome,
     },
+    /// The answer to [`ToEdge::Hold`], when what was in flight has come to rest or half of the time
+    /// has passed.
+    Held {
+        /// The service.
+        service: ServiceName,
+        /// Whether what was in flight has come to rest, or why requests do not wait.
+        outcome: Result<bool, String>,
+    },
+    /// The answer to [`ToEdge::Release`].
+    Released {
+        /// The service.
+        service: ServiceName,
+        /// How the requests waited.
+        outcome: HoldOutcome,
+    },
     /// The answer to [`ToEdge::Ping`].
     Pong {
         /// As in the question.
@@ -196,6 +224,17 @@ pub struct InFlight {
     pub requests: u64,
     /// Upgraded connections, such as WebSockets.
     pub connections: u64,
+}
+
+/// How requests waited while their service was held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldOutcome {
+    /// Those that waited, also those whose client gave up.
+    pub requests: u64,
+    /// The longest wait, in microseconds.
+    pub longest_us: u64,
+    /// The deadline passed before they were released.
+    pub lapsed: bool,
 }
 
 /// How the versions that left came to rest.

@@ -218,6 +218,27 @@ async fn waiting_follows_the_events_over_a_broken_connection_until_it_is_ready()
 }
 
 #[tokio::test]
+async fn requests_are_held_and_released() {
+    let stub = Stub::start(|call, _| match call.line.split_once(' ').unwrap().0 {
+        "POST" => answer(200, &json!({ "rested": true })),
+        _ => answer(200, &json!({ "requests": 2, "longest_us": 1_250_000, "lapsed": false })),
+    })
+    .await;
+    let ran = run(&stub.url, &["hold", "shop", "--for", "30s"]).await;
+    let said = "shop: new requests wait, and all before them are answered; `launcher release shop` lets them go, or 30s\n";
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, said), "{ran:?}");
+    assert_eq!(stub.calls()[0].json(), json!({ "for": "30s" }));
+    let ran = run(&stub.url, &["release", "shop"]).await;
+    let said = "shop: 2 requests waited, the longest for 1.2 s\n";
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, said), "{ran:?}");
+    let hold = "/api/v1/services/shop/hold";
+    assert_eq!(stub.lines(), [format!("POST {hold}"), format!("DELETE {hold}")]);
+    let ran = run(&stub.url, &["hold", "shop", "--for", "soon"]).await;
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(ran.stderr.contains("is not a duration"), "{ran:?}");
+}
+
+#[tokio::test]
 async fn waiting_for_what_fails_tells_the_reason_and_the_last_lines() {
     let stub = launching(&["creating", "failed"]).await;
     let ran = run(&stub.url, &["launch", "shop", "--wait"]).await;

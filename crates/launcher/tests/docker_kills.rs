@@ -84,10 +84,14 @@ impl Story {
     }
 
     async fn deploy(&mut self, number: u64) {
+        self.switch(number, json!({ "version": number })).await;
+    }
+
+    async fn switch(&mut self, number: u64, asked: Value) {
         self.load.timeline.begins(Self::answer_of(number));
         let path = "/services/shop/deployments";
         until("the version being live", SOON, || async {
-            let answer = self.api.insist(Method::POST, path, &json!({ "version": number })).await;
+            let answer = self.api.insist(Method::POST, path, &asked).await;
             // A container that is just being replaced, an edge that is just coming back: try again.
             (answer.status == 200).then_some(())
         })
@@ -110,7 +114,7 @@ impl Story {
         let before = self.live;
         let fresh = self.launch().await;
         self.deploy(fresh).await;
-        self.deploy(before).await;
+        self.switch(before, json!({ "version": before, "hold": "1s" })).await;
         let path = format!("/services/shop/versions/{fresh}");
         self.api.insist(Method::POST, &format!("{path}/stop"), &json!({})).await;
         self.api.wait_for_state("shop", fresh, "stopped").await;

@@ -52,6 +52,10 @@ pub enum EventKind {
     DeploymentDrained,
     /// A deployment was aborted; nothing was changed.
     DeploymentAborted,
+    /// A service's new requests wait at the edges.
+    RequestsHeld,
+    /// They were let go.
+    RequestsReleased,
     /// An edge connected.
     EdgeConnected,
     /// An edge is gone.

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber, Weight};
+use crate::{DeploymentId, EdgeName, Generation, ServiceName, Span, VersionNumber, Weight};
+
+/// The longest time that new requests may be made to wait around a switch or a migration.
+pub const LONGEST_HOLD: Span = Span::secs(60);
 
 /// Shares of the production traffic.
 pub type Weights = BTreeMap<VersionNumber, Weight>;
@@ -153,8 +156,24 @@ pub struct Receipt {
     /// The server was restarted in the middle, and finished what had been decided.
     #[serde(default)]
     pub recovered: bool,
+    /// How new requests waited around the flip, when that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldReceipt>,
     /// Each edge's part.
     pub edges: Vec<EdgeReceipt>,
+}
+
+/// How new requests waited around a flip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldReceipt {
+    /// Requests that waited, over all edges; also those whose client gave up.
+    pub requests: u64,
+    /// Microseconds that the longest of them waited.
+    pub longest_us: u64,
+    /// What was in flight had come to rest everywhere before the flip.
+    pub rested: bool,
+    /// On some edge the deadline passed before they were released.
+    pub lapsed: bool,
 }
 
 /// One edge's part in a deployment.

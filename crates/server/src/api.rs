@@ -5,6 +5,7 @@ mod deployments;
 mod edges;
 mod environments;
 mod events;
+mod holds;
 mod infrastructure;
 mod secrets;
 mod services;
@@ -74,6 +75,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deployments::show))
         .routes(routes!(deployments::rollback))
         .routes(routes!(deployments::list_all))
+        .routes(routes!(holds::hold, holds::release))
         .routes(routes!(events::list))
         .routes(routes!(infrastructure::hosts))
         .routes(routes!(infrastructure::containers))

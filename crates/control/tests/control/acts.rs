@@ -1,5 +1,7 @@
 //! What people ask of the control plane.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use launcher_control::{Control, DeployRequest, Deployed, LaunchRequest, Result, Target};
 use launcher_model::environment::EnvironmentState;
@@ -90,11 +92,22 @@ impl World {
         service: &ServiceName,
         target: Target,
     ) -> JoinHandle<Result<Deployed>> {
+        self.deploying_with(service, target, None)
+    }
+
+    /// Begins to make a version live, with new requests held around the flip.
+    pub(crate) fn deploying_with(
+        &self,
+        service: &ServiceName,
+        target: Target,
+        hold: Option<Duration>,
+    ) -> JoinHandle<Result<Deployed>> {
         let request = DeployRequest {
             service: service.clone(),
             target,
             by: WHO.to_owned(),
             note: None,
+            hold,
             seen: None,
             key: None,
         };

@@ -253,6 +253,7 @@ async fn a_switch_meanwhile_is_not_overruled_by_who_did_not_see_it() {
         target: Target::Deploy(three),
         by: WHO.to_owned(),
         note: None,
+        hold: None,
         seen,
         key: None,
     };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use launcher_edge::protocol::{
-    DrainOutcome, Flip, FromEdge, InFlight, PROTOCOL, Readiness, ToEdge,
+    DrainOutcome, Flip, FromEdge, HoldOutcome, InFlight, PROTOCOL, Readiness, ToEdge,
 };
 use launcher_edge::table::{RouteTable, ServiceTable};
 use launcher_edge::wire;
@@ -53,6 +53,13 @@ enum Say {
 pub(crate) struct State {
     pub(crate) prepare: Reply,
     pub(crate) commit: Reply,
+    pub(crate) hold: Reply,
+    /// The services whose requests wait.
+    pub(crate) holds: BTreeSet<ServiceName>,
+    /// What it says of them at the release.
+    pub(crate) waited: HoldOutcome,
+    /// What it was asked of a switch, in a word each.
+    pub(crate) asked: Vec<&'static str>,
     /// Reported at once after each commit; nothing while it is none.
     pub(crate) drain: Option<DrainOutcome>,
     pub(crate) in_flight: InFlight,
@@ -126,6 +133,10 @@ impl Edge {
         let state = Arc::new(Mutex::new(State {
             prepare: Reply::Well,
             commit: Reply::Well,
+            hold: Reply::Well,
+            holds: BTreeSet::new(),
+            waited: HoldOutcome::default(),
+            asked: Vec::new(),
             drain: Some(DrainOutcome::default()),
             in_flight: InFlight::default(),
             table: RouteTable::default(),
@@ -165,6 +176,11 @@ impl Edge {
     /// Answers commit so from now on.
     pub(crate) fn on_commit(&self, reply: Reply) {
         self.state().commit = reply;
+    }
+
+    /// Answers a hold so from now on.
+    pub(crate) fn on_hold(&self, reply: Reply) {
+        self.state().hold = reply;
     }
 
     /// Reports so after each commit; nothing when it is none.
@@ -287,10 +303,10 @@ async fn converse(
     }
 }
 
-#[derive(Clone, Copy)]
 enum Half {
     Prepare(DeploymentId),
     Commit(DeploymentId),
+    Hold(ServiceName),
 }
 
 enum Heard {
@@ -322,6 +338,7 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
             Vec::new()
         }
         ToEdge::Prepare { deployment, service, .. } => {
+            state.asked.push("prepare");
             state.prepared.insert(deployment, service);
             match state.prepare.clone() {
                 Reply::Well => vec![prepared(&state, deployment)],
@@ -334,6 +351,29 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
                 Reply::Held => return Heard::Held(Half::Prepare(deployment)),
             }
         }
+        ToEdge::Hold { service, .. } => {
+            state.asked.push("hold");
+            match state.hold.clone() {
+                Reply::Refuse(why) => vec![FromEdge::Held { service, outcome: Err(why) }],
+                Reply::HangUp => return Heard::HangUp,
+                other => {
+                    state.holds.insert(service.clone());
+                    match other {
+                        Reply::Held => return Heard::Held(Half::Hold(service)),
+                        Reply::Silent => Vec::new(),
+                        _ => vec![FromEdge::Held { service, outcome: Ok(true) }],
+                    }
+                }
+            }
+        }
+        ToEdge::Release { service } => {
+            state.asked.push("release");
+            let outcome = match state.holds.remove(&service) {
+                true => state.waited,
+                false => HoldOutcome::default(),
+            };
+            vec![FromEdge::Released { service, outcome }]
+        }
         ToEdge::Commit { deployment } => match state.commit.clone() {
             Reply::Well => commit(&mut state, deployment),
             Reply::Refuse(why) => vec![FromEdge::Committed { deployment, outcome: Err(why) }],
@@ -342,6 +382,7 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
             Reply::Held => return Heard::Held(Half::Commit(deployment)),
         },
         ToEdge::Abort { deployment } => {
+            state.asked.push("abort");
             state.prepared.remove(&deployment);
             Vec::new()
         }
@@ -361,6 +402,7 @@ fn commit_or_prepared(state: &Mutex<State>, half: Half) -> Vec<FromEdge> {
     match half {
         Half::Prepare(deployment) => vec![prepared(&state, deployment)],
         Half::Commit(deployment) => commit(&mut state, deployment),
+        Half::Hold(service) => vec![FromEdge::Held { service, outcome: Ok(false) }],
     }
 }
 
@@ -379,6 +421,7 @@ fn commit(state: &mut State, deployment: DeploymentId) -> Vec<FromEdge> {
         return vec![FromEdge::Committed { deployment, outcome }];
     };
     let generation = table.generation;
+    state.asked.push("commit");
     state.take(table);
     let outcome = Ok(Flip { generation, took_us: 1, in_flight: state.in_flight });
     let mut answers = vec![FromEdge::Committed { deployment, outcome }];

@@ -13,6 +13,7 @@ mod edges;
 mod engine;
 mod environments;
 mod failures;
+mod holds;
 mod orphans;
 mod quiet;
 mod random;

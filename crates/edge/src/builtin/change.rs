@@ -41,6 +41,9 @@ impl Plan {
     pub(super) fn remove(&mut self, state: &mut State, name: &ServiceName) {
         let before = state.services.remove(name);
         state.committed.remove(name);
+        if let Some(held) = state.holds.remove(name) {
+            held.hold.release();
+        }
         self.compare(before.as_ref().map(|service| &*service.site), None);
     }
 

@@ -30,8 +30,8 @@ pub(super) struct LocalPool {
     endpoints: RefCell<Vec<Rc<Endpoint>>>,
     /// Endpoints of a table that is being prepared.
     ahead: RefCell<Vec<Rc<Endpoint>>>,
-    /// Held while the pool has left production and has not come to rest on this thread.
-    watch: RefCell<Option<Rest>>,
+    /// Held until the pool's production traffic has come to rest on this thread.
+    watch: RefCell<Vec<Rest>>,
 }
 
 /// One container.
@@ -135,21 +135,25 @@ impl LocalPool {
 
     /// Has `rest` held until no production traffic is under way here.
     pub(super) fn watch(&self, rest: Rest) {
-        *self.watch.borrow_mut() = Some(rest);
+        let mut watch = self.watch.borrow_mut();
+        // Some were waited for only so long.
+        watch.retain(|rest| !rest.is_closed());
+        watch.push(rest);
+        drop(watch);
         self.rested();
     }
 
     pub(super) fn unwatch(&self) {
-        *self.watch.borrow_mut() = None;
+        self.watch.borrow_mut().clear();
     }
 
     /// To be called when something has ended.
     pub(super) fn rested(&self) {
         let mut watch = self.watch.borrow_mut();
-        if watch.is_some() {
+        if !watch.is_empty() {
             let live = self.counters().live.get();
             if live.requests == 0 && live.connections == 0 {
-                *watch = None;
+                watch.clear();
             }
         }
     }

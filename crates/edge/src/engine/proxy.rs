@@ -21,6 +21,7 @@ use super::trial;
 use super::tunnel::Tunnel;
 use super::upstream::{Conn, Head, Upload};
 use crate::compiled::{Found, HostBuffer, Site, Way};
+use crate::hold::Waiting;
 
 /// Answers one request. What can be done at once is done before the future is made, and the future
 /// works where its parts are: it is moved into its place for every request, so its size counts.
@@ -31,9 +32,53 @@ pub(super) fn handle(
     client.begin();
     let accept = request.headers().get(header::ACCEPT).cloned();
     let found = client.worker.gate().within(|| Target::find(&client, &request));
-    match found.and_then(|(target, host)| begin(target, &host, &client, request)) {
+    let begun = match found {
+        Ok((target, host)) => begin(target, &host, &client, request),
+        Err(Detour::Page(page)) => Err(page),
+        Err(Detour::Held(waiting)) => {
+            let later = Box::pin(answer_later(waiting, client, request, accept));
+            return Either::Right(Either::Right(later));
+        }
+    };
+    match begun {
         Ok(attempts) => Either::Left(answer(attempts, client, accept)),
-        Err(page) => Either::Right(ready(Ok(client.page(page, accept.as_ref())))),
+        Err(page) => Either::Right(Either::Left(ready(Ok(client.page(page, accept.as_ref()))))),
+    }
+}
+
+/// Answers a request whose service is held, when it is not any more. Until then no version has it.
+async fn answer_later(
+    mut waiting: Waiting,
+    client: Rc<Client>,
+    request: Request<Incoming>,
+    accept: Option<HeaderValue>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let begun = loop {
+        waiting.over().await;
+        match client.worker.gate().within(|| Target::find(&client, &request)) {
+            Ok((target, host)) => break begin(target, &host, &client, request),
+            Err(Detour::Page(page)) => break Err(page),
+            Err(Detour::Held(again)) => waiting = again,
+        }
+    };
+    drop(waiting);
+    match begun {
+        Ok(attempts) => answer(attempts, client, accept).await,
+        Err(page) => Ok(client.page(page, accept.as_ref())),
+    }
+}
+
+/// Why a request does not go to a container now.
+enum Detour {
+    /// It is answered here.
+    Page(Page),
+    /// Its service is held.
+    Held(Waiting),
+}
+
+impl From<Page> for Detour {
+    fn from(page: Page) -> Self {
+        Self::Page(page)
     }
 }
 
@@ -88,14 +133,17 @@ pub(super) struct Target {
 impl Target {
     /// Looks the route up by the request's host and counts the request to its version, within the
     /// thread's gate.
-    fn find(client: &Rc<Client>, request: &Request<Incoming>) -> Result<(Self, HeaderValue), Page> {
+    fn find(
+        client: &Rc<Client>,
+        request: &Request<Incoming>,
+    ) -> Result<(Self, HeaderValue), Detour> {
         if request.method() == Method::CONNECT {
             let text = "The edge opens no tunnels for CONNECT.";
-            return Err(Page::new(StatusCode::METHOD_NOT_ALLOWED, text));
+            return Err(Page::new(StatusCode::METHOD_NOT_ALLOWED, text).into());
         }
         if !is_whole(request) {
             let text = "A request's target begins with '/', or is a whole URI.";
-            return Err(Page::new(StatusCode::BAD_REQUEST, text));
+            return Err(Page::new(StatusCode::BAD_REQUEST, text).into());
         }
         let host = host_of(request)?;
         let mut buffer = HostBuffer::new();
@@ -104,7 +152,10 @@ impl Target {
         let (site, way) = match table.find(name) {
             Found::Production(site) => {
                 if let Some(page) = trial::followed(request, site) {
-                    return Err(page);
+                    return Err(page.into());
+                }
+                if let Some(hold) = table.hold(site) {
+                    return Err(Detour::Held(hold.keep()));
                 }
                 let way = site.way(request.headers(), &mut *client.worker.rng.borrow_mut());
                 (site, way.ok_or_else(|| nothing_live(site))?)
@@ -112,11 +163,11 @@ impl Target {
             Found::Preview(site, pool) => (site, Way { pool, live: false, cookie: None }),
             Found::NoSuchVersion(site, version) => {
                 let text = format!("Service {} has no running environment {version}.", site.name);
-                return Err(Page::new(StatusCode::NOT_FOUND, text));
+                return Err(Page::new(StatusCode::NOT_FOUND, text).into());
             }
             Found::Unknown => {
                 let text = format!("No service is known by the hostname {name}.");
-                return Err(Page::new(StatusCode::NOT_FOUND, text));
+                return Err(Page::new(StatusCode::NOT_FOUND, text).into());
             }
         };
         let pool = client.worker.pool(way.pool);

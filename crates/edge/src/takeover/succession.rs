@@ -15,7 +15,7 @@ use super::part::Parts;
 use super::predecessor::{FromIt, Predecessor, ToIt};
 use crate::builtin::Builtin;
 use crate::driver::Driver;
-use crate::protocol::{DrainOutcome, Flip, InFlight, Readiness};
+use crate::protocol::{DrainOutcome, Flip, HoldOutcome, InFlight, Readiness};
 use crate::table::{RouteTable, ServiceTable};
 
 /// How long a predecessor may take to follow. One that does not is told no more, which ends its
@@ -205,6 +205,25 @@ impl Driver for Succession {
 
     fn open(&self) {
         self.builtin.open();
+    }
+
+    /// A predecessor would not hold what comes on the connections that it still has.
+    async fn hold(&self, service: ServiceName, within: Duration) -> Result<(), String> {
+        if !self.before().predecessors.is_empty() {
+            return Err(
+                "another process of this edge still serves the connections that it had when this one took over; try again when it has ended"
+                    .to_owned(),
+            );
+        }
+        self.builtin.hold(service, within).await
+    }
+
+    async fn rested(&self, service: ServiceName) -> bool {
+        self.builtin.rested(service).await
+    }
+
+    async fn release(&self, service: ServiceName) -> HoldOutcome {
+        self.builtin.release(service).await
     }
 
     async fn table(&self) -> RouteTable {

@@ -9,6 +9,7 @@ mod daemon;
 mod draining;
 mod framing;
 mod headers;
+mod holding;
 mod limits;
 mod load;
 mod pages;

@@ -109,6 +109,8 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Deploy(to) => deployments::deploy(Context::new(to)?).await,
         C::Try(to) => trial::link(Context::new(to)?).await,
         C::Rollback(to) => deployments::rollback(Context::new(to)?).await,
+        C::Hold(to) => deployments::hold(Context::new(to)?).await,
+        C::Release(to) => deployments::release(Context::new(to)?).await,
         C::History(to) => deployments::history(Context::new(to)?).await,
         C::Logs(to) => logs::logs(Context::new(to)?).await,
         C::Exec(to) => execute::exec(Context::new(to)?).await,

@@ -80,7 +80,7 @@ impl Lab {
         let pool = |address: &SocketAddr| Pool {
             health: Health { path: Some("/healthz".into()), tcp: false, ..Health::default() },
             endpoints: [("c".to_owned(), *address)].into(),
-            published: BTreeMap::new(),
+            ..Pool::default()
         };
         let pools = self.containers.iter();
         ServiceTable {

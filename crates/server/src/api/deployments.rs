@@ -3,8 +3,8 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use launcher_control::{DeployRequest, Target};
-use launcher_model::ServiceName;
 use launcher_model::route::Deployment;
+use launcher_model::{ServiceName, Span};
 use launcher_store::{DeploymentFilter, Made, Page as Part};
 
 use super::views::{DeployBody, DeployedView, DeploymentPath, RollbackBody};
@@ -70,8 +70,8 @@ pub(super) async fn deploy(
     Path(service): Path<ServiceName>,
     Json(body): Json<DeployBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
-    let target = target(&body)?;
-    switch(&app, (principal, call), service, target, body.note).await
+    let wish = (target(&body)?, body.hold);
+    switch(&app, (principal, call), service, wish, body.note).await
 }
 
 fn target(body: &DeployBody) -> Result<Target, Problem> {
@@ -99,7 +99,7 @@ pub(super) async fn rollback(
     Json(body): Json<RollbackBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
     let target = body.version.map_or(Target::RollbackToPrevious, Target::RollbackTo);
-    switch(&app, (principal, call), service, target, body.note).await
+    switch(&app, (principal, call), service, (target, body.hold), body.note).await
 }
 
 /// As long as a note may be, in characters.
@@ -109,7 +109,7 @@ async fn switch(
     app: &App,
     (principal, call): (Principal, Call),
     service: ServiceName,
-    target: Target,
+    (target, hold): (Target, Option<Span>),
     note: Option<String>,
 ) -> Result<Answer<DeployedView>, Problem> {
     if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
@@ -119,7 +119,8 @@ async fn switch(
         Some(Made::Deployment(id)) => app.control.deployed(&service, id).await?,
         _ => {
             let (by, key) = (principal.name, call.key);
-            let request = DeployRequest { service, target, by, note, seen: None, key };
+            let hold = hold.map(Span::duration);
+            let request = DeployRequest { service, target, by, note, hold, seen: None, key };
             app.control.deploy(request).await?
         }
     };

@@ -12,7 +12,9 @@ use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
-use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber, Weight};
+use launcher_model::{
+    DeploymentId, EdgeName, Generation, ServiceName, Span, VersionNumber, Weight,
+};
 use launcher_store::Service;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -316,6 +318,37 @@ pub struct DeployBody {
     /// Why, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// How long new requests may wait around the flip, such as `5s`, so that what is in flight comes to rest
+    /// before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Span>,
+}
+
+/// How long new requests shall wait.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldBody {
+    /// At most, such as `30s`; then they are let go by themselves.
+    #[serde(rename = "for")]
+    pub within: Span,
+}
+
+/// That new requests wait.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct HeldView {
+    /// What was in flight has come to rest.
+    pub rested: bool,
+}
+
+/// How requests waited that were let go.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ReleasedView {
+    /// How many, over all edges; also those whose client gave up.
+    pub requests: u64,
+    /// Microseconds that the longest of them waited.
+    pub longest_us: u64,
+    /// On some edge the time had passed before.
+    pub lapsed: bool,
 }
 
 /// A version's share of the traffic.
@@ -338,6 +371,10 @@ pub struct RollbackBody {
     /// Why, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// How long new requests may wait around the flip, such as `5s`, so that what is in flight comes to rest
+    /// before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Span>,
 }
 
 /// How many containers an environment shall have.

@@ -163,8 +163,15 @@ impl Press {
 
     async fn switch(&self, app: &App, target: Target) -> Result<String, Problem> {
         let (service, by) = (self.service.clone(), self.by.clone());
-        let request =
-            DeployRequest { service, target, by, note: None, seen: Some(self.seen), key: None };
+        let request = DeployRequest {
+            service,
+            target,
+            by,
+            note: None,
+            hold: None,
+            seen: Some(self.seen),
+            key: None,
+        };
         let switching = app.control.deploy(request);
         match tokio::time::timeout(PATIENCE, switching).await {
             Ok(ended) => Ok(self.switched(&ended?)),

@@ -99,6 +99,11 @@ fn switches() {
 }
 
 #[test]
+fn holds() {
+    for_each_body("POST", "/api/v1/services/shop/hold", &json!({ "for": "2s" }), &["for"]);
+}
+
+#[test]
 fn switches_back() {
     // A valid one is refused too, as nothing was live before.
     let valid = json!({ "version": 7, "note": "why" });
@@ -152,6 +157,8 @@ fn paths() {
         ("POST", "/api/v1/services/@/deployments", Some(json!({ "version": 1 }))),
         ("GET", "/api/v1/services/shop/deployments/@", None),
         ("POST", "/api/v1/services/@/rollback", Some(json!({}))),
+        ("POST", "/api/v1/services/@/hold", Some(json!({ "for": "2s" }))),
+        ("DELETE", "/api/v1/services/@/hold", None),
         ("PUT", "/api/v1/secrets/@", Some(json!({ "value": "x" }))),
         ("DELETE", "/api/v1/secrets/@", None),
         ("DELETE", "/api/v1/tokens/@", None),

@@ -6,6 +6,7 @@ use crate::world::{World, spec};
 
 const SCALE: &str = "/api/v1/services/shop/versions/1/scale";
 const DEPLOYMENTS: &str = "/api/v1/services/shop/deployments";
+const HOLD: &str = "/api/v1/services/shop/hold";
 const EXEC: &str = "/api/v1/services/shop/versions/1/exec";
 
 /// The settings of a service, one of them changed.
@@ -25,6 +26,8 @@ async fn a_body_says_which_value_is_wrong_and_what_it_takes() {
         (SCALE, json!({ "replicas": -1 }), "replicas", u16),
         (SCALE, json!({ "replicas": "3" }), "replicas", u16),
         (DEPLOYMENTS, json!({ "version": "v1" }), "version", u32),
+        (DEPLOYMENTS, json!({ "version": 1, "hold": 5 }), "hold", "a string"),
+        (HOLD, json!({ "for": true }), "for", "a string"),
         (EXEC, json!({ "command": "ls" }), "command", "a list, such as [\"a\", \"b\"]"),
         (EXEC, json!({ "command": ["ls"], "slot": 70000 }), "slot", u16),
     ] {

@@ -177,6 +177,7 @@ impl World {
             target,
             by: WHO.to_owned(),
             note: None,
+            hold: None,
             seen: None,
             key: None,
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use launcher_model::environment::Failure;
-use launcher_model::route::{EdgeReceipt, Receipt, Weights};
+use launcher_model::route::{EdgeReceipt, HoldReceipt, Receipt, Weights};
 use launcher_model::service::{Health, Hooks, Keep, Resources, ServiceSpec, Traffic};
 use launcher_model::{Bytes, Cpus, EdgeName, Span, VersionNumber, Weight};
 use launcher_store::{EnvironmentChange, PutOutcome};
@@ -94,6 +94,7 @@ prop_compose! {
         drain_ms in option::of(any::<u64>()),
         superseded: bool,
         recovered: bool,
+        held in option::of(any::<(u64, u64, bool, bool)>()),
         fenced in vec(option::of(any::<String>()), 0..3),
     ) -> Receipt {
         let [switch_us, start_ms, skew_us, requests, connections, drained, failed, cut] = numbers;
@@ -116,6 +117,12 @@ prop_compose! {
             superseded,
             drain_ms,
             recovered,
+            hold: held.map(|(requests, longest_us, rested, lapsed)| HoldReceipt {
+                requests,
+                longest_us,
+                rested,
+                lapsed,
+            }),
             edges: fenced.into_iter().map(edge).collect(),
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use launcher_model::environment::{self, ReplicasOutOfRange};
 use launcher_model::secret::SecretName;
-use launcher_model::{EdgeName, ServiceName, VersionNumber, Weight};
+use launcher_model::{EdgeName, ServiceName, Span, VersionNumber, Weight};
 
 use super::examples;
 
@@ -61,6 +61,12 @@ pub(crate) enum ClientCommand {
     /// Go back to the version that was live before, or to any that is kept
     #[command(after_help = examples::ROLLBACK)]
     Rollback(To<Rollback>),
+    /// Have new requests wait, such as while a database is changed
+    #[command(after_help = examples::HOLD)]
+    Hold(To<Hold>),
+    /// Let the requests go that wait
+    #[command(after_help = examples::RELEASE)]
+    Release(To<Release>),
     /// List a service's deployments with their receipts
     #[command(after_help = examples::HISTORY)]
     History(To<History>),
@@ -229,9 +235,34 @@ pub(crate) struct Switch {
     /// Why, for the history
     #[arg(long)]
     pub(crate) note: Option<String>,
+    /// Have new requests wait around the flip, at most for so long (up to 1m), until those before it are
+    /// answered
+    #[arg(long, value_name = "TIME")]
+    pub(crate) hold: Option<Span>,
     /// Show each edge's part too
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+}
+
+/// `hold`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Hold {
+    /// The service
+    pub(crate) service: ServiceName,
+    /// At most for so long, such as 30s (up to 1m); then they are let go by themselves
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) within: Span,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+}
+
+/// `release`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Release {
+    /// The service
+    pub(crate) service: ServiceName,
     #[command(flatten)]
     pub(crate) listing: Listing,
 }

@@ -34,7 +34,8 @@ EXAMPLES
   launcher deploy shop 42 --weight 10  a tenth of the users, who stay on it
   launcher deploy shop 42 --weight 50  half of those who come new
   launcher deploy shop 42              everybody
-  launcher deploy shop 42 --weight 0   nobody";
+  launcher deploy shop 42 --weight 0   nobody
+  launcher deploy shop 42 --hold 5s    requests before the flip are answered first";
 pub(super) const TRY: &str = "\
 EXAMPLES
   launcher try shop 42
@@ -46,6 +47,15 @@ pub(super) const ROLLBACK: &str = "\
 EXAMPLES
   launcher rollback shop               to the version that had all traffic before
   launcher rollback shop 40 --note 'checkout fails'";
+pub(super) const HOLD: &str = "\
+EXAMPLES
+  launcher hold shop --for 30s && { ./migrate; launcher release shop; }
+
+Returns when the requests before it are answered, or when half of the time has passed. Requests that
+wait are let go by `launcher release`, or when the time has passed; none is dropped.";
+pub(super) const RELEASE: &str = "\
+EXAMPLES
+  launcher release shop";
 pub(super) const HISTORY: &str = "\
 EXAMPLES
   launcher history shop

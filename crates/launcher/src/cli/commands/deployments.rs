@@ -1,21 +1,23 @@
-//! `deploy`, `rollback` and `history`.
+//! `deploy`, `rollback`, `hold`, `release` and `history`.
 
 use launcher_model::ServiceName;
-use launcher_server::api::views::{DeployBody, DeployedView, RollbackBody};
+use launcher_server::api::views::{
+    DeployBody, DeployedView, HeldView, HoldBody, ReleasedView, RollbackBody,
+};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Context;
+use super::{Context, NO_BODY};
 use crate::cli::Failure;
-use crate::cli::args::client::{Deploy, History, Rollback, Switch};
+use crate::cli::args::client::{Deploy, History, Hold, Release, Rollback, Switch};
 use crate::cli::progress::Progress;
 use crate::cli::render::deployments;
 
 pub(super) async fn deploy((context, deploy): (Context, Deploy)) -> Result<(), Failure> {
     let Deploy { service, version, weight, switch } = deploy;
-    let note = switch.note.clone();
-    let body = DeployBody { version: Some(version), weight, split: None, note };
+    let (note, hold) = (switch.note.clone(), switch.hold);
+    let body = DeployBody { version: Some(version), weight, split: None, note, hold };
     let what = match weight {
         Some(weight) => format!("{service}: giving {version} {}%", weight.percent()),
         None => format!("{service}: switching to {version}"),
@@ -25,7 +27,7 @@ pub(super) async fn deploy((context, deploy): (Context, Deploy)) -> Result<(), F
 
 pub(super) async fn rollback((context, rollback): (Context, Rollback)) -> Result<(), Failure> {
     let Rollback { service, version, switch } = rollback;
-    let body = RollbackBody { version, note: switch.note.clone() };
+    let body = RollbackBody { version, note: switch.note.clone(), hold: switch.hold };
     let what = format!("{service}: going back");
     ask(&context, &service, "rollback", &body, what, &switch).await
 }
@@ -58,6 +60,29 @@ fn read(context: &Context, answer: Value) -> Result<DeployedView, Failure> {
     }
     let Outcome { changed } = context.understand(answer.clone())?;
     Ok(DeployedView { changed, deployment: context.understand(answer)? })
+}
+
+pub(super) async fn hold((context, hold): (Context, Hold)) -> Result<(), Failure> {
+    let Hold { service, within, listing } = hold;
+    let progress = Progress::begin(format!("{service}: waiting for what is in flight"));
+    let path = ["services", service.as_str(), "hold"];
+    let body = HoldBody { within };
+    let view: HeldView = context.client.change(Method::POST, &path, &[], Some(&body)).await?;
+    drop(progress);
+    if listing.json {
+        return context.out.json(&view);
+    }
+    context.out.text(&deployments::held(&service, within, &view))
+}
+
+pub(super) async fn release((context, release): (Context, Release)) -> Result<(), Failure> {
+    let Release { service, listing } = release;
+    let path = ["services", service.as_str(), "hold"];
+    let view: ReleasedView = context.client.change(Method::DELETE, &path, &[], NO_BODY).await?;
+    if listing.json {
+        return context.out.json(&view);
+    }
+    context.out.text(&deployments::released(&service, &view))
 }
 
 pub(super) async fn history((context, history): (Context, History)) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! Deployments and their receipts.
 
-use launcher_model::ServiceName;
 use launcher_model::plan::shares::whole;
-use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Receipt};
-use launcher_server::api::views::DeployedView;
+use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, HoldReceipt, Receipt};
+use launcher_model::{ServiceName, Span};
+use launcher_server::api::views::{DeployedView, HeldView, ReleasedView};
 
 use super::words::{ago, count, micros, millis, shares};
 use super::{Columns, Look, alarming, or_dash, plain};
@@ -60,6 +60,7 @@ fn receipt(receipt: &Receipt, service: &ServiceName) -> String {
         text.push_str(&format!(", within {} of each other", micros(receipt.skew_us)));
     }
     text.push('\n');
+    text.extend(receipt.hold.as_ref().map(hold));
     text.push_str(&drained(receipt, service));
     for edge in &receipt.edges {
         if let Some(why) = &edge.fenced {
@@ -69,6 +70,48 @@ fn receipt(receipt: &Receipt, service: &ServiceName) -> String {
     }
     if receipt.recovered {
         text.push_str("the server was restarted in the middle, and finished what was decided\n");
+    }
+    text
+}
+
+fn hold(hold: &HoldReceipt) -> String {
+    let before = match hold.rested {
+        true => "after all before them were answered",
+        false => "while some before them were not answered yet",
+    };
+    let longest = micros(hold.longest_us);
+    let mut text = format!(
+        "{} waited, the longest for {longest}; switched {before}\n",
+        count(hold.requests, "request")
+    );
+    if hold.lapsed {
+        text.push_str("the time was over before they were released: some may have gone to the version before\n");
+    }
+    text
+}
+
+/// That requests wait.
+pub(in crate::cli) fn held(service: &ServiceName, within: Span, view: &HeldView) -> String {
+    let before = match view.rested {
+        true => "all before them are answered",
+        false => "some before them are not answered yet",
+    };
+    format!(
+        "{service}: new requests wait, and {before}; `launcher release {service}` lets them go, or {within}\n"
+    )
+}
+
+/// How requests waited that were let go.
+pub(in crate::cli) fn released(service: &ServiceName, view: &ReleasedView) -> String {
+    let longest = micros(view.longest_us);
+    let mut text = match view.requests {
+        0 => format!("{service}: no request has waited\n"),
+        requests => {
+            format!("{service}: {} waited, the longest for {longest}\n", count(requests, "request"))
+        }
+    };
+    if view.lapsed {
+        text.push_str("the time was over before: they were let go by themselves\n");
     }
     text
 }
@@ -191,6 +234,24 @@ mod tests {
         view.deployment.to = [share(1, 90), share(2, 10)].into();
         let text = deployed(&view, false, &look());
         assert!(text.starts_with("shop: v1 90%, v2 10% are live ("), "{text}");
+    }
+
+    #[test]
+    fn a_hold_tells_how_requests_waited() {
+        let service = ServiceName::new("shop").unwrap();
+        let mut view = view(true, 0);
+        let mut receipt = view.deployment.receipt.take().unwrap();
+        let mut texts = Vec::new();
+        for (requests, rested, lapsed) in [(412, true, false), (1, false, true)] {
+            receipt.hold = Some(HoldReceipt { requests, longest_us: 812_345, rested, lapsed });
+            view.deployment.receipt = Some(receipt.clone());
+            texts.push(deployed(&view, false, &look()));
+            texts.push(held(&service, Span::secs(30), &HeldView { rested }));
+            texts.push(released(&service, &ReleasedView { requests, longest_us: 21_345, lapsed }));
+        }
+        let none = ReleasedView { requests: 0, longest_us: 0, lapsed: false };
+        texts.push(released(&service, &none));
+        insta::assert_snapshot!(texts.join("\n"));
     }
 
     #[test]

@@ -127,6 +127,13 @@ fn facts(receipt: &Receipt, over: bool) -> Vec<Fact> {
     if receipt.edges.len() > 1 {
         facts.push(plain(format!("skew {}", micros(receipt.skew_us))));
     }
+    if let Some(hold) = &receipt.hold {
+        let longest = micros(hold.longest_us);
+        let weight = if hold.lapsed { FactWeight::Bad } else { FactWeight::Plain };
+        let held =
+            count(usize::try_from(hold.requests).unwrap_or(usize::MAX), "request", "requests");
+        facts.push(fact(weight, format!("{held} held, at most {longest}")));
+    }
     let in_flight = receipt.in_flight_requests + receipt.in_flight_connections;
     if over && in_flight > 0 {
         let took = receipt.drain_ms.map(|ms| format!(" in {}", micros(ms * 1000)));
