@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use launcher_edge::protocol::{FromEdge, ToEdge};
-use launcher_edge::table::{Pool, RouteTable, ServiceTable};
+use launcher_edge::table::{Pool, RouteTable, Rules, ServiceTable};
 use launcher_edge::wire;
 use launcher_model::service::Traffic;
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
@@ -93,6 +93,7 @@ fn table(upstream: SocketAddr, services: usize) -> Result<RouteTable> {
             weights: [(version, Weight::ALL)].into(),
             pools: [(version, Pool { endpoints, ..Pool::default() })].into(),
             traffic: Traffic::default(),
+            rules: Rules::default(),
         };
         Ok((name, table))
     });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use launcher_edge::table::{Passes, Pool, ServiceTable};
+use launcher_edge::table::{Passes, Pool, Rules, ServiceTable};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
@@ -70,6 +70,18 @@ pub(crate) fn build(
         weights: route.weights.clone(),
         pools,
         traffic: spec.traffic.clone(),
+        rules: rules(spec),
+    }
+}
+
+fn rules(spec: &ServiceSpec) -> Rules {
+    Rules {
+        paths: spec.paths.clone(),
+        redirects: spec.redirects.clone(),
+        headers: spec.headers.clone(),
+        // Only those who may look at previews get to see them, and so far nobody is known to be one.
+        preview_logins: spec.previews.login.as_ref().map(|_| Vec::new()),
+        maintenance: None,
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use launcher_edge::table::{Pool, ServiceTable};
+use launcher_edge::table::{Pool, Rules, ServiceTable};
 use launcher_edge::{Config, Limits};
 use launcher_model::service::Traffic;
 use launcher_model::{EdgeName, Generation, ServiceName, VersionNumber, Weight};
@@ -204,6 +204,7 @@ fn serve(http: SocketAddr, upstream: SocketAddr, data_dir: &Path) {
         weights: [(version, Weight::ALL)].into(),
         pools: [(version, pool)].into(),
         traffic: Traffic::default(),
+        rules: Rules::default(),
     };
     fs::create_dir_all(data_dir.join("routes")).unwrap();
     fs::write(data_dir.join("routes/shop.json"), serde_json::to_vec(&service).unwrap()).unwrap();

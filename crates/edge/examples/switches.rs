@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use launcher_edge::protocol::{FromEdge, ToEdge};
-use launcher_edge::table::{Pool, RouteTable, ServiceTable};
+use launcher_edge::table::{Pool, RouteTable, Rules, ServiceTable};
 use launcher_edge::wire::{self, Reader, Writer};
 use launcher_edge::{Config, Daemon, Limits};
 use launcher_model::service::{Health, Traffic};
@@ -163,6 +163,7 @@ fn table(containers: &[SocketAddr], generation: u64) -> ServiceTable {
         weights: [(live, Weight::ALL)].into(),
         pools: (1..).map(VersionNumber).zip(containers.iter().copied().map(pool)).collect(),
         traffic: Traffic::default(),
+        rules: Rules::default(),
     }
 }
 

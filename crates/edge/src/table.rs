@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use launcher_model::service::{Health, Traffic};
+use launcher_model::service::{Headers, Health, PathTarget, Redirect, Traffic};
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -39,6 +39,49 @@ pub struct ServiceTable {
     pub pools: BTreeMap<VersionNumber, Pool>,
     /// Timeouts and limits.
     pub traffic: Traffic,
+    /// What is done to requests on their way.
+    #[serde(default)]
+    pub rules: Rules,
+}
+
+/// What is done to a service's requests before and while a version answers them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Paths under which other services answer: the longest that fits counts.
+    #[serde(default)]
+    pub paths: BTreeMap<String, PathTarget>,
+    /// Addresses that have moved: the first that fits counts.
+    #[serde(default)]
+    pub redirects: Vec<Redirect>,
+    /// Header fields that are set or taken away.
+    #[serde(default)]
+    pub headers: Headers,
+    /// Who may look at previews. `None`: everybody; an empty list: nobody.
+    #[serde(default)]
+    pub preview_logins: Option<Vec<Login>>,
+    /// While it is there, production is answered with it.
+    #[serde(default)]
+    pub maintenance: Option<Maintenance>,
+}
+
+/// Somebody who may look at previews.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// The user's name.
+    pub user: String,
+    /// The password's hash as crypt(3) has it, `$5$…`: nginx's `auth_basic_user_file` takes it too.
+    pub hash: String,
+}
+
+/// What production answers while a service is being maintained: 503, with a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// The team's own page, in HTML; a plain one when there is none.
+    #[serde(default)]
+    pub page: Option<String>,
+    /// When it is worth coming again, in seconds (RFC 9110 §10.2.3).
+    #[serde(default)]
+    pub retry_after_s: Option<u32>,
 }
 
 /// What a table holds, in short. Its revision does not count: a server that was restarted numbers what

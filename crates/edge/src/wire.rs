@@ -94,7 +94,7 @@ impl<W: AsyncWrite + Unpin, T: Serialize> Writer<W, T> {
 mod tests {
     use super::*;
     use crate::protocol::{FromEdge, ToEdge};
-    use crate::table::{Passes, Pool, RouteTable, ServiceTable};
+    use crate::table::{Passes, Pool, RouteTable, Rules, ServiceTable};
     use launcher_model::service::{Health, Traffic};
     use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 
@@ -115,6 +115,7 @@ mod tests {
             weights: [(VersionNumber(1), Weight::ALL)].into(),
             pools: [(VersionNumber(1), pool)].into(),
             traffic: Traffic::default(),
+            rules: Rules::default(),
         };
         let table = RouteTable {
             preview_domain: "localhost".into(),

@@ -3,6 +3,7 @@
 mod check;
 mod differ;
 mod read;
+mod rules;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::{Bytes, Cpus, ServiceName, Span};
 pub use check::Fault;
 pub use differ::{Difference, differences};
 pub use read::{FileError, read};
+pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
 
 /// Everything that a team says of a service. The shape of `launcher.toml` and of the API's body alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -42,6 +44,18 @@ pub struct ServiceSpec {
     /// How edges treat its traffic.
     #[serde(default)]
     pub traffic: Traffic,
+    /// Paths whose requests other services answer: the longest that fits counts.
+    #[serde(default)]
+    pub paths: BTreeMap<String, PathTarget>,
+    /// Addresses that have moved: the first that fits counts.
+    #[serde(default)]
+    pub redirects: Vec<Redirect>,
+    /// Header fields that the edge sets or takes away.
+    #[serde(default)]
+    pub headers: Headers,
+    /// Who may look at previews.
+    #[serde(default)]
+    pub previews: Previews,
 }
 
 impl ServiceSpec {
@@ -57,6 +71,10 @@ impl ServiceSpec {
             hooks: Hooks::default(),
             keep: Keep::default(),
             traffic: Traffic::default(),
+            paths: BTreeMap::new(),
+            redirects: Vec::new(),
+            headers: Headers::default(),
+            previews: Previews::default(),
         }
     }
 }
@@ -225,6 +243,26 @@ pub struct Traffic {
     /// While several versions are live, a cookie keeps each user on the version that they were given.
     #[serde(default = "defaults::sticky")]
     pub sticky: bool,
+    /// The largest body of a request; nothing said is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "10MiB")]
+    pub max_body: Option<Bytes>,
+    /// So many requests in a row that a container fails to answer take it out of an edge's choice for a
+    /// while, before its next check does; 0 takes none out.
+    #[serde(default = "defaults::eject_after")]
+    #[schema(maximum = 1000)]
+    pub eject_after: u16,
+    /// How long the share of a container that has become healthy grows until it has as much as the
+    /// others; nothing said is not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "30s")]
+    pub slow_start: Option<Span>,
+    /// After a switch, WebSockets and streams of events that are still with the version that left are
+    /// ended one by one over this time, so that their clients come again and find the new one; nothing
+    /// said leaves them until `drain` is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1m")]
+    pub move_within: Option<Span>,
 }
 
 impl Default for Traffic {
@@ -234,6 +272,10 @@ impl Default for Traffic {
             response_timeout: defaults::response_timeout(),
             connect_timeout: defaults::connect_timeout(),
             sticky: defaults::sticky(),
+            max_body: None,
+            eject_after: defaults::eject_after(),
+            slow_start: None,
+            move_within: None,
         }
     }
 }
@@ -276,5 +318,8 @@ mod defaults {
     }
     pub(super) fn sticky() -> bool {
         true
+    }
+    pub(super) fn eject_after() -> u16 {
+        5
     }
 }

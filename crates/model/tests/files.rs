@@ -49,6 +49,33 @@ drain = "5m"
 response_timeout = "60s"
 connect_timeout = "1s"
 sticky = true
+max_body = "10MiB"
+eject_after = 5
+slow_start = "30s"
+move_within = "1m"
+
+[paths]
+"/api" = "shop-api"
+"/img" = { service = "images", strip = true }
+
+[[redirects]]
+host = "www.example.com"
+to = "https://shop.example.com/*"
+
+[[redirects]]
+from = "/old/*"
+to = "/new/*"
+status = 301
+
+[headers.request]
+set = { X-Environment = "production" }
+
+[headers.response]
+remove = ["Server"]
+set = { Strict-Transport-Security = "max-age=31536000" }
+
+[previews]
+login = "shop/preview-logins"
 "#;
 
 fn refused(text: &str) -> FileError {
@@ -119,6 +146,19 @@ fn classic_mistakes_are_explained() {
         ("variable as a number", with("LOG_LEVEL", "LOG_LEVEL = 3")),
         ("secret's name", with("DATABASE_URL", "DATABASE_URL = \"Shop DB\"")),
         ("command as text", with("release ", "release = \"bin/migrate\"")),
+        ("path with a slash at its end", with("\"/api\"", "\"/api/\" = \"shop-api\"")),
+        ("path to the service itself", with("\"/api\"", "\"/api\" = \"shop\"")),
+        ("path to a number", with("\"/api\"", "\"/api\" = 3")),
+        ("path with an unknown key", with("\"/api\"", "\"/api\" = { servce = \"shop-api\" }")),
+        ("redirect of another host", with("host = \"www", "host = \"other.example.com\"")),
+        ("redirect that leads back", with("to = \"/new", "to = \"/old/there\"")),
+        ("redirect with a star too many", with("from = \"/old", "from = \"/old\"")),
+        ("redirect with another status", with("status", "status = 200")),
+        ("field of the edge", with("set = { X-", "set = { Host = \"other\" }")),
+        ("value of two lines", with("set = { X-", "set = { X-A = \"a\\nb\" }")),
+        ("field set and removed", with("remove", "remove = [\"strict-transport-security\"]")),
+        ("empty limit", with("max_body", "max_body = \"0B\"")),
+        ("moved later than drained", with("move_within", "move_within = \"1h\"")),
         ("key given twice", with("stopped", "running = 5")),
         ("string without an end", with("name", "name = \"shop")),
         ("no value", with("port", "port =")),

@@ -21,6 +21,7 @@ fn service(name: &str, hosts: &[&str], weights: &[(u32, u8)], versions: &[u32]) 
             .collect(),
         pools: versions.iter().map(pool).collect(),
         traffic: Traffic::default(),
+        rules: table::Rules::default(),
     }
 }
 

@@ -2,6 +2,8 @@ use super::*;
 use launcher_model::Generation;
 use launcher_model::service::Traffic;
 
+use crate::table::Rules;
+
 fn service(revision: u64) -> ServiceTable {
     ServiceTable {
         name: ServiceName::new("shop").unwrap(),
@@ -11,6 +13,7 @@ fn service(revision: u64) -> ServiceTable {
         weights: BTreeMap::new(),
         pools: BTreeMap::new(),
         traffic: Traffic::default(),
+        rules: Rules::default(),
     }
 }
 

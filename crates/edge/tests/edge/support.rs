@@ -15,7 +15,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
-use launcher_edge::table::{Passes, Pool, RouteTable, ServiceTable};
+use launcher_edge::table::{Passes, Pool, RouteTable, Rules, ServiceTable};
 use launcher_edge::wire::{self, Writer};
 use launcher_edge::{Config, ControlPlane, Daemon, Limits};
 use launcher_model::service::{Health, Traffic};
@@ -265,8 +265,9 @@ pub(crate) fn shop(
             drain: Span::secs(30),
             response_timeout: Span::secs(5),
             connect_timeout: Span::secs(1),
-            sticky: true,
+            ..Traffic::default()
         },
+        rules: Rules::default(),
     }
 }
 

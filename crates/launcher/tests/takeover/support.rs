@@ -14,7 +14,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use launcher_control::hub::{self, CommittedEdge, Hub, Notice, PreparedEdge};
 use launcher_edge::protocol::DrainOutcome;
-use launcher_edge::table::{Pool, ServiceTable};
+use launcher_edge::table::{Pool, Rules, ServiceTable};
 use launcher_model::service::{Health, Traffic};
 use launcher_model::{DeploymentId, Generation, ServiceName, Span, VersionNumber, Weight};
 use launcher_sample::{Options, Server};
@@ -91,6 +91,7 @@ impl Lab {
             weights: [(VersionNumber(self.live), Weight::ALL)].into(),
             pools: pools.map(|(version, of)| (VersionNumber(*version), pool(of))).collect(),
             traffic: Traffic { drain: self.drain, ..Traffic::default() },
+            rules: Rules::default(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a service's settings must satisfy beyond their types.
 
+mod rules;
+
 use std::fmt;
 
 use super::{Health, ServiceSpec};
@@ -41,6 +43,7 @@ impl ServiceSpec {
         self.check_variables(&mut faults);
         self.check_hooks(&mut faults);
         self.check_traffic(&mut faults);
+        self.check_rules(&mut faults);
         faults.0
     }
 
@@ -133,6 +136,16 @@ impl ServiceSpec {
         let least = Span::millis(10);
         at_least("traffic.response_timeout", self.traffic.response_timeout, least, faults);
         at_least("traffic.connect_timeout", self.traffic.connect_timeout, least, faults);
+        if self.traffic.max_body.is_some_and(|most| most.0 == 0) {
+            faults.add("traffic.max_body", "at least 1B; leave it out for no limit".into());
+        }
+        if self.traffic.eject_after > 1000 {
+            faults.add("traffic.eject_after", "0 to 1000".into());
+        }
+        if self.traffic.move_within.is_some_and(|within| within > self.traffic.drain) {
+            let most = format!("at most traffic.drain, which is {}", self.traffic.drain);
+            faults.add("traffic.move_within", most);
+        }
     }
 }
 

@@ -72,12 +72,21 @@ prop_compose! {
         spec.service.port = port;
         ServiceSpec {
             health,
-            resources,
+            resources: resources.clone(),
             env,
             secrets,
             hooks: Hooks { release, release_timeout },
             keep: Keep { running, stopped },
-            traffic: Traffic { drain, response_timeout, connect_timeout, sticky },
+            traffic: Traffic {
+                drain,
+                response_timeout,
+                connect_timeout,
+                sticky,
+                max_body: resources.memory,
+                eject_after: replicas,
+                slow_start: Some(drain),
+                move_within: Some(response_timeout),
+            },
             ..spec
         }
     }

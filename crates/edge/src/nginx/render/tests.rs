@@ -4,7 +4,7 @@ use launcher_model::service::{Health, Traffic};
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 
 use super::*;
-use crate::table::{Pool, ServiceTable};
+use crate::table::{Pool, Rules, ServiceTable};
 
 fn frame() -> Frame {
     Frame {
@@ -32,6 +32,7 @@ fn shop(weights: &[(u32, u8)], pools: &[(u32, &[&str])]) -> ServiceTable {
             .collect(),
         pools: pools.iter().map(|(version, at)| (VersionNumber(*version), pool(at))).collect(),
         traffic: Traffic::default(),
+        rules: Rules::default(),
     }
 }
 

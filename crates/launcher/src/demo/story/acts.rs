@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::route::Deployment;
-use launcher_model::service::{Basics, Health, Hooks, Keep, Resources, ServiceSpec, Traffic};
+use launcher_model::service::{Health, ServiceSpec};
 use launcher_model::{ServiceName, Span};
 use launcher_server::api::views::VersionView;
 
@@ -240,23 +240,12 @@ fn service(start_period: Span) -> Result<ServiceSpec> {
         start_period,
         ..Health::default()
     };
-    let service = Basics {
-        name: ServiceName::new(SERVICE).context("cannot name the service")?,
-        image: None,
-        hosts: vec![production()],
-        replicas: REPLICAS,
-        port: 8080,
-    };
-    Ok(ServiceSpec {
-        service,
-        health,
-        resources: Resources::default(),
-        env: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        hooks: Hooks::default(),
-        keep: Keep::default(),
-        traffic: Traffic::default(),
-    })
+    let name = ServiceName::new(SERVICE).context("cannot name the service")?;
+    let mut spec = ServiceSpec::new(name, 8080);
+    spec.service.hosts = vec![production()];
+    spec.service.replicas = REPLICAS;
+    spec.health = health;
+    Ok(spec)
 }
 
 /// The host and port of a URL.
