@@ -1,14 +1,25 @@
 //! What can be typed of the commands that talk to a server.
 
-use std::num::IntErrorKind;
+mod credentials;
+mod deployments;
+mod edges;
+mod environments;
+mod services;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use launcher_model::environment::{self, ReplicasOutOfRange};
-use launcher_model::secret::SecretName;
-use launcher_model::{EdgeName, ServiceName, Span, VersionNumber, Weight};
+use launcher_model::ServiceName;
 
 use super::examples;
+
+pub(crate) use credentials::{
+    Login, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
+};
+pub(crate) use deployments::{Deploy, History, Hold, Release, Rollback, Switch, Try};
+pub(crate) use edges::{Edges, EdgesCommand, Invite, OneEdge};
+pub(crate) use environments::{Exec, Launch, Logs, OneVersion, RunOnce, Scale};
+pub(crate) use services::{Apply, Delete, Status};
 
 /// Which server, and how to show who asks.
 #[derive(Debug, Clone, Default, Args)]
@@ -140,224 +151,6 @@ pub(crate) struct Listing {
     pub(crate) json: bool,
 }
 
-/// `apply`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Apply {
-    /// The file; `-` is standard input
-    #[arg(short, long, value_name = "FILE", default_value = "launcher.toml")]
-    pub(crate) file: PathBuf,
-    /// Only say what would change
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-}
-
-/// `status`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Status {
-    /// Only this service
-    pub(crate) service: Option<ServiceName>,
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-}
-
-/// `delete`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Delete {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-}
-
-/// `launch`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Launch {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// The image: a reference, an image id of the engine, or `:TAG` of the service's repository
-    /// [default: the repository's `latest`]
-    #[arg(long, value_name = "REF")]
-    pub(crate) image: Option<String>,
-    /// The branch that it was built from
-    #[arg(long)]
-    pub(crate) branch: Option<String>,
-    /// The commit that it was built from
-    #[arg(long)]
-    pub(crate) commit: Option<String>,
-    /// Wait until the environment is ready, or has failed
-    #[arg(long)]
-    pub(crate) wait: bool,
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-}
-
-/// `deploy`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Deploy {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// The version, such as 42 or v42
-    pub(crate) version: VersionNumber,
-    /// So many percent of the traffic; the rest stays with what is live, and 0 takes the version out
-    #[arg(long, value_name = "N")]
-    pub(crate) weight: Option<Weight>,
-    #[command(flatten)]
-    pub(crate) switch: Switch,
-}
-
-/// `try`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Try {
-    /// Print the header for a request instead
-    #[arg(long)]
-    pub(crate) header: bool,
-    #[command(flatten)]
-    pub(crate) of: OneVersion,
-}
-
-/// `rollback`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Rollback {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// The version [default: the one that had all traffic before]
-    pub(crate) version: Option<VersionNumber>,
-    #[command(flatten)]
-    pub(crate) switch: Switch,
-}
-
-/// What a deployment and a rollback have in common.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Switch {
-    /// Why, for the history
-    #[arg(long)]
-    pub(crate) note: Option<String>,
-    /// Have new requests wait around the flip, at most for so long (up to 1m), until those before it are
-    /// answered
-    #[arg(long, value_name = "TIME")]
-    pub(crate) hold: Option<Span>,
-    /// Show each edge's part too
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-}
-
-/// `hold`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Hold {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// At most for so long, such as 30s (up to 1m); then they are let go by themselves
-    #[arg(long = "for", value_name = "TIME")]
-    pub(crate) within: Span,
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-}
-
-/// `release`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Release {
-    /// The service
-    pub(crate) service: ServiceName,
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-}
-
-/// `history`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct History {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// Only the newest N
-    #[arg(short = 'n', long, value_name = "N")]
-    pub(crate) tail: Option<usize>,
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-}
-
-/// `logs`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Logs {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// The version [default: the live one]
-    pub(crate) version: Option<VersionNumber>,
-    /// Go on with new lines until the containers end
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-    /// So many of each container's last lines
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
-    pub(crate) tail: u32,
-    /// Only of the container in this place, counted from 1
-    #[arg(long, value_name = "N")]
-    pub(crate) slot: Option<u16>,
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `exec`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Exec {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// The version
-    pub(crate) version: VersionNumber,
-    /// In the container in this place, counted from 1 [default: any that runs]
-    #[arg(long, value_name = "N")]
-    pub(crate) slot: Option<u16>,
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
-    pub(crate) command: Vec<String>,
-}
-
-/// `run`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct RunOnce {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// The version [default: the live one]
-    pub(crate) version: Option<VersionNumber>,
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "CMD")]
-    pub(crate) command: Vec<String>,
-}
-
-/// `scale`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Scale {
-    #[command(flatten)]
-    pub(crate) of: OneVersion,
-    /// How many containers, from 1 to 1000
-    #[arg(value_name = "N", value_parser = replicas, allow_negative_numbers = true)]
-    pub(crate) replicas: u16,
-}
-
-/// What the server takes, told in its words before it is asked.
-fn replicas(text: &str) -> Result<u16, String> {
-    // What has too many digits for this type is no less out of range.
-    let number = text.parse::<i64>().map_err(|error| match error.kind() {
-        IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => ReplicasOutOfRange.to_string(),
-        _ => "it takes a whole number".to_owned(),
-    })?;
-    environment::replicas(number).map_err(|error| error.to_string())
-}
-
-/// An environment.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct OneVersion {
-    /// The service
-    pub(crate) service: ServiceName,
-    /// The version, such as 42 or v42
-    pub(crate) version: VersionNumber,
-    #[command(flatten)]
-    pub(crate) listing: Listing,
-}
-
 /// `events`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Events {
@@ -372,122 +165,6 @@ pub(crate) struct Events {
     /// Print JSON; one object per line with -f
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// `secret`.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum SecretCommand {
-    /// Give a secret a value, from standard input, a hidden prompt, or a file
-    #[command(after_help = examples::SECRET_SET)]
-    Set(To<SecretSet>),
-    /// List the secrets that are set; their values are shown to nobody
-    #[command(after_help = examples::SECRET_LIST)]
-    List(To<Listing>),
-    /// Make a secret unusable for new versions
-    #[command(after_help = examples::SECRET_UNSET)]
-    Unset(To<SecretUnset>),
-}
-
-/// `secret set`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct SecretSet {
-    /// Its name, such as shop/database-url
-    #[arg(value_parser = secret_name)]
-    pub(crate) name: SecretName,
-    /// A file that holds the value, taken as it is
-    #[arg(long, value_name = "FILE")]
-    pub(crate) from_file: Option<PathBuf>,
-}
-
-/// `secret unset`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct SecretUnset {
-    /// Its name
-    #[arg(value_parser = secret_name)]
-    pub(crate) name: SecretName,
-}
-
-fn secret_name(text: &str) -> Result<SecretName, launcher_model::secret::InvalidSecretName> {
-    SecretName::new(text)
-}
-
-/// `token`.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Create a token, and print it this once
-    #[command(after_help = examples::TOKEN_CREATE)]
-    Create(To<TokenName>),
-    /// List the tokens, those revoked too
-    #[command(after_help = examples::TOKEN_LIST)]
-    List(To<Listing>),
-    /// Make a token invalid
-    #[command(after_help = examples::TOKEN_REVOKE)]
-    Revoke(To<TokenName>),
-    /// Make a new administrator's token when it was lost, on the server's machine
-    ///
-    /// The one before becomes invalid. The server must be stopped meanwhile; the edges go on serving.
-    #[command(after_help = examples::TOKEN_RECOVER)]
-    Recover(TokenRecover),
-}
-
-/// `token recover`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TokenRecover {
-    /// The server's data directory
-    #[arg(long, value_name = "DIR", env = "LAUNCHER_DATA")]
-    pub(crate) data: Option<PathBuf>,
-}
-
-/// `edges`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Edges {
-    /// What to do with one.
-    #[command(subcommand)]
-    pub(crate) act: Option<EdgesCommand>,
-    #[command(flatten)]
-    pub(crate) list: To<Listing>,
-}
-
-/// What can be done with an edge.
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum EdgesCommand {
-    /// Invite an edge of another machine: prints a token that lets it join, once, within an hour
-    #[command(after_help = examples::EDGES_INVITE)]
-    Invite(To<Invite>),
-    /// Let an edge of another machine come no more
-    #[command(after_help = examples::EDGES_REVOKE)]
-    Revoke(To<OneEdge>),
-}
-
-/// `edges invite`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Invite {
-    /// The name by which it will be listed
-    pub(crate) name: EdgeName,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// An edge's name.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct OneEdge {
-    /// Its name
-    pub(crate) name: EdgeName,
-}
-
-/// A token's name.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TokenName {
-    /// What it is called, such as whose it is
-    pub(crate) name: String,
-}
-
-/// `login`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Login {
-    /// The server
-    pub(crate) url: String,
 }
 
 /// `completions`.
