@@ -1,0 +1,58 @@
+//! Secrets and tokens.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A secret's new value.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretBody {
+    /// The value.
+    #[schema(value_type = String, write_only)]
+    pub value: secrecy::SecretString,
+}
+
+/// A secret that is set; never its value.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SecretView {
+    /// Its name.
+    pub name: launcher_model::secret::SecretName,
+    /// How many values it has had.
+    pub number: u32,
+    /// When the newest was set.
+    #[schema(value_type = String, format = DateTime)]
+    pub set_at: Timestamp,
+    /// Who set it.
+    pub set_by: String,
+}
+
+/// A token's name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenBody {
+    /// What it is called, such as whose it is.
+    pub name: String,
+}
+
+/// A token, without its text.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TokenView {
+    /// What it is called.
+    pub name: String,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A token that was just created, with its text, which is shown this once.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct NewTokenView {
+    /// What it is called.
+    pub name: String,
+    /// Its text.
+    pub token: String,
+}

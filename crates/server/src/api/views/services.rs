@@ -1,0 +1,90 @@
+//! Services, and what putting one did.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use launcher_control::EnvironmentView;
+use launcher_model::route::Route;
+use launcher_model::service::ServiceSpec;
+use launcher_model::{Generation, ServiceName, VersionNumber};
+use launcher_store::Service;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::EnvironmentSummary;
+use crate::Settings;
+
+/// A service and where its traffic goes.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ServiceView {
+    /// Its name.
+    pub name: ServiceName,
+    /// Its settings.
+    pub spec: ServiceSpec,
+    /// Shares of the production traffic by version; empty while nothing is live.
+    #[schema(value_type = BTreeMap<String, u8>)]
+    pub live: BTreeMap<VersionNumber, u8>,
+    /// How often the route was changed.
+    pub generation: Generation,
+    /// Where its production hostnames are reached, as far as this server knows.
+    pub urls: Vec<String>,
+    /// Its environments, newest first, without those that are destroyed.
+    pub environments: Vec<EnvironmentSummary>,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When its settings were last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub changed_at: Timestamp,
+    /// Since when it is being deleted; nothing while nobody wants that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deleting_since: Option<Timestamp>,
+}
+
+impl ServiceView {
+    pub(crate) fn new(
+        service: Service,
+        route: &Route,
+        environments: &[EnvironmentView],
+        settings: &Settings,
+    ) -> Self {
+        let summary = |view| EnvironmentSummary::new(view, settings);
+        Self {
+            name: service.spec.service.name.clone(),
+            live: percents(route),
+            generation: route.generation,
+            urls: service.spec.service.hosts.iter().map(|host| settings.url(host)).collect(),
+            environments: environments.iter().map(summary).collect(),
+            created_at: service.created_at,
+            changed_at: service.changed_at,
+            deleting_since: service.deletion.map(|deletion| deletion.since),
+            spec: service.spec,
+        }
+    }
+}
+
+fn percents(route: &Route) -> BTreeMap<VersionNumber, u8> {
+    route.weights.iter().map(|(version, weight)| (*version, weight.percent())).collect()
+}
+
+/// What putting a service did.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PutView {
+    /// `created`, `changed` or `unchanged`.
+    pub outcome: PutWord,
+    /// What differs from the settings before; when there were none, what differs from the defaults.
+    pub changes: Vec<launcher_model::service::Difference>,
+}
+
+/// What putting a service did, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PutWord {
+    /// There was none.
+    Created,
+    /// There was one, with other settings.
+    Changed,
+    /// There was one, with the same settings.
+    Unchanged,
+}
