@@ -5,7 +5,9 @@
 //! edge flips and acknowledges. *Drain*: what was in flight on the versions that left runs out
 //! ([`crate::drains`]); only then may anything of them stop.
 
+mod begin;
 mod held;
+mod receipt;
 mod start;
 mod target;
 
@@ -15,16 +17,14 @@ use std::time::{Duration, Instant};
 use launcher_edge::table::ServiceTable;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::plan::environment::Checked;
-use launcher_model::plan::shares;
-use launcher_model::route::{
-    Deployment, DeploymentKind, DeploymentState, EdgeReceipt, HoldReceipt, Receipt, Route, Weights,
-};
+use launcher_model::route::{Deployment, DeploymentState, HoldReceipt, Receipt, Route};
 use launcher_model::{DeploymentId, Generation, ServiceName, VersionNumber};
-use launcher_store::NewDeployment;
 
 use crate::hub::{CommittedEdge, PrepareRefused, PreparedEdge};
 use crate::slot::{Slot, Turn};
 use crate::{Control, Error, Inner, Result};
+use begin::{Begun, New, begin};
+use receipt::{add_absent, fill, micros, millis};
 
 pub use target::Target;
 pub(crate) use target::live_before;
@@ -151,110 +151,11 @@ async fn deploy(inner: &Arc<Inner>, request: &DeployRequest, called: Instant) ->
     }
 }
 
-enum Begun {
-    LiveAlready(Box<Deployment>),
-    New(Box<New>),
-}
-
-struct New {
-    deployment: Deployment,
-    /// The version that it is about.
-    about: Option<VersionNumber>,
-    /// Those whose containers are to be started first.
-    must_start: Vec<VersionNumber>,
-    hold: Option<Duration>,
-}
-
-/// Writes the deployment down, if it may be made.
-async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -> Result<Begun> {
-    let _turn = slot.turn().await;
-    let route = inner.store.route(&slot.name).await?;
-    let (to, kind) = target::choose(inner, &slot.name, &request.target, &route).await?;
-    if route.weights == to {
-        must_stay_live(inner, slot, &to).await?;
-        let made = target::made_live(inner, &slot.name, &to).await?;
-        return Ok(Begun::LiveAlready(Box::new(made)));
-    }
-    if request.seen.is_some_and(|seen| seen != route.generation) {
-        return Err(Error::Refused(format!(
-            "{} was switched meanwhile; nothing was done, look again before you decide",
-            slot.name
-        )));
-    }
-    let mut must_start = Vec::new();
-    for number in to.keys().copied() {
-        let environment = inner.store.environment(&slot.name, number).await?;
-        let environment = environment.ok_or_else(|| Error::NoVersion(slot.name.clone(), number))?;
-        if target::must_start(&environment)? {
-            must_start.push(number);
-        }
-    }
-    let starts = !must_start.is_empty();
-    let state = if starts { DeploymentState::Starting } else { DeploymentState::Preparing };
-    let about = shares::gains_most(&route.weights, &to);
-    let text = asked(request, kind, &to, &must_start);
-    let new = NewDeployment {
-        service: slot.name.clone(),
-        kind,
-        state,
-        from: route.weights,
-        to,
-        by: request.by.clone(),
-        note: request.note.clone(),
-        key: request.key.clone(),
-    };
-    let event = NewEvent::new(EventKind::DeploymentStarted, text).by(&request.by);
-    let event = on(event, slot, about);
-    let begun = inner.store.begin_deployment(new, &[event], inner.now()).await;
-    let deployment = begun.map_err(|error| match error {
-        launcher_store::Error::Busy(other) => Error::Busy(other),
-        error => error.into(),
-    })?;
-    slot.set_active(Some(deployment.id));
-    let hold = request.hold;
-    Ok(Begun::New(Box::new(New { deployment, about, must_start, hold })))
-}
-
-/// What is asked for, in words.
-fn asked(
-    request: &DeployRequest,
-    kind: DeploymentKind,
-    to: &Weights,
-    must_start: &[VersionNumber],
-) -> String {
-    let (by, to_told) = (&request.by, target::told(to));
-    let what = match kind {
-        DeploymentKind::Offline => {
-            return format!("{} goes offline, as {by} deletes it", request.service);
-        }
-        DeploymentKind::Rollback => "rolls back to",
-        DeploymentKind::Deploy if shares::whole(to).is_some() => "deploys",
-        DeploymentKind::Deploy => "shares the traffic out over",
-    };
-    let first = match must_start {
-        [] => String::new(),
-        [_] if to.len() == 1 => "; its containers are started first".to_owned(),
-        some => {
-            let some: Vec<String> = some.iter().map(ToString::to_string).collect();
-            format!("; the containers of {} are started first", some.join(", "))
-        }
-    };
-    format!("{by} {what} {to_told}{first}")
-}
-
 /// Puts an event where it belongs.
 fn on(event: NewEvent, slot: &Slot, version: Option<VersionNumber>) -> NewEvent {
     let mut event = event.service(&slot.name);
     event.version = version;
     event
-}
-
-/// What is live is not for long when a deployment under way goes elsewhere.
-async fn must_stay_live(inner: &Inner, slot: &Slot, live: &Weights) -> Result<()> {
-    let Some(active) = slot.active() else { return Ok(()) };
-    let deployment = inner.store.deployment(active).await?;
-    let leaves = deployment.is_some_and(|one| one.state.blocks_others() && one.to != *live);
-    if leaves { Err(Error::Busy(active)) } else { Ok(()) }
 }
 
 async fn carry_out(
@@ -376,55 +277,6 @@ async fn must_serve(
     )))
 }
 
-fn fill(receipt: &mut Receipt, committed: &[CommittedEdge]) {
-    let flips: Vec<u64> = committed.iter().filter_map(flipped_after).collect();
-    let last = flips.iter().max().copied().unwrap_or_default();
-    receipt.skew_us = last - flips.iter().min().copied().unwrap_or_default();
-    for edge in committed {
-        if let Ok(flip) = &edge.flip {
-            receipt.in_flight_requests += flip.in_flight.requests;
-            receipt.in_flight_connections += flip.in_flight.connections;
-        }
-        receipt.edges.push(EdgeReceipt {
-            edge: edge.prepared.edge.clone(),
-            prepare_us: micros(edge.prepared.took),
-            commit_us: micros(edge.took),
-            checked: edge.prepared.readiness.checked,
-            fenced: edge.flip.as_ref().err().cloned(),
-        });
-    }
-}
-
-/// Microseconds from the commit until an edge had flipped. Its own clock tells how long it took; the
-/// rest of the time until its answer was the way there and back, taken as equally long.
-fn flipped_after(edge: &CommittedEdge) -> Option<u64> {
-    let flip = edge.flip.as_ref().ok()?;
-    let answered = micros(edge.took);
-    Some(answered - answered.saturating_sub(flip.took_us) / 2)
-}
-
-/// Names the edges that have joined and were not there: they serve what they had until they are back.
-async fn add_absent(inner: &Inner, receipt: &mut Receipt) {
-    let known = match inner.store.edges().await {
-        Ok(known) => known,
-        Err(error) => {
-            tracing::error!(%error, "cannot tell which edges were away during a switch");
-            return;
-        }
-    };
-    for edge in known.into_iter().filter(|edge| edge.joined_at.is_some()) {
-        if !receipt.edges.iter().any(|part| part.edge == edge.name) {
-            receipt.edges.push(EdgeReceipt {
-                edge: edge.name,
-                prepare_us: 0,
-                commit_us: 0,
-                checked: 0,
-                fenced: Some("it was not connected".to_owned()),
-            });
-        }
-    }
-}
-
 /// Stores that the deployment is live. It is, whatever the store says: when that fails, the loop
 /// completes the record later.
 async fn store_live(inner: &Arc<Inner>, slot: &Slot, new: New, receipt: Receipt) -> Deployment {
@@ -470,12 +322,4 @@ async fn abort(inner: &Inner, slot: &Slot, id: launcher_model::DeploymentId, err
     if let Err(error) = inner.store.deployment_aborted(id, &reason, &[event], inner.now()).await {
         tracing::error!(deployment = %id, %error, "an aborted deployment could not be stored; it will be");
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
