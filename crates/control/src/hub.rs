@@ -3,6 +3,7 @@
 //! The hub keeps the table that every edge shall have, hands it whole to each that connects, and carries
 //! the two halves of a switch. It decides nothing: [`crate::switch`] does.
 
+mod commit;
 mod hold;
 mod prepare;
 mod remote;
@@ -13,14 +14,15 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use jiff::Timestamp;
 use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, HoldOutcome, Readiness, ToEdge};
 use launcher_edge::table::{Digest, RouteTable, ServiceTable};
 use launcher_model::{DeploymentId, EdgeName, ServiceName};
 use tokio::sync::{mpsc, oneshot};
 
+pub use commit::CommittedEdge;
 pub use hold::HoldRefused;
+pub use prepare::{PrepareRefused, PreparedEdge};
 pub use remote::{Door, serve_remote};
 pub use session::serve;
 
@@ -69,45 +71,6 @@ pub struct EdgeView {
     pub lag: Option<Duration>,
     /// Services whose newest table it has not acknowledged yet.
     pub behind: usize,
-}
-
-/// An edge that has prepared.
-#[derive(Debug, Clone)]
-pub struct PreparedEdge {
-    /// Which.
-    pub edge: EdgeName,
-    session: u64,
-    /// What it did.
-    pub readiness: Readiness,
-    /// How long its answer took.
-    pub took: Duration,
-}
-
-/// An edge after the commit.
-#[derive(Debug, Clone)]
-pub struct CommittedEdge {
-    /// What it had prepared.
-    pub prepared: PreparedEdge,
-    /// From the commit to its answer.
-    pub took: Duration,
-    /// What it said; or why it was fenced.
-    pub flip: Result<Flip, String>,
-}
-
-/// Why a switch cannot be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PrepareRefused {
-    /// Nobody carries traffic.
-    #[error("no edge is connected, so nothing carries traffic; start one with `launcher edge`")]
-    NoEdge,
-    /// An edge said no, or nothing.
-    #[error("the edge {edge} cannot prepare: {why}")]
-    Edge {
-        /// Which.
-        edge: EdgeName,
-        /// Its words.
-        why: String,
-    },
 }
 
 type Answer<T> = oneshot::Sender<Result<T, String>>;
@@ -245,70 +208,6 @@ impl Hub {
                 let _ = edge.outbox.send(ToEdge::Remove { service: service.clone() });
             }
         }
-    }
-
-    /// Forgets what was prepared, everywhere.
-    pub fn abort(&self, deployment: DeploymentId) {
-        let mut state = self.state();
-        for edge in state.edges.values_mut() {
-            edge.preparing.remove(&deployment);
-            let _ = edge.outbox.send(ToEdge::Abort { deployment });
-        }
-    }
-
-    /// The second half of a switch, after its decision is durable: every edge that prepared flips, all
-    /// others are given the new table. An edge that does not acknowledge within `within` is fenced: its
-    /// connection is ended, and it is given the new table when it comes back.
-    pub async fn commit(
-        &self,
-        deployment: DeploymentId,
-        table: &ServiceTable,
-        prepared: Vec<PreparedEdge>,
-        within: Duration,
-    ) -> Vec<CommittedEdge> {
-        let began = Instant::now();
-        let asked = self.tell_commit(deployment, table, prepared);
-        let answers = asked.into_iter().map(|(prepared, answer)| async move {
-            let flip = match answer {
-                Some(answer) => settle(answer, within).await,
-                None => Err("it lost its connection after it had prepared".to_owned()),
-            };
-            let took = began.elapsed();
-            if flip.is_err() {
-                self.end_session(&prepared.edge, prepared.session);
-            }
-            CommittedEdge { prepared, took, flip }
-        });
-        join_all(answers).await
-    }
-
-    fn tell_commit(
-        &self,
-        deployment: DeploymentId,
-        table: &ServiceTable,
-        prepared: Vec<PreparedEdge>,
-    ) -> Vec<(PreparedEdge, Option<Awaited<Flip>>)> {
-        let mut state = self.state();
-        state.table.services.insert(table.name.clone(), table.clone());
-        let sessions: HashMap<_, _> =
-            prepared.iter().map(|prepared| (prepared.edge.clone(), prepared.session)).collect();
-        for (name, edge) in &state.edges {
-            if sessions.get(name) != Some(&edge.session) {
-                let _ = edge.outbox.send(ToEdge::Replace { service: edge.sees(table) });
-            }
-        }
-        let told = prepared.into_iter().map(|prepared| {
-            let edge = state.edges.get_mut(&prepared.edge);
-            let answer = edge.filter(|edge| edge.session == prepared.session).map(|edge| {
-                let (answer, receiver) = oneshot::channel();
-                let waiting = (answer, table.name.clone(), table.revision);
-                edge.committing.insert(deployment, waiting);
-                let _ = edge.outbox.send(ToEdge::Commit { deployment });
-                receiver
-            });
-            (prepared, answer)
-        });
-        told.collect()
     }
 
     /// Lets an edge forget the outcome of a drain.

@@ -8,7 +8,35 @@ use launcher_edge::table::ServiceTable;
 use launcher_model::{DeploymentId, EdgeName};
 use tokio::sync::oneshot;
 
-use super::{Awaited, Edge, GRACE, Hub, PrepareRefused, PreparedEdge};
+use super::{Awaited, Edge, GRACE, Hub};
+
+/// An edge that has prepared.
+#[derive(Debug, Clone)]
+pub struct PreparedEdge {
+    /// Which.
+    pub edge: EdgeName,
+    pub(super) session: u64,
+    /// What it did.
+    pub readiness: Readiness,
+    /// How long its answer took.
+    pub took: Duration,
+}
+
+/// Why a switch cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareRefused {
+    /// Nobody carries traffic.
+    #[error("no edge is connected, so nothing carries traffic; start one with `launcher edge`")]
+    NoEdge,
+    /// An edge said no, or nothing.
+    #[error("the edge {edge} cannot prepare: {why}")]
+    Edge {
+        /// Which.
+        edge: EdgeName,
+        /// Its words.
+        why: String,
+    },
+}
 
 /// What edges are asked to prepare.
 struct Question<'q> {
@@ -62,6 +90,15 @@ impl Hub {
             self.abort(deployment);
         }
         prepared
+    }
+
+    /// Forgets what was prepared, everywhere.
+    pub fn abort(&self, deployment: DeploymentId) {
+        let mut state = self.state();
+        for edge in state.edges.values_mut() {
+            edge.preparing.remove(&deployment);
+            let _ = edge.outbox.send(ToEdge::Abort { deployment });
+        }
     }
 
     /// What an edge answers; or whoever took over from it, which may have happened before it heard the
