@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 #[allow(dead_code, reason = "of what the edge's own tests share, these use a part")]
-#[path = "../edge/support.rs"]
+#[path = "../edge/support/mod.rs"]
 mod support;
 
 mod lab;
