@@ -1,25 +1,24 @@
 //! The conversation with the control plane. It knows the [`protocol`](crate::protocol) and asks a
 //! [`Driver`], whichever it is; what it runs over is any stream.
 
-use std::collections::BTreeSet;
+mod quiet;
+mod talk;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use launcher_model::{DeploymentId, EdgeName, ServiceName};
-use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
+use launcher_model::EdgeName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::driver::Driver;
-use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
 use crate::remote::Membership;
-use crate::table::{RouteTable, ServiceTable};
-use crate::wire::{self, Reader, WireError, Writer};
+use talk::converse;
+
+pub(crate) use quiet::Quiet;
 
 /// From the first attempt to reach the control plane to the second; doubled from there on, up to the
 /// longest.
@@ -35,10 +34,6 @@ const STARTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a connection to another machine may take to come about.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-
-/// A control plane that says nothing for so long is away, whatever the connection looks like: it asks
-/// after the edge each second.
-const SILENCE: Duration = Duration::from_secs(5);
 
 /// How an edge introduces itself.
 #[derive(Debug, Clone)]
@@ -124,44 +119,6 @@ async fn connect_for_ever<D: Driver>(
     }
 }
 
-/// Has the conversation pause at a moment at which no switch is under way.
-///
-/// The connection stays: what the control plane says meanwhile is heard when the pause ends. When it
-/// ends because another process took over, that one's connection takes the place of this one, and the
-/// control plane never sees the edge go.
-#[derive(Debug, Default)]
-pub(crate) struct Quiet {
-    wanted: watch::Sender<bool>,
-    is_there: watch::Sender<bool>,
-}
-
-impl Quiet {
-    /// Waits until nothing is said or heard any more.
-    pub(crate) async fn begin(&self) {
-        self.wanted.send_replace(true);
-        let _ = self.is_there.subscribe().wait_for(|is_there| *is_there).await;
-    }
-
-    /// Lets the conversation go on.
-    pub(crate) fn end(&self) {
-        self.wanted.send_replace(false);
-    }
-
-    async fn is_wanted(&self) {
-        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
-    }
-
-    /// Keeps quiet as long as that is wanted.
-    async fn keep(&self) {
-        let mut wanted = self.wanted.subscribe();
-        if *wanted.borrow_and_update() {
-            self.is_there.send_replace(true);
-            let _ = wanted.wait_for(|wanted| !*wanted).await;
-            self.is_there.send_replace(false);
-        }
-    }
-}
-
 /// The time since the control plane was there, of which is told once.
 struct Absence {
     began: Instant,
@@ -184,227 +141,6 @@ impl Absence {
         let tell = !self.told && now.duration_since(self.began) >= self.expected;
         self.told |= tell;
         tell
-    }
-}
-
-/// Talks over one connection until it ends.
-async fn converse<S, D>(
-    stream: S,
-    driver: &Arc<D>,
-    introduction: &Introduction,
-    quiet: &Quiet,
-    welcomed: &mut bool,
-) -> Result<(), WireError>
-where
-    S: AsyncRead + AsyncWrite,
-    D: Driver,
-{
-    let (mut reader, writer) = wire::split::<_, ToEdge, FromEdge>(stream);
-    let mut talk = Talk {
-        driver,
-        writer,
-        preparing: JoinSet::new(),
-        replacing: JoinSet::new(),
-        resting: JoinSet::new(),
-        aborted: BTreeSet::new(),
-        told: BTreeSet::new(),
-        switches: BTreeSet::new(),
-    };
-    talk.hello(introduction).await?;
-    let ended = loop {
-        tokio::select! {
-            message = heard(&mut reader) => match message {
-                Ok(Some(message)) => {
-                    *welcomed |= matches!(message, ToEdge::Welcome { .. });
-                    talk.hear(message).await?;
-                }
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            },
-            Some(prepared) = talk.preparing.join_next() => {
-                if let Ok((deployment, outcome)) = prepared {
-                    talk.prepared(deployment, outcome).await?;
-                }
-            }
-            Some(replaced) = talk.replacing.join_next() => {
-                if let Ok(revision) = replaced {
-                    talk.say(FromEdge::Applied { revisions: vec![revision] }).await?;
-                }
-            }
-            () = quiet.is_wanted(), if talk.switches.is_empty() => quiet.keep().await,
-            Some(rested) = talk.resting.join_next() => {
-                if let Ok((service, rested)) = rested {
-                    talk.say(FromEdge::Held { service, outcome: Ok(rested) }).await?;
-                }
-            }
-            () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
-        }
-    };
-    // They stop by themselves when the driver is told to abandon them, and clean up.
-    talk.preparing.detach_all();
-    // These are done to their end.
-    talk.replacing.detach_all();
-    ended
-}
-
-/// The next message, unless the silence lasts.
-async fn heard<R: AsyncRead + Unpin>(
-    reader: &mut Reader<R, ToEdge>,
-) -> Result<Option<ToEdge>, WireError> {
-    match tokio::time::timeout(SILENCE, reader.next()).await {
-        Ok(message) => message,
-        Err(_elapsed) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-    }
-}
-
-/// The whole of a table that was sent without what the edge has.
-fn complete(
-    mut sent: RouteTable,
-    unchanged: Vec<(ServiceName, u64)>,
-    mut has: RouteTable,
-) -> RouteTable {
-    for (name, revision) in unchanged {
-        if let Some(mut table) = has.services.remove(&name) {
-            table.revision = revision;
-            sent.services.insert(name, table);
-        }
-    }
-    sent
-}
-
-/// One connection's conversation.
-struct Talk<'d, S, D> {
-    driver: &'d Arc<D>,
-    writer: Writer<WriteHalf<S>, FromEdge>,
-    preparing: JoinSet<(DeploymentId, Result<Readiness, String>)>,
-    replacing: JoinSet<(ServiceName, u64)>,
-    /// Services that are held, and whose traffic is coming to rest.
-    resting: JoinSet<(ServiceName, bool)>,
-    /// Aborted while they were being prepared.
-    aborted: BTreeSet<DeploymentId>,
-    /// Outcomes of drains that have been told on this connection.
-    told: BTreeSet<DeploymentId>,
-    /// Switches that have neither been committed nor given up.
-    switches: BTreeSet<DeploymentId>,
-}
-
-impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
-    async fn say(&mut self, message: FromEdge) -> Result<(), WireError> {
-        self.writer.send(&message).await
-    }
-
-    async fn hello(&mut self, introduction: &Introduction) -> Result<(), WireError> {
-        let table = self.driver.table().await;
-        let hello = FromEdge::Hello {
-            protocol: PROTOCOL,
-            edge: introduction.edge.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            driver: self.driver.name().to_owned(),
-            http: introduction.http.clone(),
-            draining: self.driver.draining().await,
-            has: table.services.values().map(|of| (of.name.clone(), of.digest())).collect(),
-        };
-        self.say(hello).await
-    }
-
-    async fn hear(&mut self, message: ToEdge) -> Result<(), WireError> {
-        match message {
-            ToEdge::Welcome { table, unchanged } => {
-                let table = complete(table, unchanged, self.driver.table().await);
-                let revisions = self.driver.welcome(table).await;
-                self.driver.open();
-                self.say(FromEdge::Applied { revisions }).await?;
-                self.tell_outcomes().await?;
-            }
-            ToEdge::Replace { service } => self.replace(service).await?,
-            ToEdge::Remove { service } => self.driver.remove(service).await,
-            ToEdge::Prepare { deployment, service, within_ms } => {
-                let driver = self.driver.clone();
-                let within = Duration::from_millis(within_ms);
-                self.aborted.remove(&deployment);
-                self.switches.insert(deployment);
-                self.preparing.spawn(async move {
-                    (deployment, driver.prepare(deployment, service, within).await)
-                });
-            }
-            ToEdge::Commit { deployment } => {
-                let outcome = self.driver.commit(deployment).await;
-                self.switches.remove(&deployment);
-                self.say(FromEdge::Committed { deployment, outcome }).await?;
-            }
-            ToEdge::Abort { deployment } => {
-                if !self.preparing.is_empty() {
-                    self.aborted.insert(deployment);
-                }
-                self.driver.abort(deployment).await;
-                self.switches.remove(&deployment);
-            }
-            ToEdge::DrainSeen { deployment } => {
-                self.told.remove(&deployment);
-                self.driver.drain_seen(deployment).await;
-            }
-            ToEdge::Hold { service, within_ms } => self.hold(service, within_ms).await?,
-            ToEdge::Release { service } => {
-                let outcome = self.driver.release(service.clone()).await;
-                self.say(FromEdge::Released { service, outcome }).await?;
-            }
-            ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
-            ToEdge::Joined { .. } => {}
-            ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
-        }
-        Ok(())
-    }
-
-    /// Has the driver begin at once, so that changes come to it in their order, but waits for nothing
-    /// that takes time: a driver may put several changes in force together.
-    async fn replace(&mut self, service: ServiceTable) -> Result<(), WireError> {
-        let driver = self.driver.clone();
-        let mut replacing = Box::pin(async move { driver.replace(service).await });
-        match futures_util::poll!(&mut replacing) {
-            Poll::Ready(revision) => {
-                self.say(FromEdge::Applied { revisions: vec![revision] }).await
-            }
-            Poll::Pending => {
-                self.replacing.spawn(replacing);
-                Ok(())
-            }
-        }
-    }
-
-    async fn prepared(
-        &mut self,
-        deployment: DeploymentId,
-        mut outcome: Result<Readiness, String>,
-    ) -> Result<(), WireError> {
-        // The driver may have been told to abort before it had begun.
-        if self.aborted.remove(&deployment) && outcome.is_ok() {
-            self.driver.abort(deployment).await;
-            outcome = Err("the switch was aborted".to_owned());
-        }
-        if outcome.is_err() {
-            self.switches.remove(&deployment);
-        }
-        self.say(FromEdge::Prepared { deployment, outcome }).await
-    }
-
-    /// In force before the next message is heard, which may be the release; answered later.
-    async fn hold(&mut self, service: ServiceName, within_ms: u64) -> Result<(), WireError> {
-        let within = Duration::from_millis(within_ms);
-        if let Err(why) = self.driver.hold(service.clone(), within).await {
-            return self.say(FromEdge::Held { service, outcome: Err(why) }).await;
-        }
-        let driver = self.driver.clone();
-        self.resting.spawn(async move { (service.clone(), driver.rested(service).await) });
-        Ok(())
-    }
-
-    async fn tell_outcomes(&mut self) -> Result<(), WireError> {
-        for (deployment, outcome) in self.driver.drained().await {
-            if self.told.insert(deployment) {
-                self.say(FromEdge::Drained { deployment, outcome }).await?;
-            }
-        }
-        Ok(())
     }
 }
 
