@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::compiled::{Site, Table};
 use crate::driver::Driver;
+use crate::driver::switch::Committed;
 use crate::engine::{Engine, Limits, Listening};
 use crate::keep::Keep;
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
@@ -36,7 +37,6 @@ mod switch;
 use drain::Drain;
 use hold::Held;
 use prepare::Prepared;
-use switch::Committed;
 
 /// The proxy that is built in, as a [`Driver`].
 #[derive(Clone)]

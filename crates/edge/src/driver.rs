@@ -1,5 +1,7 @@
 //! What the daemon asks of whatever carries the traffic.
 
+pub(crate) mod switch;
+
 use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName};

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::driver::Driver;
+use crate::driver::switch::Committed;
 use crate::keep::Keep;
 use crate::protocol::{DrainOutcome, Flip, Readiness};
 use crate::stats::VersionCounters;
@@ -46,7 +47,7 @@ pub use options::Options;
 use reload::Reloader;
 use render::{Frame, Rendered, Settings};
 use settle::Settled;
-use switch::{Committed, Prepared};
+use switch::Prepared;
 use tally::Tally;
 
 /// An nginx beside this process, as a [`Driver`].

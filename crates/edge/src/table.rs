@@ -102,6 +102,12 @@ impl ServiceTable {
         format!("launcher-try-{}", self.name)
     }
 
+    /// The versions that production traffic goes to.
+    pub(crate) fn live(&self) -> impl Iterator<Item = VersionNumber> {
+        let weighted = self.weights.iter().filter(|(_, weight)| weight.percent() > 0);
+        weighted.map(|(version, _)| *version)
+    }
+
     /// The digest of all but the revision.
     #[must_use]
     pub fn digest(&self) -> Digest {

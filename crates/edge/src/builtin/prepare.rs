@@ -4,19 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-use launcher_model::{DeploymentId, Generation};
+use launcher_model::DeploymentId;
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, State};
-use crate::check::check;
-use crate::compiled::{Pool, Site};
+use crate::compiled::Site;
+use crate::driver::switch::{answered_before, check_all, may_follow, micros};
 use crate::engine::Change;
 use crate::protocol::Readiness;
 use crate::table::ServiceTable;
-
-/// Health checks that run at one time.
-const CHECKS: usize = 256;
 
 /// A switch that can be committed.
 pub(super) struct Prepared {
@@ -26,42 +22,11 @@ pub(super) struct Prepared {
 }
 
 impl State {
-    /// Why a switch to `wanted` cannot be made from here, whatever its containers are like.
-    pub(super) fn obstacle(&self, wanted: &ServiceTable) -> Option<String> {
-        let name = &wanted.name;
-        let (generation, revision) = (self.services.get(name))
-            .map_or((Generation::default(), 0), |s| (s.table.generation, s.table.revision));
-        if wanted.generation != generation.next() {
-            return Some(format!(
-                "this edge serves generation {generation} of service {name}, which generation {} does not follow",
-                wanted.generation
-            ));
-        }
-        if wanted.revision < revision {
-            return Some(format!(
-                "this edge has revision {revision} of service {name}, and revision {} is older",
-                wanted.revision
-            ));
-        }
-        let weighted = wanted.weights.iter().filter(|(_, weight)| weight.percent() > 0);
-        let mut versions = weighted.map(|(version, _)| version);
-        let empty = versions
-            .find(|version| wanted.pools.get(version).is_none_or(|pool| pool.endpoints.is_empty()));
-        empty.map(|version| format!("{version} of service {name} has no healthy container"))
-    }
-
     fn take_prepared(
         &mut self,
         which: impl Fn(&Prepared) -> bool,
     ) -> Vec<(DeploymentId, Prepared)> {
         self.prepared.extract_if(.., |_, prepared| which(prepared)).collect()
-    }
-
-    /// The answer to a switch that was prepared or committed before.
-    fn prepared_before(&self, id: DeploymentId, wanted: &ServiceTable) -> Option<Readiness> {
-        let committed = self.committed.get(&wanted.name).filter(|c| c.deployment == id);
-        let prepared = self.prepared.get(&id).filter(|p| p.table == *wanted);
-        committed.map(|c| c.readiness).or_else(|| prepared.map(|p| p.readiness))
     }
 }
 
@@ -75,13 +40,15 @@ impl Shared {
         let began = Instant::now();
         let site = {
             let state = self.state.lock().await;
-            if let Some(readiness) = state.prepared_before(deployment, &table) {
+            let committed = state.committed.get(&table.name);
+            let prepared = state.prepared.get(&deployment);
+            let prepared = prepared.map(|prepared| (&prepared.table, prepared.readiness));
+            if let Some(readiness) = answered_before(deployment, &table, committed, prepared) {
                 return Ok(readiness);
             }
-            if let Some(obstacle) = state.obstacle(&table) {
-                return Err(obstacle);
-            }
-            let before = state.services.get(&table.name).map(|service| &*service.site);
+            let in_force = state.services.get(&table.name);
+            may_follow(in_force.map(|service| &service.table), &table)?;
+            let before = in_force.map(|service| &*service.site);
             Arc::new(Site::compile(&table, before.as_slice(), self.engine.threads()))
         };
         let stop = CancellationToken::new();
@@ -102,8 +69,7 @@ impl Shared {
                 return Err(why);
             }
         };
-        let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let readiness = Readiness { checked, warmed, took_us };
+        let readiness = Readiness { checked, warmed, took_us: micros(began) };
         let mut state = self.state.lock().await;
         if stop.is_cancelled() {
             drop(state);
@@ -141,7 +107,7 @@ impl Shared {
         let timeout = site.traffic.connect_timeout.duration();
         let warming = join_all(site.live().map(|pool| self.engine.warm(pool, timeout)));
         let warmed = async { Ok(warming.await.iter().sum()) };
-        let (checked, warmed, ()) = tokio::try_join!(check_all(site), warmed, written)?;
+        let (checked, warmed, ()) = tokio::try_join!(check_all(table), warmed, written)?;
         launcher_fault::point("edge.prepare_ready");
         Ok((checked, warmed))
     }
@@ -186,26 +152,4 @@ impl Shared {
     ) -> std::sync::MutexGuard<'_, std::collections::HashMap<DeploymentId, CancellationToken>> {
         self.preparing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-}
-
-/// Checks every endpoint of every version that is to be live. Says how many there are, or what the
-/// first one answered that did not pass.
-async fn check_all(site: &Site) -> Result<u32, String> {
-    let checks = site.live().flat_map(|pool| {
-        pool.endpoints.iter().map(move |endpoint| async move {
-            check(endpoint.address, &pool.health)
-                .await
-                .map_err(|why| refusal(pool, &endpoint.container, &why))
-        })
-    });
-    let checks: Vec<_> = checks.collect();
-    stream::iter(checks)
-        .buffer_unordered(CHECKS)
-        .try_fold(0, |passed, ()| async move { Ok(passed + 1) })
-        .await
-}
-
-fn refusal(pool: &Pool, container: &str, why: &str) -> String {
-    let id: String = container.chars().take(12).collect();
-    format!("container {id} of {} {} is not ready for this edge: {why}", pool.service, pool.version)
 }

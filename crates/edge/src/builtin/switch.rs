@@ -11,19 +11,13 @@ use super::change::Plan;
 use super::prepare::Prepared;
 use super::{Service, Shared, State};
 use crate::compiled::Site;
+use crate::driver::switch::{Committed, may_follow, micros};
 use crate::keep::Keep;
-use crate::protocol::{Flip, Readiness};
+use crate::protocol::Flip;
 use crate::table::{RouteTable, ServiceTable};
 
 /// How long after a change the disk is forced: as long as file systems take to do it by themselves.
 const FORCE_AFTER: Duration = Duration::from_secs(5);
-
-/// A switch that has been made.
-pub(super) struct Committed {
-    pub(super) deployment: DeploymentId,
-    pub(super) readiness: Readiness,
-    flip: Flip,
-}
 
 impl Shared {
     pub(super) async fn commit(self: &Arc<Self>, deployment: DeploymentId) -> Result<Flip, String> {
@@ -69,12 +63,10 @@ impl Shared {
     ) -> Result<ServiceTable, String> {
         let failed = |error: io::Error| super::not_kept(&error);
         let name = prepared.table.name.clone();
-        let newer =
-            (state.services.get(&name)).filter(|s| s.table.revision > prepared.table.revision);
+        let in_force = state.services.get(&name).map(|service| &service.table);
+        let newer = in_force.filter(|table| table.revision > prepared.table.revision);
         let Some(newer) = newer else {
-            if let Some(obstacle) = state.obstacle(&prepared.table) {
-                return Err(obstacle);
-            }
+            may_follow(in_force, &prepared.table)?;
             // Not on another thread: a rename is done before that thread would have woken up.
             let order = self.order();
             self.kept(|keep| keep.commit(&name, deployment, order)).map_err(failed)?;
@@ -83,11 +75,9 @@ impl Shared {
         let merged = ServiceTable {
             weights: prepared.table.weights.clone(),
             generation: prepared.table.generation,
-            ..newer.table.clone()
+            ..newer.clone()
         };
-        if let Some(obstacle) = state.obstacle(&merged) {
-            return Err(obstacle);
-        }
+        may_follow(in_force, &merged)?;
         let order = self.order();
         let written = self.on_disk({
             let merged = merged.clone();
@@ -224,8 +214,4 @@ impl State {
         let in_force = self.services.get(&table.name);
         in_force.is_none_or(|service| service.table.revision < table.revision)
     }
-}
-
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }

@@ -99,10 +99,11 @@ impl Shared {
         let mut is_told = false;
         for (name, old) in before {
             let new = state.in_force.get(&name).map(|service| service.table.clone());
-            let is_live = new.as_ref().map(live).unwrap_or_default();
+            let is_live: BTreeSet<_> = new.iter().flat_map(ServiceTable::live).collect();
             let drains = state.drains.values_mut().filter(|drain| drain.service == name);
             drains.for_each(|drain| drain.supersede(&is_live));
-            let left: Vec<_> = live(&old.table).difference(&is_live).copied().collect();
+            let left: Vec<_> =
+                old.table.live().filter(|version| !is_live.contains(version)).collect();
             if left.is_empty() || *how != InForce::Reloaded {
                 continue;
             }
@@ -250,10 +251,4 @@ impl Drain {
             }
         }
     }
-}
-
-/// The versions that production traffic goes to.
-fn live(table: &ServiceTable) -> BTreeSet<VersionNumber> {
-    let weighted = table.weights.iter().filter(|(_, weight)| weight.percent() > 0);
-    weighted.map(|(version, _)| *version).collect()
 }

@@ -3,64 +3,20 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-use launcher_model::{DeploymentId, Generation};
+use launcher_model::DeploymentId;
 use tokio_util::sync::CancellationToken;
 
 use super::process::Master;
 use super::trial::trial;
 use super::{Service, Shared, State};
-use crate::check::check;
+use crate::driver::switch::{Committed, answered_before, check_all, may_follow, micros};
 use crate::protocol::{Flip, Readiness};
 use crate::table::ServiceTable;
-
-/// Health checks that run at one time.
-const CHECKS: usize = 256;
 
 /// A switch that can be committed.
 pub(super) struct Prepared {
     service: Service,
     readiness: Readiness,
-}
-
-/// A switch that has been made.
-pub(super) struct Committed {
-    deployment: DeploymentId,
-    readiness: Readiness,
-    flip: Flip,
-}
-
-impl State {
-    /// Why a switch to `wanted` cannot be made from here, whatever its containers are like.
-    fn obstacle(&self, wanted: &ServiceTable) -> Option<String> {
-        let name = &wanted.name;
-        let (generation, revision) = (self.services.get(name))
-            .map_or((Generation::default(), 0), |s| (s.table.generation, s.table.revision));
-        if wanted.generation != generation.next() {
-            return Some(format!(
-                "this edge serves generation {generation} of service {name}, which generation {} does not follow",
-                wanted.generation
-            ));
-        }
-        if wanted.revision < revision {
-            return Some(format!(
-                "this edge has revision {revision} of service {name}, and revision {} is older",
-                wanted.revision
-            ));
-        }
-        let weighted = wanted.weights.iter().filter(|(_, weight)| weight.percent() > 0);
-        let mut versions = weighted.map(|(version, _)| version);
-        let empty = versions
-            .find(|version| wanted.pools.get(version).is_none_or(|pool| pool.endpoints.is_empty()));
-        empty.map(|version| format!("{version} of service {name} has no healthy container"))
-    }
-
-    /// The answer to a switch that was prepared or committed before.
-    fn prepared_before(&self, id: DeploymentId, wanted: &ServiceTable) -> Option<Readiness> {
-        let committed = self.committed.get(&wanted.name).filter(|c| c.deployment == id);
-        let prepared = self.prepared.get(&id).filter(|p| p.service.table == *wanted);
-        committed.map(|c| c.readiness).or_else(|| prepared.map(|p| p.readiness))
-    }
 }
 
 impl Shared {
@@ -73,12 +29,14 @@ impl Shared {
         let began = Instant::now();
         let (service, wanted) = {
             let state = self.state.lock().await;
-            if let Some(readiness) = state.prepared_before(deployment, &table) {
+            let committed = state.committed.get(&table.name);
+            let prepared = state.prepared.get(&deployment);
+            let prepared = prepared.map(|prepared| (&prepared.service.table, prepared.readiness));
+            if let Some(readiness) = answered_before(deployment, &table, committed, prepared) {
                 return Ok(readiness);
             }
-            if let Some(obstacle) = state.obstacle(&table) {
-                return Err(obstacle);
-            }
+            let in_force = state.services.get(&table.name);
+            may_follow(in_force.map(|service| &service.table), &table)?;
             let text = self.render(&table, &state.preview_domain)?;
             let service = Service { table, text };
             let mut services = state.in_force.clone();
@@ -159,8 +117,8 @@ impl Shared {
     /// the service has changed otherwise since, the new weights with that change.
     fn merged(&self, state: &State, prepared: &Prepared) -> Result<(Service, bool), String> {
         let table = &prepared.service.table;
-        let newer = state.services.get(&table.name);
-        let newer = newer.filter(|service| service.table.revision > table.revision);
+        let in_force = state.services.get(&table.name);
+        let newer = in_force.filter(|service| service.table.revision > table.revision);
         let merged = match newer {
             None => prepared.service.clone(),
             Some(newer) => {
@@ -172,13 +130,9 @@ impl Shared {
                 Service { text: self.render(&table, &state.preview_domain)?, table }
             }
         };
-        match state.obstacle(&merged.table) {
-            Some(obstacle) => Err(obstacle),
-            None => {
-                let tried = merged.text == prepared.service.text;
-                Ok((merged, tried))
-            }
-        }
+        may_follow(in_force.map(|service| &service.table), &merged.table)?;
+        let tried = merged.text == prepared.service.text;
+        Ok((merged, tried))
     }
 
     async fn keep_table(self: &Arc<Self>, table: &ServiceTable) -> Result<(), String> {
@@ -219,29 +173,4 @@ impl Shared {
     ) -> std::sync::MutexGuard<'_, std::collections::HashMap<DeploymentId, CancellationToken>> {
         self.preparing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-}
-
-/// Checks every endpoint of every version that is to be live. Says how many there are, or what the
-/// first one answered that did not pass.
-async fn check_all(table: &ServiceTable) -> Result<u32, String> {
-    let weighted = table.weights.iter().filter(|(_, weight)| weight.percent() > 0);
-    let pools = weighted.filter_map(|(version, _)| Some((version, table.pools.get(version)?)));
-    let checks = pools.flat_map(|(version, pool)| {
-        pool.endpoints.iter().map(move |(container, address)| async move {
-            check(*address, &pool.health).await.map_err(|why| {
-                let id: String = container.chars().take(12).collect();
-                let name = &table.name;
-                format!("container {id} of {name} {version} is not ready for this edge: {why}")
-            })
-        })
-    });
-    let checks: Vec<_> = checks.collect();
-    stream::iter(checks)
-        .buffer_unordered(CHECKS)
-        .try_fold(0, |passed, ()| async move { Ok(passed + 1) })
-        .await
-}
-
-fn micros(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
