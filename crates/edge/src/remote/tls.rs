@@ -32,7 +32,7 @@ impl Acceptor {
     /// When the identity is of no use.
     pub fn new(identity: &Identity) -> Result<Self, rustls::Error> {
         let provider = provider();
-        let verifier = Arc::new(AnyEdge(provider.signature_verification_algorithms));
+        let verifier = Arc::new(ByCertificate::of(None, &provider));
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(verifier)
@@ -61,7 +61,7 @@ pub(super) async fn connect(
     identity: &Identity,
 ) -> io::Result<TlsStream> {
     let provider = provider();
-    let verifier = PinnedServer { server, algorithms: provider.signature_verification_algorithms };
+    let verifier = ByCertificate::of(Some(server), &provider);
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(io::Error::other)?
@@ -79,19 +79,42 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// TLS 1.2 is not spoken, so its signatures are never asked about.
-fn no_tls12() -> rustls::Error {
-    PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into()
-}
-
-/// Takes the one server whose fingerprint is known.
+/// Takes a peer that has the key of its certificate, when the certificate is the right one.
 #[derive(Debug)]
-struct PinnedServer {
-    server: Fingerprint,
+struct ByCertificate {
+    /// That of the right one. When there is none all are: who a peer is, is looked up afterwards.
+    only: Option<Fingerprint>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl ServerCertVerifier for PinnedServer {
+impl ByCertificate {
+    fn of(only: Option<Fingerprint>, provider: &CryptoProvider) -> Self {
+        Self { only, algorithms: provider.signature_verification_algorithms }
+    }
+
+    fn certificate(&self, certificate: &CertificateDer<'_>) -> Result<(), rustls::Error> {
+        if self.only.is_none_or(|only| only == Fingerprint::of(certificate)) {
+            return Ok(());
+        }
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+
+    fn signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+}
+
+/// TLS 1.2 is not spoken, so its signatures are never asked about.
+fn no_tls12() -> Result<HandshakeSignatureValid, rustls::Error> {
+    Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
+}
+
+impl ServerCertVerifier for ByCertificate {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -100,10 +123,7 @@ impl ServerCertVerifier for PinnedServer {
         _: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if Fingerprint::of(certificate) == self.server {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(CertificateError::ApplicationVerificationFailure.into())
+        self.certificate(certificate).map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -112,7 +132,7 @@ impl ServerCertVerifier for PinnedServer {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(no_tls12())
+        no_tls12()
     }
 
     fn verify_tls13_signature(
@@ -121,7 +141,7 @@ impl ServerCertVerifier for PinnedServer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -129,22 +149,18 @@ impl ServerCertVerifier for PinnedServer {
     }
 }
 
-/// Takes whoever has the key of its certificate: who that is, is looked up afterwards.
-#[derive(Debug)]
-struct AnyEdge(WebPkiSupportedAlgorithms);
-
-impl ClientCertVerifier for AnyEdge {
+impl ClientCertVerifier for ByCertificate {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
 
     fn verify_client_cert(
         &self,
-        _: &CertificateDer<'_>,
+        certificate: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        Ok(ClientCertVerified::assertion())
+        self.certificate(certificate).map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -153,7 +169,7 @@ impl ClientCertVerifier for AnyEdge {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(no_tls12())
+        no_tls12()
     }
 
     fn verify_tls13_signature(
@@ -162,11 +178,11 @@ impl ClientCertVerifier for AnyEdge {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0)
+        self.signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
