@@ -11,6 +11,7 @@ pub mod installation;
 pub mod load;
 pub mod machine;
 pub mod private_engine;
+pub mod site;
 pub mod wait;
 
 pub use api::Api;
@@ -20,3 +21,4 @@ pub use installation::Installation;
 pub use load::{Load, Report};
 pub use machine::Machine;
 pub use private_engine::PrivateEngine;
+pub use site::Site;
