@@ -1,5 +1,7 @@
 //! What is under way as a switch comes, in workers that are leaving.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{SinkExt, StreamExt};
 use launcher_model::Span;
 use tokio_tungstenite::tungstenite::Message;
@@ -90,18 +92,24 @@ async fn heavy_nginx_lets_requests_end_and_cuts_none_of_a_version_that_is_live_a
     .await;
     let v2 = Container::named("two").await;
     let pools: &[(u32, &[&Container])] = &[(1, &[&v1]), (2, &[&v2])];
-    let mut lab = Lab::new(&[shop(1, &[(1, 100)], pools)]).await;
+    let mut first = shop(1, &[(1, 100)], pools);
+    first.traffic.response_timeout = Span::secs(60);
+    let mut lab = Lab::new(&[first]).await;
     let http = lab.http;
     let asked = tokio::spawn(async move { get(http, HOST, "/").await });
     until("the request is there", || v1.requests() == 1).await;
     let mut next = shop(2, &[(2, 100)], pools);
-    next.traffic.drain = Span::secs(1);
+    // Long enough that the second switch comes before it is over, on a machine with much to do too.
+    let deadline = Span::secs(6);
+    next.traffic.drain = deadline;
+    let begun = Instant::now();
     lab.control.switch(7, &next).await;
     lab.control.switch(8, &shop(3, &[(1, 100)], pools)).await;
     let outcome = lab.control.drained(7).await;
     assert_eq!((outcome.superseded, outcome.drained, outcome.cut), (true, 0, 0), "{outcome:?}");
-    // The deadline of the first switch has passed then, and nobody was cut off.
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    // The deadline of the first switch passes, and nobody is cut off.
+    let passed = begun + deadline.duration() + Duration::from_secs(1);
+    tokio::time::sleep_until(passed.into()).await;
     go.send(true).unwrap();
     assert_eq!(asked.await.unwrap().body, "late");
 }
