@@ -10,7 +10,9 @@ use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use http_body_util::Empty;
 use launcher_edge::Limits;
+use launcher_edge::protocol::{FromEdge, ToEdge};
 use launcher_edge::table::{Maintenance, ServiceTable};
+use launcher_model::ServiceName;
 use tokio_tungstenite::tungstenite::Message;
 
 const PAGE: &str = "<!doctype html><title>Shop</title><p>Zur\u{fc}ck um 9.";
@@ -160,6 +162,35 @@ async fn a_switch_leaves_it_on_and_a_restart_too() {
     .await;
     assert_eq!((v1.requests(), v2.requests()), (0, 1));
     edge.stop().await;
+}
+
+#[tokio::test]
+async fn a_hold_keeps_the_team_waiting_and_users_get_the_page() {
+    let v1 = Container::named("one").await;
+    let pools: &[(u32, &[&Container])] = &[(1, &[&v1])];
+    let mut lab = Lab::new(&[shop(1, &[(1, 100)], pools)]).await;
+    let service = || ServiceName::new("shop").unwrap();
+    lab.control.say(ToEdge::Hold { service: service(), within_ms: 10_000 }).await;
+    assert!(matches!(lab.control.hear().await, FromEdge::Held { outcome: Ok(true), .. }));
+    let http = lab.edge.http;
+    let ask = |fields: &'static [(&'static str, &'static str)]| {
+        tokio::spawn(async move { Client::connect(http).await.ask(with("/", fields)).await.body })
+    };
+    let before = ask(&[]);
+    // That it has come cannot be seen from outside: it has when it waits.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!before.is_finished(), "it waits");
+    lab.control.replace(&closed(shop(2, &[(1, 100)], pools), Some(PAGE))).await;
+    assert_eq!(lab.get("/").await.body, PAGE, "users who come now do not wait");
+    let team = ask(&[("launcher-try", "v1.t1")]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!team.is_finished() && !before.is_finished(), "they wait");
+    lab.control.say(ToEdge::Release { service: service() }).await;
+    let FromEdge::Released { outcome, .. } = lab.control.hear().await else { panic!("released") };
+    assert_eq!((outcome.requests, outcome.lapsed), (2, false));
+    assert_eq!(soon("an answer", before).await.unwrap(), PAGE);
+    assert_eq!(soon("an answer", team).await.unwrap(), "one");
+    assert_eq!(v1.requests(), 1);
 }
 
 /// Requests that begin after the edge has acknowledged reach no container, and none before that fails.
