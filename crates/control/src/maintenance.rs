@@ -10,7 +10,7 @@ use launcher_edge::table::Maintenance;
 use launcher_model::{EdgeName, ServiceName, Span, maintenance};
 use launcher_store::{MaintenanceRecord, MaintenanceWish};
 
-use crate::slot::{Slot, Turn};
+use crate::slot::Slot;
 use crate::{Control, Error, Inner, Result};
 
 /// How long an edge is waited for that is not connected: one is, right after a start.
@@ -111,11 +111,11 @@ async fn publish(inner: &Inner, slot: &Slot, within: Duration) -> Result<Option<
     let mut passes = slot.passes();
     let deadline = tokio::time::Instant::now() + within;
     loop {
-        let mut turn = slot.turn().await;
-        if let Some(revision) = publish_changed(inner, slot, &mut turn).await? {
+        // A turn wakes the loop at its end, so none is taken while there is nothing to change.
+        let made = slot.try_turn().is_none_or(|routing| routing.published.is_some());
+        if made && let Some(revision) = publish_changed(inner, slot).await? {
             return Ok(Some(revision));
         }
-        drop(turn);
         match tokio::time::timeout_at(deadline, passes.changed()).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Ok(None),
@@ -124,7 +124,8 @@ async fn publish(inner: &Inner, slot: &Slot, within: Duration) -> Result<Option<
 }
 
 /// The table that edges have is changed, whatever else has changed since: the loop tells them that.
-async fn publish_changed(inner: &Inner, slot: &Slot, turn: &mut Turn<'_>) -> Result<Option<u64>> {
+async fn publish_changed(inner: &Inner, slot: &Slot) -> Result<Option<u64>> {
+    let mut turn = slot.turn().await;
     let kept = inner.maintenance(&slot.name).await?;
     let Some(mut table) = turn.last().cloned() else { return Ok(None) };
     if table.rules.maintenance != kept {
