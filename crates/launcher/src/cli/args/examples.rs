@@ -63,9 +63,9 @@ EXAMPLES
   launcher maintenance shop off
   launcher maintenance shop on         with the page that was given last
 
-Returns when every connected edge has acknowledged it, and names those that have not. Users get 503;
-previews go on, and so does what tries a version: `launcher try shop VERSION` is your way in. Requests
-in flight end as they are, deployments and rollbacks work meanwhile and leave it on.";
+Returns when every connected edge has acknowledged it, and names those that have not. Users get
+503; previews go on, and so does what tries a version: `launcher try shop VERSION` is your way in.
+Requests in flight end as they are; deployments and rollbacks work meanwhile, and leave it on.";
 pub(super) const HISTORY: &str = "\
 EXAMPLES
   launcher history shop
