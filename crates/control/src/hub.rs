@@ -3,6 +3,7 @@
 //! The hub keeps the table that every edge shall have, hands it whole to each that connects, and carries
 //! the two halves of a switch. It decides nothing: [`crate::switch`] does.
 
+mod applied;
 mod commit;
 mod hold;
 mod prepare;
@@ -86,6 +87,8 @@ struct Edge {
     releasing: HashMap<ServiceName, Answer<HoldOutcome>>,
     /// The revision of each service that it has acknowledged.
     applied: BTreeMap<ServiceName, u64>,
+    /// Who waits for it to acknowledge one.
+    waiters: Vec<applied::Waiter>,
     /// The question that it has not answered yet, and when it was asked.
     asked: Option<(u64, Instant)>,
 }
@@ -250,6 +253,7 @@ impl Hub {
             holding: HashMap::new(),
             releasing: HashMap::new(),
             applied: BTreeMap::new(),
+            waiters: Vec::new(),
             asked: None,
         };
         // A session of the same name is one that has not noticed its end yet: dropping it ends it.
@@ -284,7 +288,7 @@ impl Hub {
             return;
         };
         match message {
-            FromEdge::Applied { revisions } => edge.applied.extend(revisions),
+            FromEdge::Applied { revisions } => edge.applies(revisions),
             FromEdge::Prepared { deployment, outcome } => {
                 if let Some(answer) = edge.preparing.remove(&deployment) {
                     let _ = answer.send(outcome);

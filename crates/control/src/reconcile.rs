@@ -152,10 +152,12 @@ impl Reconciler {
     async fn publish(&self, wish: &Wish, observed: &[Checked]) -> Result<bool> {
         // A switch under way publishes by itself, and wakes this loop at its end.
         let Some(mut routing) = self.slot.try_turn() else { return Ok(false) };
-        // The route may have been changed since it was read, but not while the lock is held.
+        // These may have been changed since the wish was read, but not while the lock is held.
         let route = self.inner.store.route(&self.slot.name).await?;
+        let maintenance = self.inner.maintenance(&self.slot.name).await?;
         let staying = crate::table::staying(&wish.environments, &route, observed);
-        self.inner.publish(&mut routing, &wish.spec, &route, &staying, &wish.health());
+        let (spec, health) = (&wish.spec, wish.health());
+        self.inner.publish(&mut routing, spec, &route, &staying, &health, maintenance);
         Ok(true)
     }
 

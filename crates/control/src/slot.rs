@@ -43,6 +43,11 @@ pub(crate) struct Turn<'a> {
 
 impl Turn<'_> {
     /// What edges were last given.
+    pub(crate) fn last(&self) -> Option<&ServiceTable> {
+        self.routing.as_ref()?.published.as_ref()
+    }
+
+    /// Takes in what edges were given.
     pub(crate) fn published(&mut self, table: ServiceTable) {
         if let Some(routing) = &mut self.routing {
             routing.published = Some(table);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use launcher_edge::table::{Passes, Pool, Rules, ServiceTable};
+use launcher_edge::table::{Maintenance, Passes, Pool, Rules, ServiceTable};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
@@ -41,6 +41,7 @@ pub(crate) fn build(
     route: &Route,
     containers: &[Checked],
     health: &BTreeMap<VersionNumber, Health>,
+    maintenance: Option<Maintenance>,
     vault: &Vault,
 ) -> ServiceTable {
     let mut pools: BTreeMap<VersionNumber, Pool> = BTreeMap::new();
@@ -70,18 +71,18 @@ pub(crate) fn build(
         weights: route.weights.clone(),
         pools,
         traffic: spec.traffic.clone(),
-        rules: rules(spec),
+        rules: rules(spec, maintenance),
     }
 }
 
-fn rules(spec: &ServiceSpec) -> Rules {
+fn rules(spec: &ServiceSpec, maintenance: Option<Maintenance>) -> Rules {
     Rules {
         paths: spec.paths.clone(),
         redirects: spec.redirects.clone(),
         headers: spec.headers.clone(),
         // Only those who may look at previews get to see them, and so far nobody is known to be one.
         preview_logins: spec.previews.login.as_ref().map(|_| Vec::new()),
-        maintenance: None,
+        maintenance,
     }
 }
 
@@ -119,8 +120,9 @@ impl Inner {
         route: &Route,
         observed: &[Checked],
         health: &BTreeMap<VersionNumber, Health>,
+        maintenance: Option<Maintenance>,
     ) {
-        let mut table = build(spec, route, observed, health, &self.vault);
+        let mut table = build(spec, route, observed, health, maintenance, &self.vault);
         if let Some(published) = &routing.published {
             table.revision = published.revision;
             if table == *published {
@@ -130,6 +132,11 @@ impl Inner {
         table.revision = self.next_revision();
         self.hub.publish(&table);
         routing.published = Some(table);
+    }
+
+    /// What users of a service see instead of it, as it is kept now.
+    pub(crate) async fn maintenance(&self, service: &ServiceName) -> Result<Option<Maintenance>> {
+        Ok(crate::maintenance::for_edges(self.store.maintenance(service).await?))
     }
 
     pub(crate) fn next_revision(&self) -> u64 {

@@ -21,9 +21,11 @@ use crate::stats::VersionStats;
 use crate::table::{self, ServiceTable};
 
 mod asked;
+mod closed;
 mod host;
 
 use asked::{Sticky, Trials};
+use closed::Closed;
 pub(crate) use host::HostBuffer;
 
 /// What a pool is known by, as long as the edge knows its version.
@@ -98,6 +100,8 @@ pub(crate) struct Site {
     /// Users are kept on their versions.
     sticky: Option<Sticky>,
     trials: Trials,
+    /// It is closed to its users; nearly never.
+    closed: Option<Arc<Closed>>,
 }
 
 /// Where a production request goes.
@@ -135,9 +139,17 @@ impl Site {
             traffic: table.traffic.clone(),
             sticky: Sticky::compile(table, live.iter().map(|(_, pool)| pool)),
             trials: Trials::compile(table, &pools, live.len()),
+            closed: table.rules.maintenance.as_ref().map(Closed::compile),
             pools,
             live,
         }
+    }
+
+    /// What answers a production request while the service is closed to its users; `None` when it is not,
+    /// or the request tries a version.
+    pub(crate) fn closed_to(&self, headers: &HeaderMap) -> Option<&Closed> {
+        let closed = self.closed.as_deref()?;
+        self.trials.asked_for(headers).is_none().then_some(closed)
     }
 
     /// Where one production request goes: to the version that it tries, to the one that its user is on,

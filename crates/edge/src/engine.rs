@@ -20,6 +20,7 @@ mod accept;
 mod attempts;
 mod body;
 mod client;
+mod closed;
 mod common;
 mod doors;
 mod forwarding;

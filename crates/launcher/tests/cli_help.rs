@@ -61,6 +61,8 @@ fn what_is_typed_wrong_exits_with_2() {
         &["scale", "shop", "1", "many"],
         &["secret", "set", "shop/url", "the-value"],
         &["status", "Shop"],
+        &["maintenance", "shop", "perhaps"],
+        &["maintenance", "shop", "on", "--page", "a", "--no-page"],
         &["nonsense"],
     ] {
         let output = launcher(wrong);

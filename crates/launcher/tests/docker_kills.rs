@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use launcher_testkit::load::Plan;
+use launcher_testkit::load::{CLOSED, Plan};
 use launcher_testkit::wait::{SOON, until};
 use launcher_testkit::{Api, Engine, Image, Installation, Load};
 use reqwest::Method;
@@ -110,10 +110,27 @@ impl Story {
         .await;
     }
 
+    /// Closes the service to its users and opens it again.
+    async fn maintain(&self) {
+        let path = "/services/shop/maintenance";
+        let steps = [
+            (Method::PUT, json!({ "page": CLOSED.to_string() }), CLOSED),
+            (Method::DELETE, json!({}), Self::answer_of(self.live)),
+        ];
+        for (method, body, answers) in steps {
+            self.load.timeline.begins(answers);
+            let answer = self.api.insist(method, path, &body).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            self.await_edge().await;
+            self.load.timeline.ended(answers);
+        }
+    }
+
     async fn cycle(&mut self) {
         let before = self.live;
         let fresh = self.launch().await;
         self.deploy(fresh).await;
+        self.maintain().await;
         self.switch(before, json!({ "version": before, "hold": "1s" })).await;
         let path = format!("/services/shop/versions/{fresh}");
         self.api.insist(Method::POST, &format!("{path}/stop"), &json!({})).await;

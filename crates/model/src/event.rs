@@ -56,6 +56,10 @@ pub enum EventKind {
     RequestsHeld,
     /// They were let go.
     RequestsReleased,
+    /// A service is closed to its users, or they see something else than before.
+    MaintenanceOn,
+    /// It is open again.
+    MaintenanceOff,
     /// An edge connected.
     EdgeConnected,
     /// An edge is gone.

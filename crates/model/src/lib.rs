@@ -8,6 +8,7 @@ pub mod environment;
 pub mod event;
 pub mod expected;
 pub mod image;
+pub mod maintenance;
 pub mod name;
 pub mod plan;
 pub mod route;

@@ -7,6 +7,7 @@ mod environments;
 mod events;
 mod holds;
 mod infrastructure;
+mod maintenance;
 mod secrets;
 mod services;
 mod tokens;
@@ -76,6 +77,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deployments::rollback))
         .routes(routes!(deployments::list_all))
         .routes(routes!(holds::hold, holds::release))
+        .routes(routes!(maintenance::show, maintenance::begin, maintenance::end))
         .routes(routes!(events::list))
         .routes(routes!(infrastructure::hosts))
         .routes(routes!(infrastructure::containers))

@@ -13,6 +13,7 @@ mod home;
 mod layout;
 mod live;
 mod login;
+mod maintenance;
 mod protect;
 mod service;
 mod throttle;
@@ -32,6 +33,7 @@ pub(crate) fn router(_app: &App) -> Router<App> {
     Router::new()
         .route("/", get(home::page))
         .route("/services/{service}", get(service::page))
+        .route("/services/{service}/maintenance", post(maintenance::press))
         .route("/services/{service}/{act}", post(acts::act))
         .route("/live", get(live::stream))
         .route("/live/home", get(home::part))

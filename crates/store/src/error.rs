@@ -44,6 +44,11 @@ pub enum Error {
     /// A service will be gone soon.
     #[error("the service {0} is being deleted")]
     BeingDeleted(String),
+    /// Every edge is given the pages of all services that are closed, in one message.
+    #[error(
+        "the pages of the services that are in maintenance together have more than {0} bytes; give this one a shorter page"
+    )]
+    PagesTooLong(u64),
     /// The state machine has no such arrow.
     #[error("an environment that is {from} cannot become {to}")]
     Transition {

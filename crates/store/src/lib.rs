@@ -25,8 +25,9 @@ use tokio::sync::broadcast;
 pub use error::Error;
 pub use records::{
     AboutEdge, Answer, Deletion, DeploymentFilter, Edge, EnvironmentChange, EventFilter,
-    IdempotencyClaim, Invitation, Made, NewDeployment, NewSession, NewToken, NewVersion, Page,
-    PutOutcome, RecordedContainer, RecordedHost, SecretRecord, Service, Session, Token,
+    IdempotencyClaim, Invitation, Made, Maintenance, MaintenanceRecord, MaintenanceWish,
+    NewDeployment, NewSession, NewToken, NewVersion, Page, PutOutcome, RecordedContainer,
+    RecordedHost, SecretRecord, Service, Session, Token,
 };
 
 /// The result of a call to a store.
@@ -67,6 +68,28 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Error::StillInUse`] when an environment is left, or a deployment is under way.
     async fn delete_service(&self, name: &ServiceName, by: &str, at: Timestamp) -> Result<bool>;
+
+    /// Closes a service to its users, or has them see something else, with the event that tells it. A page
+    /// that was given once is kept until another one is. False when nothing changed.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] when there is no such service, [`Error::BeingDeleted`], or
+    /// [`Error::PagesTooLong`].
+    async fn begin_maintenance(
+        &self,
+        service: &ServiceName,
+        wish: &MaintenanceWish,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<bool>;
+    /// Opens a service again, with the event that tells it. False when it was open.
+    ///
+    /// # Errors
+    /// [`Error::NoSuch`] when there is no such service.
+    async fn end_maintenance(&self, service: &ServiceName, by: &str, at: Timestamp)
+    -> Result<bool>;
+    /// Whether a service is closed to its users, and the page that they see or would see.
+    async fn maintenance(&self, service: &ServiceName) -> Result<MaintenanceRecord>;
 
     // Versions and environments ----------------------------------------------------------------------
 

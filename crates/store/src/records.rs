@@ -24,6 +24,8 @@ pub struct Service {
     pub changed_at: Timestamp,
     /// Somebody wants it gone, with everything that it has.
     pub deletion: Option<Deletion>,
+    /// It is closed to its users.
+    pub maintenance: Option<Maintenance>,
 }
 
 /// The wish that a service and everything that it has be gone.
@@ -33,6 +35,39 @@ pub struct Deletion {
     pub since: Timestamp,
     /// Whose wish.
     pub by: String,
+}
+
+/// That a service is closed to its users, without the page that they see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Maintenance {
+    /// Since when.
+    pub since: Timestamp,
+    /// Who closed it.
+    pub by: String,
+    /// Why, in their words.
+    pub note: Option<String>,
+    /// After how many seconds it is worth coming again.
+    pub retry_after_s: u32,
+}
+
+/// What is kept of a service's maintenance.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MaintenanceRecord {
+    /// It is on.
+    pub on: Option<Maintenance>,
+    /// The team's page, in HTML, remembered while it is off.
+    pub page: Option<String>,
+}
+
+/// What users shall see of a service that is closed to them.
+#[derive(Debug, Clone)]
+pub struct MaintenanceWish {
+    /// Another page than the one that is remembered; or none.
+    pub page: Option<Option<String>>,
+    /// After how many seconds it is worth coming again.
+    pub retry_after_s: u32,
+    /// Why.
+    pub note: Option<String>,
 }
 
 /// What putting a service did.

@@ -15,6 +15,7 @@ mod events;
 mod fault;
 mod hosts;
 mod idempotency;
+mod maintenance;
 mod meta;
 mod routes;
 mod row;

@@ -20,6 +20,10 @@ use tokio::net::TcpStream;
 
 pub use timeline::Timeline;
 
+/// What a maintenance page consists of that the load knows: instead of a version, this is on. The keeper of
+/// the timeline tells when.
+pub const CLOSED: u64 = 0;
+
 /// What the load does.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -40,7 +44,7 @@ pub struct Plan {
 pub struct Report {
     /// Requests that were answered as they should be.
     pub answered: u64,
-    /// Requests that were not: no answer, or another status than 200.
+    /// Requests that were not: no answer, or another status than 200, the maintenance page aside.
     pub failed: u64,
     /// Keep-alive connections that the other side closed.
     pub closed: u64,
@@ -205,6 +209,9 @@ async fn connect(plan: &Plan) -> Option<SendRequest<Empty<Bytes>>> {
     Some(sender)
 }
 
+/// How a service answers that is closed.
+const MAINTENANCE: (StatusCode, u64) = (StatusCode::SERVICE_UNAVAILABLE, CLOSED);
+
 /// One request. False when the connection is of no use any more.
 async fn ask(plan: &Plan, sender: &mut SendRequest<Empty<Bytes>>, seen: &Seen) -> bool {
     let request = Request::get("/version").header(HOST, &plan.host).body(Empty::new());
@@ -226,7 +233,7 @@ async fn ask(plan: &Plan, sender: &mut SendRequest<Empty<Bytes>>, seen: &Seen) -
     };
     let text = String::from_utf8_lossy(&body);
     match text.trim().parse() {
-        Ok(version) if status == StatusCode::OK => {
+        Ok(version) if status == StatusCode::OK || (status, version) == MAINTENANCE => {
             seen.answered.fetch_add(1, Ordering::Relaxed);
             seen.answers.lock().unwrap().push((asked, Instant::now(), version));
         }

@@ -54,6 +54,7 @@ pub(crate) struct State {
     pub(crate) prepare: Reply,
     pub(crate) commit: Reply,
     pub(crate) hold: Reply,
+    pub(crate) replace: Reply,
     /// The services whose requests wait.
     pub(crate) holds: BTreeSet<ServiceName>,
     /// What it says of them at the release.
@@ -134,6 +135,7 @@ impl Edge {
             prepare: Reply::Well,
             commit: Reply::Well,
             hold: Reply::Well,
+            replace: Reply::Well,
             holds: BTreeSet::new(),
             waited: HoldOutcome::default(),
             asked: Vec::new(),
@@ -330,7 +332,11 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
         }
         ToEdge::Replace { service } => {
             state.replaced += 1;
-            state.take(service);
+            match state.replace {
+                Reply::Silent => return Heard::Answers(Vec::new()),
+                Reply::HangUp => return Heard::HangUp,
+                _ => state.take(service),
+            }
             vec![FromEdge::Applied { revisions: state.revisions() }]
         }
         ToEdge::Remove { service } => {

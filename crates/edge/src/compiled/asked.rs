@@ -93,7 +93,7 @@ impl Sticky {
 pub(super) struct Trials {
     cookie: Cookie,
     versions: Vec<(String, Arc<Pool>)>,
-    /// There is but one version, and it is live, so that nothing has to be looked for.
+    /// There is but one version, and it is live and open to all, so that nothing has to be looked for.
     idle: bool,
 }
 
@@ -107,7 +107,8 @@ impl Trials {
             let pass = &table.pools.get(version)?.passes.trial;
             (!pass.is_empty()).then(|| (pass.clone(), pool.clone()))
         });
-        let idle = pools.len() == 1 && live == 1;
+        let open = table.rules.maintenance.is_none();
+        let idle = open && pools.len() == 1 && live == 1;
         Self { cookie: Cookie::named(table.try_cookie()), versions: versions.collect(), idle }
     }
 

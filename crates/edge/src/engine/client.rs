@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
-use super::page::{Page, wants_html};
+use super::page::Page;
 use super::proxy;
 use super::socket::Socket;
 use super::tunnel::Tunnel;
@@ -109,7 +109,7 @@ impl Client {
     /// The edge's own answer to the request under way.
     pub(super) fn page(&self, page: Page, accept: Option<&HeaderValue>) -> Response<ResponseBody> {
         self.idle();
-        let mut response = page.respond(accept.is_some_and(wants_html));
+        let mut response = page.respond(accept);
         self.close_if_stopping(&mut response);
         response
     }

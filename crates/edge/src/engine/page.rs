@@ -11,13 +11,21 @@ use super::body::ResponseBody;
 pub(super) struct Page {
     status: StatusCode,
     text: String,
+    /// A page that somebody else has made, in the place of the edge's own.
+    markup: Option<Bytes>,
     /// Fields beyond those that every page has.
     fields: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Page {
     pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into(), fields: Vec::new() }
+        Self { status, text: text.into(), markup: None, fields: Vec::new() }
+    }
+
+    /// The page as somebody else has made it, in HTML.
+    pub(super) fn with_markup(mut self, markup: Bytes) -> Self {
+        self.markup = Some(markup);
+        self
     }
 
     /// The page with another field.
@@ -30,16 +38,18 @@ impl Page {
         self.status
     }
 
-    /// The page as a response, as HTML to those who ask for it.
-    pub(super) fn respond(self, html: bool) -> Response<ResponseBody> {
+    /// The page as a response, as HTML to those who ask for it. A page that was made for people also goes
+    /// to those who take anything.
+    pub(super) fn respond(self, accept: Option<&HeaderValue>) -> Response<ResponseBody> {
         let reason = self.status.canonical_reason().unwrap_or_default();
         let title = format!("{} {reason}", self.status.as_u16());
-        let (kind, text) = if html {
-            ("text/html; charset=utf-8", markup(&title, &self.text))
-        } else {
-            ("text/plain; charset=utf-8", format!("{title}\n{}\n", self.text))
+        let made = self.markup.filter(|_| accept.is_none_or(takes_html));
+        let (kind, text) = match made {
+            Some(made) => (HTML, made),
+            None if accept.is_some_and(wants_html) => (HTML, markup(&title, &self.text).into()),
+            None => (PLAIN, format!("{title}\n{}\n", self.text).into()),
         };
-        let mut response = Response::new(ResponseBody::Page(Some(Bytes::from(text))));
+        let mut response = Response::new(ResponseBody::Page(Some(text)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -53,9 +63,21 @@ impl Page {
     }
 }
 
-/// Whether a client with this Accept header reads HTML.
-pub(super) fn wants_html(accept: &HeaderValue) -> bool {
-    accept.as_bytes().windows(9).any(|part| part.eq_ignore_ascii_case(b"text/html"))
+const HTML: &str = "text/html; charset=utf-8";
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// Whether a client with this Accept header asks for HTML.
+fn wants_html(accept: &HeaderValue) -> bool {
+    names(accept, b"text/html")
+}
+
+/// Whether a client with this Accept header takes HTML, among others.
+fn takes_html(accept: &HeaderValue) -> bool {
+    wants_html(accept) || names(accept, b"text/*") || names(accept, b"*/*")
+}
+
+fn names(accept: &HeaderValue, range: &[u8]) -> bool {
+    accept.as_bytes().windows(range.len()).any(|part| part.eq_ignore_ascii_case(range))
 }
 
 fn markup(title: &str, text: &str) -> String {

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use super::attempts::Attempts;
 use super::body::{Relay, ResponseBody};
 use super::client::Client;
+use super::closed;
 use super::outgoing::Outgoing;
 use super::page::Page;
 use super::ticket::Ticket;
@@ -152,6 +153,9 @@ impl Target {
         let (site, way) = match table.find(name) {
             Found::Production(site) => {
                 if let Some(page) = trial::followed(request, site) {
+                    return Err(page.into());
+                }
+                if let Some(page) = closed::answer(site, request.headers()) {
                     return Err(page.into());
                 }
                 if let Some(hold) = table.hold(site) {

@@ -12,6 +12,7 @@ mod headers;
 mod holding;
 mod limits;
 mod load;
+mod maintenance;
 mod pages;
 mod retries;
 mod routing;

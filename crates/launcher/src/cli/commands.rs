@@ -14,6 +14,7 @@ mod infrastructure;
 mod launch;
 mod logins;
 mod logs;
+mod maintenance;
 mod services;
 mod trial;
 mod wait;
@@ -111,6 +112,7 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Rollback(to) => deployments::rollback(Context::new(to)?).await,
         C::Hold(to) => deployments::hold(Context::new(to)?).await,
         C::Release(to) => deployments::release(Context::new(to)?).await,
+        C::Maintenance(to) => maintenance::maintenance(Context::new(to)?).await,
         C::History(to) => deployments::history(Context::new(to)?).await,
         C::Logs(to) => logs::logs(Context::new(to)?).await,
         C::Exec(to) => execute::exec(Context::new(to)?).await,

@@ -6,6 +6,7 @@ pub(super) mod credentials;
 pub(super) mod deployments;
 pub(super) mod infrastructure;
 pub(super) mod lines;
+pub(super) mod maintenance;
 pub(super) mod services;
 mod words;
 

@@ -4,6 +4,7 @@ mod credentials;
 mod deployments;
 mod edges;
 mod environments;
+mod maintenance;
 mod services;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ pub use deployments::{
 pub use edges::{EdgeState, EdgeView, InvitationBody, InvitationView};
 pub use environments::{
     CommandBody, ContainerView, EnvironmentSummary, LaunchBody, ScaleBody, VersionView,
+};
+pub use maintenance::{
+    AcknowledgementView, MaintainedView, MaintenanceBody, MaintenanceSummary, MaintenanceView,
 };
 pub use services::{PutView, PutWord, ServiceView};
 

@@ -138,6 +138,7 @@ impl From<launcher_store::Error> for Problem {
             | Error::HostTaken { .. }
             | Error::StillInUse { .. }
             | Error::BeingDeleted(_)
+            | Error::PagesTooLong(_)
             | Error::Transition { .. }
             | Error::Busy(_)
             | Error::WrongState { .. }

@@ -20,7 +20,7 @@ use crate::App;
 use crate::http::problem::Problem;
 
 /// A press is answered by then; what takes longer goes on, and the page shows how it goes.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a button does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -194,7 +194,8 @@ impl Press {
     }
 }
 
-fn sentence(text: &str) -> String {
+/// A problem as a sentence.
+pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string());
     let mut sentence = first.unwrap_or_default() + letters.as_str();

@@ -107,6 +107,7 @@ impl Home {
     fn counts(&self) -> Vec<(usize, &'static str)> {
         let words = [
             (Mark::Trouble, "needs eyes", "need eyes"),
+            (Mark::Closed, "in maintenance", "in maintenance"),
             (Mark::Waiting, "waits for you", "wait for you"),
             (Mark::Moving, "moving", "moving"),
         ];

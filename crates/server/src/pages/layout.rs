@@ -57,7 +57,7 @@ impl Frame {
     }
 
     /// The icon of each mark, by its class.
-    pub(super) fn icons(&self) -> [(&'static str, String); 5] {
+    pub(super) fn icons(&self) -> [(&'static str, String); 6] {
         Mark::ALL.map(|mark| (mark.class(), self.icon(&mark)))
     }
 }

@@ -9,6 +9,7 @@ mod errors;
 mod events;
 mod holds;
 mod idempotency;
+mod maintenance;
 mod malformed;
 mod paging;
 mod readable;

@@ -10,13 +10,15 @@ use sqlx::{Row, SqliteExecutor};
 use super::fault::Fault;
 use super::row::{json, maybe_time, time, to_json};
 use super::write::Write;
-use super::{deployments, environments, events, routes};
+use super::{deployments, environments, events, maintenance, routes};
 use crate::{Deletion, Error, PutOutcome, Service};
 
 const SERVICE: &str = "service";
 
 pub(super) async fn list<'c>(executor: impl SqliteExecutor<'c>) -> Result<Vec<Service>, Fault> {
-    let sql = "SELECT * FROM services WHERE deleted_at IS NULL ORDER BY name";
+    let sql = "SELECT services.*, since, begun_by, note, retry_after
+        FROM services LEFT JOIN maintenance ON service = name AND since IS NOT NULL
+        WHERE deleted_at IS NULL ORDER BY name";
     let rows = sqlx::query(sql).fetch_all(executor).await?;
     rows.iter().map(from_row).collect()
 }
@@ -25,7 +27,9 @@ pub(super) async fn one<'c>(
     executor: impl SqliteExecutor<'c>,
     name: &ServiceName,
 ) -> Result<Option<Service>, Fault> {
-    let sql = "SELECT * FROM services WHERE name = ? AND deleted_at IS NULL";
+    let sql = "SELECT services.*, since, begun_by, note, retry_after
+        FROM services LEFT JOIN maintenance ON service = name AND since IS NOT NULL
+        WHERE name = ? AND deleted_at IS NULL";
     let row = sqlx::query(sql).bind(name.as_str()).fetch_optional(executor).await?;
     row.as_ref().map(from_row).transpose()
 }
@@ -35,6 +39,7 @@ fn from_row(row: &SqliteRow) -> Result<Service, Fault> {
     let by: Option<String> = row.try_get("deleting_by")?;
     Ok(Service {
         deletion: since.zip(by).map(|(since, by)| Deletion { since, by }),
+        maintenance: maintenance::from_row(row)?,
         spec: json(row, "spec", SERVICE)?,
         created_at: time(row, "created_at")?,
         changed_at: time(row, "changed_at")?,
@@ -162,6 +167,7 @@ pub(super) async fn delete(
     }
     must_be_unused(write, name).await?;
     routes::empty(write, name).await?;
+    maintenance::forget(write, name).await?;
     give_hostnames_back(write, name.as_str()).await?;
     let sql = "UPDATE services
         SET deleted_at = ?, deleting_since = NULL, deleting_by = NULL WHERE name = ?";

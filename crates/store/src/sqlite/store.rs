@@ -16,13 +16,14 @@ use tokio::sync::broadcast;
 
 use super::row::kept;
 use super::{
-    SqliteStore, containers, deployments, edges, environments, events, hosts, idempotency, meta,
-    routes, secrets, services, sessions, tokens, versions,
+    SqliteStore, containers, deployments, edges, environments, events, hosts, idempotency,
+    maintenance, meta, routes, secrets, services, sessions, tokens, versions,
 };
 use crate::{
     AboutEdge, Answer, DeploymentFilter, Edge, EnvironmentChange, EventFilter, IdempotencyClaim,
-    Invitation, NewDeployment, NewSession, NewToken, NewVersion, PutOutcome, RecordedContainer,
-    RecordedHost, Result, SecretRecord, Service, Session, Store, Token,
+    Invitation, MaintenanceRecord, MaintenanceWish, NewDeployment, NewSession, NewToken,
+    NewVersion, PutOutcome, RecordedContainer, RecordedHost, Result, SecretRecord, Service,
+    Session, Store, Token,
 };
 
 #[async_trait]
@@ -51,6 +52,33 @@ impl Store for SqliteStore {
         let mut write = self.begin("deleting a service").await?;
         let outcome = services::delete(&mut write, name, by, kept(at)).await;
         write.end(outcome).await
+    }
+
+    async fn begin_maintenance(
+        &self,
+        service: &ServiceName,
+        wish: &MaintenanceWish,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let mut write = self.begin("writing down a maintenance").await?;
+        let outcome = maintenance::begin(&mut write, service, wish, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn end_maintenance(
+        &self,
+        service: &ServiceName,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let mut write = self.begin("ending a maintenance").await?;
+        let outcome = maintenance::end(&mut write, service, by, kept(at)).await;
+        write.end(outcome).await
+    }
+
+    async fn maintenance(&self, service: &ServiceName) -> Result<MaintenanceRecord> {
+        self.read("reading a maintenance", maintenance::of(&self.readers, service).await)
     }
 
     async fn create_version(

@@ -13,6 +13,7 @@ mod events;
 mod files;
 mod full;
 mod idempotency;
+mod maintenance;
 mod observed;
 mod round_trips;
 mod secrets;

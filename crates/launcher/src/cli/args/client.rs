@@ -4,6 +4,7 @@ mod credentials;
 mod deployments;
 mod edges;
 mod environments;
+mod maintenance;
 mod services;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) use credentials::{
 pub(crate) use deployments::{Deploy, History, Hold, Release, Rollback, Switch, Try};
 pub(crate) use edges::{Edges, EdgesCommand, Invite, OneEdge};
 pub(crate) use environments::{Exec, Launch, Logs, OneVersion, RunOnce, Scale};
+pub(crate) use maintenance::{Maintenance, MaintenanceAct};
 pub(crate) use services::{Apply, Delete, Status};
 
 /// Which server, and how to show who asks.
@@ -78,6 +80,9 @@ pub(crate) enum ClientCommand {
     /// Let the requests go that wait
     #[command(after_help = examples::RELEASE)]
     Release(To<Release>),
+    /// Close a service to its users with a page of your own, and open it again
+    #[command(after_help = examples::MAINTENANCE)]
+    Maintenance(To<Maintenance>),
     /// List a service's deployments with their receipts
     #[command(after_help = examples::HISTORY)]
     History(To<History>),

@@ -56,6 +56,16 @@ wait are let go by `launcher release`, or when the time has passed; none is drop
 pub(super) const RELEASE: &str = "\
 EXAMPLES
   launcher release shop";
+pub(super) const MAINTENANCE: &str = "\
+EXAMPLES
+  launcher maintenance shop on --page closed.html --retry-after 10m --note 'a new database'
+  launcher maintenance shop            says whether it is on
+  launcher maintenance shop off
+  launcher maintenance shop on         with the page that was given last
+
+Returns when every connected edge has acknowledged it, and names those that have not. Users get
+503; previews go on, and so does what tries a version: `launcher try shop VERSION` is your way in.
+Requests in flight end as they are; deployments and rollbacks work meanwhile, and leave it on.";
 pub(super) const HISTORY: &str = "\
 EXAMPLES
   launcher history shop

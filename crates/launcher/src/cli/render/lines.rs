@@ -40,7 +40,7 @@ fn tone(kind: EventKind) -> Option<Style> {
         | K::DeploymentAborted
         | K::EngineLost
         | K::EdgeLost => Some(Style::new().red()),
-        K::ContainerLost | K::ContainerUnhealthy => Some(Style::new().yellow()),
+        K::ContainerLost | K::ContainerUnhealthy | K::MaintenanceOn => Some(Style::new().yellow()),
         K::EnvironmentReady | K::DeploymentLive => Some(Style::new().green()),
         _ => None,
     }

@@ -7,7 +7,7 @@ use launcher_model::route::Weights;
 use launcher_server::api::views::{EnvironmentSummary, ServiceView, VersionView};
 
 use super::words::{self, ago, count, shares};
-use super::{Columns, Look, alarming, or_dash, plain, state};
+use super::{Columns, Look, alarming, maintenance, or_dash, plain, state};
 
 /// All services, a line each.
 pub(in crate::cli) fn list(services: &[ServiceView], look: &Look) -> String {
@@ -16,7 +16,7 @@ pub(in crate::cli) fn list(services: &[ServiceView], look: &Look) -> String {
         let failed = failed(&service.environments);
         columns.row([
             plain(&service.name),
-            plain(live(service)),
+            alarming(plain(shown_live(service)), service.maintenance.is_some()),
             alarming(plain(environments(service.environments.len(), failed)), failed > 0),
             or_dash(service.urls.first()),
             plain(ago(service.changed_at, look.now)),
@@ -31,6 +31,12 @@ fn failed(environments: &[EnvironmentSummary]) -> usize {
 
 fn environments(all: usize, failed: usize) -> String {
     if failed == 0 { all.to_string() } else { format!("{all}, {failed} failed") }
+}
+
+/// What is live, and that its users do not get to see it.
+fn shown_live(service: &ServiceView) -> String {
+    let closed = if service.maintenance.is_some() { ", in maintenance" } else { "" };
+    format!("{}{closed}", live(service))
 }
 
 fn live(service: &ServiceView) -> String {
@@ -49,6 +55,11 @@ pub(in crate::cli) fn block(
 ) -> String {
     let name = look.paint(Style::new().bold(), service.name.as_str());
     let mut text = format!("{name}  {}\n", headline(service));
+    if let Some(on) = &service.maintenance {
+        let told = format!("in maintenance {}", maintenance::since(on, look));
+        let told = look.paint(Style::new().yellow(), &told);
+        text.push_str(&format!("{told}; `launcher maintenance {} off` opens it\n", service.name));
+    }
     if service.environments.is_empty() {
         text.push_str(&format!(
             "no environment yet; `launcher launch {} --image REF` creates one\n",
@@ -181,6 +192,18 @@ mod tests {
     fn a_service_shows_its_environments_their_images_and_failures() {
         let services: Vec<ServiceView> = read(SERVICES);
         insta::assert_snapshot!(block(&services[0], &read::<Vec<_>>(VERSIONS), &look()));
+    }
+
+    #[test]
+    fn a_service_that_is_closed_says_so() {
+        let mut services: Vec<ServiceView> = read(SERVICES);
+        services.truncate(1);
+        services[0].maintenance = Some(read(
+            r#"{"since": "2026-11-24T11:48:00Z", "by": "mika", "note": "a new disk", "retry_after": "10m"}"#,
+        ));
+        assert!(list(&services, &look()).contains("v2, in maintenance"));
+        let told = "in maintenance for 12 min, by mika (a new disk); `launcher maintenance shop off` opens it\n";
+        assert!(block(&services[0], &[], &look()).contains(told));
     }
 
     #[test]

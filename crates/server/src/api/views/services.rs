@@ -11,7 +11,7 @@ use launcher_store::Service;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::EnvironmentSummary;
+use super::{EnvironmentSummary, MaintenanceSummary};
 use crate::Settings;
 
 /// A service and where its traffic goes.
@@ -40,6 +40,9 @@ pub struct ServiceView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deleting_since: Option<Timestamp>,
+    /// It is closed to its users; nothing while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<MaintenanceSummary>,
 }
 
 impl ServiceView {
@@ -59,6 +62,7 @@ impl ServiceView {
             created_at: service.created_at,
             changed_at: service.changed_at,
             deleting_since: service.deletion.map(|deletion| deletion.since),
+            maintenance: service.maintenance.map(Into::into),
             spec: service.spec,
         }
     }

@@ -5,6 +5,8 @@
 pub(crate) enum Mark {
     /// Something is wrong.
     Trouble,
+    /// Closed to its users: somebody opens it again.
+    Closed,
     /// Ready beside what is live: a person decides.
     Waiting,
     /// On its way.
@@ -16,13 +18,14 @@ pub(crate) enum Mark {
 }
 
 impl Mark {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Trouble, Self::Waiting, Self::Moving, Self::Live, Self::Idle];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Trouble, Self::Closed, Self::Waiting, Self::Moving, Self::Live, Self::Idle];
 
     /// The class that gives it its colour.
     pub(crate) fn class(&self) -> &'static str {
         match self {
             Self::Trouble => "trouble",
+            Self::Closed => "closed",
             Self::Waiting => "ready",
             Self::Moving => "moving",
             Self::Live => "live",
@@ -34,6 +37,7 @@ impl Mark {
     pub(crate) fn icon(&self) -> &'static str {
         match self {
             Self::Trouble => "icons/trouble.svg",
+            Self::Closed => "icons/closed.svg",
             Self::Waiting => "icons/ready.svg",
             Self::Moving => "icons/moving.svg",
             Self::Live => "icons/live.svg",
@@ -45,6 +49,7 @@ impl Mark {
     pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Trouble => "needs eyes",
+            Self::Closed => "in maintenance",
             Self::Waiting => "waits for you",
             Self::Moving => "moving",
             Self::Live => "live",

@@ -9,6 +9,7 @@ use launcher_model::version::Version;
 use launcher_model::{Generation, ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, Page, Service};
 
+use super::closed::Closed;
 use super::compared::Compared;
 use super::deployment::under_way;
 use super::environment::Card;
@@ -41,6 +42,8 @@ pub(crate) struct ServiceView {
     /// Newest first.
     pub(crate) history: Vec<Deployment>,
     pub(crate) mark: Mark,
+    /// It is closed to its users.
+    pub(crate) closed: Option<Closed>,
 }
 
 impl ServiceView {
@@ -53,6 +56,7 @@ impl ServiceView {
         service: Service,
         installation: &Installation,
     ) -> Result<Self, Problem> {
+        let closed = service.maintenance.map(|on| Closed::new(on, installation.now));
         let basics = service.spec.service;
         let name = basics.name;
         let page = Page { before: None, limit: HISTORY };
@@ -83,7 +87,11 @@ impl ServiceView {
         let compared = live_version.zip(beside_version);
         let compared = compared.map(|(live, beside)| Compared::new(&live, &beside));
         let under_way = told_under_way(&history);
-        let mark = mark(&live, beside.as_ref(), under_way.is_some());
+        let mark = match mark(&live, beside.as_ref(), under_way.is_some()) {
+            Mark::Trouble => Mark::Trouble,
+            _ if closed.is_some() => Mark::Closed,
+            mark => mark,
+        };
         Ok(Self {
             previous: shares::before(&history, &route.weights),
             hosts: basics.hosts.into_iter().map(|host| (app.settings.url(&host), host)).collect(),
@@ -97,6 +105,7 @@ impl ServiceView {
             under_way,
             history,
             mark,
+            closed,
         })
     }
 
@@ -122,7 +131,8 @@ impl ServiceView {
             format!("{} live", live.join(" + "))
         };
         let beside = self.beside.as_ref().map(|card| format!(", {} {}", card.version, card.word));
-        format!("{}: {live}{}", self.name, beside.unwrap_or_default())
+        let closed = if self.closed.is_some() { "in maintenance, " } else { "" };
+        format!("{}: {closed}{live}{}", self.name, beside.unwrap_or_default())
     }
 }
 
