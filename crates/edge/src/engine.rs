@@ -19,6 +19,7 @@ use crate::compiled::{Pool, PoolId, Table};
 mod accept;
 mod attempts;
 mod body;
+mod body_limit;
 mod client;
 mod common;
 mod doors;

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 
 use super::attempts::Attempts;
 use super::body::{Relay, ResponseBody};
+use super::body_limit::BodyLimit;
 use super::client::Client;
 use super::outgoing::Outgoing;
 use super::page::Page;
@@ -91,9 +92,11 @@ fn begin(
 ) -> Result<Attempts, Page> {
     let mut head = client.take_head();
     let written = Outgoing::write(&mut head, &request, host, &client.forwarding);
+    let written = written.and_then(|outgoing| target.body.take(outgoing));
     let outgoing = written.inspect_err(|page| target.ticket.answered(page.status()))?;
     let (parts, incoming) = request.into_parts();
-    let body = Upload::of(incoming, outgoing.length, outgoing.expects_continue);
+    let most = target.body.most();
+    let body = Upload::of(incoming, outgoing.length, outgoing.expects_continue, most);
     let mut headers = parts.headers;
     headers.clear();
     Ok(Attempts { target, request: outgoing, head, body, headers })
@@ -128,6 +131,7 @@ pub(super) struct Target {
     cookie: Option<Arc<HeaderValue>>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
+    pub(super) body: BodyLimit,
 }
 
 impl Target {
@@ -176,6 +180,7 @@ impl Target {
             cookie: way.cookie.cloned(),
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
+            body: BodyLimit::of(&site.traffic),
         };
         Ok((target, host))
     }

@@ -2,6 +2,7 @@
 //! says what the test wants.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod body_limits;
 mod broken_off;
 mod support;
 
