@@ -22,9 +22,12 @@ use crate::table::{self, ServiceTable};
 
 mod asked;
 mod host;
+mod logins;
 
 use asked::{Sticky, Trials};
 pub(crate) use host::HostBuffer;
+use logins::Logins;
+pub(crate) use logins::{Asked, Attempt};
 
 /// What a pool is known by, as long as the edge knows its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,6 +101,8 @@ pub(crate) struct Site {
     /// Users are kept on their versions.
     sticky: Option<Sticky>,
     trials: Trials,
+    /// Who may look at previews, if not everybody.
+    pub(crate) logins: Option<Arc<Logins>>,
 }
 
 /// Where a production request goes.
@@ -135,6 +140,7 @@ impl Site {
             traffic: table.traffic.clone(),
             sticky: Sticky::compile(table, live.iter().map(|(_, pool)| pool)),
             trials: Trials::compile(table, &pools, live.len()),
+            logins: Logins::compile(table, before),
             pools,
             live,
         }

@@ -28,6 +28,7 @@ mod gate;
 mod hop;
 mod limits;
 mod listen;
+mod login;
 mod outgoing;
 mod page;
 mod pool;

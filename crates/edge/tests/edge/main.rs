@@ -13,6 +13,7 @@ mod headers;
 mod holding;
 mod limits;
 mod load;
+mod logins;
 mod pages;
 mod retries;
 mod routing;
