@@ -33,6 +33,7 @@ mod outgoing;
 mod page;
 mod pool;
 mod proxy;
+mod silence;
 mod socket;
 mod ticket;
 mod trial;

@@ -10,6 +10,7 @@ use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use launcher_model::Span;
 
 use super::attempts::Attempts;
 use super::body::{Relay, ResponseBody};
@@ -18,6 +19,7 @@ use super::client::Client;
 use super::login;
 use super::outgoing::Outgoing;
 use super::page::Page;
+use super::silence::Silence;
 use super::ticket::Ticket;
 use super::trial;
 use super::tunnel::Tunnel;
@@ -160,6 +162,7 @@ pub(super) struct Target {
     cookie: Option<Arc<HeaderValue>>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
+    silence_timeout: Option<Duration>,
     pub(super) body: BodyLimit,
     /// The Authorization field was for the edge, and is not the container's.
     logged_in: bool,
@@ -216,6 +219,7 @@ impl Target {
             cookie: way.cookie.cloned(),
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
+            silence_timeout: site.traffic.silence_timeout.map(Span::duration),
             body: BodyLimit::of(&site.traffic),
             logged_in,
         };
@@ -224,7 +228,7 @@ impl Target {
 }
 
 fn respond(
-    Target { mut ticket, cookie, .. }: Target,
+    Target { mut ticket, cookie, silence_timeout, .. }: Target,
     client: &Client,
     conn: Box<Conn>,
     head: Head,
@@ -243,7 +247,8 @@ fn respond(
         client.becomes(Tunnel { conn, ticket });
         ResponseBody::Empty
     } else {
-        Relay::body(head.framing, conn, ticket)
+        let silence = Silence::of(silence_timeout, &head.headers);
+        Relay::body(head.framing, conn, ticket, silence)
     };
     let mut response = Response::new(body);
     *response.status_mut() = head.status;

@@ -131,6 +131,11 @@ impl Conn {
         !self.spent && self.upload.is_none() && self.buffer.is_empty()
     }
 
+    /// Whether the request's body is still going out.
+    pub(super) fn is_uploading(&self) -> bool {
+        self.upload.is_some()
+    }
+
     /// Lets go of memory that a connection without a request does not need.
     pub(super) fn rest(&mut self) {
         self.step = LEAST_READ;

@@ -17,6 +17,7 @@ mod logins;
 mod pages;
 mod retries;
 mod routing;
+mod silence;
 mod streaming;
 mod switching;
 mod upgrades;
