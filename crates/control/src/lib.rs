@@ -13,6 +13,7 @@ mod health;
 mod hold;
 mod jobs;
 mod launch;
+mod logins;
 mod observe;
 mod reconcile;
 mod recover;
@@ -44,6 +45,7 @@ use crate::slot::Slot;
 pub use commands::Started;
 pub use error::Error;
 pub use launch::LaunchRequest;
+pub use logins::PreviewLogins;
 pub use observe::{EngineView, EnvironmentView};
 pub use switch::{DeployRequest, Deployed, Target};
 

@@ -155,7 +155,8 @@ impl Reconciler {
         // The route may have been changed since it was read, but not while the lock is held.
         let route = self.inner.store.route(&self.slot.name).await?;
         let staying = crate::table::staying(&wish.environments, &route, observed);
-        self.inner.publish(&mut routing, &wish.spec, &route, &staying, &wish.health());
+        let logins = self.inner.logins(&self.slot, &wish.spec).await?;
+        self.inner.publish(&mut routing, &wish.spec, &route, &staying, &wish.health(), logins);
         Ok(true)
     }
 

@@ -253,7 +253,8 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
     let environments = inner.store.environments(&slot.name, false).await?;
     let staying = crate::table::staying(&environments, &next, &observed);
     let health = inner.health_settings(slot, &staying, &next).await?;
-    let mut table = crate::table::build(&spec, &next, &staying, &health, &inner.vault);
+    let logins = inner.logins(slot, &spec).await?;
+    let mut table = crate::table::build(&spec, &next, &staying, &health, &inner.vault, logins);
     table.revision = inner.next_revision();
     Ok(table)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use launcher_edge::table::{Passes, Pool, Rules, ServiceTable};
+use launcher_edge::table::{Login, Passes, Pool, Rules, ServiceTable};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
@@ -42,6 +42,7 @@ pub(crate) fn build(
     containers: &[Checked],
     health: &BTreeMap<VersionNumber, Health>,
     vault: &Vault,
+    logins: Option<Vec<Login>>,
 ) -> ServiceTable {
     let mut pools: BTreeMap<VersionNumber, Pool> = BTreeMap::new();
     let live = route.live().map(|version| (version, None));
@@ -70,17 +71,16 @@ pub(crate) fn build(
         weights: route.weights.clone(),
         pools,
         traffic: spec.traffic.clone(),
-        rules: rules(spec),
+        rules: rules(spec, logins),
     }
 }
 
-fn rules(spec: &ServiceSpec) -> Rules {
+fn rules(spec: &ServiceSpec, preview_logins: Option<Vec<Login>>) -> Rules {
     Rules {
         paths: spec.paths.clone(),
         redirects: spec.redirects.clone(),
         headers: spec.headers.clone(),
-        // Only those who may look at previews get to see them, and so far nobody is known to be one.
-        preview_logins: spec.previews.login.as_ref().map(|_| Vec::new()),
+        preview_logins,
         maintenance: None,
     }
 }
@@ -119,8 +119,9 @@ impl Inner {
         route: &Route,
         observed: &[Checked],
         health: &BTreeMap<VersionNumber, Health>,
+        logins: Option<Vec<Login>>,
     ) {
-        let mut table = build(spec, route, observed, health, &self.vault);
+        let mut table = build(spec, route, observed, health, &self.vault, logins);
         if let Some(published) = &routing.published {
             table.revision = published.revision;
             if table == *published {

@@ -18,7 +18,7 @@ pub use edges::{EdgeState, EdgeView, InvitationBody, InvitationView};
 pub use environments::{
     CommandBody, ContainerView, EnvironmentSummary, LaunchBody, ScaleBody, VersionView,
 };
-pub use services::{PutView, PutWord, ServiceView};
+pub use services::{PreviewLoginsView, PutView, PutWord, ServiceView};
 
 /// The server.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

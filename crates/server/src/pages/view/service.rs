@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use launcher_control::EnvironmentView;
+use launcher_control::{EnvironmentView, PreviewLogins};
 use launcher_model::plan::shares;
 use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::version::Version;
@@ -41,6 +41,8 @@ pub(crate) struct ServiceView {
     /// Newest first.
     pub(crate) history: Vec<Deployment>,
     pub(crate) mark: Mark,
+    /// Who may look at previews, if not everybody.
+    pub(crate) logins: Option<PreviewLogins>,
 }
 
 impl ServiceView {
@@ -53,6 +55,7 @@ impl ServiceView {
         service: Service,
         installation: &Installation,
     ) -> Result<Self, Problem> {
+        let logins = app.control.preview_logins(&service.spec);
         let basics = service.spec.service;
         let name = basics.name;
         let page = Page { before: None, limit: HISTORY };
@@ -97,6 +100,7 @@ impl ServiceView {
             under_way,
             history,
             mark,
+            logins,
         })
     }
 
