@@ -154,10 +154,10 @@ impl Reconciler {
         let Some(mut routing) = self.slot.try_turn() else { return Ok(false) };
         // These may have been changed since the wish was read, but not while the lock is held.
         let route = self.inner.store.route(&self.slot.name).await?;
-        let maintenance = self.inner.maintenance(&self.slot.name).await?;
+        let access = self.inner.access(&self.slot, &wish.spec).await?;
         let staying = crate::table::staying(&wish.environments, &route, observed);
         let (spec, health) = (&wish.spec, wish.health());
-        self.inner.publish(&mut routing, spec, &route, &staying, &health, maintenance);
+        self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
         Ok(true)
     }
 

@@ -10,6 +10,7 @@ use launcher_model::version::Version;
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::sync::{MutexGuard, Notify, watch};
 
+use crate::logins::Read;
 use crate::{Inner, Result};
 
 /// One service's place in memory.
@@ -21,6 +22,7 @@ pub(crate) struct Slot {
     versions: Mutex<HashMap<VersionNumber, Arc<Version>>>,
     /// Why environments that shall run cannot be made whole.
     troubles: Mutex<HashMap<VersionNumber, String>>,
+    logins: Mutex<Option<Arc<Read>>>,
     passes: watch::Sender<u64>,
     settled: watch::Sender<bool>,
     routing: tokio::sync::Mutex<Routing>,
@@ -71,6 +73,7 @@ impl Slot {
             observed: RwLock::default(),
             versions: Mutex::default(),
             troubles: Mutex::default(),
+            logins: Mutex::default(),
             passes: watch::channel(0).0,
             settled: watch::channel(false).0,
             routing: tokio::sync::Mutex::default(),
@@ -166,6 +169,11 @@ impl Slot {
             None => troubles.remove(&number),
         };
         before.as_deref() != trouble
+    }
+
+    /// Who may look at previews, as far as that was read. To be held but for a moment.
+    pub(crate) fn logins(&self) -> std::sync::MutexGuard<'_, Option<Arc<Read>>> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn active(&self) -> Option<DeploymentId> {

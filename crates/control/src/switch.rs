@@ -253,8 +253,8 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
     let environments = inner.store.environments(&slot.name, false).await?;
     let staying = crate::table::staying(&environments, &next, &observed);
     let health = inner.health_settings(slot, &staying, &next).await?;
-    let maintenance = inner.maintenance(&slot.name).await?;
-    let mut table = crate::table::build(&spec, &next, &staying, &health, maintenance, &inner.vault);
+    let access = inner.access(slot, &spec).await?;
+    let mut table = crate::table::build(&spec, &next, &staying, &health, access, &inner.vault);
     table.revision = inner.next_revision();
     Ok(table)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use launcher_edge::table::{Maintenance, Passes, Pool, Rules, ServiceTable};
+use launcher_edge::table::{Login, Maintenance, Passes, Pool, Rules, ServiceTable};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
@@ -32,6 +32,15 @@ pub(crate) fn staying(
     observed.iter().filter(stays).cloned().collect()
 }
 
+/// Who gets in, and who does not: what of a table is kept beside the service's settings.
+#[derive(Debug, Default)]
+pub(crate) struct Access {
+    /// Production is closed.
+    pub(crate) maintenance: Option<Maintenance>,
+    /// Who may look at previews, if not everybody.
+    pub(crate) preview_logins: Option<Vec<Login>>,
+}
+
 /// Makes the table. Its revision is 0: whoever publishes it numbers it.
 ///
 /// Every version that has running containers gets a pool, with those that may be sent requests: an
@@ -41,7 +50,7 @@ pub(crate) fn build(
     route: &Route,
     containers: &[Checked],
     health: &BTreeMap<VersionNumber, Health>,
-    maintenance: Option<Maintenance>,
+    access: Access,
     vault: &Vault,
 ) -> ServiceTable {
     let mut pools: BTreeMap<VersionNumber, Pool> = BTreeMap::new();
@@ -71,18 +80,17 @@ pub(crate) fn build(
         weights: route.weights.clone(),
         pools,
         traffic: spec.traffic.clone(),
-        rules: rules(spec, maintenance),
+        rules: rules(spec, access),
     }
 }
 
-fn rules(spec: &ServiceSpec, maintenance: Option<Maintenance>) -> Rules {
+fn rules(spec: &ServiceSpec, access: Access) -> Rules {
     Rules {
         paths: spec.paths.clone(),
         redirects: spec.redirects.clone(),
         headers: spec.headers.clone(),
-        // Only those who may look at previews get to see them, and so far nobody is known to be one.
-        preview_logins: spec.previews.login.as_ref().map(|_| Vec::new()),
-        maintenance,
+        preview_logins: access.preview_logins,
+        maintenance: access.maintenance,
     }
 }
 
@@ -94,6 +102,14 @@ fn passes(vault: &Vault, service: &ServiceName, version: VersionNumber) -> Passe
 }
 
 impl Inner {
+    /// Who gets in to a service with these settings.
+    pub(crate) async fn access(&self, slot: &Slot, spec: &ServiceSpec) -> Result<Access> {
+        Ok(Access {
+            maintenance: self.maintenance(&slot.name).await?,
+            preview_logins: self.logins(slot, spec).await?,
+        })
+    }
+
     /// How the containers of each version that has some, or is live, are checked.
     pub(crate) async fn health_settings(
         &self,
@@ -120,9 +136,9 @@ impl Inner {
         route: &Route,
         observed: &[Checked],
         health: &BTreeMap<VersionNumber, Health>,
-        maintenance: Option<Maintenance>,
+        access: Access,
     ) {
-        let mut table = build(spec, route, observed, health, maintenance, &self.vault);
+        let mut table = build(spec, route, observed, health, access, &self.vault);
         if let Some(published) = &routing.published {
             table.revision = published.revision;
             if table == *published {

@@ -23,10 +23,13 @@ use crate::table::{self, ServiceTable};
 mod asked;
 mod closed;
 mod host;
+mod logins;
 
 use asked::{Sticky, Trials};
 use closed::Closed;
 pub(crate) use host::HostBuffer;
+use logins::Logins;
+pub(crate) use logins::{Asked, Attempt};
 
 /// What a pool is known by, as long as the edge knows its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,6 +105,8 @@ pub(crate) struct Site {
     trials: Trials,
     /// It is closed to its users; nearly never.
     closed: Option<Arc<Closed>>,
+    /// Who may look at previews, if not everybody.
+    pub(crate) logins: Option<Arc<Logins>>,
 }
 
 /// Where a production request goes.
@@ -140,6 +145,7 @@ impl Site {
             sticky: Sticky::compile(table, live.iter().map(|(_, pool)| pool)),
             trials: Trials::compile(table, &pools, live.len()),
             closed: table.rules.maintenance.as_ref().map(Closed::compile),
+            logins: Logins::compile(table, before),
             pools,
             live,
         }

@@ -17,6 +17,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -304,9 +305,11 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+/// The file is for its owner alone: hashes of passwords may be in it.
 fn write(path: &Path, value: &impl Serialize) -> io::Result<File> {
     let text = serde_json::to_vec_pretty(value)?;
-    let written = File::create(path).and_then(|mut file| file.write_all(&text).map(|()| file));
+    let created = File::options().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = created.and_then(|mut file| file.write_all(&text).map(|()| file));
     written.map_err(|error| named(path, &error))
 }
 

@@ -13,6 +13,10 @@ use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+mod login;
+
+pub use login::{LONGEST_PASSWORD, Login, SALT_BYTES};
+
 /// Everything that one edge serves.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RouteTable {
@@ -62,15 +66,6 @@ pub struct Rules {
     /// While it is there, production is answered with it.
     #[serde(default)]
     pub maintenance: Option<Maintenance>,
-}
-
-/// Somebody who may look at previews.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Login {
-    /// The user's name.
-    pub user: String,
-    /// The password's hash as crypt(3) has it, `$5$…`: nginx's `auth_basic_user_file` takes it too.
-    pub hash: String,
 }
 
 /// What production answers while a service is being maintained: 503, with a page.

@@ -55,6 +55,24 @@ async fn a_change_that_is_still_under_way_is_asked_after_until_it_is_answered() 
 }
 
 #[tokio::test]
+async fn secrets_that_are_missing_are_told_when_a_service_is_applied() {
+    let unset = "the secret shop/logins (for the login of previews) is not set; \
+                 set it with `launcher secret set shop/logins`";
+    let stub = Stub::start(move |_, _| {
+        answer(200, &json!({ "outcome": "unchanged", "changes": [], "unset_secrets": [unset] }))
+    });
+    let stub = stub.await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("launcher.toml");
+    let text = "[service]\nname = \"shop\"\nport = 80\n[previews]\nlogin = \"shop/logins\"\n";
+    std::fs::write(&file, text).unwrap();
+    let ran = run(&stub.url, &["apply", "-f", file.to_str().unwrap()]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, "shop: nothing changes\n"), "{ran:?}");
+    assert!(ran.stderr.contains(unset), "{ran:?}");
+    assert_eq!(stub.calls()[0].json()["previews"]["login"], "shop/logins");
+}
+
+#[tokio::test]
 async fn a_command_is_never_begun_twice() {
     let stub = Stub::start(|_, _| events(&[("exit", 0, json!({ "code": 0 }))])).await;
     let line = stub.behind_bad_line(1).await;

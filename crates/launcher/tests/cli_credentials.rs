@@ -87,7 +87,8 @@ async fn the_server_of_this_machine_is_found_by_its_data_directory() {
 #[tokio::test]
 async fn a_secret_is_read_from_where_nobody_sees_it() {
     let stub = Stub::start(|_, _| {
-        let set = json!({ "name": "shop/url", "number": 1, "set_at": "2026-11-24T12:00:00Z", "set_by": "a" });
+        let set = json!({ "name": "shop/url", "number": 1, "set_at": "2026-11-24T12:00:00Z", "set_by": "a",
+            "previews_of": ["shop", "mail"] });
         answer(200, &set)
     });
     let stub = stub.await;
@@ -97,6 +98,7 @@ async fn a_secret_is_read_from_where_nobody_sees_it() {
     let ran = ended(command.spawn().unwrap(), "s3cret\n\n").await;
     assert_eq!(ran.status, 0, "{ran:?}");
     assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("s3cret"), "{ran:?}");
+    assert!(ran.stderr.contains("previews of shop, mail ask for the logins in it"), "{ran:?}");
     let file = home.path().join("value");
     std::fs::write(&file, "as it is\n").unwrap();
     let from_file = ["secret", "set", "shop/url", "--from-file", file.to_str().unwrap()];

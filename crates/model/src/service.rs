@@ -240,6 +240,11 @@ pub struct Traffic {
     /// How long connecting to a container may take.
     #[serde(default = "defaults::connect_timeout")]
     pub connect_timeout: Span,
+    /// How long a container may be silent before more of a response comes. It does not concern upgraded
+    /// connections and streams of events; nothing said is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "1m")]
+    pub silence_timeout: Option<Span>,
     /// While several versions are live, a cookie keeps each user on the version that they were given.
     #[serde(default = "defaults::sticky")]
     pub sticky: bool,
@@ -271,6 +276,7 @@ impl Default for Traffic {
             drain: defaults::drain(),
             response_timeout: defaults::response_timeout(),
             connect_timeout: defaults::connect_timeout(),
+            silence_timeout: None,
             sticky: defaults::sticky(),
             max_body: None,
             eject_after: defaults::eject_after(),

@@ -48,6 +48,7 @@ stopped = 5
 drain = "5m"
 response_timeout = "60s"
 connect_timeout = "1s"
+silence_timeout = "1m"
 sticky = true
 max_body = "10MiB"
 eject_after = 5
@@ -156,7 +157,9 @@ fn classic_mistakes_are_explained() {
         ("redirect with another status", with("status", "status = 200")),
         ("field of the edge", with("set = { X-", "set = { Host = \"other\" }")),
         ("value of two lines", with("set = { X-", "set = { X-A = \"a\\nb\" }")),
+        ("fields as a date", with("set = { X-", "set = 1979-05-27")),
         ("field set and removed", with("remove", "remove = [\"strict-transport-security\"]")),
+        ("silence of no time", with("silence", "silence_timeout = \"0s\"")),
         ("empty limit", with("max_body", "max_body = \"0B\"")),
         ("moved later than drained", with("move_within", "move_within = \"1h\"")),
         ("key given twice", with("stopped", "running = 5")),

@@ -236,3 +236,19 @@ async fn the_list_is_sorted_by_need_unless_it_is_in_use() {
     let kept = visitor.get("/live/home?keep=accounts,gone,shop").await;
     assert_eq!(names(&kept.body), ["accounts", "shop"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_says_that_previews_ask_for_a_login_and_why_nobody_may_look() {
+    let world = World::new().await;
+    let shop = world.service("shop", "[previews]\nlogin = \"shop/logins\"\n").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let told = "Nobody may look at previews: the secret shop/logins (for the login of previews) is not set";
+    let spec = world.app.store.service(&shop).await.unwrap().unwrap().spec;
+    eventually("the secret was looked for", async || {
+        world.app.control.preview_logins(&spec).unwrap().trouble.is_some()
+    })
+    .await;
+    let body = visitor.get(&format!("/services/{shop}")).await.body;
+    assert!(body.contains(told), "{body}");
+    assert!(body.contains("previews ask for a login from <code>shop/logins</code>"), "{body}");
+}

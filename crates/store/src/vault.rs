@@ -14,7 +14,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Generate, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
-use launcher_model::secret::SecretName;
+use launcher_model::secret::{SecretName, SecretVersion};
 use launcher_model::{ServiceName, VersionNumber};
 use secrecy::zeroize::{Zeroize, Zeroizing};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
@@ -33,6 +33,7 @@ const BLOCK_BYTES: usize = 64;
 const FINGERPRINT: &[u8] = b"rocket-launcher request fingerprint 1";
 const STICKY: &[u8] = b"rocket-launcher sticky cookie 1";
 const TRIAL: &[u8] = b"rocket-launcher trial 1";
+const LOGIN: &[u8] = b"rocket-launcher preview login salt 1";
 
 /// As much of a hash as a pass has, in bytes: nobody guesses that many.
 const PASS_BYTES: usize = 16;
@@ -137,6 +138,16 @@ impl Vault {
         };
         let mac = self.mac(purpose, [service.as_str().as_bytes(), &version.0.to_le_bytes()]);
         format!("{version}.{}", BASE64_URL_SAFE_NO_PAD.encode(&mac[..PASS_BYTES]))
+    }
+
+    /// The salt with which the password of a user is hashed that this value of a secret names. It is the
+    /// same as long as the key and the value's number are, and nobody can make a list of hashes for it
+    /// beforehand.
+    #[must_use]
+    pub fn login_salt(&self, value: &SecretVersion, user: &str) -> [u8; 12] {
+        let name = value.name.as_str().as_bytes();
+        let mac = self.mac(LOGIN, [name, &value.number.to_le_bytes(), user.as_bytes()]);
+        std::array::from_fn(|n| mac[n])
     }
 
     fn mac<'a>(&self, purpose: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {

@@ -14,6 +14,7 @@ mod engine;
 mod environments;
 mod failures;
 mod holds;
+mod logins;
 mod maintenance;
 mod orphans;
 mod quiet;

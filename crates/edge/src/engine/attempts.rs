@@ -38,6 +38,7 @@ enum Failed {
     Malformed(Malformed),
     Late,
     ClientLate,
+    TooLarge,
 }
 
 impl Attempts {
@@ -74,6 +75,7 @@ impl Attempts {
                     let text = "The rest of the request did not come in time.";
                     return Err(Page::new(StatusCode::REQUEST_TIMEOUT, text));
                 }
+                Err(Failed::TooLarge) => return Err(self.target.body.too_large()),
             }
             self.target.ticket.retried();
             failed = Some(endpoint);
@@ -138,6 +140,7 @@ impl Attempts {
             Err(Lost::Malformed(what)) => Err(Failed::Malformed(what)),
             Err(Lost::Late) => Err(Failed::Late),
             Err(Lost::ClientLate) => Err(Failed::ClientLate),
+            Err(Lost::TooLarge) => Err(Failed::TooLarge),
         }
     }
 

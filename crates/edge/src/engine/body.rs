@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::silence::Silence;
 use super::ticket::Ticket;
 use super::upstream::{Conn, Framing, Rest};
 
@@ -22,12 +23,18 @@ pub(super) enum ResponseBody {
 pub(super) struct Relay {
     rest: Rest,
     source: Option<(Box<Conn>, Ticket)>,
+    silence: Option<Box<Silence>>,
     broken: Option<io::Error>,
 }
 
 impl Relay {
     /// The body, framed so, of a response that came over `conn`.
-    pub(super) fn body(framing: Framing, conn: Box<Conn>, ticket: Ticket) -> ResponseBody {
+    pub(super) fn body(
+        framing: Framing,
+        conn: Box<Conn>,
+        ticket: Ticket,
+        silence: Option<Box<Silence>>,
+    ) -> ResponseBody {
         if framing == Framing::Length(0) {
             ticket.give_back(conn);
             return ResponseBody::Empty;
@@ -35,6 +42,7 @@ impl Relay {
         ResponseBody::Relay(Self {
             rest: framing.into(),
             source: Some((conn, ticket)),
+            silence,
             broken: None,
         })
     }
@@ -43,7 +51,14 @@ impl Relay {
         let Some((conn, ticket)) = &mut self.source else {
             return Poll::Ready(self.broken.take().map(Err));
         };
-        let polled = conn.poll_body(cx, &mut self.rest);
+        let mut polled = conn.poll_body(cx, &mut self.rest);
+        if let Some(silence) = &mut self.silence {
+            if polled.is_ready() || conn.is_uploading() {
+                silence.broken();
+            } else if silence.poll_over(cx).is_ready() {
+                polled = Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+            }
+        }
         match polled {
             Poll::Ready(Some(Err(error))) => {
                 ticket.failed();

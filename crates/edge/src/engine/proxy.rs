@@ -10,18 +10,22 @@ use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use launcher_model::Span;
 
 use super::attempts::Attempts;
 use super::body::{Relay, ResponseBody};
+use super::body_limit::BodyLimit;
 use super::client::Client;
 use super::closed;
+use super::login;
 use super::outgoing::Outgoing;
 use super::page::Page;
+use super::silence::Silence;
 use super::ticket::Ticket;
 use super::trial;
 use super::tunnel::Tunnel;
 use super::upstream::{Conn, Head, Upload};
-use crate::compiled::{Found, HostBuffer, Site, Way};
+use crate::compiled::{Attempt, Found, HostBuffer, Site, Way};
 use crate::hold::Waiting;
 
 /// Answers one request. What can be done at once is done before the future is made, and the future
@@ -36,8 +40,8 @@ pub(super) fn handle(
     let begun = match found {
         Ok((target, host)) => begin(target, &host, &client, request),
         Err(Detour::Page(page)) => Err(page),
-        Err(Detour::Held(waiting)) => {
-            let later = Box::pin(answer_later(waiting, client, request, accept));
+        Err(Detour::Later(until)) => {
+            let later = Box::pin(answer_later(until, client, request, accept));
             return Either::Right(Either::Right(later));
         }
     };
@@ -47,22 +51,25 @@ pub(super) fn handle(
     }
 }
 
-/// Answers a request whose service is held, when it is not any more. Until then no version has it.
+/// Answers a request that has to wait for something first. Until then no version has it.
 async fn answer_later(
-    mut waiting: Waiting,
+    mut until: Later,
     client: Rc<Client>,
     request: Request<Incoming>,
     accept: Option<HeaderValue>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let begun = loop {
-        waiting.over().await;
+        let waited = match until.over().await {
+            Ok(waited) => waited,
+            Err(page) => break Err(page),
+        };
         match client.worker.gate().within(|| Target::find(&client, &request)) {
             Ok((target, host)) => break begin(target, &host, &client, request),
             Err(Detour::Page(page)) => break Err(page),
-            Err(Detour::Held(again)) => waiting = again,
+            Err(Detour::Later(again)) => until = again,
         }
+        drop(waited);
     };
-    drop(waiting);
     match begun {
         Ok(attempts) => answer(attempts, client, accept).await,
         Err(page) => Ok(client.page(page, accept.as_ref())),
@@ -70,11 +77,33 @@ async fn answer_later(
 }
 
 /// Why a request does not go to a container now.
-enum Detour {
+pub(super) enum Detour {
     /// It is answered here.
     Page(Page),
+    /// Something has to come first.
+    Later(Later),
+}
+
+/// What a request waits for.
+pub(super) enum Later {
     /// Its service is held.
     Held(Waiting),
+    /// Whether who wants to see a preview may.
+    Login(Attempt),
+}
+
+impl Later {
+    /// Waits until the request may be looked at again, or is answered. A hold measures how long it had
+    /// it wait by what is returned.
+    async fn over(self) -> Result<Option<Waiting>, Page> {
+        match self {
+            Self::Held(waiting) => {
+                waiting.over().await;
+                Ok(Some(waiting))
+            }
+            Self::Login(attempt) => login::find_out(attempt).await.map(|()| None),
+        }
+    }
 }
 
 impl From<Page> for Detour {
@@ -88,13 +117,18 @@ fn begin(
     target: Target,
     host: &HeaderValue,
     client: &Client,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Attempts, Page> {
+    if target.logged_in {
+        request.headers_mut().remove(header::AUTHORIZATION);
+    }
     let mut head = client.take_head();
     let written = Outgoing::write(&mut head, &request, host, &client.forwarding);
+    let written = written.and_then(|outgoing| target.body.take(outgoing));
     let outgoing = written.inspect_err(|page| target.ticket.answered(page.status()))?;
     let (parts, incoming) = request.into_parts();
-    let body = Upload::of(incoming, outgoing.length, outgoing.expects_continue);
+    let most = target.body.most();
+    let body = Upload::of(incoming, outgoing.length, outgoing.expects_continue, most);
     let mut headers = parts.headers;
     headers.clear();
     Ok(Attempts { target, request: outgoing, head, body, headers })
@@ -129,6 +163,10 @@ pub(super) struct Target {
     cookie: Option<Arc<HeaderValue>>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
+    silence_timeout: Option<Duration>,
+    pub(super) body: BodyLimit,
+    /// The Authorization field was for the edge, and is not the container's.
+    logged_in: bool,
 }
 
 impl Target {
@@ -150,6 +188,7 @@ impl Target {
         let mut buffer = HostBuffer::new();
         let name = buffer.read(host.as_bytes()).ok_or_else(bad_host)?;
         let table = client.worker.common.table.load();
+        let mut logged_in = false;
         let (site, way) = match table.find(name) {
             Found::Production(site) => {
                 if let Some(page) = trial::followed(request, site) {
@@ -159,13 +198,17 @@ impl Target {
                     return Err(page.into());
                 }
                 if let Some(hold) = table.hold(site) {
-                    return Err(Detour::Held(hold.keep()));
+                    return Err(Detour::Later(Later::Held(hold.keep())));
                 }
                 let way = site.way(request.headers(), &mut *client.worker.rng.borrow_mut());
                 (site, way.ok_or_else(|| nothing_live(site))?)
             }
-            Found::Preview(site, pool) => (site, Way { pool, live: false, cookie: None }),
+            Found::Preview(site, pool) => {
+                logged_in = login::asked(request.headers(), site)?;
+                (site, Way { pool, live: false, cookie: None })
+            }
             Found::NoSuchVersion(site, version) => {
+                login::asked(request.headers(), site)?;
                 let text = format!("Service {} has no running environment {version}.", site.name);
                 return Err(Page::new(StatusCode::NOT_FOUND, text).into());
             }
@@ -180,13 +223,16 @@ impl Target {
             cookie: way.cookie.cloned(),
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
+            silence_timeout: site.traffic.silence_timeout.map(Span::duration),
+            body: BodyLimit::of(&site.traffic),
+            logged_in,
         };
         Ok((target, host))
     }
 }
 
 fn respond(
-    Target { mut ticket, cookie, .. }: Target,
+    Target { mut ticket, cookie, silence_timeout, .. }: Target,
     client: &Client,
     conn: Box<Conn>,
     head: Head,
@@ -205,7 +251,8 @@ fn respond(
         client.becomes(Tunnel { conn, ticket });
         ResponseBody::Empty
     } else {
-        Relay::body(head.framing, conn, ticket)
+        let silence = Silence::of(silence_timeout, &head.headers);
+        Relay::body(head.framing, conn, ticket, silence)
     };
     let mut response = Response::new(body);
     *response.status_mut() = head.status;

@@ -30,6 +30,7 @@ mod upload;
 
 use chunks::{Chunks, Piece};
 pub(super) use head::{Fields, Framing, Head, Malformed};
+use upload::Stopped;
 pub(super) use upload::Upload;
 
 /// How long a body is held for a container's `100 Continue` before it is sent without (RFC 9110
@@ -51,10 +52,19 @@ pub(super) struct Conn {
     upload: Option<Upload>,
     /// When the body of the request under way had been sent, if it had one.
     uploaded: Option<Instant>,
-    /// The client has not sent its body to the end, so that the container waits for what never comes.
-    abandoned: bool,
+    /// The body does not go out to its end, so that the container waits for what never comes.
+    abandoned: Option<Abandoned>,
     /// No other request can follow.
     spent: bool,
+}
+
+/// Why a body does not go out to its end.
+#[derive(Debug, Clone, Copy)]
+enum Abandoned {
+    /// The client has not sent all of it.
+    ByClient,
+    /// It is too large.
+    TooLarge,
 }
 
 /// Why there is no response.
@@ -69,6 +79,8 @@ pub(super) enum Lost {
     Late,
     /// The client took too long to send the body.
     ClientLate,
+    /// The body is larger than the service takes.
+    TooLarge,
 }
 
 /// What is still to come of a response's body.
@@ -102,7 +114,7 @@ impl Conn {
             step: LEAST_READ,
             upload: None,
             uploaded: None,
-            abandoned: false,
+            abandoned: None,
             spent: false,
         }))
     }
@@ -117,6 +129,11 @@ impl Conn {
     /// Whether the last exchange has ended on both sides and another may follow.
     pub(super) fn is_reusable(&self) -> bool {
         !self.spent && self.upload.is_none() && self.buffer.is_empty()
+    }
+
+    /// Whether the request's body is still going out.
+    pub(super) fn is_uploading(&self) -> bool {
+        self.upload.is_some()
     }
 
     /// Lets go of memory that a connection without a request does not need.
@@ -149,7 +166,11 @@ impl Conn {
         let Some(upload) = &mut self.upload else { return };
         if let Poll::Ready(sent) = upload.poll_send(cx, &mut self.stream) {
             self.spent |= sent.is_err();
-            self.abandoned = matches!(sent, Err(upload::Stopped::ByClient));
+            self.abandoned = match sent {
+                Ok(()) | Err(Stopped::ByContainer) => None,
+                Err(Stopped::ByClient) => Some(Abandoned::ByClient),
+                Err(Stopped::TooLarge) => Some(Abandoned::TooLarge),
+            };
             self.upload = None;
             self.uploaded = Some(Instant::now());
         }
@@ -162,7 +183,7 @@ impl Conn {
         rest: &mut Rest,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.send_body(cx);
-        if self.abandoned {
+        if self.abandoned.is_some() {
             return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
         }
         loop {
@@ -277,8 +298,10 @@ impl Exchange<'_> {
             if self.head.is_empty() {
                 self.conn.send_body(cx);
             }
-            if self.conn.abandoned {
-                return Poll::Ready(Err(Lost::ClientLate));
+            match self.conn.abandoned {
+                None => {}
+                Some(Abandoned::ByClient) => return Poll::Ready(Err(Lost::ClientLate)),
+                Some(Abandoned::TooLarge) => return Poll::Ready(Err(Lost::TooLarge)),
             }
             if !matches!(ready!(self.conn.poll_fill(cx)), Ok(1..)) {
                 return Poll::Ready(Err(Lost::Broken));

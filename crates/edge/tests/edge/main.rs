@@ -2,6 +2,7 @@
 //! says what the test wants.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod body_limits;
 mod broken_off;
 mod support;
 
@@ -12,10 +13,12 @@ mod headers;
 mod holding;
 mod limits;
 mod load;
+mod logins;
 mod maintenance;
 mod pages;
 mod retries;
 mod routing;
+mod silence;
 mod streaming;
 mod switching;
 mod upgrades;

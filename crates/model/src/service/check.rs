@@ -136,6 +136,9 @@ impl ServiceSpec {
         let least = Span::millis(10);
         at_least("traffic.response_timeout", self.traffic.response_timeout, least, faults);
         at_least("traffic.connect_timeout", self.traffic.connect_timeout, least, faults);
+        if let Some(silence) = self.traffic.silence_timeout {
+            at_least("traffic.silence_timeout", silence, least, faults);
+        }
         if self.traffic.max_body.is_some_and(|most| most.0 == 0) {
             faults.add("traffic.max_body", "at least 1B; leave it out for no limit".into());
         }

@@ -102,11 +102,22 @@ pub struct Headers {
 #[serde(deny_unknown_fields)]
 pub struct FieldRules {
     /// Fields by name, with the value that takes the place of any that is there.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "by_name")]
     pub set: BTreeMap<String, String>,
     /// Names of fields that are taken away.
     #[serde(default)]
     pub remove: Vec<String>,
+}
+
+/// Reads fields by name. A date is told from them: TOML's reader passes it on as a map with one key.
+fn by_name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let fields = BTreeMap::<String, String>::deserialize(deserializer)?;
+    if fields.keys().any(|name| name.starts_with("$__toml_private")) {
+        return Err(D::Error::custom("expected fields by name, such as { X-Name = \"value\" }"));
+    }
+    Ok(fields)
 }
 
 impl FieldRules {

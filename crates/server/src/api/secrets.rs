@@ -3,6 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
+use launcher_model::ServiceName;
 use launcher_model::secret::SecretName;
 use secrecy::ExposeSecret;
 
@@ -17,7 +18,9 @@ use crate::{App, MAX_SECRET};
 #[utoipa::path(get, path = "/secrets", tag = "secrets",
     responses((status = 200, body = Page<SecretView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<SecretView>>, Problem> {
+    let mut opened = app.control.opened().await?;
     let secrets = app.store.secrets().await?.into_iter().map(|record| SecretView {
+        previews_of: opened.remove(record.newest.name.as_str()).unwrap_or_default(),
         name: record.newest.name,
         number: record.newest.number,
         set_at: record.set_at,
@@ -26,7 +29,8 @@ pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<SecretVie
     Ok(Answer(Page::whole(secrets.collect())))
 }
 
-/// Gives a secret a new value. Versions that exist keep the value that they were launched with.
+/// Gives a secret a new value. Versions that exist keep the value that they were launched with; who may
+/// look at previews by it is known at once.
 #[utoipa::path(put, path = "/secrets/{name}", tag = "secrets", request_body = SecretBody,
     params(("name" = String, Path, description = "With `/` written as `%2F`")),
     responses((status = 200, body = SecretView), (status = "4XX", body = Problem)))]
@@ -44,10 +48,12 @@ pub(super) async fn set(
     let sealed = app.vault.seal(&name, &body.value)?;
     let now = app.now();
     let version = app.store.set_secret(&name, &sealed, &principal.name, now).await?;
-    Ok(Answer(SecretView { name, number: version.number, set_at: now, set_by: principal.name }))
+    let (number, set_by) = (version.number, principal.name);
+    let previews_of = tell_edges(&app, &name).await?;
+    Ok(Answer(SecretView { name, number, set_at: now, set_by, previews_of }))
 }
 
-/// Makes a secret unusable for new versions.
+/// Makes a secret unusable for new versions. Nobody may look at previews by it any more.
 #[utoipa::path(delete, path = "/secrets/{name}", tag = "secrets",
     params(("name" = String, Path, description = "With `/` written as `%2F`")),
     responses((status = 204), (status = "4XX", body = Problem)))]
@@ -57,10 +63,18 @@ pub(super) async fn unset(
     Path(name): Path<SecretName>,
 ) -> Result<StatusCode, Problem> {
     if app.store.unset_secret(&name, &principal.name, app.now()).await? {
+        tell_edges(&app, &name).await?;
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::missing(format!(
             "there is no secret {name}; `launcher secret list` lists them"
         )))
     }
+}
+
+/// Has edges be told of a secret that opens previews; the services whose previews it opens.
+async fn tell_edges(app: &App, name: &SecretName) -> Result<Vec<ServiceName>, Problem> {
+    let services = app.control.opened_by(name).await?;
+    app.control.logins_changed(&services);
+    Ok(services)
 }

@@ -100,7 +100,8 @@ pub(super) async fn put(
         PutOutcome::Changed(before) => (PutWord::Changed, differences(Some(&before), &spec)),
         PutOutcome::Unchanged => (PutWord::Unchanged, Vec::new()),
     };
-    Ok(Answer(PutView { outcome, changes }))
+    let unset_secrets = app.control.unset_secrets(&spec).await?;
+    Ok(Answer(PutView { outcome, changes, unset_secrets }))
 }
 
 /// What to do with what a service has.
@@ -148,5 +149,6 @@ async fn one(app: &App, name: &ServiceName) -> Result<ServiceView, Problem> {
 
 async fn view(app: &App, service: launcher_store::Service) -> Result<ServiceView, Problem> {
     let (route, environments) = app.control.environments(&service.spec.service.name, false).await?;
-    Ok(ServiceView::new(service, &route, &environments, &app.settings))
+    let logins = app.control.preview_logins(&service.spec);
+    Ok(ServiceView::new(service, &route, &environments, logins, &app.settings))
 }

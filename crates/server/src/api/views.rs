@@ -22,7 +22,7 @@ pub use environments::{
 pub use maintenance::{
     AcknowledgementView, MaintainedView, MaintenanceBody, MaintenanceSummary, MaintenanceView,
 };
-pub use services::{PutView, PutWord, ServiceView};
+pub use services::{PreviewLoginsView, PutView, PutWord, ServiceView};
 
 /// The server.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, eventually};
 
 const VALUE: &str = "postgres://keep-this-to-yourself";
 
@@ -81,4 +81,36 @@ async fn a_new_value_is_for_new_versions_and_one_that_is_unset_for_none() {
     world.call("DELETE", path, None).await.is(204);
     world.call("DELETE", path, None).await.tells(404, "not-found");
     world.call("POST", versions, json!({})).await.tells(409, "refused");
+}
+
+#[tokio::test]
+async fn a_secret_opens_previews_and_who_looks_is_told_why_it_does_not() {
+    let world = World::new().await;
+    let mut spec = serde_json::to_value(crate::world::spec("shop")).unwrap();
+    spec["previews"] = json!({ "login": "shop/preview-logins" });
+    let put = world.call("PUT", "/api/v1/services/shop", spec).await.is(200);
+    let unset = "the secret shop/preview-logins (for the login of previews) is not set; \
+                 set it with `launcher secret set shop/preview-logins`";
+    assert_eq!(put.json()["unset_secrets"], json!([unset]));
+    let logins =
+        async || world.get("/api/v1/services/shop").await.is(200).json()["preview_logins"].clone();
+    let nobody = json!({ "secret": "shop/preview-logins", "users": 0, "trouble": unset });
+    eventually("nobody may look", async || logins().await == nobody).await;
+
+    let path = "/api/v1/secrets/shop%2Fpreview-logins";
+    let value = format!("ada:{VALUE}");
+    let set = world.call("PUT", path, json!({ "value": value })).await.is(200);
+    assert_eq!(set.json()["previews_of"], json!(["shop"]));
+    let ada = json!({ "secret": "shop/preview-logins", "users": 1, "trouble": null });
+    eventually("ada may look", async || logins().await == ada).await;
+    let listed = world.get("/api/v1/secrets").await.is(200);
+    assert_eq!(listed.json()["items"][0]["previews_of"], json!(["shop"]));
+    for page in ["/api/v1/services/shop", "/api/v1/services", "/api/v1/edges", "/api/v1/events"] {
+        let text = world.get(page).await.is(200).text();
+        assert!(!text.contains(VALUE) && !text.contains("$5$"), "{page}: {text}");
+    }
+    assert!(!world.database_has(VALUE) && !world.database_has("$5$"));
+
+    world.call("DELETE", path, None).await.is(204);
+    eventually("nobody may look", async || logins().await == nobody).await;
 }

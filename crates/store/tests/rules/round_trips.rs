@@ -86,6 +86,7 @@ prop_compose! {
                 eject_after: replicas,
                 slow_start: Some(drain),
                 move_within: Some(response_timeout),
+                silence_timeout: Some(connect_timeout),
             },
             ..spec
         }

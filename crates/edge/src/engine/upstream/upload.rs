@@ -18,6 +18,8 @@ pub(in crate::engine) struct Upload {
     chunked: bool,
     /// What the container has not taken: a part, with what frames it before and behind.
     going: [Bytes; 3],
+    /// How much more may come, in bytes.
+    room: u64,
     /// All of the client's body is in `going` or gone.
     last: bool,
     /// A client that expects `100 Continue` sends nothing before it; so its body is not asked for
@@ -33,13 +35,20 @@ pub(in crate::engine) struct Upload {
 pub(in crate::engine) enum Stopped {
     /// The client did not send it to its end.
     ByClient,
+    /// It is larger than the service takes.
+    TooLarge,
     /// The container does not take it.
     ByContainer,
 }
 
 impl Upload {
-    /// The body of a client's request, unless it has none.
-    pub(in crate::engine) fn of(incoming: Incoming, length: Length, held: bool) -> Option<Self> {
+    /// The body of a client's request, unless it has none. More than `most` bytes of it do not go out.
+    pub(in crate::engine) fn of(
+        incoming: Incoming,
+        length: Length,
+        held: bool,
+        most: Option<u64>,
+    ) -> Option<Self> {
         let chunked = match length {
             Length::None | Length::Known(0) => return None,
             Length::Known(_) => false,
@@ -48,6 +57,7 @@ impl Upload {
         Some(Self {
             incoming,
             chunked,
+            room: most.unwrap_or(u64::MAX),
             going: Default::default(),
             last: false,
             held,
@@ -99,7 +109,8 @@ impl Upload {
             let next = ready!(polled);
             self.progress = Instant::now();
             match next {
-                Some(Ok(frame)) => self.take(frame),
+                Some(Ok(frame)) if self.has_room_for(&frame) => self.take(frame),
+                Some(Ok(_)) => return Poll::Ready(Err(Stopped::TooLarge)),
                 Some(Err(_)) => return Poll::Ready(Err(Stopped::ByClient)),
                 None => self.end(None),
             }
@@ -108,6 +119,12 @@ impl Upload {
 
     fn is_going(&self) -> bool {
         self.going.iter().any(|part| !part.is_empty())
+    }
+
+    /// Whether a frame is within what may come, from which it is taken.
+    fn has_room_for(&mut self, frame: &Frame<Bytes>) -> bool {
+        let bytes = frame.data_ref().map_or(0, |part| part.len() as u64);
+        self.room.checked_sub(bytes).map(|room| self.room = room).is_some()
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {

@@ -26,6 +26,9 @@ pub(super) async fn apply((context, apply): (Context, Apply)) -> Result<(), Fail
     }
     let view: PutView = context.understand(answer)?;
     context.out.text(&changes(service.as_str(), &view, apply.dry_run, &context.look))?;
+    for unset in &view.unset_secrets {
+        say(unset);
+    }
     match (view.outcome, apply.dry_run) {
         (PutWord::Unchanged, _) => {}
         (_, true) => say("nothing was changed; run it without --dry-run to change this"),

@@ -35,6 +35,11 @@ pub(super) async fn set((context, set): (Context, SecretSet)) -> Result<(), Fail
         "{name} is set (value number {}); versions that are launched from now on get it",
         view.number
     ));
+    if !view.previews_of.is_empty() {
+        let services: Vec<String> = view.previews_of.iter().map(ToString::to_string).collect();
+        let (services, status) = (services.join(", "), "`launcher status` says how many may look");
+        say(&format!("previews of {services} ask for the logins in it from now on; {status}"));
+    }
     Ok(())
 }
 

@@ -60,6 +60,7 @@ pub(in crate::cli) fn block(
         let told = look.paint(Style::new().yellow(), &told);
         text.push_str(&format!("{told}; `launcher maintenance {} off` opens it\n", service.name));
     }
+    text.push_str(&logins(service));
     if service.environments.is_empty() {
         text.push_str(&format!(
             "no environment yet; `launcher launch {} --image REF` creates one\n",
@@ -87,6 +88,19 @@ fn headline(service: &ServiceView) -> String {
     };
     let goes = if service.deleting_since.is_some() { "being deleted; " } else { "" };
     format!("{goes}{serves}; {replicas} per environment")
+}
+
+/// Who may look at previews.
+fn logins(service: &ServiceView) -> String {
+    let Some(logins) = &service.preview_logins else { return String::new() };
+    match (&logins.trouble, logins.users) {
+        (Some(trouble), _) => format!("nobody may look at previews: {trouble}\n"),
+        (None, Some(users)) => {
+            let users = count(users as u64, "user");
+            format!("previews ask for a login: {users} by the secret {}\n", logins.secret)
+        }
+        (None, None) => format!("previews ask for a login by the secret {}\n", logins.secret),
+    }
 }
 
 /// What is gone when a service is deleted.
@@ -176,6 +190,7 @@ fn health(environment: &EnvironmentSummary) -> String {
 #[cfg(test)]
 mod tests {
     use launcher_model::environment::Wanted;
+    use launcher_server::api::views::PreviewLoginsView;
 
     use super::super::testing::{look, read};
     use super::*;
@@ -212,6 +227,25 @@ mod tests {
         service.environments[1].trouble = Some("the key is missing".to_owned());
         let told = "v2 cannot be made whole, and is tried again: the key is missing\n";
         assert!(block(&service, &[], &look()).contains(told));
+    }
+
+    #[test]
+    fn previews_that_ask_for_a_login_are_told_of() {
+        let mut service = read::<Vec<ServiceView>>(SERVICES).swap_remove(0);
+        let mut told = |users, trouble: Option<&str>| {
+            let (secret, trouble) = ("shop/logins".to_owned(), trouble.map(str::to_owned));
+            service.preview_logins = Some(PreviewLoginsView { secret, users, trouble });
+            block(&service, &[], &look()).lines().nth(1).unwrap().to_owned()
+        };
+        assert_eq!(
+            told(Some(1), None),
+            "previews ask for a login: 1 user by the secret shop/logins"
+        );
+        assert_eq!(told(None, None), "previews ask for a login by the secret shop/logins");
+        assert_eq!(
+            told(Some(0), Some("it is not set")),
+            "nobody may look at previews: it is not set"
+        );
     }
 
     #[test]

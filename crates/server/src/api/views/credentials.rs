@@ -1,6 +1,7 @@
 //! Secrets and tokens.
 
 use jiff::Timestamp;
+use launcher_model::ServiceName;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,6 +26,9 @@ pub struct SecretView {
     pub set_at: Timestamp,
     /// Who set it.
     pub set_by: String,
+    /// The services whose previews it opens: those take each new value at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previews_of: Vec<ServiceName>,
 }
 
 /// A token's name.

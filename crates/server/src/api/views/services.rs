@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use launcher_control::EnvironmentView;
+use launcher_control::{EnvironmentView, PreviewLogins};
 use launcher_model::route::Route;
 use launcher_model::service::ServiceSpec;
 use launcher_model::{Generation, ServiceName, VersionNumber};
@@ -30,6 +30,9 @@ pub struct ServiceView {
     pub urls: Vec<String>,
     /// Its environments, newest first, without those that are destroyed.
     pub environments: Vec<EnvironmentSummary>,
+    /// Who may look at previews; nothing when everybody may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview_logins: Option<PreviewLoginsView>,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -50,6 +53,7 @@ impl ServiceView {
         service: Service,
         route: &Route,
         environments: &[EnvironmentView],
+        logins: Option<PreviewLogins>,
         settings: &Settings,
     ) -> Self {
         let summary = |view| EnvironmentSummary::new(view, settings);
@@ -59,12 +63,31 @@ impl ServiceView {
             generation: route.generation,
             urls: service.spec.service.hosts.iter().map(|host| settings.url(host)).collect(),
             environments: environments.iter().map(summary).collect(),
+            preview_logins: logins.map(PreviewLoginsView::from),
             created_at: service.created_at,
             changed_at: service.changed_at,
             deleting_since: service.deletion.map(|deletion| deletion.since),
             maintenance: service.maintenance.map(Into::into),
             spec: service.spec,
         }
+    }
+}
+
+/// Who may look at a service's previews; never by name.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PreviewLoginsView {
+    /// The secret that says so.
+    #[schema(example = "shop/preview-logins")]
+    pub secret: String,
+    /// How many they are; nothing for a moment while it is not known.
+    pub users: Option<usize>,
+    /// Why nobody may, and what to do.
+    pub trouble: Option<String>,
+}
+
+impl From<PreviewLogins> for PreviewLoginsView {
+    fn from(PreviewLogins { secret, users, trouble }: PreviewLogins) -> Self {
+        Self { secret, users, trouble }
     }
 }
 
@@ -79,6 +102,9 @@ pub struct PutView {
     pub outcome: PutWord,
     /// What differs from the settings before; when there were none, what differs from the defaults.
     pub changes: Vec<launcher_model::service::Difference>,
+    /// Secrets that the settings name and that are not set, with what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unset_secrets: Vec<String>,
 }
 
 /// What putting a service did, in a word.

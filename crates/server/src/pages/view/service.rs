@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use launcher_control::EnvironmentView;
+use launcher_control::{EnvironmentView, PreviewLogins};
 use launcher_model::plan::shares;
 use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::version::Version;
@@ -44,6 +44,8 @@ pub(crate) struct ServiceView {
     pub(crate) mark: Mark,
     /// It is closed to its users.
     pub(crate) closed: Option<Closed>,
+    /// Who may look at previews, if not everybody.
+    pub(crate) logins: Option<PreviewLogins>,
 }
 
 impl ServiceView {
@@ -57,6 +59,7 @@ impl ServiceView {
         installation: &Installation,
     ) -> Result<Self, Problem> {
         let closed = service.maintenance.map(|on| Closed::new(on, installation.now));
+        let logins = app.control.preview_logins(&service.spec);
         let basics = service.spec.service;
         let name = basics.name;
         let page = Page { before: None, limit: HISTORY };
@@ -106,6 +109,7 @@ impl ServiceView {
             history,
             mark,
             closed,
+            logins,
         })
     }
 
