@@ -21,9 +21,13 @@ use crate::stats::VersionStats;
 use crate::table::{self, ServiceTable};
 
 mod asked;
+mod elsewhere;
+mod fields;
 mod host;
 
 use asked::{Sticky, Trials};
+pub(crate) use elsewhere::{Elsewhere, Led};
+pub(crate) use fields::{Changes, Fields};
 pub(crate) use host::HostBuffer;
 
 /// What a pool is known by, as long as the edge knows its version.
@@ -98,6 +102,10 @@ pub(crate) struct Site {
     /// Users are kept on their versions.
     sticky: Option<Sticky>,
     trials: Trials,
+    /// Rules that take its requests elsewhere.
+    pub(crate) elsewhere: Option<Box<Elsewhere>>,
+    /// What is done to the fields of its requests and responses.
+    pub(crate) fields: Option<Arc<Fields>>,
 }
 
 /// Where a production request goes.
@@ -135,6 +143,8 @@ impl Site {
             traffic: table.traffic.clone(),
             sticky: Sticky::compile(table, live.iter().map(|(_, pool)| pool)),
             trials: Trials::compile(table, &pools, live.len()),
+            elsewhere: Elsewhere::compile(&table.rules).map(Box::new),
+            fields: Fields::compile(&table.rules.headers),
             pools,
             live,
         }
@@ -242,6 +252,11 @@ impl Table {
             return None;
         }
         self.held.get(&site.name).filter(|hold| !hold.is_over())
+    }
+
+    /// The service of this name.
+    pub(crate) fn service(&self, name: &ServiceName) -> Option<&Arc<Site>> {
+        self.services.get(name.as_str())
     }
 
     /// Looks a hostname up that is in lower case and has no port.

@@ -22,6 +22,7 @@ mod body;
 mod client;
 mod common;
 mod doors;
+mod elsewhere;
 mod forwarding;
 mod gate;
 mod hop;

@@ -14,13 +14,14 @@ use hyper::body::Incoming;
 use super::attempts::Attempts;
 use super::body::{Relay, ResponseBody};
 use super::client::Client;
-use super::outgoing::Outgoing;
+use super::elsewhere::{self, ByPath};
+use super::outgoing::{Outgoing, Seen};
 use super::page::Page;
 use super::ticket::Ticket;
 use super::trial;
 use super::tunnel::Tunnel;
 use super::upstream::{Conn, Head, Upload};
-use crate::compiled::{Found, HostBuffer, Site, Way};
+use crate::compiled::{Fields, Found, HostBuffer, Site, Way};
 use crate::hold::Waiting;
 
 /// Answers one request. What can be done at once is done before the future is made, and the future
@@ -33,7 +34,7 @@ pub(super) fn handle(
     let accept = request.headers().get(header::ACCEPT).cloned();
     let found = client.worker.gate().within(|| Target::find(&client, &request));
     let begun = match found {
-        Ok((target, host)) => begin(target, &host, &client, request),
+        Ok((target, seen)) => begin(target, &seen, &client, request),
         Err(Detour::Page(page)) => Err(page),
         Err(Detour::Held(waiting)) => {
             let later = Box::pin(answer_later(waiting, client, request, accept));
@@ -56,7 +57,7 @@ async fn answer_later(
     let begun = loop {
         waiting.over().await;
         match client.worker.gate().within(|| Target::find(&client, &request)) {
-            Ok((target, host)) => break begin(target, &host, &client, request),
+            Ok((target, seen)) => break begin(target, &seen, &client, request),
             Err(Detour::Page(page)) => break Err(page),
             Err(Detour::Held(again)) => waiting = again,
         }
@@ -85,12 +86,13 @@ impl From<Page> for Detour {
 /// Makes the client's request the container's.
 fn begin(
     target: Target,
-    host: &HeaderValue,
+    seen: &Seen,
     client: &Client,
     request: Request<Incoming>,
 ) -> Result<Attempts, Page> {
     let mut head = client.take_head();
-    let written = Outgoing::write(&mut head, &request, host, &client.forwarding);
+    let fields = target.fields.as_ref().map(|fields| &fields.request);
+    let written = Outgoing::write(&mut head, &request, seen, fields, &client.forwarding);
     let outgoing = written.inspect_err(|page| target.ticket.answered(page.status()))?;
     let (parts, incoming) = request.into_parts();
     let body = Upload::of(incoming, outgoing.length, outgoing.expects_continue);
@@ -126,6 +128,8 @@ pub(super) struct Target {
     pub(super) ticket: Ticket,
     /// The cookie that the response sets.
     cookie: Option<Arc<HeaderValue>>,
+    /// What is done to the fields of the request and of the response.
+    fields: Option<Arc<Fields>>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
 }
@@ -133,10 +137,7 @@ pub(super) struct Target {
 impl Target {
     /// Looks the route up by the request's host and counts the request to its version, within the
     /// thread's gate.
-    fn find(
-        client: &Rc<Client>,
-        request: &Request<Incoming>,
-    ) -> Result<(Self, HeaderValue), Detour> {
+    fn find(client: &Rc<Client>, request: &Request<Incoming>) -> Result<(Self, Seen), Detour> {
         if request.method() == Method::CONNECT {
             let text = "The edge opens no tunnels for CONNECT.";
             return Err(Page::new(StatusCode::METHOD_NOT_ALLOWED, text).into());
@@ -149,7 +150,8 @@ impl Target {
         let mut buffer = HostBuffer::new();
         let name = buffer.read(host.as_bytes()).ok_or_else(bad_host)?;
         let table = client.worker.common.table.load();
-        let (site, way) = match table.find(name) {
+        let (found, by_path) = elsewhere::follow(table.find(name), &table, name, request)?;
+        let (site, way) = match found {
             Found::Production(site) => {
                 if let Some(page) = trial::followed(request, site) {
                     return Err(page.into());
@@ -158,7 +160,7 @@ impl Target {
                     return Err(Detour::Held(hold.keep()));
                 }
                 let way = site.way(request.headers(), &mut *client.worker.rng.borrow_mut());
-                (site, way.ok_or_else(|| nothing_live(site))?)
+                (site, way.ok_or_else(|| nothing_live(site, by_path.as_ref()))?)
             }
             Found::Preview(site, pool) => (site, Way { pool, live: false, cookie: None }),
             Found::NoSuchVersion(site, version) => {
@@ -174,15 +176,16 @@ impl Target {
         let target = Self {
             ticket: Ticket::new(client.clone(), pool, way.live),
             cookie: way.cookie.cloned(),
+            fields: site.fields.clone(),
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
         };
-        Ok((target, host))
+        Ok((target, Seen { host, stripped: by_path.and_then(ByPath::stripped) }))
     }
 }
 
 fn respond(
-    Target { mut ticket, cookie, .. }: Target,
+    Target { mut ticket, cookie, fields, .. }: Target,
     client: &Client,
     conn: Box<Conn>,
     head: Head,
@@ -206,6 +209,9 @@ fn respond(
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
+    if let Some(fields) = fields {
+        fields.response.apply(response.headers_mut());
+    }
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, HeaderValue::clone(&cookie));
     }
@@ -246,7 +252,10 @@ fn bad_host() -> Page {
     Page::new(StatusCode::BAD_REQUEST, text)
 }
 
-fn nothing_live(site: &Site) -> Page {
+fn nothing_live(site: &Site, by_path: Option<&ByPath<'_>>) -> Page {
+    if let Some(by_path) = by_path {
+        return by_path.leads_nowhere("which has no live version; deploy one");
+    }
     let text = format!("Service {} has no live version. Deploy one.", site.name);
     Page::new(StatusCode::SERVICE_UNAVAILABLE, text)
 }
