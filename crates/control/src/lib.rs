@@ -14,6 +14,7 @@ mod hold;
 mod jobs;
 mod launch;
 mod observe;
+mod paths;
 mod reconcile;
 mod recover;
 mod slot;
