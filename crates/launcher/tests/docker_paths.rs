@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const SWITCHES: u64 = 40;
 
-fn service(name: &str, paths: Value) -> Value {
+fn service(name: &str, paths: &Value) -> Value {
     json!({
         "service": { "name": name, "hosts": [format!("{name}.example.com")], "port": 8080 },
         "health": { "path": "/healthz", "interval": "1s" },
@@ -29,9 +29,9 @@ async fn docker_a_path_s_service_is_switched_and_nothing_is_lost() {
     let images = [1, 2, 3].map(|version| engine.build(program, version, &[]));
     let mut installation = Installation::new(program, &engine);
     let api = installation.start().await;
-    api.put_service(service("api", json!({}))).await;
+    api.put_service(service("api", &json!({}))).await;
     // What the load asks for, and where its WebSockets are.
-    api.put_service(service("shop", json!({ "/version": "api", "/ws": "api" }))).await;
+    api.put_service(service("shop", &json!({ "/version": "api", "/ws": "api" }))).await;
     for image in &images[..2] {
         api.launch_ready("api", &image.id).await;
     }
