@@ -21,8 +21,8 @@ impl Control {
     /// Creates a service. One that is there with the same settings is left as it is.
     ///
     /// # Errors
-    /// When there is one with other settings, the settings make no sense, or a hostname belongs to
-    /// another service.
+    /// When there is one with other settings, the settings make no sense, a hostname belongs to another
+    /// service, or a path leads to none.
     pub async fn create_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
         let _turn = self.inner.settings.lock().await;
         let name = &spec.service.name;
@@ -39,7 +39,7 @@ impl Control {
     /// Creates a service or replaces its settings. Versions that exist keep theirs.
     ///
     /// # Errors
-    /// When the settings make no sense, or a hostname belongs to another service.
+    /// When the settings make no sense, a hostname belongs to another service, or a path leads to none.
     pub async fn put_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
         let _turn = self.inner.settings.lock().await;
         self.write_service(spec, by).await
@@ -51,6 +51,7 @@ impl Control {
     /// The same.
     pub async fn preview_service(&self, spec: &ServiceSpec) -> Result<PutOutcome> {
         must_make_sense(spec)?;
+        self.inner.paths_must_lead_somewhere(spec).await?;
         let (own, others): (Vec<_>, Vec<_>) = (self.inner.store.services().await?.into_iter())
             .partition(|service| service.spec.service.name == spec.service.name);
         for host in &spec.service.hosts {
@@ -69,6 +70,7 @@ impl Control {
 
     async fn write_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
         must_make_sense(spec)?;
+        self.inner.paths_must_lead_somewhere(spec).await?;
         let outcome = self.inner.store.put_service(spec, by, self.inner.now()).await?;
         self.inner.begin(&spec.service.name).wake();
         Ok(outcome)
@@ -77,8 +79,10 @@ impl Control {
     /// Deletes a service that has no environments left.
     ///
     /// # Errors
-    /// When there is none, or an environment is left.
+    /// When there is none, an environment is left, or a path of another service leads to it.
     pub async fn delete_service(&self, service: &ServiceName, by: &str) -> Result<()> {
+        let _turn = self.inner.settings.lock().await;
+        self.inner.no_path_may_lead_to(service).await?;
         let deleted = self.inner.store.delete_service(service, by, self.inner.now()).await;
         let deleted = deleted.map_err(|error| match error {
             launcher_store::Error::StillInUse { .. } => Error::Refused(format!(
@@ -100,8 +104,10 @@ impl Control {
     /// wish is written down.
     ///
     /// # Errors
-    /// When there is none.
+    /// When there is none, or a path of another service leads to it.
     pub async fn destroy_service(&self, service: &ServiceName, by: &str) -> Result<()> {
+        let _turn = self.inner.settings.lock().await;
+        self.inner.no_path_may_lead_to(service).await?;
         if !self.inner.store.begin_deletion(service, by, self.inner.now()).await? {
             return Err(Error::NoService(service.clone()));
         }

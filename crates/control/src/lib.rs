@@ -16,6 +16,7 @@ mod launch;
 mod logins;
 mod maintenance;
 mod observe;
+mod paths;
 mod reconcile;
 mod recover;
 mod slot;

@@ -22,11 +22,15 @@ use crate::table::{self, ServiceTable};
 
 mod asked;
 mod closed;
+mod elsewhere;
+mod fields;
 mod host;
 mod logins;
 
 use asked::{Sticky, Trials};
 use closed::Closed;
+pub(crate) use elsewhere::{Elsewhere, Led};
+pub(crate) use fields::{Changes, Fields};
 pub(crate) use host::HostBuffer;
 use logins::Logins;
 pub(crate) use logins::{Asked, Attempt};
@@ -107,6 +111,10 @@ pub(crate) struct Site {
     closed: Option<Arc<Closed>>,
     /// Who may look at previews, if not everybody.
     pub(crate) logins: Option<Arc<Logins>>,
+    /// Rules that take its requests elsewhere.
+    pub(crate) elsewhere: Option<Box<Elsewhere>>,
+    /// What is done to the fields of its requests and responses.
+    pub(crate) fields: Option<Arc<Fields>>,
 }
 
 /// Where a production request goes.
@@ -146,6 +154,8 @@ impl Site {
             trials: Trials::compile(table, &pools, live.len()),
             closed: table.rules.maintenance.as_ref().map(Closed::compile),
             logins: Logins::compile(table, before),
+            elsewhere: Elsewhere::compile(&table.rules).map(Box::new),
+            fields: Fields::compile(&table.rules.headers),
             pools,
             live,
         }
@@ -260,6 +270,11 @@ impl Table {
             return None;
         }
         self.held.get(&site.name).filter(|hold| !hold.is_over())
+    }
+
+    /// The service of this name.
+    pub(crate) fn service(&self, name: &ServiceName) -> Option<&Arc<Site>> {
+        self.services.get(name.as_str())
     }
 
     /// Looks a hostname up that is in lower case and has no port.

@@ -24,6 +24,7 @@ mod client;
 mod closed;
 mod common;
 mod doors;
+mod elsewhere;
 mod forwarding;
 mod gate;
 mod hop;

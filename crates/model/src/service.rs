@@ -2,6 +2,7 @@
 
 mod check;
 mod differ;
+mod path;
 mod read;
 mod rules;
 
@@ -14,6 +15,7 @@ use crate::{Bytes, Cpus, ServiceName, Span};
 
 pub use check::Fault;
 pub use differ::{Difference, differences};
+pub use path::{RequestPath, RulePath, UnreadablePath, encoded_query};
 pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
 

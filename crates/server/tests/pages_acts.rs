@@ -54,6 +54,19 @@ async fn a_form_deploys_and_another_goes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_says_which_paths_another_service_answers() {
+    let world = World::without_edge().await;
+    world.service("api", "").await;
+    world.service("shop", "[paths]\n\"/api\" = \"api\"\n").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let shop = visitor.get("/services/shop").await;
+    let told = "<code>/api</code> is answered by <a href=\"/services/api\">api</a>";
+    assert!(shop.body.contains(told), "{}", shop.body);
+    let api = visitor.get("/services/api").await;
+    assert!(!api.body.contains("is answered by"), "{}", api.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn going_back_to_a_stopped_environment_says_what_it_starts() {
     let world = World::new().await;
     let shop = blue_and_green(&world).await;

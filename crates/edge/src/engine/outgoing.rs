@@ -5,9 +5,21 @@ use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode};
 use hyper::body::{Body, Incoming};
 
+use super::elsewhere::Stripped;
 use super::forwarding::{Forwarding, Said};
 use super::hop::{Connection, members};
 use super::page::Page;
+use crate::compiled::Changes;
+
+/// Of a request, what a container is told another way than the client has said it.
+pub(super) struct Seen {
+    pub(super) host: HeaderValue,
+    /// Another target than the one that was sent.
+    pub(super) stripped: Option<Box<Stripped>>,
+}
+
+/// Tells a container which path was taken away from the target that it sees.
+const PREFIX: &str = "x-forwarded-prefix";
 
 /// How a request's body is framed on the way to the container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +47,12 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// Writes the head of a request for `host`.
+    /// Writes the head of a request, whose service changes the fields that its client has sent.
     pub(super) fn write(
         out: &mut Vec<u8>,
         request: &Request<Incoming>,
-        host: &HeaderValue,
+        seen: &Seen,
+        fields: Option<&Changes>,
         forwarding: &Forwarding,
     ) -> Result<Self, Page> {
         let headers = request.headers();
@@ -48,7 +61,8 @@ impl Outgoing {
             connection.read(value.as_bytes());
         }
         out.clear();
-        write_request_line(out, request);
+        let Seen { host, stripped } = seen;
+        write_request_line(out, request, stripped.as_deref());
         line(out, b"host", host.as_bytes());
         let mut said = Said::default();
         let mut expects_continue = false;
@@ -70,11 +84,14 @@ impl Outgoing {
                     "x-forwarded-for" => said.forwarded_for = true,
                     "x-forwarded-host" | "x-forwarded-proto" => {}
                     _ if connection.is_for_one_hop(name) => {}
+                    PREFIX if stripped.is_some() => {}
+                    _ if fields.is_some_and(|fields| fields.takes(name)) => {}
                     name => line(out, name.as_bytes(), value.as_bytes()),
                 },
             }
         }
         forwarding.write(out, host.as_bytes(), headers, said);
+        write_changes(out, fields, stripped.as_deref());
         if length == Length::Chunked && !is_chunked_only(request) {
             let text = "The edge understands no transfer coding but chunked.";
             return Err(Page::new(StatusCode::NOT_IMPLEMENTED, text));
@@ -100,11 +117,23 @@ fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// What the service's rules say of the request. That of the edge itself counts more.
+fn write_changes(out: &mut Vec<u8>, fields: Option<&Changes>, stripped: Option<&Stripped>) {
+    let set = fields.into_iter().flat_map(Changes::set);
+    for (name, value) in set.filter(|(name, _)| stripped.is_none() || name != PREFIX) {
+        line(out, name.as_str().as_bytes(), value.as_bytes());
+    }
+    if let Some(stripped) = stripped {
+        line(out, PREFIX.as_bytes(), stripped.prefix.as_bytes());
+    }
+}
+
 /// Always in the form that begins with the path (RFC 9112 §3.2.1); a whole URI's host is in Host.
-fn write_request_line(out: &mut Vec<u8>, request: &Request<Incoming>) {
+fn write_request_line(out: &mut Vec<u8>, request: &Request<Incoming>, stripped: Option<&Stripped>) {
     out.extend_from_slice(request.method().as_str().as_bytes());
     out.push(b' ');
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let sent = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let target = stripped.map_or(sent, |stripped| &stripped.target);
     if target.starts_with('?') {
         out.push(b'/');
     }

@@ -53,7 +53,10 @@ impl Page {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // What has moved for good may be remembered (RFC 9110 §15.4).
+        if !matches!(self.status, StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             let allowed = "GET, HEAD, POST, PUT, DELETE, OPTIONS, TRACE, PATCH";
             headers.insert(header::ALLOW, HeaderValue::from_static(allowed));

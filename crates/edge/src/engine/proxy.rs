@@ -17,15 +17,16 @@ use super::body::{Relay, ResponseBody};
 use super::body_limit::BodyLimit;
 use super::client::Client;
 use super::closed;
+use super::elsewhere::{self, ByPath};
 use super::login;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Seen};
 use super::page::Page;
 use super::silence::Silence;
 use super::ticket::Ticket;
 use super::trial;
 use super::tunnel::Tunnel;
 use super::upstream::{Conn, Head, Upload};
-use crate::compiled::{Attempt, Found, HostBuffer, Site, Way};
+use crate::compiled::{Attempt, Fields, Found, HostBuffer, Site, Way};
 use crate::hold::Waiting;
 
 /// Answers one request. What can be done at once is done before the future is made, and the future
@@ -38,7 +39,7 @@ pub(super) fn handle(
     let accept = request.headers().get(header::ACCEPT).cloned();
     let found = client.worker.gate().within(|| Target::find(&client, &request));
     let begun = match found {
-        Ok((target, host)) => begin(target, &host, &client, request),
+        Ok((target, seen)) => begin(target, &seen, &client, request),
         Err(Detour::Page(page)) => Err(page),
         Err(Detour::Later(until)) => {
             let later = Box::pin(answer_later(until, client, request, accept));
@@ -64,7 +65,7 @@ async fn answer_later(
             Err(page) => break Err(page),
         };
         match client.worker.gate().within(|| Target::find(&client, &request)) {
-            Ok((target, host)) => break begin(target, &host, &client, request),
+            Ok((target, seen)) => break begin(target, &seen, &client, request),
             Err(Detour::Page(page)) => break Err(page),
             Err(Detour::Later(again)) => until = again,
         }
@@ -115,7 +116,7 @@ impl From<Page> for Detour {
 /// Makes the client's request the container's.
 fn begin(
     target: Target,
-    host: &HeaderValue,
+    seen: &Seen,
     client: &Client,
     mut request: Request<Incoming>,
 ) -> Result<Attempts, Page> {
@@ -123,7 +124,8 @@ fn begin(
         request.headers_mut().remove(header::AUTHORIZATION);
     }
     let mut head = client.take_head();
-    let written = Outgoing::write(&mut head, &request, host, &client.forwarding);
+    let fields = target.fields.as_ref().map(|fields| &fields.request);
+    let written = Outgoing::write(&mut head, &request, seen, fields, &client.forwarding);
     let written = written.and_then(|outgoing| target.body.take(outgoing));
     let outgoing = written.inspect_err(|page| target.ticket.answered(page.status()))?;
     let (parts, incoming) = request.into_parts();
@@ -161,6 +163,8 @@ pub(super) struct Target {
     pub(super) ticket: Ticket,
     /// The cookie that the response sets.
     cookie: Option<Arc<HeaderValue>>,
+    /// What is done to the fields of the request and of the response.
+    fields: Option<Arc<Fields>>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
     silence_timeout: Option<Duration>,
@@ -172,10 +176,7 @@ pub(super) struct Target {
 impl Target {
     /// Looks the route up by the request's host and counts the request to its version, within the
     /// thread's gate.
-    fn find(
-        client: &Rc<Client>,
-        request: &Request<Incoming>,
-    ) -> Result<(Self, HeaderValue), Detour> {
+    fn find(client: &Rc<Client>, request: &Request<Incoming>) -> Result<(Self, Seen), Detour> {
         if request.method() == Method::CONNECT {
             let text = "The edge opens no tunnels for CONNECT.";
             return Err(Page::new(StatusCode::METHOD_NOT_ALLOWED, text).into());
@@ -188,8 +189,15 @@ impl Target {
         let mut buffer = HostBuffer::new();
         let name = buffer.read(host.as_bytes()).ok_or_else(bad_host)?;
         let table = client.worker.common.table.load();
-        let mut logged_in = false;
-        let (site, way) = match table.find(name) {
+        let found = table.find(name);
+        let logged_in = match &found {
+            Found::Preview(site, _) | Found::NoSuchVersion(site, _) => {
+                login::asked(request.headers(), site)?
+            }
+            Found::Production(_) | Found::Unknown => false,
+        };
+        let (found, by_path) = elsewhere::follow(found, &table, name, request)?;
+        let (site, way) = match found {
             Found::Production(site) => {
                 if let Some(page) = trial::followed(request, site) {
                     return Err(page.into());
@@ -201,14 +209,10 @@ impl Target {
                     return Err(Detour::Later(Later::Held(hold.keep())));
                 }
                 let way = site.way(request.headers(), &mut *client.worker.rng.borrow_mut());
-                (site, way.ok_or_else(|| nothing_live(site))?)
+                (site, way.ok_or_else(|| nothing_live(site, by_path.as_ref()))?)
             }
-            Found::Preview(site, pool) => {
-                logged_in = login::asked(request.headers(), site)?;
-                (site, Way { pool, live: false, cookie: None })
-            }
+            Found::Preview(site, pool) => (site, Way { pool, live: false, cookie: None }),
             Found::NoSuchVersion(site, version) => {
-                login::asked(request.headers(), site)?;
                 let text = format!("Service {} has no running environment {version}.", site.name);
                 return Err(Page::new(StatusCode::NOT_FOUND, text).into());
             }
@@ -221,18 +225,19 @@ impl Target {
         let target = Self {
             ticket: Ticket::new(client.clone(), pool, way.live),
             cookie: way.cookie.cloned(),
+            fields: site.fields.clone(),
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
             silence_timeout: site.traffic.silence_timeout.map(Span::duration),
             body: BodyLimit::of(&site.traffic),
             logged_in,
         };
-        Ok((target, host))
+        Ok((target, Seen { host, stripped: by_path.and_then(ByPath::stripped) }))
     }
 }
 
 fn respond(
-    Target { mut ticket, cookie, silence_timeout, .. }: Target,
+    Target { mut ticket, cookie, fields, silence_timeout, .. }: Target,
     client: &Client,
     conn: Box<Conn>,
     head: Head,
@@ -257,6 +262,9 @@ fn respond(
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
+    if let Some(fields) = fields {
+        fields.response.apply(response.headers_mut());
+    }
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, HeaderValue::clone(&cookie));
     }
@@ -297,7 +305,10 @@ fn bad_host() -> Page {
     Page::new(StatusCode::BAD_REQUEST, text)
 }
 
-fn nothing_live(site: &Site) -> Page {
+fn nothing_live(site: &Site, by_path: Option<&ByPath<'_>>) -> Page {
+    if let Some(by_path) = by_path {
+        return by_path.leads_nowhere("which has no live version; deploy one");
+    }
     let text = format!("Service {} has no live version. Deploy one.", site.name);
     Page::new(StatusCode::SERVICE_UNAVAILABLE, text)
 }

@@ -10,6 +10,7 @@ mod lab;
 mod draining;
 mod lifecycle;
 mod load;
+mod paths;
 mod proxying;
 mod refusals;
 mod reloads;

@@ -55,6 +55,9 @@ fn flat(spec: &ServiceSpec) -> BTreeMap<String, String> {
     if let Ok(tree) = serde_json::to_value(spec) {
         collect(String::new(), &tree, &mut values);
     }
+    values.remove("redirects");
+    let redirects = spec.redirects.iter().enumerate();
+    values.extend(redirects.map(|(i, to)| (format!("redirects.{}", i + 1), to.to_string())));
     values
 }
 
@@ -102,6 +105,31 @@ mod tests {
                 "service.name shop",
                 "service.port 80",
                 "service.replicas 3"
+            ]
+        );
+    }
+
+    #[test]
+    fn rules_are_told_one_by_one() {
+        let least = "service = { name = \"shop\", port = 80, hosts = [\"www.a.test\"] }\n";
+        let rules = "paths.\"/api\" = { service = \"api\", strip = true }\n\
+            [[redirects]]\nfrom = \"/a\"\nto = \"/b\"\n\
+            [[redirects]]\nhost = \"www.a.test\"\nto = \"https://a.test/*\"\nstatus = 301\n\
+            [headers.response.set]\nX-A = \"1\"\n";
+        let (before, after) = (read("a", least), read("b", &format!("{least}{rules}")));
+        let told = differences(Some(&before.unwrap()), &after.unwrap());
+        let told: Vec<_> = told
+            .iter()
+            .map(|one| format!("{} {}", one.path, one.after.as_deref().unwrap_or_default()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "headers.response.set.X-A 1",
+                "paths./api.service api",
+                "paths./api.strip true",
+                "redirects.1 /a to /b (308)",
+                "redirects.2 www.a.test/* to https://a.test/* (301)",
             ]
         );
     }

@@ -76,6 +76,13 @@ pub struct Redirect {
     pub status: u16,
 }
 
+impl fmt::Display for Redirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, from, to, status } = self;
+        write!(f, "{}{from} to {to} ({status})", host.as_deref().unwrap_or_default())
+    }
+}
+
 fn everything() -> String {
     "/*".into()
 }

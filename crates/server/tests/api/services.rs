@@ -155,3 +155,49 @@ async fn a_service_that_is_being_deleted_says_so_and_takes_nothing() {
         assert_eq!(told["detail"], "the service shop is being deleted");
     }
 }
+
+#[tokio::test]
+async fn a_path_leads_to_a_service_that_is_there_and_stays() {
+    let world = World::without_edge().await;
+    let mut shop = body("shop");
+    shop["paths"] = json!({ "/api": "api", "/img": { "service": "api", "strip": true } });
+    let put = async |query: &str, body: &Value| {
+        let path = format!("/api/v1/services/shop{query}");
+        world.call("PUT", &path, body.clone()).await
+    };
+    for refused in [
+        world.call("POST", "/api/v1/services", shop.clone()).await,
+        put("", &shop).await,
+        put("?dry_run=true", &shop).await,
+    ] {
+        assert_eq!(
+            refused.tells(409, "refused")["detail"],
+            "/api of shop is to be answered by the service api, which does not exist; apply that one \
+             first (`launcher apply` with its launcher.toml)"
+        );
+    }
+    world.service("api").await;
+    let told = put("", &shop).await.is(200).json();
+    let changes = told["changes"].as_array().unwrap();
+    let changes: Vec<_> = changes.iter().filter_map(|change| change["path"].as_str()).collect();
+    assert!(changes.contains(&"paths./img.strip"), "{told}");
+
+    for query in ["", "?destroy=true"] {
+        let path = format!("/api/v1/services/api{query}");
+        assert_eq!(
+            world.call("DELETE", &path, None).await.tells(409, "refused")["detail"],
+            "api answers /api of shop, /img of shop; take that out of [paths] there and `launcher apply` \
+             it first"
+        );
+    }
+    put("", &body("shop")).await.is(200);
+    world.call("DELETE", "/api/v1/services/api", None).await.is(204);
+    world.call("DELETE", "/api/v1/services/api", None).await.tells(404, "not-found");
+
+    let api = world.service("api").await;
+    world.launch(&api, "1").await;
+    let now = world.app.now();
+    assert!(world.app.store.begin_deletion(&api, "mika", now).await.unwrap());
+    let refused = put("", &shop).await.tells(409, "refused");
+    assert!(refused["detail"].as_str().unwrap().ends_with("which is being deleted"), "{refused}");
+}

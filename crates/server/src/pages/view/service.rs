@@ -27,6 +27,8 @@ pub(crate) struct ServiceView {
     pub(crate) name: ServiceName,
     /// Its production hostnames, and where they are reached.
     pub(crate) hosts: Vec<(String, String)>,
+    /// Paths under which other services answer.
+    pub(crate) paths: Vec<(String, ServiceName)>,
     pub(crate) replicas: u16,
     pub(crate) generation: Generation,
     pub(crate) live: Vec<Card>,
@@ -61,6 +63,7 @@ impl ServiceView {
         let closed = service.maintenance.map(|on| Closed::new(on, installation.now));
         let logins = app.control.preview_logins(&service.spec);
         let basics = service.spec.service;
+        let paths = service.spec.paths.into_iter().map(|(path, target)| (path, target.service));
         let name = basics.name;
         let page = Page { before: None, limit: HISTORY };
         let filter = DeploymentFilter { service: Some(name.clone()), page };
@@ -98,6 +101,7 @@ impl ServiceView {
         Ok(Self {
             previous: shares::before(&history, &route.weights),
             hosts: basics.hosts.into_iter().map(|host| (app.settings.url(&host), host)).collect(),
+            paths: paths.collect(),
             replicas: basics.replicas,
             generation: route.generation,
             name,
