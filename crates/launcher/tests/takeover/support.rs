@@ -10,8 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
 use launcher_control::hub::{self, CommittedEdge, Hub, Notice, PreparedEdge};
 use launcher_edge::protocol::DrainOutcome;
 use launcher_edge::table::{Pool, Rules, ServiceTable};
@@ -21,7 +19,7 @@ use launcher_sample::{Options, Server};
 use launcher_testkit::Folder;
 use launcher_testkit::load::Plan;
 use launcher_testkit::wait::{SOON, until};
-use tokio::net::{TcpStream, UnixListener};
+use tokio::net::UnixListener;
 
 pub(crate) const HOST: &str = "shop.test";
 
@@ -285,29 +283,23 @@ impl Drop for Edge {
 }
 
 /// A client's keep-alive connection.
-pub(crate) struct Client(SendRequest<Empty<Bytes>>);
+pub(crate) struct Client(launcher_testkit::Client<Empty<Bytes>>);
 
 impl Client {
     pub(crate) async fn connect(to: SocketAddr) -> Result<Self, String> {
-        let stream = TcpStream::connect(to).await.map_err(|error| error.to_string())?;
-        let io = TokioIo::new(stream);
-        let made = hyper::client::conn::http1::handshake(io).await;
-        let (requests, connection) = made.map_err(|error| error.to_string())?;
-        tokio::spawn(connection);
-        Ok(Self(requests))
+        let made = launcher_testkit::Client::connect(to).await;
+        Ok(Self(made.map_err(|error| error.to_string())?))
     }
 
     /// Waits until the connection is closed.
     pub(crate) async fn is_closed(&mut self) {
-        while self.0.ready().await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        self.0.closed().await;
     }
 
     /// Which version answers, and whether that was the connection's last answer.
     pub(crate) async fn ask(&mut self) -> Result<(u64, bool), String> {
         let request = Request::get("/version").header("host", HOST).body(Empty::new()).unwrap();
-        let response = self.0.send_request(request).await.map_err(|error| error.to_string())?;
+        let response = self.0.send(request).await.map_err(|error| error.to_string())?;
         let is_last = response.headers().get("connection").is_some_and(|value| value == "close");
         let body = response.into_body().collect().await.map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&body.to_bytes()).trim().to_owned();

@@ -6,8 +6,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::SendRequest;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -22,9 +20,7 @@ pub(crate) struct Answer {
 }
 
 /// A client's keep-alive connection.
-pub(crate) struct Client<B> {
-    requests: SendRequest<B>,
-}
+pub(crate) struct Client<B>(launcher_testkit::Client<B>);
 
 impl<B> Client<B>
 where
@@ -32,13 +28,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     pub(crate) async fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).await.unwrap();
-        let io = TokioIo::new(stream);
-        let (requests, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-        tokio::spawn(async move {
-            let _ = connection.with_upgrades().await;
-        });
-        Self { requests }
+        Self(launcher_testkit::Client::connect(to).await.unwrap())
     }
 
     /// Sends a request; `Err` when the connection is of no use any more.
@@ -46,8 +36,7 @@ where
         &mut self,
         request: Request<B>,
     ) -> Result<Response<Incoming>, hyper::Error> {
-        self.requests.ready().await?;
-        soon("a response", self.requests.send_request(request)).await
+        soon("a response", self.0.send(request)).await
     }
 
     pub(crate) async fn ask(&mut self, request: Request<B>) -> Answer {
