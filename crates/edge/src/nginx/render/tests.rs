@@ -12,6 +12,7 @@ fn frame() -> Frame {
         internal: "127.0.0.1:7072".parse().unwrap(),
         access_log: "/var/lib/launcher-edge/nginx-access.log".into(),
         passed: "/etc/nginx/rocket-launcher/passed".into(),
+        logins: "/etc/nginx/rocket-launcher/logins".into(),
     }
 }
 
