@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod broken_off;
+mod browser;
 mod support;
 
 mod daemon;

@@ -8,9 +8,6 @@ use super::server::{listen, successor};
 use super::text::Unfit;
 use crate::table::ServiceTable;
 
-/// What a browser shows of where the login is for.
-const REALM: &str = "preview";
-
 /// A server that lets those through to the inner one who have a login.
 ///
 /// # Errors
@@ -36,10 +33,12 @@ pub(super) fn write(
         out.lines(&["proxy_pass_header Date;", "proxy_pass_header Server;"]);
         successor(out, frame);
         out.block("location /", |out| {
-            out.line(format!("auth_basic \"{REALM}\";"));
+            out.line(format!("auth_basic \"previews of {}\";", table.name));
             let file = frame.logins.join(table.name.as_str());
             out.line(format!("auth_basic_user_file {};", file.display()));
             proxying::to_inner(out, inner, "\"\"", false);
+            // It was for this door, and is no container's concern.
+            out.line("proxy_set_header Authorization \"\";");
             out.line(format!("proxy_pass http://{};", frame.internal));
         });
     });

@@ -22,7 +22,7 @@ impl Page {
     pub(super) fn of(table: &ServiceTable, maintenance: &Maintenance) -> Result<Self, Unfit> {
         let own = maintenance.page.as_deref();
         let plain = format!(
-            "503 Service Unavailable\nService {} is being maintained. Please come again later.\n",
+            "503 Service Unavailable\nService {} is being maintained. Come back later.\n",
             table.name
         );
         let text = own.unwrap_or(&plain);

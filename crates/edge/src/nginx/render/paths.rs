@@ -64,8 +64,11 @@ impl Paths {
             out.return_if(&format!("${cut}"), step::BELOW.to_string());
             out.line(format!("error_page {} = @launcher_below;", step::BELOW));
             out.block("location @launcher_below", |out| {
+                // nginx works a variable out when it is first needed: this one before the path changes.
+                out.line(format!("set $launcher_to {to};"));
                 out.line(format!("rewrite ^ ${below} break;"));
-                proxying::to_inner(out, &to, &format!("${cut}"), is_inner);
+                proxying::to_inner(out, "$launcher_to", &format!("${cut}"), is_inner);
+                out.line(format!("proxy_set_header X-Forwarded-Prefix ${cut};"));
                 out.line(format!("proxy_pass http://{};", frame.internal));
             });
         }

@@ -41,11 +41,11 @@ impl Fields {
                 fields.response.push(format!("add_header {field} \"{value}\" always;"));
             }
         }
-        let mut changed = rules.response.remove.iter().chain(rules.response.set.keys());
-        fields.passed = ours
-            .into_iter()
-            .filter(|ours| !changed.any(|f| f.eq_ignore_ascii_case(ours)))
-            .collect();
+        let changed = |ours: &&str| {
+            let changed = rules.response.remove.iter().chain(rules.response.set.keys());
+            changed.into_iter().any(|field| field.eq_ignore_ascii_case(ours))
+        };
+        fields.passed = ours.into_iter().filter(|ours| !changed(ours)).collect();
         Ok(fields)
     }
 }

@@ -73,7 +73,7 @@ map $request_method $launcher_link {{
 }}
 map $request_uri $launcher_link_path {{
     default "/";
-    "~^(?<launcher_link_sent>/[/\\][^?#]*)" "/.$launcher_link_sent";
+    "~^(?<launcher_link_sent>/[/\\\\][^?#]*)" "/.$launcher_link_sent";
     "~^(?<launcher_link_sent>/[^?#]*)" $launcher_link_sent;
 }}
 map $args $launcher_link_query {{
@@ -101,7 +101,7 @@ server {{
         return 200 "{stamp}\n";
     }}
     location / {{
-        return 404 "404 Not Found\nNo service is known by the name that this path leads to.\n";
+        return 503 "503 Service Unavailable\nThis path is answered by a service that this edge does not know.\n";
     }}
 }}
 
