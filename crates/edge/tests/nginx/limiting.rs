@@ -52,7 +52,10 @@ const ANN: &str = "Basic YW5uOnNlY3JldA==";
 
 #[tokio::test]
 async fn heavy_nginx_asks_for_a_login_before_a_preview() {
-    let container = Container::named("one").await;
+    let container = Container::serve("c", |request: Request<hyper::body::Incoming>| async move {
+        text(if request.headers().contains_key("authorization") { "told" } else { "one" })
+    })
+    .await;
     let pools: &[(u32, &[&Container])] = &[(1, &[&container])];
     let mut table = shop(1, &[(1, 100)], pools);
     table.rules.redirects =

@@ -47,7 +47,7 @@ impl Page {
     pub(super) fn write(&self, out: &mut Out, tried: Option<&str>) {
         match tried {
             Some(tried) => {
-                out.return_if(&format!("${tried} = \"\""), step::MAINTENANCE.to_string())
+                out.return_if(&format!("${tried} = \"\""), step::MAINTENANCE.to_string());
             }
             None => out.line(format!("return {};", step::MAINTENANCE)),
         }

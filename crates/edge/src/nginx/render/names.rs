@@ -9,6 +9,8 @@ pub(super) mod step {
     pub(in super::super) const SUCCESSOR: u16 = 418;
     /// To where nothing ends it for being silent.
     pub(in super::super) const ENDLESS: u16 = 419;
+    /// To the same place, with the path written plainly.
+    pub(in super::super) const AGAIN: u16 = 437;
     /// To the answer to a link that tries a version.
     pub(in super::super) const LINK: u16 = 432;
     /// To the page of a service that is maintained.

@@ -77,7 +77,7 @@ impl<'s> Server<'s> {
             successor(out, self.frame);
         }
         if let Some(redirects) = self.redirects {
-            redirects.write(out);
+            redirects.write(out, self.frame, self.is_inner);
         }
         if let Some(paths) = self.paths {
             paths.write(out, self.frame, self.is_inner);

@@ -85,10 +85,10 @@ fn live(table: &ServiceTable) -> Vec<(VersionNumber, u32)> {
 }
 
 /// The versions that have a pass of this kind.
-fn passes<'t>(
-    table: &'t ServiceTable,
+fn passes(
+    table: &ServiceTable,
     kind: fn(&Passes) -> &String,
-) -> Result<Vec<(VersionNumber, &'t str)>, Unfit> {
+) -> Result<Vec<(VersionNumber, &str)>, Unfit> {
     let all = table.pools.iter().map(|(version, pool)| (*version, kind(&pool.passes).as_str()));
     let given = all.filter(|(_, pass)| !pass.is_empty());
     given
