@@ -29,6 +29,7 @@ use crate::table::{RouteTable, ServiceTable};
 
 mod drain;
 mod files;
+mod logins;
 mod options;
 mod process;
 mod reload;
@@ -43,6 +44,7 @@ mod watch_files;
 
 use drain::Drain;
 use files::Files;
+use logins::Logins;
 pub use options::Options;
 use reload::Reloader;
 use render::{Frame, Rendered, Settings};
@@ -61,6 +63,7 @@ struct Shared {
     frame: Frame,
     keep: Keep,
     tally: Tally,
+    logins: Logins,
     state: Mutex<State>,
     /// Taken before the state by whoever changes what nginx serves.
     reloader: Mutex<Reloader>,
@@ -118,9 +121,11 @@ impl Nginx {
             internal: options.internal,
             access_log: options.access_log(),
             passed: options.passed(),
+            logins: options.logins(),
         };
         let shared = Arc::new(Shared {
             tally: Tally::new(options.access_log()),
+            logins: Logins::new(&options),
             reloader: Mutex::new(Reloader::new(options.clone(), files)),
             options,
             frame,
@@ -152,6 +157,20 @@ impl Shared {
     fn render(&self, table: &ServiceTable, preview_domain: &str) -> Result<String, String> {
         let settings = Settings { frame: &self.frame, preview_domain };
         render::service(table, settings).map_err(|unfit| unfit.to_string())
+    }
+
+    /// Has nginx ask for the logins of these services, and of no others.
+    async fn ask_for_logins(self: &Arc<Self>, services: &BTreeMap<ServiceName, Service>) {
+        let texts = services.iter().filter_map(|(name, service)| {
+            // What cannot be told to nginx has been refused before.
+            let text = render::logins(&service.table).ok().flatten()?;
+            Some((name.to_string(), text))
+        });
+        let (shared, texts) = (self.clone(), texts.collect());
+        let held = tokio::task::spawn_blocking(move || shared.logins.hold(&texts));
+        if let Err(error) = held.await {
+            tracing::error!(%error, "the logins of previews cannot be written");
+        }
     }
 
     fn rendered(&self, services: &BTreeMap<ServiceName, Service>) -> Rendered {

@@ -89,6 +89,7 @@ impl Shared {
         how: &InForce,
         deployment: Option<(DeploymentId, &ServiceName)>,
     ) -> InFlight {
+        self.ask_for_logins(&services).await;
         let mut state = self.state.lock().await;
         let before = std::mem::replace(&mut state.in_force, services);
         let versions = state.in_force.iter().flat_map(|(name, service)| {

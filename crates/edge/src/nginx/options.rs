@@ -38,6 +38,11 @@ impl Options {
         self.include.join("passed")
     }
 
+    /// The files of those who may look at previews.
+    pub(super) fn logins(&self) -> PathBuf {
+        self.include.join("logins")
+    }
+
     /// Makes the paths whole, and sees that they can stand in a configuration as they are.
     pub(super) fn checked(mut self) -> Result<Self, Error> {
         for path in [&mut self.conf, &mut self.include, &mut self.data_dir] {

@@ -17,6 +17,16 @@ pub(super) struct Master(i32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Worker(pub(super) i32);
 
+impl Worker {
+    /// The group whose rights it has.
+    pub(super) fn group(self) -> Option<u32> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
+        let groups = status.lines().find_map(|line| line.strip_prefix("Gid:"))?;
+        // The real one, and then the one that counts.
+        groups.split_ascii_whitespace().nth(1)?.parse().ok()
+    }
+}
+
 /// The workers of one master.
 #[derive(Debug, Default)]
 pub(super) struct Workers {

@@ -13,10 +13,24 @@ use std::path::PathBuf;
 use launcher_model::ServiceName;
 use sha2::{Digest, Sha256};
 
+mod door;
+mod links;
+mod logins;
+mod maintenance;
+mod names;
+mod out;
+mod pages;
+mod paths;
+mod pools;
+mod proxying;
+mod redirects;
+mod server;
 mod service;
 mod shared;
 mod text;
+mod way;
 
+pub(super) use logins::logins;
 pub(super) use service::{Settings, service};
 
 /// The file of what all services share. It is read first.
@@ -30,6 +44,8 @@ pub(super) struct Frame {
     pub(super) access_log: PathBuf,
     /// The directory of the files that say which configurations have been succeeded.
     pub(super) passed: PathBuf,
+    /// The directory of the files of logins, one for each service that has some.
+    pub(super) logins: PathBuf,
 }
 
 /// The text of every file.

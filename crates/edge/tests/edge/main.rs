@@ -4,6 +4,7 @@
 
 mod body_limits;
 mod broken_off;
+mod browser;
 mod support;
 
 mod daemon;

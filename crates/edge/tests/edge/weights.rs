@@ -1,67 +1,11 @@
 //! Several versions at one time: shares of the traffic, users who stay, and versions that are tried.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
+use super::browser::{Jar, Users};
 use super::support::*;
-use bytes::Bytes;
-use http::{HeaderMap, Request, header};
-use http_body_util::Empty;
+use http::header;
 use launcher_edge::table::ServiceTable;
-
-/// A user's cookies, as a browser keeps them.
-#[derive(Default)]
-struct Jar(BTreeMap<String, String>);
-
-impl Jar {
-    fn field(&self) -> String {
-        let pairs: Vec<_> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        pairs.join("; ")
-    }
-
-    fn take(&mut self, headers: &HeaderMap) {
-        for set in headers.get_all(header::SET_COOKIE) {
-            let (pair, attributes) = set.to_str().unwrap().split_once("; ").unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            assert!(attributes.starts_with("Path=/; HttpOnly; SameSite=Lax"), "{attributes}");
-            if attributes.contains("Max-Age=0") {
-                self.0.remove(name);
-            } else {
-                self.0.insert(name.to_owned(), value.to_owned());
-            }
-        }
-    }
-
-    async fn ask(&mut self, client: &mut Client<Empty<Bytes>>, path: &str) -> Answer {
-        let request = Request::get(path).header("host", HOST).header("cookie", self.field());
-        let answer = client.ask(request.body(Empty::new()).unwrap()).await;
-        self.take(&answer.headers);
-        answer
-    }
-}
-
-/// Some users, and the version that each saw last.
-struct Users {
-    client: Client<Empty<Bytes>>,
-    users: Vec<(Jar, String)>,
-}
-
-impl Users {
-    async fn new(edge: SocketAddr, number: usize) -> Self {
-        let users = (0..number).map(|_| (Jar::default(), String::new())).collect();
-        Self { client: Client::connect(edge).await, users }
-    }
-
-    /// Everybody asks once. Returns each one's version before and now.
-    async fn ask(&mut self) -> Vec<(String, String)> {
-        let mut moves = Vec::new();
-        for (jar, version) in &mut self.users {
-            let now = jar.ask(&mut self.client, "/").await.body;
-            moves.push((std::mem::replace(version, now.clone()), now));
-        }
-        moves
-    }
-}
 
 /// The service with these shares, after `revision - 1` other changes.
 fn shares(revision: u64, weights: &[(u32, u8)], [v1, v2, v3]: [&Container; 3]) -> ServiceTable {
@@ -116,7 +60,7 @@ async fn nobody_changes_version_while_a_share_grows() {
     let containers = three().await;
     let containers = containers.each_ref();
     let mut lab = Lab::new(&[shares(1, &[(1, 100)], containers)]).await;
-    let mut users = Users::new(lab.edge.http, 300).await;
+    let mut users = Users::new(lab.edge.http, 300);
     assert!(users.ask().await.iter().all(|(_, now)| now == "v1"));
     assert!(users.users.iter().all(|(jar, _)| jar.0.is_empty()), "one version sets no cookie");
 
@@ -132,7 +76,7 @@ async fn nobody_changes_version_while_a_share_grows() {
             assert_eq!(before, now, "at {percent} percent");
         }
         // Those who come new follow the share of now.
-        let mut new = Users::new(lab.edge.http, 200).await;
+        let mut new = Users::new(lab.edge.http, 200);
         new.ask().await;
         let expected = 2.0 * f64::from(percent);
         let sigma = (expected * (1.0 - f64::from(percent) / 100.0)).sqrt();
@@ -148,7 +92,7 @@ async fn only_the_users_of_a_version_that_leaves_move() {
     let containers = three().await;
     let containers = containers.each_ref();
     let mut lab = Lab::new(&[shares(1, &[(1, 40), (2, 30), (3, 30)], containers)]).await;
-    let mut users = Users::new(lab.edge.http, 200).await;
+    let mut users = Users::new(lab.edge.http, 200);
     users.ask().await;
     lab.control.switch(2, &shares(2, &[(1, 60), (3, 40)], containers)).await;
     let mut moved = BTreeMap::new();

@@ -5,13 +5,20 @@
 #[path = "../edge/support/mod.rs"]
 mod support;
 
+#[path = "../edge/browser.rs"]
+mod browser;
 mod lab;
 
 mod draining;
 mod lifecycle;
+mod limiting;
 mod load;
+mod maintaining;
 mod paths;
 mod proxying;
 mod refusals;
 mod reloads;
+mod rules;
+mod sharing;
 mod switching;
+mod trying;

@@ -1,24 +1,17 @@
-//! The file of one service.
+//! The file of one service: its containers, its variables, and a server for each way in.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::VersionNumber;
 
 use super::Frame;
-use super::text::{BANNER, Unfit, hostname};
-use crate::table::{Pool, ServiceTable};
-
-/// Requests that are silent by nature, such as WebSockets, are ended by their two ends.
-const ENDLESS: &str = "7d";
-
-/// How long an unused connection to a container is kept. Shorter than the five seconds after which some
-/// servers close theirs: a request that may not be repeated must not meet one that is being closed.
-const IDLE: &str = "4s";
-
-/// How much longer than connecting may take the second attempt may begin. What took longer than that had
-/// reached a container, and is not asked a second time.
-const RETRY_SLACK_MS: u128 = 500;
+use super::names;
+use super::out::Out;
+use super::paths::{self, Paths};
+use super::redirects::{self, Redirects};
+use super::server::{self, Server};
+use super::text::{Unfit, hostname};
+use super::way::{self, Way};
+use super::{door, pools};
+use crate::table::ServiceTable;
 
 /// What one service's file is made of beside its table.
 #[derive(Debug, Clone, Copy)]
@@ -31,298 +24,97 @@ pub(in crate::nginx) struct Settings<'s> {
 /// The text of a service's file.
 ///
 /// # Errors
-/// When a name in it could mean something else to nginx than a name.
+/// When something in it could mean something else to nginx than what it is.
 pub(in crate::nginx) fn service(
     table: &ServiceTable,
     settings: Settings<'_>,
 ) -> Result<String, Unfit> {
-    let mut file = File { table, settings, out: BANNER.to_owned() };
-    for (version, pool) in &table.pools {
-        file.upstream(*version, pool);
-    }
-    file.production()?;
+    let mut out = Out::new();
+    pools::upstreams(&mut out, table);
+    let way = way::production(&mut out, table)?;
+    let file = File {
+        table,
+        settings,
+        redirects: redirects::variables(&mut out, table)?,
+        paths: paths::variables(&mut out, table)?,
+    };
+    file.production(&mut out, &way)?;
     if !settings.preview_domain.is_empty() {
-        file.previews()?;
+        file.previews(&mut out)?;
     }
-    Ok(file.out)
+    Ok(out.into_text())
 }
 
-/// A file as it is being written.
 struct File<'f> {
     table: &'f ServiceTable,
     settings: Settings<'f>,
-    out: String,
-}
-
-/// Where the requests of one server go.
-enum Target {
-    /// To one version.
-    One(VersionNumber),
-    /// To the one that `$launcher_version` has drawn; some have no container at present.
-    Drawn { empty: Vec<VersionNumber> },
-    /// Nowhere.
-    Nothing(String),
+    redirects: Option<Redirects>,
+    paths: Option<Paths>,
 }
 
 impl File<'_> {
-    fn line(&mut self, depth: usize, text: &str) {
-        // Writing to memory does not fail.
-        let _ = writeln!(self.out, "{:1$}{text}", "", depth * 4);
-    }
-
-    fn upstream(&mut self, version: VersionNumber, pool: &Pool) {
-        if pool.endpoints.is_empty() {
-            return;
+    /// What its hostnames lead to, and what paths of other services do. The redirects and paths of this
+    /// one do not count for those.
+    fn production(&self, out: &mut Out, way: &Way) -> Result<(), Unfit> {
+        let (table, frame) = (self.table, self.settings.frame);
+        let mut names = Vec::new();
+        for host in &table.hosts {
+            names.push(hostname(&table.name, "host", host)?);
         }
-        self.out.push('\n');
-        self.line(0, &format!("upstream {} {{", upstream_name(&self.table.name, version)));
-        self.line(1, "random two least_conn;");
-        for address in pool.endpoints.values() {
-            self.line(1, &format!("server {address} max_fails=1 fail_timeout=1s;"));
-        }
-        self.line(1, "keepalive 64;");
-        self.line(1, &format!("keepalive_timeout {IDLE};"));
-        self.line(0, "}");
-    }
-
-    fn has_container(&self, version: VersionNumber) -> bool {
-        self.table.pools.get(&version).is_some_and(|pool| !pool.endpoints.is_empty())
-    }
-
-    fn production(&mut self) -> Result<(), Unfit> {
-        if self.table.hosts.is_empty() {
+        let inner = names::inner_production(&table.name);
+        let maintenance = table.rules.maintenance.as_ref();
+        let within =
+            Server { is_inner: true, maintenance, ..Server::of(table, frame, &inner, way) };
+        within.write(out)?;
+        if names.is_empty() {
             return Ok(());
         }
-        let name = &self.table.name;
-        let mut names = String::new();
-        for host in &self.table.hosts {
-            names.push(' ');
-            names.push_str(hostname(name, "host", host)?);
-        }
-        let live = live(self.table);
-        let target = match live.as_slice() {
-            [] => Target::Nothing(format!("Service {name} has no live version. Deploy one.")),
-            [(version, _)] => self.only(*version),
-            several => {
-                self.shares(several);
-                let empty = several.iter().map(|(version, _)| *version);
-                Target::Drawn { empty: empty.filter(|v| !self.has_container(*v)).collect() }
-            }
+        let names = names.join(" ");
+        let at_hosts = Server {
+            redirects: self.redirects.as_ref(),
+            paths: self.paths.as_ref(),
+            maintenance,
+            ..Server::of(table, frame, &names, way)
         };
-        let version = match &target {
-            Target::One(version) => version.0.to_string(),
-            Target::Drawn { .. } => format!("${}", share_variable(name)),
-            Target::Nothing(_) => live.first().map_or("\"\"".into(), |(v, _)| v.0.to_string()),
-        };
-        self.server(&names, &version, true, &target);
-        Ok(())
+        at_hosts.write(out)
     }
 
-    fn only(&self, version: VersionNumber) -> Target {
-        if self.has_container(version) {
-            return Target::One(version);
-        }
-        let name = &self.table.name;
-        Target::Nothing(format!("At present {name} {version} has no healthy container."))
-    }
-
-    /// Draws a version for each request, by the weights. What makes a client's next request draw the
-    /// same would take the place of `$request_id`.
-    fn shares(&mut self, live: &[(VersionNumber, u32)]) {
-        let sum: u32 = live.iter().map(|(_, weight)| weight).sum();
-        let variable = share_variable(&self.table.name);
-        self.out.push('\n');
-        self.line(0, &format!("split_clients $request_id ${variable} {{"));
-        for (version, weight) in &live[..live.len() - 1] {
-            // In hundredths of a percent, which is as fine as nginx has it.
-            let share = weight * 10_000 / sum;
-            self.line(1, &format!("{}.{:02}% {};", share / 100, share % 100, version.0));
-        }
-        if let Some((last, _)) = live.last() {
-            self.line(1, &format!("* {};", last.0));
-        }
-        self.line(0, "}");
-    }
-
-    fn previews(&mut self) -> Result<(), Unfit> {
-        let name = &self.table.name;
+    fn previews(&self, out: &mut Out) -> Result<(), Unfit> {
+        let (table, frame) = (self.table, self.settings.frame);
+        let name = &table.name;
         let domain = hostname(name, "preview domain", self.settings.preview_domain)?;
-        for version in self.table.pools.keys() {
-            let names = format!(" v{}.{name}.{domain}", version.0);
-            self.server(&names, &version.0.to_string(), false, &self.only(*version));
+        for version in table.pools.keys() {
+            let host = format!("v{}.{name}.{domain}", version.0);
+            self.preview(out, *version, &host)?;
         }
-        self.no_such_preview(&format!("*.{name}.{domain}"));
+        out.block("server", |out| {
+            server::listen(out, frame, false);
+            out.line(format!("server_name *.{name}.{domain};"));
+            out.lines(&["access_log off;", "default_type text/plain;"]);
+            out.block("location /", |out| {
+                let text = format!("Service {name} has no such running environment.");
+                out.line(format!("return 404 \"404 Not Found\\n{text}\\n\";"));
+            });
+        });
         Ok(())
     }
 
-    fn no_such_preview(&mut self, names: &str) {
-        let text = format!("Service {} has no such running environment.", self.table.name);
-        self.out.push('\n');
-        self.line(0, "server {");
-        self.listen();
-        self.line(1, &format!("server_name {names};"));
-        self.line(1, "access_log off;");
-        self.line(1, "default_type text/plain;");
-        self.line(1, "location / {");
-        self.line(2, &format!("return 404 \"404 Not Found\\n{text}\\n\";"));
-        self.line(1, "}");
-        self.line(0, "}");
-    }
-
-    fn listen(&mut self) {
-        let frame = self.settings.frame;
-        for address in frame.http.iter().chain([&frame.internal]) {
-            self.line(1, &format!("listen {address};"));
+    /// Where a login is asked for, that is done by a server of its own: nginx answers with a redirect, or
+    /// leads to another service, before it asks for one.
+    fn preview(&self, out: &mut Out, version: VersionNumber, host: &str) -> Result<(), Unfit> {
+        let (table, frame) = (self.table, self.settings.frame);
+        let is_inner = table.rules.preview_logins.is_some();
+        let inner = names::inner_preview(&table.name, version);
+        if is_inner {
+            door::write(out, table, frame, host, &inner)?;
         }
-    }
-
-    /// One server. What decides about a request before it is sent on, such as maintenance, stands where
-    /// the late and the endless are told apart, in that order.
-    fn server(&mut self, names: &str, version: &str, live: bool, target: &Target) {
-        self.out.push('\n');
-        self.line(0, "server {");
-        self.listen();
-        self.line(1, &format!("server_name{names};"));
-        self.line(1, &format!("set $launcher_service {};", self.table.name));
-        self.line(1, &format!("set $launcher_version {version};"));
-        self.line(1, &format!("set $launcher_live {};", if live { "1" } else { "\"\"" }));
-        let log = self.settings.frame.access_log.display();
-        self.line(1, &format!("access_log {log} launcher;"));
-        self.settings_of_traffic();
-        self.pages(target);
-        self.line(1, "if (-e $launcher_passed) {");
-        self.line(2, "return 418;");
-        self.line(1, "}");
-        self.line(1, "error_page 418 = @launcher_successor;");
-        self.line(1, "location @launcher_successor {");
-        self.line(2, "access_log off;");
-        self.line(2, &format!("proxy_read_timeout {ENDLESS};"));
-        self.line(2, &format!("proxy_pass http://{};", self.settings.frame.internal));
-        self.line(1, "}");
-        match target {
-            Target::One(version) => {
-                let to = upstream_name(&self.table.name, *version);
-                self.proxy(&to);
-            }
-            Target::Drawn { empty } => {
-                for version in empty {
-                    self.line(1, &format!("if ($launcher_version = {}) {{", version.0));
-                    self.line(2, "return 503;");
-                    self.line(1, "}");
-                }
-                let to = format!("launcher_{}_$launcher_version", self.table.name);
-                self.proxy(&to);
-            }
-            Target::Nothing(_) => {
-                self.line(1, "location / {");
-                self.line(2, "return 503;");
-                self.line(1, "}");
-            }
-        }
-        self.line(0, "}");
-    }
-
-    fn proxy(&mut self, upstream: &str) {
-        self.line(1, "if ($launcher_endless) {");
-        self.line(2, "return 419;");
-        self.line(1, "}");
-        self.line(1, "error_page 419 = @launcher_endless;");
-        self.line(1, "location @launcher_endless {");
-        self.line(2, &format!("proxy_read_timeout {ENDLESS};"));
-        self.line(2, &format!("proxy_send_timeout {ENDLESS};"));
-        self.line(2, &format!("proxy_pass http://{upstream};"));
-        self.line(1, "}");
-        self.line(1, "location / {");
-        self.line(2, &format!("proxy_pass http://{upstream};"));
-        self.line(1, "}");
-    }
-
-    fn settings_of_traffic(&mut self) {
-        let traffic = &self.table.traffic;
-        let connect = traffic.connect_timeout.duration().as_millis();
-        let response = traffic.response_timeout.duration().as_millis();
-        for setting in [
-            "client_header_timeout 30s;",
-            "client_body_timeout 60s;",
-            "client_max_body_size 0;",
-            "keepalive_timeout 75s;",
-            "send_timeout 60s;",
-            "recursive_error_pages on;",
-            "proxy_http_version 1.1;",
-            "proxy_cache off;",
-            "proxy_buffering off;",
-            "proxy_request_buffering off;",
-            "proxy_buffer_size 32k;",
-            "proxy_buffers 4 32k;",
-            "proxy_headers_hash_bucket_size 128;",
-            "proxy_redirect off;",
-            "proxy_intercept_errors off;",
-            "proxy_pass_header Date;",
-            "proxy_pass_header Server;",
-            "proxy_ignore_headers X-Accel-Redirect X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;",
-            "proxy_set_header Host $http_host;",
-            "proxy_set_header X-Forwarded-For $launcher_forwarded_for;",
-            "proxy_set_header X-Forwarded-Host $http_host;",
-            "proxy_set_header X-Forwarded-Proto $launcher_forwarded_proto;",
-            "proxy_set_header Forwarded $launcher_forwarded;",
-            "proxy_set_header Upgrade $http_upgrade;",
-            "proxy_set_header Connection $launcher_connection;",
-            "proxy_next_upstream error timeout;",
-            "proxy_next_upstream_tries 2;",
-        ] {
-            self.line(1, setting);
-        }
-        let retry = response.min(connect + RETRY_SLACK_MS);
-        self.line(1, &format!("proxy_next_upstream_timeout {retry}ms;"));
-        self.line(1, &format!("proxy_connect_timeout {connect}ms;"));
-        self.line(1, &format!("proxy_read_timeout {response}ms;"));
-        self.line(1, &format!("proxy_send_timeout {response}ms;"));
-    }
-
-    /// What nginx answers when no container does. What a container itself answers goes through.
-    fn pages(&mut self, target: &Target) {
-        let of = format!("{} v$launcher_version", self.table.name);
-        let within = self.table.traffic.response_timeout;
-        let unavailable = match target {
-            Target::Nothing(why) => why.clone(),
-            _ => format!("At present {of} has no healthy container."),
+        let way = Way::preview(table, version);
+        let preview = Server {
+            is_inner,
+            redirects: self.redirects.as_ref(),
+            paths: self.paths.as_ref(),
+            ..Server::of(table, frame, if is_inner { &inner } else { host }, &way)
         };
-        let unreachable =
-            format!("No container of {of} could be reached, or it broke off before it answered.");
-        for (status, reason, text) in [
-            (502, "Bad Gateway", unreachable),
-            (503, "Service Unavailable", unavailable),
-            (
-                504,
-                "Gateway Timeout",
-                format!("A container of {of} did not answer within {within}."),
-            ),
-        ] {
-            self.line(1, &format!("error_page {status} @launcher_{status};"));
-            self.line(1, &format!("location @launcher_{status} {{"));
-            self.line(2, "default_type text/plain;");
-            self.line(2, "add_header Cache-Control no-store always;");
-            self.line(2, &format!("return {status} \"{status} {reason}\\n{text}\\n\";"));
-            self.line(1, "}");
-        }
+        preview.write(out)
     }
-}
-
-/// The versions with a weight.
-fn live(table: &ServiceTable) -> Vec<(VersionNumber, u32)> {
-    let weights: BTreeMap<_, _> = (table.weights.iter())
-        .filter(|(version, weight)| weight.percent() > 0 && table.pools.contains_key(version))
-        .map(|(version, weight)| (*version, u32::from(weight.percent())))
-        .collect();
-    weights.into_iter().collect()
-}
-
-/// The name of a service holds no `_`, so no two are alike.
-fn upstream_name(service: &ServiceName, version: VersionNumber) -> String {
-    format!("launcher_{service}_{}", version.0)
-}
-
-/// In the name of a variable no `-` can stand.
-fn share_variable(service: &ServiceName) -> String {
-    format!("launcher_share_{}", service.as_str().replace('-', "_"))
 }

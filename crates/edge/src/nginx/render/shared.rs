@@ -3,6 +3,7 @@
 
 use super::Frame;
 use super::text::BANNER;
+use crate::table::TRY_PARAMETER;
 
 /// The text of the shared file.
 pub(super) fn shared(frame: &Frame, stamp: &str) -> String {
@@ -54,6 +55,33 @@ map $server_port $launcher_forwarded {{
     {port} $http_forwarded;
 }}
 
+# Nothing but this brings a $ into a text in which nginx replaces variables.
+geo $launcher_dollar {{
+    default "$";
+}}
+
+# Links that have a browser try a version, and the address without what makes them such.
+map $args $launcher_link_named {{
+    default "";
+    "" "";
+    "~(?<=^|&){TRY_PARAMETER}=(?<launcher_link_pass>[^&]*)" "=$launcher_link_pass";
+}}
+map $request_method $launcher_link {{
+    default "";
+    GET $launcher_link_named;
+    HEAD $launcher_link_named;
+}}
+map $request_uri $launcher_link_path {{
+    default "/";
+    "~^(?<launcher_link_sent>/[/\\\\][^?#]*)" "/.$launcher_link_sent";
+    "~^(?<launcher_link_sent>/[^?#]*)" $launcher_link_sent;
+}}
+map $args $launcher_link_query {{
+    default "";
+    "~^{TRY_PARAMETER}=[^&]*&(?<launcher_link_after>.+)$" "?$launcher_link_after";
+    "~^(?<launcher_link_before>.*?)&{TRY_PARAMETER}=[^&]*(?<launcher_link_after>.*)$" "?$launcher_link_before$launcher_link_after";
+}}
+
 # There is such a file once this configuration has been succeeded by another. A request that comes to
 # an old worker then, over a connection that had been open without one, goes on to a new worker.
 map $server_port $launcher_passed {{
@@ -73,7 +101,7 @@ server {{
         return 200 "{stamp}\n";
     }}
     location / {{
-        return 404;
+        return 503 "503 Service Unavailable\nThis path is answered by a service that this edge does not know.\n";
     }}
 }}
 
