@@ -22,9 +22,11 @@ use crate::table::{self, ServiceTable};
 
 mod asked;
 mod host;
+mod standing;
 
 use asked::{Sticky, Trials};
 pub(crate) use host::HostBuffer;
+pub(crate) use standing::{Failure, Standing, clock};
 
 /// What a pool is known by, as long as the edge knows its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,28 +48,73 @@ pub(crate) struct Pool {
     pub(crate) version: VersionNumber,
     pub(crate) health: Health,
     pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) choice: Choice,
     pub(crate) stats: Arc<VersionStats>,
 }
 
+/// How one of the containers is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// After so many failures in a row it is left out for a while; 0 is never.
+    pub(crate) eject_after: u16,
+    /// For how many milliseconds the share of one that joins others grows.
+    pub(crate) slow_start_ms: u64,
+}
+
+impl Choice {
+    fn of(traffic: &Traffic) -> Self {
+        let slow_start = traffic.slow_start.map(|span| span.duration().as_millis());
+        Self {
+            eject_after: traffic.eject_after,
+            slow_start_ms: u64::try_from(slow_start.unwrap_or(0)).unwrap_or(u64::MAX),
+        }
+    }
+}
+
 /// One container, as it is reached from here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     pub(crate) container: Arc<str>,
     pub(crate) address: SocketAddr,
+    /// Kept from table to table. A container that went and comes again has another one.
+    pub(crate) standing: Arc<Standing>,
+}
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.standing, &other.standing)
+    }
+}
+
+impl Endpoint {
+    fn compile(container: &str, address: SocketAddr, before: &[&Arc<Pool>], now: u64) -> Self {
+        let all = before.iter().flat_map(|pool| &pool.endpoints);
+        let mut same =
+            all.filter(|known| *known.container == *container && known.address == address);
+        same.next().cloned().unwrap_or_else(|| Self {
+            container: container.into(),
+            address,
+            standing: Arc::new(Standing::new(now)),
+        })
+    }
 }
 
 impl Pool {
+    /// Compiles a pool that was compiled `before` so; the first of these goes on.
     fn compile(
         table: &ServiceTable,
         version: VersionNumber,
         pool: &table::Pool,
-        before: Option<&Arc<Self>>,
+        before: &[&Arc<Self>],
         threads: usize,
     ) -> Arc<Self> {
+        let now = clock();
         let endpoints: Vec<Endpoint> = (pool.endpoints.iter())
-            .map(|(id, address)| Endpoint { container: id.as_str().into(), address: *address })
+            .map(|(id, address)| Endpoint::compile(id, *address, before, now))
             .collect();
-        let same = before.filter(|before| before.endpoints == endpoints);
+        let choice = Choice::of(&table.traffic);
+        let before = before.first().copied();
+        let same = before.filter(|before| before.endpoints == endpoints && before.choice == choice);
         if let Some(same) = same
             && same.health == pool.health
         {
@@ -80,6 +127,7 @@ impl Pool {
             version,
             health: pool.health.clone(),
             endpoints,
+            choice,
             stats: before.map_or_else(|| Arc::new(VersionStats::new(threads)), |b| b.stats.clone()),
         })
     }
@@ -115,8 +163,9 @@ impl Site {
     pub(crate) fn compile(table: &ServiceTable, before: &[&Self], threads: usize) -> Self {
         let pools: BTreeMap<_, _> = (table.pools.iter())
             .map(|(version, pool)| {
-                let before = before.iter().find_map(|site| site.pools.get(version));
-                (*version, Pool::compile(table, *version, pool, before, threads))
+                let before = before.iter().filter_map(|site| site.pools.get(version));
+                let before: Vec<_> = before.collect();
+                (*version, Pool::compile(table, *version, pool, &before, threads))
             })
             .collect();
         let mut live = Vec::new();

@@ -19,14 +19,17 @@ use crate::compiled::{Pool, PoolId, Table};
 mod accept;
 mod attempts;
 mod body;
+mod choice;
 mod client;
 mod common;
 mod doors;
+mod events;
 mod forwarding;
 mod gate;
 mod hop;
 mod limits;
 mod listen;
+mod moving;
 mod outgoing;
 mod page;
 mod pool;
@@ -36,6 +39,7 @@ mod ticket;
 mod trial;
 mod tunnel;
 mod upstream;
+mod websocket;
 mod worker;
 
 use common::{Common, Thread};
@@ -57,6 +61,8 @@ pub(crate) struct Watch {
     pub(crate) pool: Arc<Pool>,
     /// Dropped by each thread on which the pool is at rest.
     pub(crate) rest: Rest,
+    /// Connections that stay long are told to move, the last of them then.
+    pub(crate) move_within: Option<Duration>,
 }
 
 /// What changed between two tables, for the threads to follow.

@@ -5,10 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::events::Events;
 use super::ticket::Ticket;
 use super::upstream::{Conn, Framing, Rest};
+use crate::compiled::Failure;
 
 /// The body of a response.
 pub(super) enum ResponseBody {
@@ -23,19 +26,32 @@ pub(super) struct Relay {
     rest: Rest,
     source: Option<(Box<Conn>, Ticket)>,
     broken: Option<io::Error>,
+    /// It is a stream of events, which may be ended between two of them.
+    events: Option<Events>,
 }
 
 impl Relay {
-    /// The body, framed so, of a response that came over `conn`.
-    pub(super) fn body(framing: Framing, conn: Box<Conn>, ticket: Ticket) -> ResponseBody {
+    /// The body, framed so, of a response with these fields that came over `conn`.
+    pub(super) fn body(
+        framing: Framing,
+        headers: &HeaderMap,
+        conn: Box<Conn>,
+        ticket: Ticket,
+    ) -> ResponseBody {
         if framing == Framing::Length(0) {
             ticket.give_back(conn);
             return ResponseBody::Empty;
         }
+        // What says how long it is, is no stream that goes on.
+        let events = match framing {
+            Framing::Length(_) => None,
+            Framing::Chunked | Framing::UntilClose => Events::of(headers),
+        };
         ResponseBody::Relay(Self {
             rest: framing.into(),
             source: Some((conn, ticket)),
             broken: None,
+            events,
         })
     }
 
@@ -43,10 +59,34 @@ impl Relay {
         let Some((conn, ticket)) = &mut self.source else {
             return Poll::Ready(self.broken.take().map(Err));
         };
-        let polled = conn.poll_body(cx, &mut self.rest);
+        let to_move = self.events.is_some() && ticket.is_to_move(cx);
+        if to_move
+            && self
+                .events
+                .as_ref()
+                .is_some_and(|events| events.is_between(self.rest.is_between_chunks()))
+        {
+            ticket.moved();
+            self.source = None;
+            return Poll::Ready(None);
+        }
+        let mut polled = conn.poll_body(cx, &mut self.rest);
+        if let Some(events) = &mut self.events
+            && let Poll::Ready(Some(Ok(frame))) = &mut polled
+            && let Some(part) = frame.data_mut()
+        {
+            if to_move && let Some(whole) = events.whole(part) {
+                *part = whole;
+            }
+            events.pass(part);
+        }
         match polled {
             Poll::Ready(Some(Err(error))) => {
                 ticket.failed();
+                // A client that does not send its body to the end has the connection broken off too.
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    ticket.container_failed(Failure::Unanswered);
+                }
                 self.source = None;
                 self.broken = Some(error);
                 // hyper throws away what it has not written when a body breaks off. It writes it when

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{Either, ready};
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::attempts::Attempts;
@@ -198,10 +198,11 @@ fn respond(
     ticket.answered(head.status);
     let body = if switched {
         ticket.upgrade();
-        client.becomes(Tunnel { conn, ticket });
+        let is_websocket = speaks_websocket(&head.headers);
+        client.becomes(Tunnel { conn, ticket, is_websocket });
         ResponseBody::Empty
     } else {
-        Relay::body(head.framing, conn, ticket)
+        Relay::body(head.framing, &head.headers, conn, ticket)
     };
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
@@ -216,6 +217,10 @@ fn respond(
         client.close_if_stopping(&mut response);
     }
     Ok(response)
+}
+
+fn speaks_websocket(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Whether a request's target has the form that its method takes (RFC 9112 §3.2): a path, a whole URI,

@@ -7,11 +7,13 @@ mod support;
 
 mod daemon;
 mod draining;
+mod ejection;
 mod framing;
 mod headers;
 mod holding;
 mod limits;
 mod load;
+mod moving;
 mod pages;
 mod retries;
 mod routing;

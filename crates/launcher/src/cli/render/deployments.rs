@@ -129,7 +129,14 @@ fn drained(receipt: &Receipt, service: &ServiceName) -> String {
         return format!("{in_flight}; `launcher history {service}` tells how they end\n");
     };
     let (drained, failed, cut) = (receipt.drained, receipt.failed, receipt.cut);
-    format!("{in_flight}; {drained} drained, {failed} failed, {cut} cut, in {}\n", millis(took))
+    let moved = match receipt.moved {
+        0 => String::new(),
+        moved => format!("{moved} moved, "),
+    };
+    format!(
+        "{in_flight}; {drained} drained, {moved}{failed} failed, {cut} cut, in {}\n",
+        millis(took)
+    )
 }
 
 fn edges(receipt: &Receipt, look: &Look) -> String {
