@@ -146,16 +146,20 @@ pub(super) async fn run(
     {
         let mut up = pin!(up.carry(&mut client_out, &mut container_in));
         let mut down = pin!(down.carry_until_told(&mut container_out, &mut client_in, client));
-        let stopped = tokio::select! {
+        tokio::select! {
             ended = &mut up => {
                 // Who has nothing more to say may still listen.
                 ended?;
-                down.await?
+                if let Stopped::AtEnd = down.await? {
+                    return Ok(());
+                }
             }
-            stopped = &mut down => stopped?,
-        };
-        if let Stopped::AtEnd = stopped {
-            return tokio::time::timeout(CLIENT_ENDS_WITHIN, up).await.unwrap_or(Ok(()));
+            stopped = &mut down => {
+                if let Stopped::AtEnd = stopped? {
+                    let rest = tokio::time::timeout(CLIENT_ENDS_WITHIN, up);
+                    return rest.await.unwrap_or(Ok(()));
+                }
+            }
         }
     }
     let closing = Closing { up, client_out, client_in, container_out, container_in };

@@ -219,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_moved_is_told_beside_what_drained() {
+        let mut view = view(true, 2);
+        let receipt = view.deployment.receipt.as_mut().unwrap();
+        (receipt.drained, receipt.moved) = (0, 1);
+        let told = deployed(&view, true, &look());
+        assert!(told.contains("; 0 drained, 1 moved, 0 failed, 1 cut, in"), "{told}");
+    }
+
+    #[test]
     fn going_back_says_where_going_back_goes_next() {
         let mut view = view(true, 0);
         view.deployment.kind = DeploymentKind::Rollback;
