@@ -88,9 +88,8 @@ impl PartialEq for Endpoint {
 
 impl Endpoint {
     fn compile(container: &str, address: SocketAddr, before: &[&Arc<Pool>], now: u64) -> Self {
-        let all = before.iter().flat_map(|pool| &pool.endpoints);
-        let mut same =
-            all.filter(|known| *known.container == *container && known.address == address);
+        let known = before.iter().filter_map(|pool| pool.endpoint(container));
+        let mut same = known.filter(|known| known.address == address);
         same.next().cloned().unwrap_or_else(|| Self {
             container: container.into(),
             address,
@@ -100,6 +99,12 @@ impl Endpoint {
 }
 
 impl Pool {
+    /// They are sorted, as they come out of a sorted map.
+    fn endpoint(&self, container: &str) -> Option<&Endpoint> {
+        let at = self.endpoints.binary_search_by(|known| (*known.container).cmp(container));
+        self.endpoints.get(at.ok()?)
+    }
+
     /// Compiles a pool that was compiled `before` so; the first of these goes on.
     fn compile(
         table: &ServiceTable,

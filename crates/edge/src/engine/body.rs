@@ -56,29 +56,19 @@ impl Relay {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let to_move = self.is_to_move(cx);
+        if to_move && self.is_between_events() {
+            if let Some((_, ticket)) = self.source.take() {
+                ticket.moved();
+            }
+            return Poll::Ready(None);
+        }
         let Some((conn, ticket)) = &mut self.source else {
             return Poll::Ready(self.broken.take().map(Err));
         };
-        let to_move = self.events.is_some() && ticket.is_to_move(cx);
-        if to_move
-            && self
-                .events
-                .as_ref()
-                .is_some_and(|events| events.is_between(self.rest.is_between_chunks()))
-        {
-            ticket.moved();
-            self.source = None;
-            return Poll::Ready(None);
-        }
         let mut polled = conn.poll_body(cx, &mut self.rest);
-        if let Some(events) = &mut self.events
-            && let Poll::Ready(Some(Ok(frame))) = &mut polled
-            && let Some(part) = frame.data_mut()
-        {
-            if to_move && let Some(whole) = events.whole(part) {
-                *part = whole;
-            }
-            events.pass(part);
+        if let Some(events) = &mut self.events {
+            pass_events(events, &mut polled, to_move);
         }
         match polled {
             Poll::Ready(Some(Err(error))) => {
@@ -104,10 +94,37 @@ impl Relay {
         polled
     }
 
+    /// Whether it is a stream of events whose client is to come again.
+    fn is_to_move(&self, cx: &Context<'_>) -> bool {
+        match (&self.events, &self.source) {
+            (Some(_), Some((_, ticket))) => ticket.is_to_move(cx),
+            _ => false,
+        }
+    }
+
+    fn is_between_events(&self) -> bool {
+        let at_chunk = self.rest.is_between_chunks();
+        self.events.as_ref().is_some_and(|events| events.is_between(at_chunk))
+    }
+
     /// Whether nothing follows what was polled.
     fn is_at_end<T>(&self, polled: &Poll<Option<T>>) -> bool {
         matches!(polled, Poll::Ready(None)) || matches!(self.rest, Rest::Length(0))
     }
+}
+
+/// Follows the events in what was polled, and when it is to `end`, leaves out what begins another one.
+fn pass_events(
+    events: &mut Events,
+    polled: &mut Poll<Option<io::Result<Frame<Bytes>>>>,
+    end: bool,
+) {
+    let Poll::Ready(Some(Ok(frame))) = polled else { return };
+    let Some(part) = frame.data_mut() else { return };
+    if end && let Some(whole) = events.whole(part) {
+        *part = whole;
+    }
+    events.pass(part);
 }
 
 impl Body for ResponseBody {

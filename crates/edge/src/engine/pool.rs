@@ -165,11 +165,11 @@ impl LocalPool {
         }
     }
 
-    pub(super) fn unwatch(&self) {
+    /// Waits for it no longer. Returns whether its connections were being told to move.
+    pub(super) fn unwatch(&self) -> bool {
         self.watch.borrow_mut().clear();
-        if let Some(moving) = self.moving.take() {
-            moving.abort();
-        }
+        let moving = self.moving.take();
+        moving.inspect(AbortHandle::abort).is_some()
     }
 
     /// To be called when something has ended.

@@ -227,8 +227,8 @@ impl Worker {
     }
 
     fn unwatch(&self, pool: PoolId) {
-        if let Some(local) = self.pools.borrow().get(&pool) {
-            local.unwatch();
+        if !self.pools.borrow().get(&pool).is_some_and(|local| local.unwatch()) {
+            return;
         }
         // Of those that have been told, some wait for the end of a message.
         for (_, (client, _)) in self.clients.borrow().iter() {

@@ -74,14 +74,28 @@ impl Frames {
             self.end_if_over();
             return &bytes[here..];
         }
-        let here = (self.header_length() - self.passed).min(bytes.len());
-        self.header[self.passed..self.passed + here].copy_from_slice(&bytes[..here]);
-        self.passed += here;
+        let here = match bytes.first_chunk::<LONGEST_HEADER>() {
+            // The most usual case, and the quickest.
+            Some(next) if self.passed == 0 => {
+                self.header = *next;
+                self.passed = 2;
+                self.passed = self.header_length();
+                self.passed
+            }
+            _ => self.take_header(bytes),
+        };
         if self.passed == self.header_length() {
             self.payload = self.payload_length();
             self.end_if_over();
         }
         &bytes[here..]
+    }
+
+    fn take_header(&mut self, bytes: &[u8]) -> usize {
+        let here = (self.header_length() - self.passed).min(bytes.len());
+        self.header[self.passed..self.passed + here].copy_from_slice(&bytes[..here]);
+        self.passed += here;
+        here
     }
 
     /// As far as it is known: what says more has not passed yet.
