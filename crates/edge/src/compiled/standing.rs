@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 
 use rand::{Rng, RngExt};
 
-/// How long a container is passed over to which a connection could not be made, in milliseconds; and
-/// how long one request may take to show that a container answers again.
+/// How long a container is passed over to which a connection could not be made, in milliseconds.
 const AVOID_MS: u64 = 1_000;
+
+/// How long one request may take to show that a container answers again, before another one tries, in
+/// milliseconds: one that hangs is to cost few.
+const TRY_MS: u64 = 10_000;
 
 /// How long a container is passed over that has failed too often, at first and at most, in milliseconds.
 /// Each time it is twice as long.
@@ -70,7 +73,7 @@ impl Standing {
     /// Whether a request is to try it, which is true for one at a time.
     pub(crate) fn is_to_be_tried(&self, now: u64) -> bool {
         let until = self.out_until.load(Relaxed);
-        if until == 0 || until > now || !self.put(until, now + AVOID_MS) {
+        if until == 0 || until > now || !self.put(until, now + TRY_MS) {
             return false;
         }
         self.tried.store(true, Relaxed);

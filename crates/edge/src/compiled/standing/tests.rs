@@ -53,7 +53,7 @@ fn one_request_lets_it_in_again_and_none_from_before() {
     // A try of which nothing is heard is followed by another one.
     let pause = asked.fails(Failure::Unanswered, 0, 1).unwrap();
     assert!(asked.standing.is_to_be_tried(pause));
-    assert!(asked.standing.is_to_be_tried(pause + AVOID_MS));
+    assert!(asked.standing.is_to_be_tried(pause + TRY_MS));
 }
 
 #[test]
