@@ -109,6 +109,7 @@ fn add(receipt: &mut Receipt, reported: &Receipt) {
     receipt.drained += reported.drained;
     receipt.failed += reported.failed;
     receipt.cut += reported.cut;
+    receipt.moved += reported.moved;
     receipt.superseded |= reported.superseded;
     receipt.drain_ms = receipt.drain_ms.max(reported.drain_ms);
 }
@@ -192,6 +193,7 @@ async fn drained(
             drained: outcome.drained,
             failed: outcome.failed,
             cut: outcome.cut,
+            moved: outcome.moved,
             superseded: outcome.superseded,
             drain_ms: Some(outcome.took_ms),
             ..Receipt::default()
@@ -222,8 +224,12 @@ async fn finish(
     service: &ServiceName,
     receipt: &Receipt,
 ) {
+    let moved = match receipt.moved {
+        0 => String::new(),
+        moved => format!("{moved} moved, "),
+    };
     let text = format!(
-        "deployment {deployment} has drained: {} ended by themselves, {} failed, {} cut",
+        "deployment {deployment} has drained: {} ended by themselves, {moved}{} failed, {} cut",
         receipt.drained, receipt.failed, receipt.cut
     );
     let event =

@@ -26,6 +26,7 @@ mod elsewhere;
 mod fields;
 mod host;
 mod logins;
+mod standing;
 
 use asked::{Sticky, Trials};
 use closed::Closed;
@@ -34,6 +35,7 @@ pub(crate) use fields::{Changes, Fields};
 pub(crate) use host::HostBuffer;
 use logins::Logins;
 pub(crate) use logins::{Asked, Attempt};
+pub(crate) use standing::{Failure, Standing, clock};
 
 /// What a pool is known by, as long as the edge knows its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,28 +57,78 @@ pub(crate) struct Pool {
     pub(crate) version: VersionNumber,
     pub(crate) health: Health,
     pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) choice: Choice,
     pub(crate) stats: Arc<VersionStats>,
 }
 
+/// How one of the containers is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Choice {
+    /// After so many failures in a row it is left out for a while; 0 is never.
+    pub(crate) eject_after: u16,
+    /// For how many milliseconds the share of one that joins others grows.
+    pub(crate) slow_start_ms: u64,
+}
+
+impl Choice {
+    fn of(traffic: &Traffic) -> Self {
+        let slow_start = traffic.slow_start.map(|span| span.duration().as_millis());
+        Self {
+            eject_after: traffic.eject_after,
+            slow_start_ms: u64::try_from(slow_start.unwrap_or(0)).unwrap_or(u64::MAX),
+        }
+    }
+}
+
 /// One container, as it is reached from here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
     pub(crate) container: Arc<str>,
     pub(crate) address: SocketAddr,
+    /// Kept from table to table. A container that went and comes again has another one.
+    pub(crate) standing: Arc<Standing>,
+}
+
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.standing, &other.standing)
+    }
+}
+
+impl Endpoint {
+    fn compile(container: &str, address: SocketAddr, before: &[&Arc<Pool>], now: u64) -> Self {
+        let known = before.iter().filter_map(|pool| pool.endpoint(container));
+        let mut same = known.filter(|known| known.address == address);
+        same.next().cloned().unwrap_or_else(|| Self {
+            container: container.into(),
+            address,
+            standing: Arc::new(Standing::new(now)),
+        })
+    }
 }
 
 impl Pool {
+    /// They are sorted, as they come out of a sorted map.
+    fn endpoint(&self, container: &str) -> Option<&Endpoint> {
+        let at = self.endpoints.binary_search_by(|known| (*known.container).cmp(container));
+        self.endpoints.get(at.ok()?)
+    }
+
+    /// Compiles a pool that was compiled `before` so; the first of these goes on.
     fn compile(
         table: &ServiceTable,
         version: VersionNumber,
         pool: &table::Pool,
-        before: Option<&Arc<Self>>,
+        before: &[&Arc<Self>],
         threads: usize,
     ) -> Arc<Self> {
+        let now = clock();
         let endpoints: Vec<Endpoint> = (pool.endpoints.iter())
-            .map(|(id, address)| Endpoint { container: id.as_str().into(), address: *address })
+            .map(|(id, address)| Endpoint::compile(id, *address, before, now))
             .collect();
-        let same = before.filter(|before| before.endpoints == endpoints);
+        let choice = Choice::of(&table.traffic);
+        let before = before.first().copied();
+        let same = before.filter(|before| before.endpoints == endpoints && before.choice == choice);
         if let Some(same) = same
             && same.health == pool.health
         {
@@ -89,6 +141,7 @@ impl Pool {
             version,
             health: pool.health.clone(),
             endpoints,
+            choice,
             stats: before.map_or_else(|| Arc::new(VersionStats::new(threads)), |b| b.stats.clone()),
         })
     }
@@ -132,8 +185,9 @@ impl Site {
     pub(crate) fn compile(table: &ServiceTable, before: &[&Self], threads: usize) -> Self {
         let pools: BTreeMap<_, _> = (table.pools.iter())
             .map(|(version, pool)| {
-                let before = before.iter().find_map(|site| site.pools.get(version));
-                (*version, Pool::compile(table, *version, pool, before, threads))
+                let before = before.iter().filter_map(|site| site.pools.get(version));
+                let before: Vec<_> = before.collect();
+                (*version, Pool::compile(table, *version, pool, &before, threads))
             })
             .collect();
         let mut live = Vec::new();

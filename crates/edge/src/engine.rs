@@ -20,17 +20,20 @@ mod accept;
 mod attempts;
 mod body;
 mod body_limit;
+mod choice;
 mod client;
 mod closed;
 mod common;
 mod doors;
 mod elsewhere;
+mod events;
 mod forwarding;
 mod gate;
 mod hop;
 mod limits;
 mod listen;
 mod login;
+mod moving;
 mod outgoing;
 mod page;
 mod pool;
@@ -41,6 +44,7 @@ mod ticket;
 mod trial;
 mod tunnel;
 mod upstream;
+mod websocket;
 mod worker;
 
 use common::{Common, Thread};
@@ -62,6 +66,8 @@ pub(crate) struct Watch {
     pub(crate) pool: Arc<Pool>,
     /// Dropped by each thread on which the pool is at rest.
     pub(crate) rest: Rest,
+    /// Connections that stay long are told to move, the last of them then.
+    pub(crate) move_within: Option<Duration>,
 }
 
 /// What changed between two tables, for the threads to follow.

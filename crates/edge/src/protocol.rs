@@ -248,6 +248,9 @@ pub struct DrainOutcome {
     pub failed: u64,
     /// Requests and connections that the deadline cut off.
     pub cut: u64,
+    /// WebSockets and streams of events that were ended for their clients to come again.
+    #[serde(default)]
+    pub moved: u64,
     /// One of the versions went live again before it had drained.
     pub superseded: bool,
     /// Milliseconds from the flip.

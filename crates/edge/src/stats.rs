@@ -19,6 +19,8 @@ pub struct VersionCounters {
     pub failed: u64,
     /// Requests that were sent a second time.
     pub retried: u64,
+    /// How often a container was left out for a while because it had failed too many requests in a row.
+    pub ejected: u64,
     /// Production traffic under way.
     pub in_flight: InFlight,
     /// Preview traffic under way.
@@ -50,6 +52,9 @@ impl Count {
 pub(crate) struct ThreadCounters {
     pub(crate) requests: [Count; 5],
     pub(crate) retried: Count,
+    pub(crate) ejected: Count,
+    /// Of production traffic: what was ended for its client to come again.
+    pub(crate) moved: Count,
     pub(crate) live: Under,
     pub(crate) previews: Under,
 }
@@ -89,6 +94,11 @@ impl VersionStats {
         self.threads.iter().map(|thread| thread.live.failed.get()).sum()
     }
 
+    /// Production traffic that was ended for its client to come again.
+    pub(crate) fn moved(&self) -> u64 {
+        self.threads.iter().map(|thread| thread.moved.get()).sum()
+    }
+
     /// Production traffic under way.
     pub(crate) fn live(&self) -> InFlight {
         let mut sum = InFlight::default();
@@ -105,6 +115,7 @@ impl VersionStats {
             requests: [0; 5],
             failed: 0,
             retried: 0,
+            ejected: 0,
             in_flight: self.live(),
             previews: InFlight::default(),
         };
@@ -114,6 +125,7 @@ impl VersionStats {
             }
             sum.failed += thread.live.failed.get() + thread.previews.failed.get();
             sum.retried += thread.retried.get();
+            sum.ejected += thread.ejected.get();
             sum.previews = add(sum.previews, thread.previews.get());
         }
         sum

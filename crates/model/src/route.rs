@@ -149,6 +149,9 @@ pub struct Receipt {
     pub failed: u64,
     /// Cut off by the drain deadline.
     pub cut: u64,
+    /// WebSockets and streams of events that were ended one by one, for their clients to come again.
+    #[serde(default)]
+    pub moved: u64,
     /// A version that left went live again before it had drained.
     pub superseded: bool,
     /// Milliseconds until the last edge had drained; none while one still drains.

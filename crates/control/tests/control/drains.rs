@@ -27,9 +27,10 @@ async fn what_edges_report_is_summed_up_and_they_may_forget_it() {
     a.drained(id, outcome(5, 1, 0, 40));
     eventually("one has reported", async || a.state().draining[&id].is_some()).await;
     assert_eq!(world.deployment(id).await.state, DeploymentState::Draining);
-    b.drained(id, DrainOutcome { superseded: true, ..outcome(7, 0, 2, 30) });
+    b.drained(id, DrainOutcome { superseded: true, moved: 3, ..outcome(7, 0, 2, 30) });
     let receipt = world.deployment_reaches(id, DeploymentState::Done).await.receipt.unwrap();
     assert_eq!((receipt.drained, receipt.failed, receipt.cut), (12, 1, 2));
+    assert_eq!(receipt.moved, 3);
     assert_eq!((receipt.drain_ms, receipt.superseded), (Some(40), true));
     eventually("both forget", async || {
         [&a, &b].iter().all(|edge| !edge.state().draining.contains_key(&id))

@@ -26,6 +26,8 @@ struct Left {
     pools: Vec<Arc<Pool>>,
     /// How long they may take to come to rest.
     within: Duration,
+    /// When the last of their connections that stay long is told to move.
+    move_within: Option<Duration>,
 }
 
 impl Plan {
@@ -70,11 +72,14 @@ impl Plan {
         self.came.extend(is.iter().map(id).filter(|new| !was.iter().any(|old| old.id == *new)));
         let left = was.into_iter().filter(|old| !is.iter().any(|new| new.id == old.id));
         let pools: Vec<_> = left.collect();
-        let traffic = after.or(before).map(|site| site.traffic.drain.duration());
-        if let Some(within) = traffic
+        if let Some(site) = after.or(before)
             && !pools.is_empty()
         {
-            self.left.push(Left { pools, within });
+            let within = site.traffic.drain.duration();
+            // A service that is no more has nowhere to move to.
+            let moves = after.is_some().then_some(site.traffic.move_within).flatten();
+            let move_within = moves.map(|span| span.duration());
+            self.left.push(Left { pools, within, move_within });
         }
     }
 }
@@ -96,7 +101,11 @@ impl Shared {
         for left in plan.left {
             let (rest, resting) = mpsc::channel(1);
             let pools = left.pools.iter();
-            watch.extend(pools.map(|pool| Watch { pool: pool.clone(), rest: rest.clone() }));
+            watch.extend(pools.map(|pool| Watch {
+                pool: pool.clone(),
+                rest: rest.clone(),
+                move_within: left.move_within,
+            }));
             begun.push((state.begin_drain(deployment, left.pools), resting, left.within));
         }
         self.engine.publish(state.table()).await;

@@ -27,17 +27,23 @@ pub(super) struct Drain {
     kept: u64,
     failed: u64,
     cut: u64,
+    moved: u64,
     superseded: bool,
 }
 
 struct Draining {
     pool: Arc<Pool>,
     failed_before: u64,
+    moved_before: u64,
 }
 
 impl Draining {
     fn failed(&self) -> u64 {
         self.pool.stats.failed_live().saturating_sub(self.failed_before)
+    }
+
+    fn moved(&self) -> u64 {
+        self.pool.stats.moved().saturating_sub(self.moved_before)
     }
 }
 
@@ -51,16 +57,19 @@ impl Drain {
         let left = draining.pool.stats.live();
         self.kept += left.requests + left.connections;
         self.failed += draining.failed();
+        self.moved += draining.moved();
         self.superseded = true;
     }
 
     fn outcome(self) -> DrainOutcome {
         let failed = self.failed + self.pools.iter().map(Draining::failed).sum::<u64>();
+        let moved = self.moved + self.pools.iter().map(Draining::moved).sum::<u64>();
         DrainOutcome {
             versions: self.versions,
-            drained: self.in_flight.saturating_sub(self.kept + self.cut + failed),
+            drained: self.in_flight.saturating_sub(self.kept + self.cut + failed + moved),
             failed,
             cut: self.cut,
+            moved,
             superseded: self.superseded,
             took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         }
@@ -76,9 +85,11 @@ impl State {
     ) -> u64 {
         self.last_drain += 1;
         let versions = pools.iter().map(|pool| pool.version).collect();
-        let pools = pools
-            .into_iter()
-            .map(|pool| Draining { failed_before: pool.stats.failed_live(), pool });
+        let pools = pools.into_iter().map(|pool| Draining {
+            failed_before: pool.stats.failed_live(),
+            moved_before: pool.stats.moved(),
+            pool,
+        });
         let drain = Drain {
             deployment,
             versions,
@@ -88,6 +99,7 @@ impl State {
             kept: 0,
             failed: 0,
             cut: 0,
+            moved: 0,
             superseded: false,
         };
         self.drains.insert(self.last_drain, drain);

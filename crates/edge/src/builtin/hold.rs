@@ -95,7 +95,11 @@ impl Shared {
         let (hold, until) = (held.hold.clone(), held.rests_until);
         let busy = state.busy(service);
         let (rest, mut resting) = mpsc::channel(1);
-        let watch = busy.iter().map(|pool| Watch { pool: pool.clone(), rest: rest.clone() });
+        let watch = busy.iter().map(|pool| Watch {
+            pool: pool.clone(),
+            rest: rest.clone(),
+            move_within: None,
+        });
         // Under the lock: a pool that is gone must not be watched.
         self.engine.tell(&Change { watch: watch.collect(), ..Change::default() });
         drop((state, rest));

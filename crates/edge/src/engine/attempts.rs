@@ -11,6 +11,7 @@ use super::page::Page;
 use super::pool::Endpoint;
 use super::proxy::Target;
 use super::upstream::{Conn, Exchange, Head, Lost, Malformed, Upload};
+use crate::compiled::Failure;
 
 /// A request that is not repeatable goes over a connection that was used within this time, in
 /// milliseconds: a container that closes unused connections may be closing an older one this moment.
@@ -41,6 +42,17 @@ enum Failed {
     TooLarge,
 }
 
+impl Failed {
+    /// How the container has failed, if it was the container.
+    fn by_container(&self) -> Option<Failure> {
+        match self {
+            Self::Stale | Self::ClientLate | Self::TooLarge => None,
+            Self::Unreachable(_) => Some(Failure::Unreachable),
+            Self::Broke | Self::Malformed(_) | Self::Late => Some(Failure::Unanswered),
+        }
+    }
+}
+
 impl Attempts {
     /// Sends the request to a container of the target's version, and to a second one when the first
     /// cannot be reached, or breaks off before it answers a request that may be repeated.
@@ -49,33 +61,38 @@ impl Attempts {
         let mut oldest = Some(self.oldest(client));
         loop {
             let endpoint = self.choose(client, failed.as_ref())?;
-            match self.once(client, &endpoint, oldest).await {
+            let why = match self.once(client, &endpoint, oldest).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failed::Stale) => {
                     // Nothing has failed but a connection that nobody used.
                     oldest = None;
                     continue;
                 }
-                Err(Failed::Unreachable(error)) => {
-                    endpoint.avoid(client.worker.now());
+                Err(failed) => failed,
+            };
+            if let Some(failure) = why.by_container() {
+                self.target.ticket.container_failed(failure);
+            }
+            match why {
+                Failed::Unreachable(error) => {
                     if failed.is_some() {
                         return Err(self.bad(&endpoint, &format!("cannot be reached: {error}")));
                     }
                 }
-                Err(Failed::Broke) if failed.is_none() && self.request.repeatable => {}
-                Err(Failed::Broke) => {
+                Failed::Broke if failed.is_none() && self.request.repeatable => {}
+                Failed::Broke => {
                     let what = "closed the connection before it answered";
                     return Err(self.bad(&endpoint, what));
                 }
-                Err(Failed::Malformed(Malformed(what))) => {
+                Failed::Malformed(Malformed(what)) => {
                     return Err(self.bad(&endpoint, &format!("answered with {what}")));
                 }
-                Err(Failed::Late) => return Err(self.late(&endpoint)),
-                Err(Failed::ClientLate) => {
+                Failed::Late => return Err(self.late(&endpoint)),
+                Failed::ClientLate | Failed::Stale => {
                     let text = "The rest of the request did not come in time.";
                     return Err(Page::new(StatusCode::REQUEST_TIMEOUT, text));
                 }
-                Err(Failed::TooLarge) => return Err(self.target.body.too_large()),
+                Failed::TooLarge => return Err(self.target.body.too_large()),
             }
             self.target.ticket.retried();
             failed = Some(endpoint);

@@ -5,11 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::events::Events;
 use super::silence::Silence;
 use super::ticket::Ticket;
 use super::upstream::{Conn, Framing, Rest};
+use crate::compiled::Failure;
 
 /// The body of a response.
 pub(super) enum ResponseBody {
@@ -25,12 +28,15 @@ pub(super) struct Relay {
     source: Option<(Box<Conn>, Ticket)>,
     silence: Option<Box<Silence>>,
     broken: Option<io::Error>,
+    /// It is a stream of events, which may be ended between two of them.
+    events: Option<Events>,
 }
 
 impl Relay {
-    /// The body, framed so, of a response that came over `conn`.
+    /// The body, framed so, of a response with these fields that came over `conn`.
     pub(super) fn body(
         framing: Framing,
+        headers: &HeaderMap,
         conn: Box<Conn>,
         ticket: Ticket,
         silence: Option<Box<Silence>>,
@@ -39,15 +45,28 @@ impl Relay {
             ticket.give_back(conn);
             return ResponseBody::Empty;
         }
+        // What says how long it is, is no stream that goes on.
+        let events = match framing {
+            Framing::Length(_) => None,
+            Framing::Chunked | Framing::UntilClose => Events::of(headers),
+        };
         ResponseBody::Relay(Self {
             rest: framing.into(),
             source: Some((conn, ticket)),
             silence,
             broken: None,
+            events,
         })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let to_move = self.is_to_move(cx);
+        if to_move && self.is_between_events() {
+            if let Some((_, ticket)) = self.source.take() {
+                ticket.moved();
+            }
+            return Poll::Ready(None);
+        }
         let Some((conn, ticket)) = &mut self.source else {
             return Poll::Ready(self.broken.take().map(Err));
         };
@@ -59,9 +78,16 @@ impl Relay {
                 polled = Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
             }
         }
+        if let Some(events) = &mut self.events {
+            pass_events(events, &mut polled, to_move);
+        }
         match polled {
             Poll::Ready(Some(Err(error))) => {
                 ticket.failed();
+                // A client that does not send its body to the end has the connection broken off too.
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    ticket.container_failed(Failure::Unanswered);
+                }
                 self.source = None;
                 self.broken = Some(error);
                 // hyper throws away what it has not written when a body breaks off. It writes it when
@@ -79,10 +105,37 @@ impl Relay {
         polled
     }
 
+    /// Whether it is a stream of events whose client is to come again.
+    fn is_to_move(&self, cx: &Context<'_>) -> bool {
+        match (&self.events, &self.source) {
+            (Some(_), Some((_, ticket))) => ticket.is_to_move(cx),
+            _ => false,
+        }
+    }
+
+    fn is_between_events(&self) -> bool {
+        let at_chunk = self.rest.is_between_chunks();
+        self.events.as_ref().is_some_and(|events| events.is_between(at_chunk))
+    }
+
     /// Whether nothing follows what was polled.
     fn is_at_end<T>(&self, polled: &Poll<Option<T>>) -> bool {
         matches!(polled, Poll::Ready(None)) || matches!(self.rest, Rest::Length(0))
     }
+}
+
+/// Follows the events in what was polled, and when it is to `end`, leaves out what begins another one.
+fn pass_events(
+    events: &mut Events,
+    polled: &mut Poll<Option<io::Result<Frame<Bytes>>>>,
+    end: bool,
+) {
+    let Poll::Ready(Some(Ok(frame))) = polled else { return };
+    let Some(part) = frame.data_mut() else { return };
+    if end && let Some(whole) = events.whole(part) {
+        *part = whole;
+    }
+    events.pass(part);
 }
 
 impl Body for ResponseBody {

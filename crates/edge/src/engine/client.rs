@@ -18,6 +18,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
+use super::moving::Moving;
 use super::page::Page;
 use super::proxy;
 use super::socket::Socket;
@@ -39,6 +40,8 @@ pub(super) struct Client {
     /// Since when the client takes none of the bytes that are ready for it.
     blocked_since: Cell<Option<u64>>,
     on: Cell<Option<(PoolId, bool)>>,
+    /// Whether what is under way is to end for the client to come again.
+    pub(super) moving: Moving,
     tunnel: RefCell<Option<Tunnel>>,
 }
 
@@ -65,6 +68,7 @@ impl Client {
             phase: Cell::new(Phase::Head { since }),
             blocked_since: Cell::new(None),
             on: Cell::new(None),
+            moving: Moving::default(),
             tunnel: RefCell::default(),
         })
     }
@@ -72,8 +76,8 @@ impl Client {
     /// Serves the connection to its end.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {
         let io = ClientIo { stream: Some(Socket::new(stream)), client: self.clone() };
-        let client = self.clone();
-        let service = service_fn(move |request| proxy::handle(client.clone(), request));
+        let handled = self.clone();
+        let service = service_fn(move |request| proxy::handle(handled.clone(), request));
         let served = self.worker.http.serve_connection(io, service).without_shutdown().await;
         match served {
             Ok(mut parts) => {
@@ -81,7 +85,7 @@ impl Client {
                 if let Some(tunnel) = tunnel
                     && let Some(stream) = parts.io.stream.take()
                 {
-                    tunnel.run(stream.into_stream(), parts.read_buf).await;
+                    tunnel.run(self.clone(), stream.into_stream(), parts.read_buf).await;
                 }
             }
             Err(error) => tracing::debug!(%error, "a client's connection ended"),
@@ -132,6 +136,7 @@ impl Client {
     /// Notes which pool the request under way is on, and whether as production traffic.
     pub(super) fn is_on(&self, pool: Option<(PoolId, bool)>) {
         self.on.set(pool);
+        self.moving.forget();
         if pool.is_none() {
             self.idle();
         }

@@ -7,16 +7,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use launcher_model::{ServiceName, VersionNumber};
-use rand::{Rng, RngExt};
+use rand::Rng;
+use tokio::task::AbortHandle;
 
+use super::choice::{SlowStart, choose};
 use super::upstream::Conn;
 use super::worker::Rest;
-use crate::compiled::{self, PoolId};
+use crate::compiled::{self, Failure, PoolId, Standing, clock};
 use crate::stats::{ThreadCounters, VersionStats};
-
-/// How long a container to which a connection could not be made is passed over, in milliseconds,
-/// while there is another.
-const AVOID_MS: u64 = 1_000;
 
 /// A thread's share of a [`compiled::Pool`].
 pub(super) struct LocalPool {
@@ -28,10 +26,15 @@ pub(super) struct LocalPool {
     /// Of which set of endpoints `endpoints` is.
     stamp: Cell<u64>,
     endpoints: RefCell<Vec<Rc<Endpoint>>>,
+    eject_after: Cell<u16>,
+    /// Some containers have not got their whole share.
+    slow_start: Cell<Option<SlowStart>>,
     /// Endpoints of a table that is being prepared.
     ahead: RefCell<Vec<Rc<Endpoint>>>,
     /// Held until the pool's production traffic has come to rest on this thread.
     watch: RefCell<Vec<Rest>>,
+    /// What tells the pool's connections to move, one by one.
+    moving: Cell<Option<AbortHandle>>,
 }
 
 /// One container.
@@ -39,7 +42,6 @@ pub(super) struct Endpoint {
     known_as: compiled::Endpoint,
     idle: RefCell<Vec<Idle>>,
     in_flight: Cell<u32>,
-    avoid_until: Cell<u64>,
 }
 
 struct Idle {
@@ -57,8 +59,11 @@ impl LocalPool {
             stats: pool.stats.clone(),
             stamp: Cell::new(0),
             endpoints: RefCell::default(),
+            eject_after: Cell::new(0),
+            slow_start: Cell::new(None),
             ahead: RefCell::default(),
             watch: RefCell::default(),
+            moving: Cell::new(None),
         }
     }
 
@@ -79,6 +84,10 @@ impl LocalPool {
         }
         let endpoints = pool.endpoints.iter().map(|endpoint| self.endpoint(endpoint)).collect();
         *self.endpoints.borrow_mut() = endpoints;
+        let choice = pool.choice;
+        self.eject_after.set(choice.eject_after);
+        let came = pool.endpoints.iter().map(|endpoint| endpoint.standing.since());
+        self.slow_start.set(SlowStart::of(choice.slow_start_ms, came, clock()));
         self.ahead.borrow_mut().clear();
     }
 
@@ -102,35 +111,41 @@ impl LocalPool {
         new
     }
 
-    /// The container for a request: of two drawn at random the one with less to do (Mitzenmacher,
-    /// "The power of two choices", 2001). One that was just tried, or to which no connection could be
-    /// made a moment ago, is taken only when there is no other.
+    /// The container for a request that was just `tried` at another one, perhaps.
     pub(super) fn pick(
         &self,
         rng: &mut impl Rng,
         tried: Option<&Rc<Endpoint>>,
         now: u64,
     ) -> Option<Rc<Endpoint>> {
-        let endpoints = self.endpoints.borrow();
-        let n = endpoints.len();
-        if n < 2 {
-            return endpoints.first().cloned();
-        }
-        let untried = |e: &Rc<Endpoint>| tried.is_none_or(|tried| !Rc::ptr_eq(tried, e));
-        let good = |e: &Rc<Endpoint>| untried(e) && e.avoid_until.get() <= now;
-        let i = rng.random_range(0..n);
-        let j = (i + rng.random_range(1..n)) % n;
-        let (a, b) = (&endpoints[i], &endpoints[j]);
-        let picked = match (good(a), good(b)) {
-            (true, true) if b.in_flight.get() < a.in_flight.get() => b,
-            (true, _) => a,
-            (false, true) => b,
-            (false, false) => {
-                let rest = || endpoints[i..].iter().chain(&endpoints[..i]);
-                rest().find(|e| good(e)).or_else(|| rest().find(|e| untried(e))).unwrap_or(a)
-            }
+        let slow_start = self.slow_start.get().filter(|slow_start| !slow_start.is_over(now));
+        choose(&self.endpoints.borrow(), slow_start.as_ref(), tried, now, rng).cloned()
+    }
+
+    /// Notes that a container has failed a request. When that was too often, it is left out for a while,
+    /// as long as half of the containers stay in the choice.
+    pub(super) fn failed(
+        &self,
+        endpoint: &Endpoint,
+        failure: Failure,
+        now: u64,
+        rng: &mut impl Rng,
+    ) {
+        let may_go = || {
+            let endpoints = self.endpoints.borrow();
+            let others = endpoints.iter().filter(|e| !std::ptr::eq(&***e, endpoint));
+            let out = others.filter(|e| !e.standing().is_in()).count();
+            (out + 1) * 2 <= endpoints.len()
         };
-        Some(picked.clone())
+        let after = self.eject_after.get();
+        let Some(pause) = endpoint.standing().failed(failure, now, after, may_go, rng) else {
+            return;
+        };
+        self.counters().ejected.up();
+        tracing::info!(
+            service = %self.service, version = %self.version, container = endpoint.container(), ?pause,
+            "a container has failed {after} requests in a row or more, and is passed over for a while"
+        );
     }
 
     /// Has `rest` held until no production traffic is under way here.
@@ -143,8 +158,18 @@ impl LocalPool {
         self.rested();
     }
 
-    pub(super) fn unwatch(&self) {
+    /// Notes what tells its connections to move.
+    pub(super) fn moves(&self, moving: AbortHandle) {
+        if let Some(before) = self.moving.replace(Some(moving)) {
+            before.abort();
+        }
+    }
+
+    /// Waits for it no longer. Returns whether its connections were being told to move.
+    pub(super) fn unwatch(&self) -> bool {
         self.watch.borrow_mut().clear();
+        let moving = self.moving.take();
+        moving.inspect(AbortHandle::abort).is_some()
     }
 
     /// To be called when something has ended.
@@ -168,13 +193,8 @@ impl LocalPool {
 }
 
 impl Endpoint {
-    fn new(known_as: compiled::Endpoint) -> Self {
-        Self {
-            known_as,
-            idle: RefCell::default(),
-            in_flight: Cell::new(0),
-            avoid_until: Cell::new(0),
-        }
+    pub(super) fn new(known_as: compiled::Endpoint) -> Self {
+        Self { known_as, idle: RefCell::default(), in_flight: Cell::new(0) }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -214,9 +234,14 @@ impl Endpoint {
         self.idle.borrow().len()
     }
 
-    /// Notes that no connection could be made.
-    pub(super) fn avoid(&self, now: u64) {
-        self.avoid_until.set(now + AVOID_MS);
+    /// What all threads know of it.
+    pub(super) fn standing(&self) -> &Standing {
+        &self.known_as.standing
+    }
+
+    /// How many of this thread's requests it has.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight.get()
     }
 
     pub(super) fn begin(&self) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{Either, ready};
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use launcher_model::Span;
 
@@ -253,11 +253,12 @@ fn respond(
     ticket.answered(head.status);
     let body = if switched {
         ticket.upgrade();
-        client.becomes(Tunnel { conn, ticket });
+        let is_websocket = speaks_websocket(&head.headers);
+        client.becomes(Tunnel { conn, ticket, is_websocket });
         ResponseBody::Empty
     } else {
         let silence = Silence::of(silence_timeout, &head.headers);
-        Relay::body(head.framing, conn, ticket, silence)
+        Relay::body(head.framing, &head.headers, conn, ticket, silence)
     };
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
@@ -275,6 +276,10 @@ fn respond(
         client.close_if_stopping(&mut response);
     }
     Ok(response)
+}
+
+fn speaks_websocket(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Whether a request's target has the form that its method takes (RFC 9112 §3.2): a path, a whole URI,

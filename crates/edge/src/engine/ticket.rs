@@ -2,12 +2,14 @@
 //! of the connection that it was upgraded to: its place in the counts.
 
 use std::rc::Rc;
+use std::task::Context;
 
 use http::StatusCode;
 
 use super::client::Client;
 use super::pool::{Endpoint, LocalPool};
 use super::upstream::Conn;
+use crate::compiled::Failure;
 use crate::stats::Under;
 
 pub(super) struct Ticket {
@@ -53,12 +55,35 @@ impl Ticket {
         self.under().failed.up();
     }
 
+    /// The request's container has failed it, whatever becomes of the request.
+    pub(super) fn container_failed(&self, failure: Failure) {
+        if let Some(endpoint) = &self.endpoint {
+            let worker = &self.client.worker;
+            let rng = &mut *worker.rng.borrow_mut();
+            self.pool.failed(endpoint, failure, worker.now(), rng);
+        }
+    }
+
+    /// The end has been sent for the client to come again.
+    pub(super) fn moved(&self) {
+        self.pool.counters().moved.up();
+        self.client.moving.moved();
+    }
+
+    /// Whether the client is to come again; when not yet, whoever polls is woken then.
+    pub(super) fn is_to_move(&self, cx: &Context<'_>) -> bool {
+        self.client.moving.poll_told(cx).is_ready()
+    }
+
     pub(super) fn retried(&self) {
         self.pool.counters().retried.up();
     }
 
     /// From here on it is a connection that is counted, not a request.
     pub(super) fn upgrade(&mut self) {
+        if let Some(endpoint) = &self.endpoint {
+            endpoint.standing().succeeded();
+        }
         self.under().connections.up();
         self.under().requests.down();
         self.upgraded = true;
@@ -67,6 +92,7 @@ impl Ticket {
     /// Ends the request and keeps its connection for the next one.
     pub(super) fn give_back(self, conn: Box<Conn>) {
         if let Some(endpoint) = &self.endpoint {
+            endpoint.standing().succeeded();
             let worker = &self.client.worker;
             endpoint.give_back(conn, worker.now(), worker.limits().idle_per_container);
         }

@@ -3,49 +3,65 @@
 
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::client::Client;
 use super::ticket::Ticket;
 use super::upstream::Conn;
+use super::websocket;
 
 /// How long a client may go on after the container has ended its side. One that sends nothing and
 /// does not close either would otherwise hold the connection, and its place in a drain, for ever.
-const CLIENT_ENDS_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const CLIENT_ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The container's side of a connection that is about to be upgraded.
 pub(super) struct Tunnel {
     pub(super) conn: Box<Conn>,
     pub(super) ticket: Ticket,
+    /// It speaks the protocol of WebSockets, which has an end that clients understand.
+    pub(super) is_websocket: bool,
 }
 
 impl Tunnel {
     /// Carries bytes between the client, from whom `early` has been read already, and the container.
-    pub(super) async fn run(self, mut client: TcpStream, early: Bytes) {
-        let Self { conn, ticket } = self;
-        let (mut container, first) = conn.into_parts();
-        let (client_out, client_in) = client.split();
-        let (container_out, container_in) = container.split();
-        let mut up = pin!(carry(early, client_out, container_in));
-        let mut down = pin!(carry(first, container_out, client_in));
-        let ended = tokio::select! {
-            ended = &mut up => match ended {
-                // Who has nothing more to say may still listen.
-                Ok(()) => down.await,
-                broken => broken,
-            },
-            ended = &mut down => match ended {
-                Ok(()) => tokio::time::timeout(CLIENT_ENDS_WITHIN, up).await.unwrap_or(Ok(())),
-                broken => broken,
-            },
+    pub(super) async fn run(self, client: Rc<Client>, stream: TcpStream, early: Bytes) {
+        let Self { conn, ticket, is_websocket } = self;
+        let (container, first) = conn.into_parts();
+        let ended = if is_websocket {
+            websocket::run(&client, &ticket, (stream, early), (container, first)).await
+        } else {
+            run((stream, early), (container, first)).await
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "an upgraded connection broke");
         }
         drop(ticket);
+    }
+}
+
+async fn run(
+    (mut client, early): (TcpStream, Bytes),
+    (mut container, first): (TcpStream, Bytes),
+) -> io::Result<()> {
+    let (client_out, client_in) = client.split();
+    let (container_out, container_in) = container.split();
+    let mut up = pin!(carry(early, client_out, container_in));
+    let mut down = pin!(carry(first, container_out, client_in));
+    tokio::select! {
+        ended = &mut up => match ended {
+            // Who has nothing more to say may still listen.
+            Ok(()) => down.await,
+            broken => broken,
+        },
+        ended = &mut down => match ended {
+            Ok(()) => tokio::time::timeout(CLIENT_ENDS_WITHIN, up).await.unwrap_or(Ok(())),
+            broken => broken,
+        },
     }
 }
 

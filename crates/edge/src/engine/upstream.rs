@@ -90,6 +90,13 @@ pub(super) enum Rest {
     UntilClose,
 }
 
+impl Rest {
+    /// Whether a chunk has ended and the next one has not begun.
+    pub(super) fn is_between_chunks(&self) -> bool {
+        matches!(self, Self::Chunks(chunks) if chunks.is_between())
+    }
+}
+
 impl From<Framing> for Rest {
     fn from(framing: Framing) -> Self {
         match framing {

@@ -21,11 +21,12 @@ use super::accept::{accept, adopt};
 use super::client::Client;
 use super::common::{Accepting, Common};
 use super::gate::Gate;
+use super::moving::move_all;
 use super::pool::LocalPool;
 use super::upstream::{Conn, Fields};
-use super::{Change, Limits};
+use super::{Change, Limits, Watch};
 use crate::Error;
-use crate::compiled::{Pool, PoolId};
+use crate::compiled::{Pool, PoolId, clock};
 
 /// Held by whatever has not come to rest; nothing is ever sent.
 pub(crate) type Rest = mpsc::Sender<Infallible>;
@@ -68,7 +69,6 @@ pub(super) struct Worker {
     pub(super) clients: RefCell<Slab<(Rc<Client>, AbortHandle)>>,
     /// Told when a client's connection has ended.
     pub(super) ended: Notify,
-    started: Instant,
     ticked: Cell<Instant>,
     now: Cell<u64>,
     closing: Cell<bool>,
@@ -122,9 +122,8 @@ impl Worker {
             pools: RefCell::default(),
             clients: RefCell::default(),
             ended: Notify::new(),
-            started: Instant::now(),
             ticked: Cell::new(Instant::now()),
-            now: Cell::new(0),
+            now: Cell::new(clock()),
             closing: Cell::new(false),
             leaving_since: Cell::new(None),
         }
@@ -163,7 +162,7 @@ impl Worker {
         &self.common.limits
     }
 
-    /// Milliseconds since the thread began, as of the last tick. Exact enough for what is counted in
+    /// Milliseconds of the process's [`clock`], as of the last tick. Exact enough for what is counted in
     /// seconds, and free.
     pub(super) fn now(&self) -> u64 {
         self.now.get()
@@ -202,22 +201,48 @@ impl Worker {
         pools.entry(pool.id).or_insert_with(|| Rc::new(LocalPool::new(pool, self.index))).clone()
     }
 
-    fn follow(&self, change: Change) {
+    fn follow(self: &Rc<Self>, change: Change) {
         for pool in &change.touched {
             self.pool(pool);
         }
         for pool in &change.unwatch {
-            if let Some(pool) = self.pools.borrow().get(pool) {
-                pool.unwatch();
-            }
+            self.unwatch(*pool);
         }
         for watch in change.watch {
-            self.local(&watch.pool).watch(watch.rest);
+            self.watch(watch);
         }
         // Requests that are under way hold their pool themselves.
         for gone in &change.gone {
             self.pools.borrow_mut().remove(gone);
         }
+    }
+
+    fn watch(self: &Rc<Self>, watch: Watch) {
+        let local = self.local(&watch.pool);
+        if let Some(within) = watch.move_within {
+            let moving = move_all(self.clone(), local.id, within);
+            local.moves(tokio::task::spawn_local(moving).abort_handle());
+        }
+        local.watch(watch.rest);
+    }
+
+    fn unwatch(&self, pool: PoolId) {
+        if !self.pools.borrow().get(&pool).is_some_and(|local| local.unwatch()) {
+            return;
+        }
+        // Of those that have been told, some wait for the end of a message.
+        for (_, (client, _)) in self.clients.borrow().iter() {
+            if client.is_live_on(pool) && client.moving.is_told() {
+                client.moving.forget();
+            }
+        }
+    }
+
+    /// The clients that have production traffic of a pool under way.
+    pub(super) fn clients_on(&self, pool: PoolId) -> Vec<usize> {
+        let clients = self.clients.borrow();
+        let on = clients.iter().filter(|(_, (client, _))| client.is_live_on(pool));
+        on.map(|(key, _)| key).collect()
     }
 
     async fn warm(&self, pool: &Pool, timeout: Duration) -> u32 {
@@ -241,7 +266,8 @@ impl Worker {
         for (_, (client, task)) in self.clients.borrow().iter() {
             if client.is_live_on(pool) {
                 task.abort();
-                cut += 1;
+                // Of one that has moved only the end was waited for.
+                cut += u64::from(!client.moving.has_moved());
             }
         }
         cut
@@ -291,7 +317,7 @@ impl Worker {
         let mut ticks = tokio::time::interval(self.limits().tick());
         loop {
             ticks.tick().await;
-            let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let now = clock();
             self.now.set(now);
             self.ticked.set(Instant::now());
             self.close(|client| client.is_overdue() || self.is_closing() && client.is_at_rest());

@@ -74,6 +74,7 @@ impl Drain {
             drained: self.in_flight.saturating_sub(self.kept + self.cut + failed),
             failed,
             cut: self.cut,
+            moved: 0,
             superseded: self.superseded,
             took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         }

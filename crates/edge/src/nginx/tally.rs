@@ -109,6 +109,7 @@ impl Tally {
             requests: counted.requests,
             failed: counted.failed_live + counted.failed_previews,
             retried: counted.retried,
+            ejected: 0,
             in_flight: InFlight::default(),
             previews: InFlight::default(),
         });

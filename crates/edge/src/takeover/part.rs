@@ -98,6 +98,7 @@ fn merge(one: DrainOutcome, other: DrainOutcome) -> DrainOutcome {
         drained: one.drained + other.drained,
         failed: one.failed + other.failed,
         cut: one.cut + other.cut,
+        moved: one.moved + other.moved,
         superseded: one.superseded || other.superseded,
         took_ms: one.took_ms.max(other.took_ms),
     }

@@ -9,6 +9,7 @@ mod support;
 
 mod daemon;
 mod draining;
+mod ejection;
 mod framing;
 mod headers;
 mod holding;
@@ -16,6 +17,7 @@ mod limits;
 mod load;
 mod logins;
 mod maintenance;
+mod moving;
 mod pages;
 mod paths;
 mod retries;

@@ -11,15 +11,16 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
-type Frames = mpsc::UnboundedSender<Frame<Bytes>>;
-type Streamed = StreamBody<
+pub(super) type Frames = mpsc::UnboundedSender<Frame<Bytes>>;
+pub(super) type Streamed = StreamBody<
     futures_util::stream::Map<
         UnboundedReceiverStream<Frame<Bytes>>,
         fn(Frame<Bytes>) -> Result<Frame<Bytes>, Infallible>,
     >,
 >;
 
-fn streamed() -> (Frames, Streamed) {
+/// A body whose frames the test sends.
+pub(super) fn streamed() -> (Frames, Streamed) {
     let (frames, received) = mpsc::unbounded_channel();
     let ok: fn(Frame<Bytes>) -> Result<Frame<Bytes>, Infallible> = Ok;
     (frames, StreamBody::new(UnboundedReceiverStream::new(received).map(ok)))

@@ -111,3 +111,28 @@ async fn a_container_cannot_switch_unasked() {
     assert_eq!(answer.status, 502);
     assert!(answer.body.contains("without being asked"), "{answer:?}");
 }
+
+#[tokio::test]
+async fn half_a_websocket_may_be_closed_before_the_other() {
+    let container = Container::raw("half", |mut stream| async move {
+        read_until(&mut stream, "\r\n\r\n").await;
+        let head =
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).await.unwrap();
+        stream.write_all(&all).await.unwrap();
+    })
+    .await;
+    let lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
+    let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
+    let head =
+        "GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    read_until(&mut stream, "\r\n\r\n").await;
+    stream.write_all(b"\x82\x02hi").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut rest = Vec::new();
+    soon("the end", stream.read_to_end(&mut rest)).await.unwrap();
+    assert_eq!(rest, b"\x82\x02hi");
+}

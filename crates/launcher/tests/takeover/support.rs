@@ -39,6 +39,8 @@ pub(crate) struct Lab {
     generation: u64,
     live: u32,
     drain: Span,
+    /// Of the tables that are sent from now on.
+    pub(crate) move_within: Option<Span>,
 }
 
 impl Lab {
@@ -67,8 +69,18 @@ impl Lab {
             containers.insert(version, container(version).await);
         }
         let (revision, generation, live) = (1, 1, 1);
-        let lab =
-            Self { dir, hub, http: free(), containers, drained, revision, generation, live, drain };
+        let lab = Self {
+            dir,
+            hub,
+            http: free(),
+            containers,
+            drained,
+            revision,
+            generation,
+            live,
+            drain,
+            move_within: None,
+        };
         lab.hub.publish(&lab.table());
         lab.hub.open();
         lab
@@ -88,7 +100,11 @@ impl Lab {
             generation: Generation(self.generation),
             weights: [(VersionNumber(self.live), Weight::ALL)].into(),
             pools: pools.map(|(version, of)| (VersionNumber(*version), pool(of))).collect(),
-            traffic: Traffic { drain: self.drain, ..Traffic::default() },
+            traffic: Traffic {
+                drain: self.drain,
+                move_within: self.move_within,
+                ..Traffic::default()
+            },
             rules: Rules::default(),
         }
     }

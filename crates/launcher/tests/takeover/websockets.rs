@@ -59,6 +59,24 @@ async fn heavy_websockets_outlive_a_takeover_and_a_switch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heavy_what_the_process_before_still_has_moves_too() {
+    let mut lab = Lab::new().await;
+    let first = lab.first_edge().await;
+    let mut socket = open(&lab).await;
+    let second = lab.start_edge();
+    lab.is_led_by(&second).await;
+    lab.move_within = Some(Span::millis(200));
+    lab.switch(1).await;
+    let end = tokio::time::timeout(SOON, socket.next()).await.unwrap();
+    let Some(Ok(Message::Close(Some(close)))) = end else { panic!("{end:?}") };
+    assert_eq!(u16::from(close.code), 1001);
+    while let Some(Ok(_)) = tokio::time::timeout(SOON, socket.next()).await.unwrap() {}
+    let outcome = lab.drained(1).await;
+    assert_eq!((outcome.moved, outcome.drained, outcome.cut), (1, 0, 0), "{outcome:?}");
+    first.has_ended_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heavy_drains_go_on_through_a_takeover_and_end_at_their_deadline() {
     let mut lab = Lab::with_drain(Span::secs(3)).await;
     let first = lab.first_edge().await;

@@ -100,14 +100,15 @@ fn any_weights() -> impl Strategy<Value = Weights> {
 
 prop_compose! {
     fn any_receipt()(
-        numbers in any::<[u64; 8]>(),
+        numbers in any::<[u64; 9]>(),
         drain_ms in option::of(any::<u64>()),
         superseded: bool,
         recovered: bool,
         held in option::of(any::<(u64, u64, bool, bool)>()),
         fenced in vec(option::of(any::<String>()), 0..3),
     ) -> Receipt {
-        let [switch_us, start_ms, skew_us, requests, connections, drained, failed, cut] = numbers;
+        let [switch_us, start_ms, skew_us, requests, connections, drained, failed, cut, moved] =
+            numbers;
         let edge = |fenced| EdgeReceipt {
             edge: EdgeName::new("local").unwrap(),
             prepare_us: skew_us,
@@ -124,6 +125,7 @@ prop_compose! {
             drained,
             failed,
             cut,
+            moved,
             superseded,
             drain_ms,
             recovered,

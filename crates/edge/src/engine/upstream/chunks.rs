@@ -39,6 +39,11 @@ pub(in crate::engine) enum Piece {
 pub(in crate::engine) struct BadChunk;
 
 impl Chunks {
+    /// Whether a chunk's data has ended and no other's has begun.
+    pub(in crate::engine) fn is_between(self) -> bool {
+        matches!(self, Self::Size | Self::DataEnd)
+    }
+
     /// Takes the next piece off the front of what has been read; `None` when more must be read first.
     pub(in crate::engine) fn next(
         &mut self,

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use launcher_edge::table::{Passes, Pool, Rules, ServiceTable};
-use launcher_edge::{Config, ControlPlane, Daemon, Limits};
+use launcher_edge::{Config, ControlPlane, Counters, Daemon, Limits};
 use launcher_model::service::{Health, Traffic};
 use launcher_model::{EdgeName, Generation, ServiceName, Span, VersionNumber, Weight};
 use launcher_testkit::Folder;
@@ -45,6 +45,7 @@ pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
 /// A running edge.
 pub(crate) struct Edge {
     pub(crate) http: SocketAddr,
+    pub(crate) counters: Counters,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
 }
@@ -65,7 +66,7 @@ impl Edge {
             stop_within: Duration::from_secs(5),
         };
         let daemon = Daemon::start(config).unwrap();
-        let http = daemon.http()[0];
+        let (http, counters) = (daemon.http()[0], daemon.counters());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(async move {
             daemon
@@ -74,7 +75,7 @@ impl Edge {
                 })
                 .await;
         });
-        Self { http, stop: Some(stop), running: Some(running) }
+        Self { http, counters, stop: Some(stop), running: Some(running) }
     }
 
     /// Has it stop, and waits until it has.

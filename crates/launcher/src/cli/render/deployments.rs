@@ -129,7 +129,14 @@ fn drained(receipt: &Receipt, service: &ServiceName) -> String {
         return format!("{in_flight}; `launcher history {service}` tells how they end\n");
     };
     let (drained, failed, cut) = (receipt.drained, receipt.failed, receipt.cut);
-    format!("{in_flight}; {drained} drained, {failed} failed, {cut} cut, in {}\n", millis(took))
+    let moved = match receipt.moved {
+        0 => String::new(),
+        moved => format!("{moved} moved, "),
+    };
+    format!(
+        "{in_flight}; {drained} drained, {moved}{failed} failed, {cut} cut, in {}\n",
+        millis(took)
+    )
 }
 
 fn edges(receipt: &Receipt, look: &Look) -> String {
@@ -209,6 +216,15 @@ mod tests {
     #[test]
     fn a_drained_one_with_a_fenced_edge_tells_each_edges_part() {
         insta::assert_snapshot!(deployed(&view(true, 2), true, &look()));
+    }
+
+    #[test]
+    fn what_was_moved_is_told_beside_what_drained() {
+        let mut view = view(true, 2);
+        let receipt = view.deployment.receipt.as_mut().unwrap();
+        (receipt.drained, receipt.moved) = (0, 1);
+        let told = deployed(&view, true, &look());
+        assert!(told.contains("; 0 drained, 1 moved, 0 failed, 1 cut, in"), "{told}");
     }
 
     #[test]

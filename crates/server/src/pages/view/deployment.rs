@@ -142,6 +142,9 @@ fn facts(receipt: &Receipt, over: bool) -> Vec<Fact> {
     } else if in_flight > 0 {
         facts.push(plain(format!("{in_flight} in flight")));
     }
+    if receipt.moved > 0 {
+        facts.push(plain(format!("{} moved", receipt.moved)));
+    }
     if receipt.cut > 0 {
         facts.push(fact(FactWeight::Bad, format!("{} cut", receipt.cut)));
     }
@@ -197,11 +200,12 @@ mod tests {
             told(&receipt, false),
             "switched on 2 edges in 3.8 ms · skew 0.9 ms · 75 in flight"
         );
-        receipt.drained = 75;
+        receipt.drained = 61;
+        receipt.moved = 14;
         receipt.drain_ms = Some(30_100);
         assert_eq!(
             told(&receipt, true),
-            "switched on 2 edges in 3.8 ms · skew 0.9 ms · 75 of 75 in flight drained in 30.1 s · 0 failed"
+            "switched on 2 edges in 3.8 ms · skew 0.9 ms · 61 of 75 in flight drained in 30.1 s · 14 moved · 0 failed"
         );
     }
 
