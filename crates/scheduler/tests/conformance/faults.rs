@@ -76,7 +76,9 @@ pub(crate) async fn changes_are_told_as_they_happen(ground: &impl Ground) {
     let mut changes = engine.watch();
     until(&mut changes, |change| *change == Change::Everything).await;
     ground.kill(&created[0].id).await;
-    until(&mut changes, of_the_shop).await;
+    // As its end, by its id.
+    let ended = Change::Ended { service: shop(), container: created[0].id.clone() };
+    until(&mut changes, |change| *change == ended).await;
     let mut changes = engine.watch();
     until(&mut changes, |change| *change == Change::Everything).await;
     ground.remove_by_hand(&created[0].id).await;
