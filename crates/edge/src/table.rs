@@ -18,6 +18,9 @@ use sha2::{Digest as _, Sha256};
 pub struct RouteTable {
     /// What stands behind `vN.<service>.` in a preview's hostname, for example `localhost`.
     pub preview_domain: String,
+    /// The installation whose services these are; none before an edge has heard of one.
+    #[serde(default)]
+    pub installation: Option<String>,
     /// The services.
     pub services: BTreeMap<ServiceName, ServiceTable>,
 }

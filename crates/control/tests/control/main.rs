@@ -20,5 +20,6 @@ mod quiet;
 mod random;
 mod restarts;
 mod retention;
+mod strangers;
 mod weights;
 mod world;

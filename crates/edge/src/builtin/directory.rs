@@ -12,7 +12,7 @@ use launcher_model::DeploymentId;
 use super::change::Plan;
 use super::{Builtin, Shared};
 use crate::Error;
-use crate::keep::{Keep, Order};
+use crate::keep::{Common, Keep, Order};
 use crate::table::RouteTable;
 
 impl Builtin {
@@ -48,7 +48,7 @@ impl Shared {
     async fn join(self: &Arc<Self>, table: RouteTable) {
         let mut state = self.state.lock().await;
         if !table.preview_domain.is_empty() {
-            state.preview_domain = table.preview_domain;
+            state.common = Common::of(&table);
         }
         let mut plan = Plan::default();
         for service in table.services.into_values() {

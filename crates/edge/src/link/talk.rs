@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use launcher_model::{DeploymentId, ServiceName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::task::JoinSet;
 
-use super::{Introduction, Quiet};
+use super::{Introduction, Quiet, belonging};
 use crate::driver::Driver;
 use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
 use crate::table::{RouteTable, ServiceTable};
@@ -26,6 +27,7 @@ pub(super) async fn converse<S, D>(
     driver: &Arc<D>,
     introduction: &Introduction,
     quiet: &Quiet,
+    foreign: &AtomicBool,
     welcomed: &mut bool,
 ) -> Result<(), WireError>
 where
@@ -36,6 +38,7 @@ where
     let mut talk = Talk {
         driver,
         writer,
+        foreign,
         preparing: JoinSet::new(),
         replacing: JoinSet::new(),
         resting: JoinSet::new(),
@@ -115,6 +118,8 @@ struct Talk<'d, S, D> {
     resting: JoinSet<(ServiceName, bool)>,
     /// Aborted while they were being prepared.
     aborted: BTreeSet<DeploymentId>,
+    /// Whether the control plane is of another installation.
+    foreign: &'d AtomicBool,
     /// Outcomes of drains that have been told on this connection.
     told: BTreeSet<DeploymentId>,
     /// Switches that have neither been committed nor given up.
@@ -134,6 +139,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             driver: self.driver.name().to_owned(),
             http: introduction.http.clone(),
+            installation: table.installation,
             draining: self.driver.draining().await,
             has: table.services.values().map(|of| (of.name.clone(), of.digest())).collect(),
         };
@@ -143,6 +149,8 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
     async fn hear(&mut self, message: ToEdge) -> Result<(), WireError> {
         match message {
             ToEdge::Welcome { table, unchanged } => {
+                self.foreign.store(false, Relaxed);
+                belonging::leave_other(&**self.driver, &table).await;
                 let table = complete(table, unchanged, self.driver.table().await);
                 let revisions = self.driver.welcome(table).await;
                 self.driver.open();
@@ -183,6 +191,9 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
             ToEdge::Joined { .. } => {}
+            ToEdge::Foreign { installation } => {
+                belonging::is_foreign(&**self.driver, self.foreign, &installation).await;
+            }
             ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
         }
         Ok(())

@@ -5,6 +5,7 @@
 mod broken_off;
 mod support;
 
+mod belonging;
 mod daemon;
 mod draining;
 mod framing;

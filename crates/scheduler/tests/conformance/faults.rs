@@ -63,7 +63,7 @@ pub(crate) async fn an_engine_that_goes_away_is_told_and_comes_back(ground: &imp
 
 pub(crate) async fn changes_are_told_as_they_happen(ground: &impl Ground) {
     fn of_the_shop(change: &Change) -> bool {
-        matches!(change, Change::Service(service) if *service == shop())
+        matches!(change, Change::Service(service) | Change::Ended { service, .. } if *service == shop())
     }
     let engine = ground.engine();
     let placement = placement(ground, Behaviour::Runs, 1).await;
