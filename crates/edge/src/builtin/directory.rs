@@ -28,6 +28,12 @@ impl Builtin {
         Ok(())
     }
 
+    /// Waits until no service is held: only this process can let go of the requests that wait here, and
+    /// those that come would not be held elsewhere.
+    pub(crate) async fn hold_nothing(&self) {
+        self.0.hold_nothing().await;
+    }
+
     /// Lets go of the directory: all is forced to disk, and this process writes there no more.
     pub(crate) async fn disown(&self) {
         let shared = self.0.clone();

@@ -1,11 +1,11 @@
 //! The conversation over one connection.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use launcher_model::{DeploymentId, ServiceName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
@@ -20,6 +20,9 @@ use crate::wire::{self, Reader, WireError, Writer};
 /// A control plane that says nothing for so long is away, whatever the connection looks like: it asks
 /// after the edge each second.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// After a hold's deadline the control plane still asks how requests waited.
+const RELEASED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Talks over one connection until it ends.
 pub(super) async fn converse<S, D>(
@@ -41,6 +44,7 @@ where
         foreign,
         preparing: JoinSet::new(),
         replacing: JoinSet::new(),
+        held: BTreeMap::new(),
         resting: JoinSet::new(),
         aborted: BTreeSet::new(),
         told: BTreeSet::new(),
@@ -67,7 +71,7 @@ where
                     talk.say(FromEdge::Applied { revisions: vec![revision] }).await?;
                 }
             }
-            () = quiet.is_wanted(), if talk.switches.is_empty() => quiet.keep().await,
+            () = quiet.is_wanted(), if talk.may_pause() => quiet.keep().await,
             Some(rested) = talk.resting.join_next() => {
                 if let Ok((service, rested)) = rested {
                     talk.say(FromEdge::Held { service, outcome: Ok(rested) }).await?;
@@ -114,6 +118,8 @@ struct Talk<'d, S, D> {
     writer: Writer<WriteHalf<S>, FromEdge>,
     preparing: JoinSet<(DeploymentId, Result<Readiness, String>)>,
     replacing: JoinSet<(ServiceName, u64)>,
+    /// Services that are held, and when each has been for as long as it shall be.
+    held: BTreeMap<ServiceName, Instant>,
     /// Services that are held, and whose traffic is coming to rest.
     resting: JoinSet<(ServiceName, bool)>,
     /// Aborted while they were being prepared.
@@ -129,6 +135,12 @@ struct Talk<'d, S, D> {
 impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
     async fn say(&mut self, message: FromEdge) -> Result<(), WireError> {
         self.writer.send(&message).await
+    }
+
+    /// Whether neither a switch is under way nor a hold, which end in this conversation or not at all.
+    /// That a hold has come to its deadline is noticed at the next message.
+    fn may_pause(&self) -> bool {
+        self.switches.is_empty() && self.held.values().all(|until| *until < Instant::now())
     }
 
     async fn hello(&mut self, introduction: &Introduction) -> Result<(), WireError> {
@@ -187,6 +199,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             ToEdge::Hold { service, within_ms } => self.hold(service, within_ms).await?,
             ToEdge::Release { service } => {
                 let outcome = self.driver.release(service.clone()).await;
+                self.held.remove(&service);
                 self.say(FromEdge::Released { service, outcome }).await?;
             }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
@@ -237,6 +250,8 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
         if let Err(why) = self.driver.hold(service.clone(), within).await {
             return self.say(FromEdge::Held { service, outcome: Err(why) }).await;
         }
+        let until = Instant::now() + within + RELEASED_WITHIN;
+        self.held.entry(service.clone()).and_modify(|of| *of = until.max(*of)).or_insert(until);
         let driver = self.driver.clone();
         self.resting.spawn(async move { (service.clone(), driver.rested(service).await) });
         Ok(())
