@@ -42,6 +42,8 @@ need_for_test() {
     need docker-registry 'a container registry (docker-registry)' docker-registry
     need htpasswd htpasswd apache2-utils
     need nginx nginx 'nginx-light|nginx'
+    # It need not run: this starts a program as its socket units do.
+    need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'

@@ -98,5 +98,5 @@ fn table(upstream: SocketAddr, services: usize) -> Result<RouteTable> {
         Ok((name, table))
     });
     let services = services.collect::<Result<_>>()?;
-    Ok(RouteTable { preview_domain: "localhost".to_owned(), services })
+    Ok(RouteTable { preview_domain: "localhost".to_owned(), installation: None, services })
 }

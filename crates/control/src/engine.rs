@@ -49,6 +49,11 @@ async fn hear(inner: &Arc<Inner>, change: Change) {
                 slot.look_again();
             }
         }
+        Change::Ended { service, container } => {
+            if let Some(slot) = inner.slot(&service) {
+                slot.has_ended(container);
+            }
+        }
         Change::Everything => {
             let before = turn(inner, EngineState::Up);
             if let EngineState::Lost { since, .. } = before {

@@ -121,6 +121,7 @@ impl State {
     fn welcome(&mut self, has: &[(ServiceName, Digest)], remote: bool) -> ToEdge {
         let mut table = RouteTable {
             preview_domain: self.table.preview_domain.clone(),
+            installation: self.table.installation.clone(),
             services: BTreeMap::new(),
         };
         let mut unchanged = Vec::new();
@@ -152,11 +153,18 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub without edges; what they tell goes to the receiver.
+    /// A hub of this installation, without edges; what they tell goes to the receiver.
     #[must_use]
-    pub fn new(preview_domain: &str) -> (Arc<Self>, mpsc::UnboundedReceiver<Notice>) {
+    pub fn new(
+        preview_domain: &str,
+        installation: &str,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Notice>) {
         let (notices, inbox) = mpsc::unbounded_channel();
-        let table = RouteTable { preview_domain: preview_domain.to_owned(), ..Default::default() };
+        let table = RouteTable {
+            preview_domain: preview_domain.to_owned(),
+            installation: Some(installation.to_owned()),
+            services: BTreeMap::new(),
+        };
         let state = Mutex::new(State { table, ..State::default() });
         let (opened, _) = tokio::sync::watch::channel(false);
         let (connected, _) = tokio::sync::watch::channel(0);

@@ -26,6 +26,7 @@ use crate::away;
 use crate::jobs::{Done, Jobs};
 use crate::slot::Slot;
 use crate::{Inner, Result};
+use look::News;
 
 /// After something failed, the loop tries again this much later, and twice as long each further time.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
@@ -99,13 +100,16 @@ impl Reconciler {
             return Ok(Next::Gone);
         };
         crate::recover::deployments(&self.inner, &self.slot, &wish.unfinished).await?;
-        let looked = self.look(&wish).await;
+        let mut news = News::default();
+        let looked = self.look(&wish, &mut news).await;
         let Some(observed) = self.slot.observed() else {
             looked?;
             return Ok(Next::After(None));
         };
-        let observed = self.refresh(&wish, &observed).await;
-        if self.publish(&wish, &observed).await? && is_settled(&wish.route, &observed) {
+        let observed = self.refresh(&wish, &observed, &mut news);
+        let published = self.publish(&wish, &observed).await;
+        self.spread(news).await;
+        if published? && is_settled(&wish.route, &observed) {
             self.slot.settle();
         }
         looked?;

@@ -1,6 +1,6 @@
 //! What is known of one service while the server runs: nothing that could not be found out again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -19,6 +19,8 @@ pub(crate) struct Slot {
     wake: Notify,
     dirty: AtomicBool,
     observed: RwLock<Option<Arc<Vec<Checked>>>>,
+    /// Containers whose end was told, and that have not been looked at since.
+    ended: Mutex<HashSet<String>>,
     versions: Mutex<HashMap<VersionNumber, Arc<Version>>>,
     /// Why environments that shall run cannot be made whole.
     troubles: Mutex<HashMap<VersionNumber, String>>,
@@ -71,6 +73,7 @@ impl Slot {
             wake: Notify::new(),
             dirty: AtomicBool::new(true),
             observed: RwLock::default(),
+            ended: Mutex::default(),
             versions: Mutex::default(),
             troubles: Mutex::default(),
             logins: Mutex::default(),
@@ -101,6 +104,25 @@ impl Slot {
     pub(crate) fn look_again(&self) {
         self.dirty.store(true, Ordering::Release);
         self.wake();
+    }
+
+    /// The same, of a container whose end was told: it shall have no more requests meanwhile.
+    pub(crate) fn has_ended(&self, container: String) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(container);
+        self.look_again();
+    }
+
+    /// Containers whose end was told, and that have not been looked at since.
+    pub(crate) fn ended(&self) -> HashSet<String> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// These have been looked at.
+    pub(crate) fn looked_at(&self, ended: &HashSet<String>) {
+        self.ended
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|one| !ended.contains(one));
     }
 
     pub(crate) async fn woken(&self) {

@@ -87,7 +87,7 @@ async fn run(
     from_edge.next().await.unwrap().expect("hello");
     let first = table(containers, 1);
     let services = [(first.name.clone(), first)].into();
-    let welcome = RouteTable { preview_domain: "localhost".into(), services };
+    let welcome = RouteTable { preview_domain: "localhost".into(), installation: None, services };
     to_edge.send(&ToEdge::Welcome { table: welcome, unchanged: Vec::new() }).await.unwrap();
     from_edge.next().await.unwrap().expect("applied");
 

@@ -21,7 +21,7 @@ use crate::compiled::{Site, Table};
 use crate::driver::Driver;
 use crate::driver::switch::Committed;
 use crate::engine::{Engine, Limits, Listening};
-use crate::keep::Keep;
+use crate::keep::{Common, Keep};
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
@@ -57,7 +57,7 @@ struct Shared {
 /// What is in force, and what is under way.
 #[derive(Default)]
 struct State {
-    preview_domain: String,
+    common: Common,
     services: BTreeMap<ServiceName, Service>,
     prepared: BTreeMap<DeploymentId, Prepared>,
     /// The last switch of each service, for the case that its commit is repeated.
@@ -79,7 +79,7 @@ struct Service {
 impl State {
     fn table(&self) -> Table {
         let sites = self.services.values().map(|service| &service.site);
-        Table::new(&self.preview_domain, sites).holding(self.held())
+        Table::new(&self.common.preview_domain, sites).holding(self.held())
     }
 
     fn revisions(&self) -> Vec<(ServiceName, u64)> {
@@ -110,7 +110,7 @@ impl Builtin {
         let (keep, kept) = dir.map(Keep::open).transpose()?.unzip();
         let kept = kept.unwrap_or_default();
         let threads = threads.max(1);
-        let mut state = State { preview_domain: kept.preview_domain, ..State::default() };
+        let mut state = State { common: Common::of(&kept), ..State::default() };
         for (name, table) in kept.services {
             let site = Arc::new(Site::compile(&table, &[], threads));
             state.services.insert(name, Service { table, site });
@@ -155,10 +155,8 @@ impl Driver for Builtin {
     async fn table(&self) -> RouteTable {
         let state = self.0.state.lock().await;
         let services = state.services.iter();
-        RouteTable {
-            preview_domain: state.preview_domain.clone(),
-            services: services.map(|(name, of)| (name.clone(), of.table.clone())).collect(),
-        }
+        let services = services.map(|(name, of)| (name.clone(), of.table.clone()));
+        state.common.clone().table(services.collect())
     }
 
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {

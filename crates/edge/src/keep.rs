@@ -29,6 +29,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::table::{RouteTable, ServiceTable};
 
+const ROUTES: &str = "routes";
+const COMMON: &str = "edge.json";
+
 /// The directory of one edge.
 #[derive(Debug)]
 pub(crate) struct Keep {
@@ -62,9 +65,25 @@ struct Holds {
 pub(crate) struct Order(u64);
 
 /// What all services have in common.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Common {
-    preview_domain: String,
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Common {
+    pub(crate) preview_domain: String,
+    /// Whose services they are.
+    #[serde(default)]
+    pub(crate) installation: Option<String>,
+}
+
+impl Common {
+    pub(crate) fn of(table: &RouteTable) -> Self {
+        let RouteTable { preview_domain, installation, .. } = table;
+        Self { preview_domain: preview_domain.clone(), installation: installation.clone() }
+    }
+
+    /// A table of these services.
+    pub(crate) fn table(self, services: BTreeMap<ServiceName, ServiceTable>) -> RouteTable {
+        let Self { preview_domain, installation } = self;
+        RouteTable { preview_domain, installation, services }
+    }
 }
 
 impl Keep {
@@ -72,8 +91,8 @@ impl Keep {
     /// that cannot be read is set aside: serving what the others say is better than serving nothing.
     pub(crate) fn open(dir: &Path) -> Result<(Self, RouteTable), Error> {
         let keep = Self {
-            common: dir.join("edge.json"),
-            routes: dir.join("routes"),
+            common: dir.join(COMMON),
+            routes: dir.join(ROUTES),
             last_order: AtomicU64::new(0),
             lost: AtomicBool::new(false),
             files: Mutex::default(),
@@ -92,7 +111,7 @@ impl Keep {
             }
         }
         let common: Common = read(&keep.common).unwrap_or_default();
-        Ok((keep, RouteTable { preview_domain: common.preview_domain, services }))
+        Ok((keep, common.table(services)))
     }
 
     /// Takes a file when it is the newest of its service's.
@@ -203,11 +222,11 @@ impl Keep {
         stale.iter().try_for_each(|path| remove(path))
     }
 
-    /// Keeps the preview domain.
-    pub(crate) fn write_preview_domain(&self, preview_domain: &str) -> io::Result<()> {
+    /// Keeps what all services have in common. To be done after the services themselves: until then
+    /// they count as what they were, and are sent anew.
+    pub(crate) fn write_common(&self, common: &Common) -> io::Result<()> {
         let beside = self.common.with_extension("new");
-        let common = Common { preview_domain: preview_domain.to_owned() };
-        self.create(&beside, &common)?.sync_all()?;
+        self.create(&beside, common)?.sync_all()?;
         rename(&beside, &self.common)
     }
 
@@ -289,6 +308,14 @@ impl Files {
         if let Some(before) = before.filter(|before| before.fresh) {
             self.stale.push(keep.fresh(name, before.order));
         }
+    }
+}
+
+/// Forgets all routes that a directory holds.
+pub(crate) fn forget(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir.join(ROUTES)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => remove(&dir.join(COMMON)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The conversation with the control plane. It knows the [`protocol`](crate::protocol) and asks a
 //! [`Driver`], whichever it is; what it runs over is any stream.
 
+mod belonging;
 mod quiet;
 mod talk;
 
@@ -8,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use launcher_model::EdgeName;
@@ -75,11 +77,15 @@ pub(crate) async fn keep_connected<D: Driver>(
     control: &ControlPlane,
     quiet: &Quiet,
 ) {
+    // Routes of another installation are not served, unless that had begun before.
+    let foreign = AtomicBool::new(false);
     let open_at_last = async {
         tokio::time::sleep(WELCOME_WITHIN).await;
-        driver.open();
+        if !foreign.load(Relaxed) {
+            driver.open();
+        }
     };
-    tokio::join!(open_at_last, connect_for_ever(&driver, &introduction, control, quiet));
+    tokio::join!(open_at_last, connect_for_ever(&driver, &introduction, control, quiet, &foreign));
 }
 
 async fn connect_for_ever<D: Driver>(
@@ -87,6 +93,7 @@ async fn connect_for_ever<D: Driver>(
     introduction: &Introduction,
     control: &ControlPlane,
     quiet: &Quiet,
+    foreign: &AtomicBool,
 ) {
     let mut delay = FIRST_DELAY;
     let mut absence = Absence::at_start(Instant::now());
@@ -98,10 +105,14 @@ async fn connect_for_ever<D: Driver>(
             () = quiet.is_wanted() => continue,
         };
         let ended = match connected {
-            Ok(stream) => converse(stream, driver, introduction, quiet, &mut welcomed).await,
+            Ok(stream) => {
+                converse(stream, driver, introduction, quiet, foreign, &mut welcomed).await
+            }
             Err(error) => Err(error.into()),
         };
-        driver.open();
+        if !foreign.load(Relaxed) {
+            driver.open();
+        }
         driver.abandon().await;
         if welcomed {
             absence = Absence::after_welcome(Instant::now());

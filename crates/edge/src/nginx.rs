@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Error;
 use crate::driver::Driver;
 use crate::driver::switch::Committed;
-use crate::keep::Keep;
+use crate::keep::{Common, Keep};
 use crate::protocol::{DrainOutcome, Flip, Readiness};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
@@ -79,7 +79,7 @@ struct Shared {
 /// What is wanted, what is in force, and what is under way.
 #[derive(Default)]
 struct State {
-    preview_domain: String,
+    common: Common,
     /// What nginx shall serve.
     services: BTreeMap<ServiceName, Service>,
     /// What it serves.
@@ -223,10 +223,8 @@ impl Driver for Nginx {
     async fn table(&self) -> RouteTable {
         let state = self.shared.state.lock().await;
         let services = state.services.iter();
-        RouteTable {
-            preview_domain: state.preview_domain.clone(),
-            services: services.map(|(name, of)| (name.clone(), of.table.clone())).collect(),
-        }
+        let services = services.map(|(name, of)| (name.clone(), of.table.clone()));
+        state.common.clone().table(services.collect())
     }
 
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {

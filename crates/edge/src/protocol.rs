@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::table::{Digest, RouteTable, ServiceTable};
 
 /// The version of this protocol; a peer that speaks another one is refused.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 
 /// The longest frame that is taken, in bytes.
 pub const MAX_FRAME: usize = 64 << 20;
@@ -94,6 +94,12 @@ pub enum ToEdge {
         /// Repeated in the answer.
         nonce: u64,
     },
+    /// The answer to the hello of an edge on this machine whose routes are of another installation; the
+    /// connection ends with it.
+    Foreign {
+        /// The installation of the control plane.
+        installation: String,
+    },
     /// Why the control plane is about to close the connection.
     Refused {
         /// A sentence for the log.
@@ -126,6 +132,9 @@ pub enum FromEdge {
         http: Vec<std::net::SocketAddr>,
         /// Deployments whose previous versions still drain here.
         draining: Vec<DeploymentId>,
+        /// The installation whose routes it has; none when it has none.
+        #[serde(default)]
+        installation: Option<String>,
         /// The digests of the service tables that it has, so that those are not sent again.
         has: Vec<(ServiceName, Digest)>,
     },

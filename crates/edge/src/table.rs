@@ -22,6 +22,9 @@ pub use login::{LONGEST_PASSWORD, Login, SALT_BYTES};
 pub struct RouteTable {
     /// What stands behind `vN.<service>.` in a preview's hostname, for example `localhost`.
     pub preview_domain: String,
+    /// The installation whose services these are; none before an edge has heard of one.
+    #[serde(default)]
+    pub installation: Option<String>,
     /// The services.
     pub services: BTreeMap<ServiceName, ServiceTable>,
 }

@@ -8,8 +8,8 @@
 //! 1. *Take over*: the owner sends the descriptors of its listening sockets ([`pass`]). Both have the
 //!    same sockets then, and with them the connections that wait in their queues.
 //! 2. *Hand over*, when the successor has bound what else it wants: the owner ends its conversation with
-//!    the control plane, at a moment at which no switch is prepared, forces the routes to disk, lets
-//!    go of directory and lock, and tells which routes it serves. It goes on to serve those.
+//!    the control plane, at a moment at which no switch is prepared and no service held, forces the
+//!    routes to disk, lets go of directory and lock, and tells which routes it serves. It goes on to serve those.
 //! 3. *Ready*, when the successor serves the same: the owner takes no more connections, has each of
 //!    those that it has end with its next response, and becomes a **predecessor**.
 //!

@@ -119,6 +119,7 @@ mod tests {
         };
         let table = RouteTable {
             preview_domain: "localhost".into(),
+            installation: Some("one".into()),
             services: [(name.clone(), service)].into(),
         };
         let (edge, control) = tokio::io::duplex(64);

@@ -48,6 +48,13 @@ pub struct Ensured {
 pub enum Change {
     /// Containers of one service came, went or changed.
     Service(ServiceName),
+    /// The same, and that one of them has ended. Its engine may take a while to tell more of it.
+    Ended {
+        /// Whose it is.
+        service: ServiceName,
+        /// Its id.
+        container: String,
+    },
     /// Everything may have changed: look at all of it. Each stream begins with it, as soon as the engine
     /// is there.
     Everything,

@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use bollard::Docker;
 use bollard::query_parameters::{
-    KillContainerOptions, ListContainersOptions, RemoveContainerOptions, RemoveImageOptions,
+    EventsOptionsBuilder, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    RemoveImageOptions,
 };
+use futures_util::TryStreamExt;
 
 /// The label of everything that a test builds, by which what is left behind is found.
 pub const TEST_LABEL: &str = "launcher.test=1";
@@ -69,6 +72,21 @@ impl Engine {
     /// Ends a container's process, as a crash would.
     pub async fn kill(&self, container: &str) {
         self.docker.kill_container(container, None::<KillContainerOptions>).await.unwrap();
+    }
+
+    /// When the engine told of the end of a container.
+    ///
+    /// # Panics
+    /// When it has not, of late.
+    pub async fn told_of_death(&self, container: &str) -> SystemTime {
+        let filters = HashMap::from([("container", vec![container]), ("event", vec!["die"])]);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let until = (now.as_secs() + 1).to_string();
+        let options = EventsOptionsBuilder::new().since("0").until(&until).filters(&filters);
+        let mut events = self.docker.events(Some(options.build()));
+        let event = events.try_next().await.unwrap().expect("its end was told");
+        let nanos = event.time_nano.and_then(|nanos| u64::try_from(nanos).ok());
+        SystemTime::UNIX_EPOCH + Duration::from_nanos(nanos.expect("events have a time"))
     }
 
     /// Removes a container by force, as a person might.

@@ -54,6 +54,12 @@ async fn from_here<S: AsyncRead + AsyncWrite>(hub: &Hub, stream: S) -> Result<()
     let (mut reader, mut writer) = wire::split::<_, FromEdge, ToEdge>(stream);
     let Some(hello) = first(&mut reader).await? else { return Ok(()) };
     match Guest::of(hello, false) {
+        Ok(guest) if hub.is_foreign(&guest) => {
+            let installation = hub.installation();
+            let edge = &guest.view.name;
+            tracing::warn!(%edge, routes_of = ?guest.installation, "an edge on this machine is turned away: it has the routes of another installation; its own log says what to do");
+            writer.send(&ToEdge::Foreign { installation }).await
+        }
         Ok(guest) => converse(hub, guest, reader, writer).await,
         Err(why) => refuse(&mut writer, why).await,
     }
@@ -81,6 +87,8 @@ pub(super) async fn refuse<S: AsyncWrite>(
 /// An edge that has said hello.
 pub(super) struct Guest {
     pub(super) view: EdgeView,
+    /// The installation whose routes it has.
+    installation: Option<String>,
     draining: Vec<launcher_model::DeploymentId>,
     has: Vec<(launcher_model::ServiceName, launcher_edge::table::Digest)>,
 }
@@ -88,7 +96,16 @@ pub(super) struct Guest {
 impl Guest {
     /// Reads a hello; or why it cannot be taken.
     pub(super) fn of(hello: FromEdge, remote: bool) -> Result<Self, String> {
-        let FromEdge::Hello { protocol, edge: name, version, driver, http, draining, has } = hello
+        let FromEdge::Hello {
+            protocol,
+            edge: name,
+            version,
+            driver,
+            http,
+            installation,
+            draining,
+            has,
+        } = hello
         else {
             return Err("an edge begins with hello".to_owned());
         };
@@ -96,7 +113,19 @@ impl Guest {
         let connected_at = Timestamp::now();
         let (lag, behind) = (None, 0);
         let view = EdgeView { name, version, driver, http, remote, connected_at, lag, behind };
-        Ok(Self { view, draining, has })
+        Ok(Self { view, installation, draining, has })
+    }
+}
+
+impl Hub {
+    fn installation(&self) -> String {
+        self.state().table.installation.clone().unwrap_or_default()
+    }
+
+    /// Whether an edge has the routes of another installation. On this machine somebody has mixed two
+    /// data directories up; an edge on another one has joined this installation since.
+    fn is_foreign(&self, guest: &Guest) -> bool {
+        guest.installation.as_ref().is_some_and(|its| *its != self.installation())
     }
 }
 
@@ -113,7 +142,7 @@ pub(super) fn speaks_ours(protocol: u32) -> Result<(), String> {
 /// Speaks with an edge until either has enough.
 pub(super) async fn converse<S: AsyncRead + AsyncWrite>(
     hub: &Hub,
-    guest: Guest,
+    mut guest: Guest,
     mut reader: From<S>,
     mut writer: To<S>,
 ) -> Result<(), WireError> {
@@ -121,6 +150,11 @@ pub(super) async fn converse<S: AsyncRead + AsyncWrite>(
     // The hub lives as long as its sessions, so that the gate cannot vanish.
     let _ = opened.wait_for(|open| *open).await;
 
+    if hub.is_foreign(&guest) {
+        // It drops what it has.
+        guest.has.clear();
+        guest.draining.clear();
+    }
     let (outbox, mut out) = mpsc::unbounded_channel();
     let name: EdgeName = guest.view.name.clone();
     let session = hub.begin_session(guest.view, guest.draining, &guest.has, outbox);

@@ -65,13 +65,12 @@ pub(super) fn troubled(
 }
 
 /// Tells of containers that ran, in environments that shall run, and do not any more.
-pub(super) async fn of_containers(
-    inner: &Inner,
+pub(super) fn of_containers(
     service: &ServiceName,
     before: Option<&Vec<Checked>>,
     after: &[Checked],
     wish: &Wish,
-) {
+) -> Vec<NewEvent> {
     let ran = before.into_iter().flatten().filter(|checked| checked.container.is_running());
     let lost = ran.filter_map(|checked| {
         let container = &checked.container;
@@ -93,17 +92,16 @@ pub(super) async fn of_containers(
         let event = NewEvent::new(EventKind::ContainerLost, text);
         Some(event.service(service).version(container.version))
     });
-    record(inner, service, &lost.collect::<Vec<_>>()).await;
+    lost.collect()
 }
 
 /// Tells of containers that became healthy or unhealthy in environments that were ready.
-pub(super) async fn of_health(
-    inner: &Inner,
+pub(super) fn of_health(
     service: &ServiceName,
     before: &[Checked],
     after: &[Checked],
     wish: &Wish,
-) {
+) -> Vec<NewEvent> {
     let turned = after.iter().filter_map(|checked| {
         let container = &checked.container;
         let environment = wish.environment(container.version)?;
@@ -130,14 +128,5 @@ pub(super) async fn of_health(
         };
         Some(NewEvent::new(kind, text).service(service).version(container.version))
     });
-    record(inner, service, &turned.collect::<Vec<_>>()).await;
-}
-
-async fn record(inner: &Inner, service: &ServiceName, events: &[NewEvent]) {
-    if events.is_empty() {
-        return;
-    }
-    if let Err(error) = inner.store.record(events, inner.now()).await {
-        tracing::error!(%service, %error, "events of containers could not be recorded");
-    }
+    turned.collect()
 }

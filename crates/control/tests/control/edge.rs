@@ -262,6 +262,7 @@ async fn converse(
         version: "test".to_owned(),
         driver: "pretend".to_owned(),
         http: Vec::new(),
+        installation: None,
         draining: lock(state).draining.keys().copied().collect(),
         has: Vec::new(),
     };
@@ -398,6 +399,7 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
         }
         ToEdge::Ping { nonce } => vec![FromEdge::Pong { nonce }],
         ToEdge::Joined { .. } => Vec::new(),
+        ToEdge::Foreign { .. } => return Heard::HangUp,
         ToEdge::Refused { why } => panic!("refused: {why}"),
     };
     Heard::Answers(answers)

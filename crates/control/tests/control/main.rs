@@ -21,5 +21,6 @@ mod quiet;
 mod random;
 mod restarts;
 mod retention;
+mod strangers;
 mod weights;
 mod world;

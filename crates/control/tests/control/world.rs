@@ -130,7 +130,7 @@ impl World {
         let clock: Clock = Arc::new(move || {
             Timestamp::now() - SignedDuration::from_millis(back.load(Ordering::Relaxed))
         });
-        let (hub, notices) = Hub::new("localhost");
+        let (hub, notices) = Hub::new("localhost", "test");
         let parts = Parts {
             store: Arc::clone(&self.store),
             vault: Arc::clone(&self.vault),
@@ -176,7 +176,7 @@ impl World {
         Edge::start(name, self.socket())
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.dir.path().join("edge.sock")
     }
 

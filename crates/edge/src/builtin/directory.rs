@@ -12,7 +12,7 @@ use launcher_model::DeploymentId;
 use super::change::Plan;
 use super::{Builtin, Shared};
 use crate::Error;
-use crate::keep::{Keep, Order};
+use crate::keep::{Common, Keep, Order};
 use crate::table::RouteTable;
 
 impl Builtin {
@@ -26,6 +26,12 @@ impl Builtin {
         self.0.join(kept).await;
         self.0.join(also).await;
         Ok(())
+    }
+
+    /// Waits until no service is held: only this process can let go of the requests that wait here, and
+    /// those that come would not be held elsewhere.
+    pub(crate) async fn hold_nothing(&self) {
+        self.0.hold_nothing().await;
     }
 
     /// Lets go of the directory: all is forced to disk, and this process writes there no more.
@@ -48,7 +54,7 @@ impl Shared {
     async fn join(self: &Arc<Self>, table: RouteTable) {
         let mut state = self.state.lock().await;
         if !table.preview_domain.is_empty() {
-            state.preview_domain = table.preview_domain;
+            state.common = Common::of(&table);
         }
         let mut plan = Plan::default();
         for service in table.services.into_values() {

@@ -88,6 +88,18 @@ impl Shared {
         }
     }
 
+    /// Waits until no service is held.
+    pub(super) async fn hold_nothing(&self) {
+        loop {
+            let state = self.state.lock().await;
+            let held = state.held().next().map(|(service, hold)| (service.clone(), hold.clone()));
+            drop(state);
+            let Some((service, hold)) = held else { return };
+            tracing::info!(%service, "waiting until its requests are released");
+            hold.over().await;
+        }
+    }
+
     /// Waits until nothing is in flight, for as long as that is waited for; false when something is.
     pub(super) async fn rested(&self, service: &ServiceName) -> bool {
         let state = self.state.lock().await;

@@ -12,7 +12,7 @@ use super::prepare::Prepared;
 use super::{Service, Shared, State};
 use crate::compiled::Site;
 use crate::driver::switch::{Committed, may_follow, micros};
-use crate::keep::Keep;
+use crate::keep::{Common, Keep};
 use crate::protocol::Flip;
 use crate::table::{RouteTable, ServiceTable};
 
@@ -94,6 +94,7 @@ impl Shared {
     pub(super) async fn welcome(self: &Arc<Self>, table: RouteTable) -> Vec<(ServiceName, u64)> {
         let mut state = self.state.lock().await;
         let mut plan = Plan::default();
+        let common = Common::of(&table);
         let gone: Vec<_> =
             state.services.keys().filter(|n| !table.services.contains_key(n)).cloned().collect();
         for name in &gone {
@@ -104,21 +105,20 @@ impl Shared {
         for table in new.iter().cloned() {
             self.take_over(&mut state, &mut plan, table);
         }
-        let domain = table.preview_domain;
-        let new_domain = (state.preview_domain != domain).then_some(domain);
-        if let Some(domain) = &new_domain {
-            state.preview_domain.clone_from(domain);
+        let new_common = (state.common != common).then_some(common);
+        if let Some(common) = &new_common {
+            state.common.clone_from(common);
         }
-        if new_domain.is_some() || !new.is_empty() || !gone.is_empty() {
+        if new_common.is_some() || !new.is_empty() || !gone.is_empty() {
             self.carry_out(&mut state, plan, None).await;
         }
         let (order, revisions) = (self.order(), state.revisions());
         drop(state);
         launcher_fault::point("edge.welcomed");
         self.keep_or_warn(move |keep| {
-            new_domain.map_or(Ok(()), |domain| keep.write_preview_domain(&domain))?;
             gone.iter().try_for_each(|name| keep.remove(name, order))?;
-            new.iter().try_for_each(|service| keep.write(service, order))
+            new.iter().try_for_each(|service| keep.write(service, order))?;
+            new_common.map_or(Ok(()), |common| keep.write_common(&common))
         })
         .await;
         revisions
@@ -195,13 +195,13 @@ impl Shared {
         tokio::spawn(async move {
             let state = shared.state.lock().await;
             let order = shared.order();
-            let domain = state.preview_domain.clone();
+            let common = state.common.clone();
             let tables = state.services.values().map(|service| service.table.clone());
             let tables: Vec<ServiceTable> = tables.collect();
             drop(state);
             let again = move |keep: &Keep| {
-                keep.write_preview_domain(&domain)?;
-                tables.iter().try_for_each(|table| keep.write(table, order))
+                tables.iter().try_for_each(|table| keep.write(table, order))?;
+                keep.write_common(&common)
             };
             shared.keep_or_warn(again).await;
         });

@@ -28,7 +28,8 @@ fn what_is_kept_is_read_again() {
     let (keep, table) = Keep::open(dir.path()).unwrap();
     assert_eq!(table, RouteTable::default());
     keep.write(&service(1), keep.order()).unwrap();
-    keep.write_preview_domain("preview.test").unwrap();
+    keep.write_common(&Common { preview_domain: "preview.test".into(), installation: None })
+        .unwrap();
     keep.expect(DeploymentId(7));
     keep.prepare(&service(2), DeploymentId(7)).unwrap();
     let (keep, table) = Keep::open(dir.path()).unwrap();

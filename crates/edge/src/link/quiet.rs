@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-/// Has the conversation pause at a moment at which no switch is under way.
+/// Has the conversation pause at a moment at which neither a switch nor a hold is under way.
 ///
 /// The connection stays: what the control plane says meanwhile is heard when the pause ends. When it
 /// ends because another process took over, that one's connection takes the place of this one, and the

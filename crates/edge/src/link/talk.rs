@@ -1,16 +1,17 @@
 //! The conversation over one connection.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use launcher_model::{DeploymentId, ServiceName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::task::JoinSet;
 
-use super::{Introduction, Quiet};
+use super::{Introduction, Quiet, belonging};
 use crate::driver::Driver;
 use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
 use crate::table::{RouteTable, ServiceTable};
@@ -20,12 +21,16 @@ use crate::wire::{self, Reader, WireError, Writer};
 /// after the edge each second.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// After a hold's deadline the control plane still asks how requests waited.
+const RELEASED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Talks over one connection until it ends.
 pub(super) async fn converse<S, D>(
     stream: S,
     driver: &Arc<D>,
     introduction: &Introduction,
     quiet: &Quiet,
+    foreign: &AtomicBool,
     welcomed: &mut bool,
 ) -> Result<(), WireError>
 where
@@ -36,8 +41,10 @@ where
     let mut talk = Talk {
         driver,
         writer,
+        foreign,
         preparing: JoinSet::new(),
         replacing: JoinSet::new(),
+        held: BTreeMap::new(),
         resting: JoinSet::new(),
         aborted: BTreeSet::new(),
         told: BTreeSet::new(),
@@ -64,7 +71,7 @@ where
                     talk.say(FromEdge::Applied { revisions: vec![revision] }).await?;
                 }
             }
-            () = quiet.is_wanted(), if talk.switches.is_empty() => quiet.keep().await,
+            () = quiet.is_wanted(), if talk.may_pause() => quiet.keep().await,
             Some(rested) = talk.resting.join_next() => {
                 if let Ok((service, rested)) = rested {
                     talk.say(FromEdge::Held { service, outcome: Ok(rested) }).await?;
@@ -111,10 +118,14 @@ struct Talk<'d, S, D> {
     writer: Writer<WriteHalf<S>, FromEdge>,
     preparing: JoinSet<(DeploymentId, Result<Readiness, String>)>,
     replacing: JoinSet<(ServiceName, u64)>,
+    /// Services that are held, and when each has been for as long as it shall be.
+    held: BTreeMap<ServiceName, Instant>,
     /// Services that are held, and whose traffic is coming to rest.
     resting: JoinSet<(ServiceName, bool)>,
     /// Aborted while they were being prepared.
     aborted: BTreeSet<DeploymentId>,
+    /// Whether the control plane is of another installation.
+    foreign: &'d AtomicBool,
     /// Outcomes of drains that have been told on this connection.
     told: BTreeSet<DeploymentId>,
     /// Switches that have neither been committed nor given up.
@@ -126,6 +137,12 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
         self.writer.send(&message).await
     }
 
+    /// Whether neither a switch is under way nor a hold, which end in this conversation or not at all.
+    /// That a hold has come to its deadline is noticed at the next message.
+    fn may_pause(&self) -> bool {
+        self.switches.is_empty() && self.held.values().all(|until| *until < Instant::now())
+    }
+
     async fn hello(&mut self, introduction: &Introduction) -> Result<(), WireError> {
         let table = self.driver.table().await;
         let hello = FromEdge::Hello {
@@ -134,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             driver: self.driver.name().to_owned(),
             http: introduction.http.clone(),
+            installation: table.installation,
             draining: self.driver.draining().await,
             has: table.services.values().map(|of| (of.name.clone(), of.digest())).collect(),
         };
@@ -143,6 +161,8 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
     async fn hear(&mut self, message: ToEdge) -> Result<(), WireError> {
         match message {
             ToEdge::Welcome { table, unchanged } => {
+                self.foreign.store(false, Relaxed);
+                belonging::leave_other(&**self.driver, &table).await;
                 let table = complete(table, unchanged, self.driver.table().await);
                 let revisions = self.driver.welcome(table).await;
                 self.driver.open();
@@ -179,10 +199,14 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             ToEdge::Hold { service, within_ms } => self.hold(service, within_ms).await?,
             ToEdge::Release { service } => {
                 let outcome = self.driver.release(service.clone()).await;
+                self.held.remove(&service);
                 self.say(FromEdge::Released { service, outcome }).await?;
             }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
             ToEdge::Joined { .. } => {}
+            ToEdge::Foreign { installation } => {
+                belonging::is_foreign(&**self.driver, self.foreign, &installation).await;
+            }
             ToEdge::Refused { why } => tracing::error!(%why, "the control plane refuses this edge"),
         }
         Ok(())
@@ -226,6 +250,8 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
         if let Err(why) = self.driver.hold(service.clone(), within).await {
             return self.say(FromEdge::Held { service, outcome: Err(why) }).await;
         }
+        let until = Instant::now() + within + RELEASED_WITHIN;
+        self.held.entry(service.clone()).and_modify(|of| *of = until.max(*of)).or_insert(until);
         let driver = self.driver.clone();
         self.resting.spawn(async move { (service.clone(), driver.rested(service).await) });
         Ok(())

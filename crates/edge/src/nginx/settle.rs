@@ -12,7 +12,7 @@ use super::process::Master;
 use super::reload::InForce;
 use super::watch_files::Watch;
 use super::{Service, Shared, State};
-use crate::keep::Keep;
+use crate::keep::{Common, Keep};
 use crate::table::{RouteTable, ServiceTable};
 
 /// How long after a change further ones are waited for, so that they share its reload.
@@ -37,11 +37,17 @@ impl Shared {
         state: &mut State,
         table: RouteTable,
     ) -> (Vec<ServiceTable>, Vec<ServiceName>) {
-        if state.preview_domain != table.preview_domain {
-            state.preview_domain = table.preview_domain;
+        let common = Common::of(&table);
+        let has_moved = state.common.preview_domain != common.preview_domain;
+        state.common = common;
+        if has_moved {
             let mut services = std::mem::take(&mut state.services);
             for service in services.values_mut() {
-                self.render_or_warn(&service.table, &state.preview_domain, &mut service.text);
+                self.render_or_warn(
+                    &service.table,
+                    &state.common.preview_domain,
+                    &mut service.text,
+                );
             }
             state.services = services;
             state.changes += 1;
@@ -61,7 +67,7 @@ impl Shared {
             return false;
         }
         let mut text = String::new();
-        if !self.render_or_warn(table, &state.preview_domain, &mut text) {
+        if !self.render_or_warn(table, &state.common.preview_domain, &mut text) {
             return false;
         }
         state.services.insert(table.name.clone(), Service { table: table.clone(), text });
@@ -83,14 +89,14 @@ impl Shared {
     pub(super) async fn welcome(self: &Arc<Self>, table: RouteTable) -> Vec<(ServiceName, u64)> {
         let (changes, revisions) = {
             let mut state = self.state.lock().await;
-            let domain = table.preview_domain.clone();
-            let new_domain = (state.preview_domain != domain).then_some(domain);
+            let common = Common::of(&table);
+            let new_common = (state.common != common).then_some(common);
             let (new, gone) = self.take_over(&mut state, table);
             let order = self.keep.order();
             self.keep_or_warn(move |keep| {
-                new_domain.map_or(Ok(()), |domain| keep.write_preview_domain(&domain))?;
                 gone.iter().try_for_each(|name| keep.remove(name, order))?;
-                new.iter().try_for_each(|service| keep.write(service, order))
+                new.iter().try_for_each(|service| keep.write(service, order))?;
+                new_common.map_or(Ok(()), |common| keep.write_common(&common))
             });
             (state.changes, revisions(&state.services))
         };

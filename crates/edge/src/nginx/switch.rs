@@ -37,7 +37,7 @@ impl Shared {
             }
             let in_force = state.services.get(&table.name);
             may_follow(in_force.map(|service| &service.table), &table)?;
-            let text = self.render(&table, &state.preview_domain)?;
+            let text = self.render(&table, &state.common.preview_domain)?;
             let service = Service { table, text };
             let mut services = state.in_force.clone();
             services.insert(service.table.name.clone(), service.clone());
@@ -127,7 +127,7 @@ impl Shared {
                     generation: table.generation,
                     ..newer.table.clone()
                 };
-                Service { text: self.render(&table, &state.preview_domain)?, table }
+                Service { text: self.render(&table, &state.common.preview_domain)?, table }
             }
         };
         may_follow(in_force.map(|service| &service.table), &merged.table)?;

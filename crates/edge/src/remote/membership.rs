@@ -12,6 +12,7 @@ use super::identity::write_private;
 use super::tls::{self, TlsStream};
 use super::{Fingerprint, Identity, JoinToken};
 use crate::Error;
+use crate::keep;
 use crate::protocol::{FromEdge, JoinSecret, PROTOCOL, ToEdge};
 use crate::wire;
 
@@ -105,6 +106,10 @@ pub async fn join(dir: &Path, address: &str, token: &JoinToken) -> Result<Member
     let asked = tokio::time::timeout(ANSWER_WITHIN, ask(address, token, &identity)).await;
     let asked = asked.unwrap_or_else(|_| Err("it does not answer".to_owned()));
     let edge = asked.map_err(failed)?;
+    if Membership::kept(dir)?.is_some_and(|kept| kept.kept.server != token.server().to_string()) {
+        tracing::warn!("this edge belonged to another server; the routes of that one are dropped");
+        keep::forget(dir).map_err(unusable)?;
+    }
     let (address, server) = (address.to_owned(), token.server().to_string());
     let kept = Kept { edge, address, server, token: token.hash() };
     let text = serde_json::to_vec_pretty(&kept).map_err(io::Error::from).map_err(unusable)?;

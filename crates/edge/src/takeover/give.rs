@@ -21,8 +21,9 @@ use crate::wire::{self, Reader, WireError, Writer};
 
 /// How long a successor may take to say what it wants, and to bind what it wants besides.
 const PREPARES_WITHIN: Duration = Duration::from_secs(20);
-/// How long switches that are under way are waited for.
-const QUIET_WITHIN: Duration = Duration::from_secs(40);
+/// How long switches that are under way are waited for, and holds, of which none takes longer than a
+/// minute.
+const QUIET_WITHIN: Duration = Duration::from_secs(75);
 /// How long a successor may take to serve once all is handed over.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 /// How long to wait when the socket does not work.
@@ -140,9 +141,13 @@ impl Door {
         lock: &mut Option<Lock>,
         quiet: &Quiet,
     ) -> Result<Option<Leader>, WireError> {
-        if tokio::time::timeout(QUIET_WITHIN, quiet.begin()).await.is_err() {
+        let comes_to_rest = async {
+            self.succession.builtin().hold_nothing().await;
+            quiet.begin().await;
+        };
+        if tokio::time::timeout(QUIET_WITHIN, comes_to_rest).await.is_err() {
             quiet.end();
-            let why = "a switch does not come to its end; try again".to_owned();
+            let why = "a switch or a hold does not come to its end; try again".to_owned();
             leader.writer.send(&FromPredecessor::Refused { why }).await?;
             return Ok(None);
         }

@@ -26,8 +26,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(20);
 /// How long the owner may take to send its sockets.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// How long it may take to hand over. It waits for switches that are under way.
-const HANDS_OVER_WITHIN: Duration = Duration::from_secs(60);
+/// How long it may take to hand over. It waits for switches and holds that are under way.
+const HANDS_OVER_WITHIN: Duration = Duration::from_secs(90);
 /// How long the lock may take to be free after it has.
 const FREE_WITHIN: Duration = Duration::from_secs(5);
 

@@ -130,7 +130,7 @@ mod tests {
         let path = dir.path().join("edge.sock");
         let aside = dir.path().join("aside");
         let socket = EdgeSocket::listen(path.clone()).unwrap();
-        let (hub, _notices) = Hub::new("localhost");
+        let (hub, _notices) = Hub::new("localhost", "test");
         let serving = tokio::spawn(socket.serve(hub));
         // Each is kept under another name, so that its inode does not become the next one's.
         let keep = |file: &Path, name: &str| {

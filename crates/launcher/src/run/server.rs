@@ -85,7 +85,9 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
     let vault =
         if store.holds_secrets().await? { Vault::open_existing(&key) } else { Vault::open(&key) };
     let vault = Arc::new(vault?);
-    let mut engine = docker::Config::new(store.installation().await?);
+    let installation = store.installation().await?;
+    let (hub, notices) = Hub::new(&config.preview_domain, &installation);
+    let mut engine = docker::Config::new(installation);
     if let Some(host) = &config.docker_host {
         engine.host.clone_from(host);
     }
@@ -93,7 +95,6 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
     engine.publish = config.docker_publish;
     let scheduler: Arc<dyn Scheduler> = Arc::new(Docker::connect(engine)?);
     let clock: Clock = Arc::new(Timestamp::now);
-    let (hub, notices) = Hub::new(&config.preview_domain);
     let parts = Parts {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),

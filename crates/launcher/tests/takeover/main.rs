@@ -4,6 +4,7 @@
 mod support;
 
 mod addresses;
+mod holds;
 #[cfg(feature = "fault-points")]
 mod kills;
 mod load;

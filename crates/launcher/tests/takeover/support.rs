@@ -52,7 +52,7 @@ impl Lab {
     pub(crate) async fn with_drain(drain: Span) -> Self {
         let dir = Folder::named("takeover-");
         let listener = UnixListener::bind(dir.path().join("control.sock")).unwrap();
-        let (hub, mut notices) = Hub::new("preview.test");
+        let (hub, mut notices) = Hub::new("preview.test", "test");
         tokio::spawn(hub::serve(hub.clone(), listener));
         let drained = Arc::<Mutex<Vec<_>>>::default();
         let (its_hub, its_drained) = (hub.clone(), drained.clone());

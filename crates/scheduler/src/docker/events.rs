@@ -158,7 +158,10 @@ fn listen(
 }
 
 fn change(event: EventMessage) -> Option<Change> {
-    let mut attributes = event.actor?.attributes?;
-    let service = attributes.remove(labels::SERVICE)?;
-    ServiceName::new(service).ok().map(Change::Service)
+    let actor = event.actor?;
+    let service = ServiceName::new(actor.attributes?.remove(labels::SERVICE)?).ok()?;
+    Some(match (event.action.as_deref(), actor.id) {
+        (Some("die"), Some(container)) => Change::Ended { service, container },
+        _ => Change::Service(service),
+    })
 }

@@ -108,7 +108,12 @@ impl World {
         let serves =
             held.labels.get(labels::ROLE).is_some_and(|role| role == crate::identity::SERVE);
         if serves && state.away.is_none() {
-            let _ = self.changes.send(Change::Service(held.container.service.clone()));
+            let Container { service, id, phase, .. } = &held.container;
+            let service = service.clone();
+            let _ = self.changes.send(match phase {
+                ContainerPhase::Exited { .. } => Change::Ended { service, container: id.clone() },
+                _ => Change::Service(service),
+            });
         }
         self.ticks.send_replace(());
     }

@@ -63,7 +63,7 @@ pub(crate) async fn an_engine_that_goes_away_is_told_and_comes_back(ground: &imp
 
 pub(crate) async fn changes_are_told_as_they_happen(ground: &impl Ground) {
     fn of_the_shop(change: &Change) -> bool {
-        matches!(change, Change::Service(service) if *service == shop())
+        matches!(change, Change::Service(service) | Change::Ended { service, .. } if *service == shop())
     }
     let engine = ground.engine();
     let placement = placement(ground, Behaviour::Runs, 1).await;
@@ -76,7 +76,9 @@ pub(crate) async fn changes_are_told_as_they_happen(ground: &impl Ground) {
     let mut changes = engine.watch();
     until(&mut changes, |change| *change == Change::Everything).await;
     ground.kill(&created[0].id).await;
-    until(&mut changes, of_the_shop).await;
+    // As its end, by its id.
+    let ended = Change::Ended { service: shop(), container: created[0].id.clone() };
+    until(&mut changes, |change| *change == ended).await;
     let mut changes = engine.watch();
     until(&mut changes, |change| *change == Change::Everything).await;
     ground.remove_by_hand(&created[0].id).await;

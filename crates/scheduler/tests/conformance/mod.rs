@@ -182,7 +182,7 @@ pub(crate) async fn to_end(
 /// The next change that is `wanted`; others are passed over.
 pub(crate) async fn until(
     changes: &mut (impl Stream<Item = Change> + Unpin),
-    wanted: fn(&Change) -> bool,
+    wanted: impl Fn(&Change) -> bool,
 ) {
     within(async {
         while !wanted(&changes.next().await.expect("the stream of changes has ended")) {}

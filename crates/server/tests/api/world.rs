@@ -325,7 +325,7 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
     let vault = Arc::new(Vault::open(&folder.join("secret.key")).unwrap());
     let scheduler: Arc<dyn Scheduler> = Arc::new(fake.clone());
     let clock: launcher_control::Clock = Arc::new(Timestamp::now);
-    let (hub, notices) = Hub::new("localhost");
+    let (hub, notices) = Hub::new("localhost", "test");
     let parts = Parts {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),

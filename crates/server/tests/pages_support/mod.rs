@@ -218,7 +218,7 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
     let clock: launcher_control::Clock = Arc::new(move || {
         Timestamp::now() - SignedDuration::from_millis(back.load(Ordering::Relaxed))
     });
-    let (hub, notices) = Hub::new("localhost");
+    let (hub, notices) = Hub::new("localhost", "test");
     let parts = Parts {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),

@@ -54,8 +54,17 @@ impl Control {
     }
 
     pub(crate) async fn welcome(&mut self, services: &[ServiceTable]) -> Vec<(ServiceName, u64)> {
+        self.welcome_to("test", services).await
+    }
+
+    pub(crate) async fn welcome_to(
+        &mut self,
+        installation: &str,
+        services: &[ServiceTable],
+    ) -> Vec<(ServiceName, u64)> {
         let services = services.iter().map(|s| (s.name.clone(), s.clone())).collect();
-        let table = RouteTable { preview_domain: "preview.test".into(), services };
+        let installation = Some(installation.to_owned());
+        let table = RouteTable { preview_domain: "preview.test".into(), installation, services };
         self.say(ToEdge::Welcome { table, unchanged: Vec::new() }).await;
         self.applied().await
     }
