@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use crate::lab::Server;
+use launcher_testkit::Nginx as Server;
 
 const PATHS: usize = 3000;
 
