@@ -16,9 +16,7 @@ pub(super) enum Events {
 impl Events {
     /// `None` when the response is no stream of events.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let kind = headers.get(header::CONTENT_TYPE)?.as_bytes();
-        let essence = kind.split(|byte| *byte == b';').next()?.trim_ascii();
-        if !essence.eq_ignore_ascii_case(b"text/event-stream") {
+        if !is_event_stream(headers) {
             return None;
         }
         let coded = headers.contains_key(header::CONTENT_ENCODING);
@@ -47,6 +45,13 @@ impl Events {
         let ends = |to: &usize| is_empty_line(ending(*last, &part[..*to]));
         (1..=part.len()).rev().find(ends).map(|to| part.slice(..to))
     }
+}
+
+/// Whether a response with these fields is a stream of events.
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
+    let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
+    kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
 }
 
 /// The last bytes when `part` follows.

@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header;
 use tokio::time::{Instant, Sleep};
+
+use super::events::is_event_stream;
 
 /// Watches one response. Services without a limit have none of these, and responses that keep coming
 /// never look at a clock: the time runs from when a part had to be waited for.
@@ -39,16 +40,10 @@ impl Silence {
     }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes());
-    let kind = kind.and_then(|kind| kind.split(|byte| *byte == b';').next());
-    kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"text/event-stream"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+    use http::{HeaderValue, header};
 
     #[tokio::test]
     async fn streams_of_events_may_be_silent() {
