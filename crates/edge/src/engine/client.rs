@@ -26,8 +26,9 @@ use super::tunnel::Tunnel;
 use super::worker::Worker;
 use crate::compiled::PoolId;
 
-/// How long, and for how many bytes, a connection is listened to after the edge has closed its side.
-const LINGER: (Duration, usize) = (Duration::from_secs(2), 1 << 20);
+/// How long a connection is listened to after the edge has closed its side. How much comes meanwhile does
+/// not count: a client may be in the middle of a large body, and reads the answer when it gets to it.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// What is known of a client's connection, by its own task and by the thread's housekeeping.
 pub(super) struct Client {
@@ -267,17 +268,11 @@ impl Drop for ClientIo {
 }
 
 async fn linger(mut stream: TcpStream) {
-    let (time, bytes) = LINGER;
     let listened = async {
         stream.shutdown().await?;
-        let (mut buffer, mut left) = ([0; 4096], bytes);
-        while left > 0 {
-            match stream.read(&mut buffer).await? {
-                0 => break,
-                n => left = left.saturating_sub(n),
-            }
-        }
+        let mut buffer = vec![0; 16 << 10];
+        while stream.read(&mut buffer).await? > 0 {}
         io::Result::Ok(())
     };
-    let _ = tokio::time::timeout(time, listened).await;
+    let _ = tokio::time::timeout(LINGER, listened).await;
 }
