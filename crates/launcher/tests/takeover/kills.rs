@@ -15,7 +15,7 @@ fn doomed(lab: &Lab, point: &str) -> Edge {
 
 async fn serves_and_follows(lab: &mut Lab, id: i64) {
     until("serving", SOON, || async { get(lab.http).await.ok() }).await;
-    let live = lab.switch(id).await;
+    let live = lab.switch_after_a_death(id).await;
     assert_eq!(get(lab.http).await, Ok(live));
     assert_eq!(lab.hub.edges().len(), 1);
 }
