@@ -141,19 +141,8 @@ impl Lab {
         self.commit_everywhere(id, prepared).await
     }
 
-    /// The same soon after an edge has died. A switch that begins before the hub knows of the death is
-    /// refused, as it must be, and is asked for again.
-    pub(crate) async fn switch_after_a_death(&mut self, id: i64) -> u64 {
-        loop {
-            self.hub.wait_for_an_edge(SOON).await;
-            match self.prepare(id).await {
-                Ok(prepared) => return self.commit_everywhere(id, prepared).await,
-                Err(why) => assert!(why.ends_with("it lost its connection"), "{why}"),
-            }
-        }
-    }
-
-    async fn commit_everywhere(&self, id: i64, prepared: Vec<PreparedEdge>) -> u64 {
+    /// The second half, which must not fail anywhere.
+    pub(crate) async fn commit_everywhere(&self, id: i64, prepared: Vec<PreparedEdge>) -> u64 {
         for committed in self.commit(id, prepared).await {
             committed.flip.unwrap();
         }
