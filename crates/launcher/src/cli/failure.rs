@@ -57,6 +57,11 @@ pub(crate) enum Failure {
         reason: Option<String>,
         log: Vec<String>,
     },
+    /// Some edges serve as before.
+    #[error(
+        "the maintenance of {service} has not changed on {edges}: what they serve is what they served before; `launcher edges` tells how they are, and the same command may be repeated"
+    )]
+    Unacknowledged { service: ServiceName, edges: String },
     /// What was asked makes no sense here.
     #[error("{0}")]
     Senseless(String),

@@ -36,7 +36,9 @@ pub(super) async fn apply((context, apply): (Context, Apply)) -> Result<(), Fail
             say(&format!("launch its first version: `launcher launch {service} --image REF`"));
         }
         (PutWord::Changed, false) => {
-            say("versions that exist keep the settings that they were launched with");
+            say(
+                "what edges do with hostnames, paths and traffic counts from now on; versions that exist keep the other settings that they were launched with",
+            );
         }
     }
     Ok(())

@@ -57,7 +57,9 @@ pub(super) async fn secrets((context, listing): (Context, Listing)) -> Result<()
 pub(super) async fn unset((context, unset): (Context, SecretUnset)) -> Result<(), Failure> {
     let name = unset.name.as_str();
     let () = context.client.change(Method::DELETE, &["secrets", name], &[], NO_BODY).await?;
-    say(&format!("{name} is unset; versions that exist keep the value that they have"));
+    say(&format!(
+        "{name} is unset; versions that exist keep the value that they have, and previews that it opens are closed"
+    ));
     Ok(())
 }
 

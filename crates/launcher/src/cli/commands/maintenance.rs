@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
+use launcher_model::ServiceName;
 use launcher_model::maintenance::check_page;
 use launcher_server::api::views::{MaintainedView, MaintenanceBody, MaintenanceView};
 use reqwest::Method;
@@ -52,10 +53,23 @@ async fn change(
     let answer: Value = context.client.change(method, &path, &[], body).await?;
     drop(progress);
     if typed.listing.json {
-        return context.out.json(&answer);
+        context.out.json(&answer)?;
     }
     let view: MaintainedView = context.understand(answer)?;
-    context.out.text(&maintenance::changed(service, &view))
+    if !typed.listing.json {
+        context.out.text(&maintenance::changed(service, &view))?;
+    }
+    acknowledged(service, &view)
+}
+
+/// What follows in a script, such as a migration, must not begin while an edge serves as before.
+fn acknowledged(service: &ServiceName, view: &MaintainedView) -> Result<(), Failure> {
+    let missing = view.edges.iter().filter(|edge| edge.missing.is_some());
+    let missing: Vec<&str> = missing.map(|edge| edge.edge.as_str()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Unacknowledged { service: service.clone(), edges: missing.join(", ") })
 }
 
 async fn show(context: &Context, typed: &Maintenance) -> Result<(), Failure> {

@@ -65,7 +65,9 @@ fn receipt(receipt: &Receipt, service: &ServiceName) -> String {
     for edge in &receipt.edges {
         if let Some(why) = &edge.fenced {
             let name = &edge.edge;
-            text.push_str(&format!("the edge {name} was fenced, and carries no traffic: {why}\n"));
+            text.push_str(&format!(
+                "the edge {name} was fenced, and may serve what it had until it is back: {why}\n"
+            ));
         }
     }
     if receipt.recovered {
