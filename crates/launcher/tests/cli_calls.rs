@@ -315,6 +315,23 @@ async fn maintenance_is_turned_on_with_a_page_and_off_again() {
 }
 
 #[tokio::test]
+async fn maintenance_that_an_edge_has_not_followed_fails() {
+    let stub = Stub::start(|_, _| {
+        let on = json!({ "since": "2026-11-24T11:48:00Z", "by": "mika", "retry_after": "5m" });
+        let edges =
+            json!([{ "edge": "local" }, { "edge": "north", "missing": "it is not connected" }]);
+        answer(200, &json!({ "changed": true, "on": on, "page_bytes": 0, "edges": edges }))
+    })
+    .await;
+    for also in [&[][..], &["--json"]] {
+        let ran = run(&stub.url, &[&["maintenance", "shop", "on"], also].concat()).await;
+        assert_eq!(ran.status, 1, "{ran:?}");
+        assert!(ran.stdout.contains("it is not connected"), "{ran:?}");
+        assert!(ran.stderr.contains("maintenance of shop has not changed on north"), "{ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn waiting_for_what_fails_tells_the_reason_and_the_last_lines() {
     let stub = launching(&["creating", "failed"]).await;
     let ran = run(&stub.url, &["launch", "shop", "--wait"]).await;
