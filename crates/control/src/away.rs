@@ -15,6 +15,14 @@ const NOTED_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// As many deployments are looked at.
 const HISTORY: u32 = 200;
 
+impl Inner {
+    /// The edges that have joined, without these.
+    pub(crate) async fn joined_but(&self, here: &[EdgeName]) -> Result<Vec<EdgeName>> {
+        let joined = self.store.edges().await?.into_iter().filter(|edge| edge.joined_at.is_some());
+        Ok(joined.map(|edge| edge.name).filter(|edge| !here.contains(edge)).collect())
+    }
+}
+
 /// The versions of a service that an edge which has joined and is not connected may still send requests
 /// to, and one such edge for each: those that were live when it was seen last, or since.
 pub(crate) async fn still_served(

@@ -142,12 +142,9 @@ async fn add_absent(
     inner: &Inner,
     edges: &mut Vec<(EdgeName, std::result::Result<(), String>)>,
 ) -> Result<()> {
-    let joined = inner.store.edges().await?.into_iter().filter(|edge| edge.joined_at.is_some());
-    for edge in joined {
-        if !edges.iter().any(|(known, _)| *known == edge.name) {
-            edges.push((edge.name, Err("it is not connected".to_owned())));
-        }
-    }
+    let here: Vec<EdgeName> = edges.iter().map(|(edge, _)| edge.clone()).collect();
+    let absent = inner.joined_but(&here).await?;
+    edges.extend(absent.into_iter().map(|edge| (edge, Err("it is not connected".to_owned()))));
     edges.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use launcher_model::EdgeName;
 use launcher_model::route::{EdgeReceipt, Receipt};
 
 use crate::Inner;
@@ -37,24 +38,21 @@ fn flipped_after(edge: &CommittedEdge) -> Option<u64> {
 
 /// Names the edges that have joined and were not there: they serve what they had until they are back.
 pub(super) async fn add_absent(inner: &Inner, receipt: &mut Receipt) {
-    let known = match inner.store.edges().await {
-        Ok(known) => known,
+    let here: Vec<EdgeName> = receipt.edges.iter().map(|part| part.edge.clone()).collect();
+    let absent = match inner.joined_but(&here).await {
+        Ok(absent) => absent,
         Err(error) => {
             tracing::error!(%error, "cannot tell which edges were away during a switch");
             return;
         }
     };
-    for edge in known.into_iter().filter(|edge| edge.joined_at.is_some()) {
-        if !receipt.edges.iter().any(|part| part.edge == edge.name) {
-            receipt.edges.push(EdgeReceipt {
-                edge: edge.name,
-                prepare_us: 0,
-                commit_us: 0,
-                checked: 0,
-                fenced: Some("it was not connected".to_owned()),
-            });
-        }
-    }
+    receipt.edges.extend(absent.into_iter().map(|edge| EdgeReceipt {
+        edge,
+        prepare_us: 0,
+        commit_us: 0,
+        checked: 0,
+        fenced: Some("it was not connected".to_owned()),
+    }));
 }
 
 pub(super) fn micros(duration: Duration) -> u64 {

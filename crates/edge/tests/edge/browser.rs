@@ -1,6 +1,6 @@
 //! Users with browsers, which keep cookies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -70,5 +70,19 @@ impl Users {
             moves.push((std::mem::replace(version, now.clone()), now));
         }
         moves
+    }
+    /// Everybody asks twice after a version has left: its users are shared out over these others, all
+    /// others stay, and nobody moves a second time.
+    pub(crate) async fn only_those_of_move(&mut self, left: &str, over: &[&str]) {
+        let mut moved = BTreeSet::new();
+        for (before, now) in self.ask().await {
+            if before == left {
+                moved.insert(now);
+            } else {
+                assert_eq!(before, now);
+            }
+        }
+        assert_eq!(moved.iter().collect::<Vec<_>>(), over, "they are shared out anew");
+        assert!(self.ask().await.iter().all(|(before, now)| before == now), "and stay there");
     }
 }

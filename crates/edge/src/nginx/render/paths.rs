@@ -7,6 +7,7 @@
 //! could be closed by a reload while a request is sent that must not be repeated.
 
 use launcher_model::ServiceName;
+use launcher_model::service::RulePath;
 
 use super::Frame;
 use super::names::{self, step, variable};
@@ -24,12 +25,13 @@ pub(super) struct Paths {
 }
 
 pub(super) fn variables(out: &mut Out, table: &ServiceTable) -> Result<Option<Paths>, Unfit> {
-    let mut paths: Vec<_> = table.rules.paths.iter().collect();
+    let paths = table.rules.paths.iter();
+    let mut paths: Vec<_> = paths.map(|(path, target)| (RulePath::new(path), target)).collect();
     if paths.is_empty() {
         return Ok(None);
     }
-    paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-    let key = |path: &str| pattern(&format!(r"^{}(?:/|\z)", literal(&decoded(path))));
+    paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.decoded().len()));
+    let key = |path: &RulePath| pattern(&format!(r"^{}(?:/|\z)", literal(path.decoded())));
     let to = variable("to", &table.name);
     let inner = |service: &ServiceName| names::inner_production(service);
     let targets = paths.iter().map(|(path, target)| (key(path), inner(&target.service)));
@@ -39,10 +41,10 @@ pub(super) fn variables(out: &mut Out, table: &ServiceTable) -> Result<Option<Pa
     }
     let (cut, below) = (variable("cut", &table.name), variable("below", &table.name));
     let (mut cuts, mut belows) = (Vec::new(), Vec::new());
-    for (path, target) in paths {
+    for (path, target) in &paths {
         if target.strip {
-            let seen = literal(&decoded(path));
-            let quoted = within_quotes(&table.name, "the path", path)?;
+            let seen = literal(path.decoded());
+            let quoted = within_quotes(&table.name, "the path", path.as_str())?;
             cuts.push((key(path), format!("\"{quoted}\"")));
             let rest = pattern(&format!(r"(?s)^{seen}(?<launcher_below>/.*)\z"));
             belows.push((rest, "$launcher_below".to_owned()));
@@ -79,16 +81,4 @@ impl Paths {
             out.line(format!("proxy_pass http://{};", frame.internal));
         });
     }
-}
-
-/// A path of a rule, decoded as nginx decodes those of requests.
-pub(super) fn decoded(path: &str) -> Vec<u8> {
-    let mut parts = path.split('%');
-    let mut out = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let digits = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        out.push(digits.unwrap_or(b'%'));
-        out.extend_from_slice(&part.as_bytes()[if digits.is_some() { 2 } else { 0 }..]);
-    }
-    out
 }

@@ -8,11 +8,10 @@
 
 use std::collections::BTreeSet;
 
-use launcher_model::service::Redirect;
+use launcher_model::service::{Redirect, RulePath};
 
 use super::names::{step, variable};
 use super::out::Out;
-use super::paths::decoded;
 use super::text::{Unfit, hostname, literal, pattern, within_quotes};
 use super::{Frame, proxying};
 use crate::table::ServiceTable;
@@ -75,12 +74,12 @@ impl Rule {
         }
         let query = if redirect.to.contains('?') { "" } else { "$is_args$args" };
         let Some(under) = redirect.from.strip_suffix('*') else {
-            let path = literal(&decoded(&redirect.from));
+            let path = literal(RulePath::new(&redirect.from).decoded());
             let to = within_quotes(name, "the address", &redirect.to)?;
             let key = pattern(&format!(r"^[^ ]+ {host} {path}\z"));
             return Ok(Self { key, to: format!("\"{to}{query}\""), otherwise: None });
         };
-        let seen = format!("{host} {}", literal(&decoded(under)));
+        let seen = format!("{host} {}", literal(RulePath::new(under).decoded()));
         // Where what the `*` stands for comes behind the first slash, there must be no second one: that
         // would lead to another host (RFC 3986 §4.2).
         let guard = match redirect.to.strip_prefix("/*") {
