@@ -1,10 +1,12 @@
 //! A service as its `launcher.toml` says it.
 
 mod check;
+mod deploy;
 mod differ;
 mod path;
 mod read;
 mod rules;
+mod source;
 
 use std::collections::BTreeMap;
 
@@ -14,10 +16,12 @@ use utoipa::ToSchema;
 use crate::{Bytes, Cpus, ServiceName, Span};
 
 pub use check::Fault;
+pub use deploy::Deploy;
 pub use differ::{Difference, differences};
 pub use path::{RequestPath, RulePath, UnreadablePath, encoded_query};
 pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
+pub use source::{Branches, Build, Follow, Test, matches_pattern};
 
 /// Everything that a team says of a service. The shape of `launcher.toml` and of the API's body alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -58,6 +62,21 @@ pub struct ServiceSpec {
     /// Who may look at previews.
     #[serde(default)]
     pub previews: Previews,
+    /// How its image is built.
+    #[serde(default)]
+    pub build: Build,
+    /// What a new image must pass.
+    #[serde(default)]
+    pub test: Test,
+    /// Which branches are built.
+    #[serde(default)]
+    pub branches: Branches,
+    /// Which images of others become versions.
+    #[serde(default)]
+    pub follow: Follow,
+    /// What goes live when.
+    #[serde(default)]
+    pub deploy: Deploy,
 }
 
 impl ServiceSpec {
@@ -65,7 +84,14 @@ impl ServiceSpec {
     #[must_use]
     pub fn new(name: ServiceName, port: u16) -> Self {
         Self {
-            service: Basics { name, image: None, hosts: Vec::new(), replicas: one(), port },
+            service: Basics {
+                name,
+                image: None,
+                build: None,
+                hosts: Vec::new(),
+                replicas: one(),
+                port,
+            },
             health: Health::default(),
             resources: Resources::default(),
             env: BTreeMap::new(),
@@ -77,6 +103,11 @@ impl ServiceSpec {
             redirects: Vec::new(),
             headers: Headers::default(),
             previews: Previews::default(),
+            build: Build::default(),
+            test: Test::default(),
+            branches: Branches::default(),
+            follow: Follow::default(),
+            deploy: Deploy::default(),
         }
     }
 }
@@ -91,6 +122,11 @@ pub struct Basics {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "registry.example.com/shop")]
     pub image: Option<String>,
+    /// The folder of the application's repository that its image is built of; nothing said, and none is
+    /// built. With `image` it is pushed there, without it stays on the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = ".")]
+    pub build: Option<String>,
     /// Production hostnames.
     #[serde(default)]
     pub hosts: Vec<String>,

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 pub enum InvalidQuantity {
     /// Not a length of time.
     #[error(
-        "{0:?} is not a duration: write a number and a unit, such as \"500ms\", \"2s\", \"5m\" or \"1h\""
+        "{0:?} is not a duration: write a number and a unit, such as \"500ms\", \"2s\", \"5m\", \"1h\" or \"7d\""
     )]
     Span(String),
     /// Not a size.
@@ -23,7 +23,7 @@ pub enum InvalidQuantity {
     Cpus(String),
 }
 
-/// A length of time, to the millisecond. Written `500ms`, `2s`, `5m`, `1h`.
+/// A length of time, to the millisecond. Written `500ms`, `2s`, `5m`, `1h`, `7d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, example = "2s")]
 pub struct Span(Duration);
@@ -48,7 +48,8 @@ impl Span {
     }
 }
 
-const SPAN_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+const SPAN_UNITS: [(&str, u64); 5] =
+    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 24 * 3_600_000)];
 
 /// The longest span that is taken: a year, in milliseconds.
 const SPAN_MAX_MS: u64 = 366 * 24 * 3_600_000;

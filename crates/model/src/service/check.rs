@@ -1,6 +1,7 @@
 //! What a service's settings must satisfy beyond their types.
 
 mod rules;
+mod source;
 
 use std::fmt;
 
@@ -44,6 +45,7 @@ impl ServiceSpec {
         self.check_hooks(&mut faults);
         self.check_traffic(&mut faults);
         self.check_rules(&mut faults);
+        self.check_source(&mut faults);
         faults.0
     }
 
