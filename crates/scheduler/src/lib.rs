@@ -4,6 +4,7 @@
 //! host is the engine's business. A driver decides nothing about versions or routes, and keeps no
 //! state of its own: what is, it reads from the engine; what is ours, it knows by labels.
 
+mod builder;
 mod error;
 mod identity;
 mod types;
@@ -19,6 +20,7 @@ use launcher_model::container::{Container, Host};
 use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::{ServiceName, VersionNumber};
 
+pub use builder::{BuildOrder, Builder, Building, Context, Push, Pushing, TestRun};
 pub use error::Error;
 pub use types::{
     Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, LogStream, OneOff, OneOffRole,
