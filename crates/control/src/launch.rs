@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use launcher_model::ServiceName;
 use launcher_model::environment::Environment;
 use launcher_model::image::ImageRef;
 use launcher_model::secret::{SecretName, SecretVersion};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
+use launcher_model::{BuildId, ServiceName};
 use launcher_store::NewVersion;
 
 use crate::{Control, Error, Inner, Result};
@@ -23,10 +23,34 @@ pub struct LaunchRequest {
     pub commit: Option<String>,
     /// The branch that it was built from.
     pub branch: Option<String>,
+    /// The settings that are frozen with it; those that the service has now when it is none.
+    pub spec: Option<ServiceSpec>,
+    /// How many containers its environment begins with; as many as the settings say when it is none.
+    pub replicas: Option<u16>,
+    /// The build that it comes out of.
+    pub build: Option<BuildId>,
     /// Who launches it.
     pub by: String,
     /// The idempotency key that the call has claimed: what is made is kept with it.
     pub key: Option<String>,
+}
+
+impl LaunchRequest {
+    /// The newest image of a service, with the settings that it has.
+    #[must_use]
+    pub fn new(service: ServiceName, by: impl Into<String>) -> Self {
+        Self {
+            service,
+            image: None,
+            commit: None,
+            branch: None,
+            spec: None,
+            replicas: None,
+            build: None,
+            by: by.into(),
+            key: None,
+        }
+    }
 }
 
 impl Control {
@@ -39,14 +63,15 @@ impl Control {
     pub async fn launch(&self, request: LaunchRequest) -> Result<(Version, Environment)> {
         let inner = &self.inner;
         let service = inner.store.service(&request.service).await?;
-        let spec = service.ok_or_else(|| Error::NoService(request.service.clone()))?.spec;
+        let known = service.ok_or_else(|| Error::NoService(request.service.clone()))?.spec;
+        let spec = request.spec.unwrap_or(known);
         let image = image_of(&spec, request.image.as_deref())?;
         let secrets = freeze_secrets(inner, &spec).await?;
         let image = inner.scheduler.resolve(&image, inner.login(&image)).await?;
         launcher_fault::point("launch.resolved");
-        let LaunchRequest { commit, branch, by, key, .. } = request;
+        let LaunchRequest { commit, branch, replicas, build, by, key, .. } = request;
         let (commit, branch) = (given(commit), given(branch));
-        let new = NewVersion { image, spec, secrets, commit, branch, by, key };
+        let new = NewVersion { image, spec, secrets, commit, branch, replicas, build, by, key };
         let launched = inner.store.create_version(new, inner.now()).await?;
         launcher_fault::point("launch.stored");
         inner.begin(&request.service).wake();

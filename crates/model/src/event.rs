@@ -18,6 +18,16 @@ pub enum EventKind {
     ServiceDeleting,
     /// A service was deleted.
     ServiceDeleted,
+    /// A build waits for its turn.
+    BuildQueued,
+    /// A build began.
+    BuildStarted,
+    /// A build has made a version whose environment is ready.
+    BuildPassed,
+    /// A build failed.
+    BuildFailed,
+    /// A build was cancelled, or a newer one took its place in the queue.
+    BuildCancelled,
     /// A version was launched.
     VersionLaunched,
     /// An environment became ready.

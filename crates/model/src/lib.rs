@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows of async: what is wanted, what is observed and the
 //! time come in as arguments, what to do next comes out.
 
+pub mod build;
 pub mod container;
 pub mod environment;
 pub mod event;
@@ -18,6 +19,6 @@ pub mod units;
 pub mod version;
 
 pub use name::{
-    DeploymentId, EdgeName, Generation, InvalidName, ServiceName, VersionNumber, Weight,
+    BuildId, DeploymentId, EdgeName, Generation, InvalidName, ServiceName, VersionNumber, Weight,
 };
 pub use units::{Bytes, Cpus, Span};

@@ -251,6 +251,37 @@ impl From<Weight> for u8 {
 #[schema(value_type = i64, example = 7)]
 pub struct DeploymentId(pub i64);
 
+/// The number of a build: one run from source to a version. Counted over the whole installation.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(transparent)]
+#[schema(value_type = i64, example = 12)]
+pub struct BuildId(pub i64);
+
+impl fmt::Display for BuildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for BuildId {
+    type Err = InvalidName;
+
+    /// Takes `12` and `#12`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.strip_prefix('#').unwrap_or(text);
+        let number = digits.parse::<i64>().ok().filter(|n| *n > 0);
+        number.map(Self).ok_or_else(|| {
+            InvalidName::new(
+                "build",
+                text,
+                "give its number, such as 12; `launcher builds` lists them",
+            )
+        })
+    }
+}
+
 impl fmt::Display for DeploymentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.0, f)

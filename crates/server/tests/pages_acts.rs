@@ -154,12 +154,10 @@ async fn words_of_others_are_shown_as_text() {
     let shop = world.service("shop", "").await;
     let hostile = "<script>alert(1)</script>\"'";
     let request = launcher_control::LaunchRequest {
-        service: shop.clone(),
         image: Some(":1".to_owned()),
         commit: Some(hostile.to_owned()),
         branch: Some(hostile.to_owned()),
-        by: hostile.to_owned(),
-        key: None,
+        ..launcher_control::LaunchRequest::new(shop.clone(), hostile)
     };
     world.app.control.launch(request).await.unwrap();
     let event =

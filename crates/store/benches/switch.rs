@@ -97,6 +97,8 @@ async fn ready_version(store: &dyn Store) -> VersionNumber {
         secrets: BTreeMap::new(),
         commit: None,
         branch: None,
+        replicas: None,
+        build: None,
         by: "bench".into(),
         key: None,
     };

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use launcher_model::DeploymentId;
+use launcher_model::build::BuildState;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::route::DeploymentState;
+use launcher_model::{BuildId, DeploymentId};
 
 /// What went wrong in a store.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,14 @@ pub enum Error {
         from: DeploymentState,
         /// What it was to become.
         to: DeploymentState,
+    },
+    /// A build is over and does not change any more.
+    #[error("build {id} is over ({}); retry it to run it again", .state.as_str())]
+    BuildOver {
+        /// Which.
+        id: BuildId,
+        /// How it ended.
+        state: BuildState,
     },
     /// Another deployment of the service is under way.
     #[error("deployment {0} of this service is under way")]

@@ -3,6 +3,7 @@
 //! One trait, [`Store`], and one module for each database. A store decides nothing: it keeps what it
 //! is told, in transactions whose borders are the trait's methods.
 
+mod builds;
 mod error;
 mod records;
 pub mod sqlite;
@@ -22,12 +23,14 @@ use launcher_model::version::Version;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::sync::broadcast;
 
+pub use builds::BuildStore;
 pub use error::Error;
 pub use records::{
-    AboutEdge, Answer, Deletion, DeploymentFilter, Edge, EnvironmentChange, EventFilter,
-    IdempotencyClaim, Invitation, Made, Maintenance, MaintenanceRecord, MaintenanceWish,
-    NewDeployment, NewSession, NewToken, NewVersion, Page, PutOutcome, RecordedContainer,
-    RecordedHost, SecretRecord, Service, Session, Token,
+    AboutEdge, Answer, BuildChange, BuildFilter, Deletion, DeploymentFilter, Edge,
+    EnvironmentChange, EventFilter, IdempotencyClaim, Invitation, Made, Maintenance,
+    MaintenanceRecord, MaintenanceWish, NewBuild, NewDeployment, NewSession, NewToken, NewVersion,
+    Page, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord, Service, Session,
+    Token,
 };
 
 /// The result of a call to a store.
@@ -45,7 +48,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// [`watch`](Store::watch)er after it, in the order of their numbers. No order depends on a clock: times
 /// are only kept, to the microsecond.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: BuildStore + Send + Sync + 'static {
     // Services -------------------------------------------------------------------------------------
 
     /// All services, by name.

@@ -1,5 +1,7 @@
 //! Rows that are not words of the model.
 
+mod builds;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -10,8 +12,10 @@ use launcher_model::image::PinnedImage;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
 use launcher_model::secret::SecretVersion;
 use launcher_model::service::ServiceSpec;
-use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
+use launcher_model::{BuildId, DeploymentId, EdgeName, ServiceName, VersionNumber};
 use serde::{Deserialize, Serialize};
+
+pub use builds::{BuildChange, BuildFilter, NewBuild, Queued};
 
 /// A service as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,8 +98,13 @@ pub struct NewVersion {
     pub commit: Option<String>,
     /// The branch that it was built from.
     pub branch: Option<String>,
+    /// How many containers its environment begins with; as many as the settings say when it is none.
+    pub replicas: Option<u16>,
     /// Who launches it.
     pub by: String,
+    /// The build that it comes out of, which makes one version at the most: the one that it has made
+    /// already is handed out again.
+    pub build: Option<BuildId>,
     /// The claimed idempotency key of the call that asks for it.
     pub key: Option<String>,
 }

@@ -5,6 +5,7 @@
 //! subjects do the work inside them.
 
 mod backup;
+mod builds;
 mod checkpoint;
 mod connection;
 mod containers;

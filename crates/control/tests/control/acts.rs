@@ -48,12 +48,8 @@ impl World {
         tag: &str,
     ) -> Result<VersionNumber> {
         let request = LaunchRequest {
-            service: service.clone(),
             image: Some(format!(":{tag}")),
-            commit: None,
-            branch: None,
-            by: WHO.to_owned(),
-            key: None,
+            ..LaunchRequest::new(service.clone(), WHO)
         };
         let launched = self.ask(async move |control: Control| control.launch(request).await).await;
         Ok(launched?.0.number)

@@ -55,9 +55,8 @@ pub(super) async fn launch(
         Some(Made::Version(number)) => number,
         _ => {
             let LaunchBody { image, commit, branch } = body;
-            let (by, key) = (principal.name, call.key);
-            let request =
-                LaunchRequest { service: service.clone(), image, commit, branch, by, key };
+            let request = LaunchRequest::new(service.clone(), principal.name);
+            let request = LaunchRequest { image, commit, branch, key: call.key, ..request };
             app.control.launch(request).await?.0.number
         }
     };

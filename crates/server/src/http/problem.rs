@@ -142,6 +142,7 @@ impl From<launcher_store::Error> for Problem {
             | Error::Transition { .. }
             | Error::Busy(_)
             | Error::WrongState { .. }
+            | Error::BuildOver { .. }
             | Error::Conflict(_) => Self::refused(detail),
             Error::Locked { .. } => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;

@@ -300,6 +300,8 @@ pub(crate) async fn new_version(world: &World, service: &ServiceName) -> NewVers
         secrets: Default::default(),
         commit: None,
         branch: None,
+        replicas: None,
+        build: None,
         by: WHO.to_owned(),
         key: None,
     }

@@ -152,12 +152,10 @@ impl World {
     /// Launches the image with this tag.
     pub(crate) async fn launch(&self, service: &ServiceName, tag: &str) -> VersionNumber {
         let request = LaunchRequest {
-            service: service.clone(),
             image: Some(format!(":{tag}")),
             commit: Some("8f31c0a52be4".to_owned()),
             branch: Some("main".to_owned()),
-            by: WHO.to_owned(),
-            key: None,
+            ..LaunchRequest::new(service.clone(), WHO)
         };
         self.app.control.launch(request).await.unwrap().0.number
     }

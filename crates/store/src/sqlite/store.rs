@@ -1,5 +1,7 @@
 //! The trait's methods: where transactions begin and end.
 
+mod builds;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;

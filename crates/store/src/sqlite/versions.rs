@@ -11,8 +11,8 @@ use sqlx::{Row, SqliteExecutor};
 use super::fault::Fault;
 use super::row::{json, time, to_json, word};
 use super::write::Write;
-use super::{environments, events, idempotency, services};
-use crate::{Made, NewVersion};
+use super::{builds, environments, events, idempotency, services};
+use crate::{Error, Made, NewVersion};
 
 const VERSION: &str = "version";
 
@@ -23,6 +23,11 @@ pub(super) async fn create(
 ) -> Result<(Version, Environment), Fault> {
     let service = new.spec.service.name.clone();
     services::must_stay(write, &service).await?;
+    if let Some(build) = new.build
+        && let Some(number) = builds::made(write, build).await?
+    {
+        return existing(write, &service, number).await;
+    }
     let number = take_number(write, &service).await?;
     let version = Version {
         service,
@@ -36,7 +41,8 @@ pub(super) async fn create(
         created_by: new.by,
     };
     insert(write, &version).await?;
-    let environment = first_environment(&version, at);
+    let replicas = new.replicas.unwrap_or(version.spec.service.replicas);
+    let environment = first_environment(&version, replicas, at);
     environments::insert(write, &environment).await?;
     let text =
         format!("{number} of {} was launched from {}", version.service, version.image.requested);
@@ -46,7 +52,22 @@ pub(super) async fn create(
         .by(version.created_by.as_str());
     events::record_one(write, event, at).await?;
     idempotency::made(write, new.key.as_deref(), &Made::Version(number)).await?;
+    if let Some(build) = new.build {
+        builds::has_made(write, build, number).await?;
+    }
     Ok((version, environment))
+}
+
+/// The version that was made before, as it is now.
+async fn existing(
+    write: &mut Write,
+    service: &ServiceName,
+    number: VersionNumber,
+) -> Result<(Version, Environment), Fault> {
+    let version = one(write.connection()?, service, number).await?;
+    let environment = environments::one(write.connection()?, service, number).await?;
+    let no_such = || Error::NoSuch { what: VERSION, name: number.to_string() };
+    version.zip(environment).ok_or_else(|| no_such().into())
 }
 
 async fn take_number(write: &mut Write, service: &ServiceName) -> Result<VersionNumber, Fault> {
@@ -77,7 +98,7 @@ async fn insert(write: &mut Write, version: &Version) -> Result<(), Fault> {
     Ok(())
 }
 
-fn first_environment(version: &Version, at: Timestamp) -> Environment {
+fn first_environment(version: &Version, replicas: u16, at: Timestamp) -> Environment {
     let release = match version.spec.hooks.release {
         Some(_) => Release::Pending,
         None => Release::Passed,
@@ -86,7 +107,7 @@ fn first_environment(version: &Version, at: Timestamp) -> Environment {
         service: version.service.clone(),
         version: version.number,
         wanted: Wanted::Running,
-        replicas: version.spec.service.replicas,
+        replicas,
         state: EnvironmentState::Creating,
         since: at,
         failure: None,

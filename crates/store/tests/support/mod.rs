@@ -88,6 +88,8 @@ pub(crate) fn new_version(spec: &ServiceSpec) -> NewVersion {
         secrets: BTreeMap::new(),
         commit: Some("0123abc".into()),
         branch: Some("main".into()),
+        replicas: None,
+        build: None,
         by: "alice".into(),
         key: None,
     }

@@ -1,0 +1,222 @@
+//! Builds.
+
+use jiff::Timestamp;
+use launcher_model::build::{Build, BuildState};
+use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::{BuildId, ServiceName, VersionNumber};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteExecutor};
+
+use super::fault::Fault;
+use super::row::{json, maybe_json, maybe_time, time, to_json, to_word, word};
+use super::write::Write;
+use super::{events, services};
+use crate::{BuildChange, BuildFilter, Error, NewBuild, Queued};
+
+const BUILD: &str = "build";
+
+/// Queues a build, in the place of those of its branch that wait.
+pub(super) async fn queue(
+    write: &mut Write,
+    new: NewBuild,
+    at: Timestamp,
+) -> Result<Queued, Fault> {
+    services::must_stay(write, &new.service).await?;
+    let mut build = Build {
+        id: BuildId(0),
+        service: new.service,
+        origin: new.origin,
+        branch: new.branch,
+        commit: new.commit,
+        subject: new.subject,
+        by: new.by,
+        state: BuildState::Queued,
+        steps: Vec::new(),
+        image: None,
+        version: None,
+        reason: None,
+        attempts: 0,
+        created_at: at,
+        started_at: None,
+        finished_at: None,
+    };
+    build.id = insert(write, &build).await?;
+    let superseded = supersede(write, &build, at).await?;
+    let what = build.branch.as_ref().map(|branch| format!(" of {branch}")).unwrap_or_default();
+    let text = format!("build {}{what} waits for its turn", build.id);
+    let event = NewEvent::new(EventKind::BuildQueued, text).service(&build.service).by(&build.by);
+    events::record_one(write, event, at).await?;
+    Ok(Queued { build, superseded })
+}
+
+/// Takes the waiting builds of the same branch out of the queue. What has no branch replaces nothing.
+async fn supersede(write: &mut Write, newer: &Build, at: Timestamp) -> Result<Vec<BuildId>, Fault> {
+    let sql = "UPDATE builds SET state = 'superseded', reason = ?, finished_at = ?
+        WHERE service = ? AND branch = ? AND state = 'queued' AND id < ? RETURNING id";
+    let reason = format!("build {} of the same branch is newer and took its place", newer.id);
+    let ids: Vec<i64> = sqlx::query_scalar(sql)
+        .bind(&reason)
+        .bind(at.as_microsecond())
+        .bind(newer.service.as_str())
+        .bind(newer.branch.as_deref())
+        .bind(newer.id.0)
+        .fetch_all(write.connection()?)
+        .await?;
+    for id in &ids {
+        let text = format!("build {id} was not begun: {reason}");
+        let event = NewEvent::new(EventKind::BuildCancelled, text).service(&newer.service);
+        events::record_one(write, event, at).await?;
+    }
+    Ok(ids.into_iter().map(BuildId).collect())
+}
+
+async fn insert(write: &mut Write, build: &Build) -> Result<BuildId, Fault> {
+    let sql = "INSERT INTO builds
+            (service, origin, branch, commit_id, subject, asked_by, state, steps, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id";
+    let id = sqlx::query_scalar(sql)
+        .bind(build.service.as_str())
+        .bind(to_word(BUILD, &build.origin)?)
+        .bind(build.branch.as_deref())
+        .bind(build.commit.as_deref())
+        .bind(build.subject.as_deref())
+        .bind(build.by.as_str())
+        .bind(build.state.as_str())
+        .bind(to_json(BUILD, &build.steps)?)
+        .bind(build.created_at.as_microsecond())
+        .fetch_one(write.connection()?)
+        .await?;
+    Ok(BuildId(id))
+}
+
+/// Changes a build that is not over.
+pub(super) async fn change(
+    write: &mut Write,
+    id: BuildId,
+    change: BuildChange,
+    new_events: &[NewEvent],
+    at: Timestamp,
+) -> Result<Build, Fault> {
+    let found = one(write.connection()?, id).await?;
+    let mut build = found.ok_or_else(|| no_such(id))?;
+    if build.state.is_over() {
+        return Err(Error::BuildOver { id, state: build.state }.into());
+    }
+    if let Some(state) = change.state {
+        if state == BuildState::Running && build.state == BuildState::Queued {
+            build.attempts += 1;
+            build.started_at = build.started_at.or(Some(at));
+        }
+        if state.is_over() {
+            build.finished_at = Some(at);
+        }
+        build.state = state;
+    }
+    build.steps = change.steps.unwrap_or(build.steps);
+    build.image = change.image.or(build.image);
+    build.commit = change.commit.or(build.commit);
+    build.subject = change.subject.or(build.subject);
+    build.reason = change.reason.or(build.reason);
+    update(write, &build).await?;
+    for event in new_events {
+        events::record_one(write, event.clone(), at).await?;
+    }
+    Ok(build)
+}
+
+async fn update(write: &mut Write, build: &Build) -> Result<(), Fault> {
+    let sql = "UPDATE builds SET state = ?, steps = ?, image = ?, commit_id = ?, subject = ?,
+            reason = ?, attempts = ?, started_at = ?, finished_at = ? WHERE id = ?";
+    sqlx::query(sql)
+        .bind(build.state.as_str())
+        .bind(to_json(BUILD, &build.steps)?)
+        .bind(build.image.as_ref().map(|image| to_json(BUILD, image)).transpose()?)
+        .bind(build.commit.as_deref())
+        .bind(build.subject.as_deref())
+        .bind(build.reason.as_deref())
+        .bind(build.attempts)
+        .bind(build.started_at.map(Timestamp::as_microsecond))
+        .bind(build.finished_at.map(Timestamp::as_microsecond))
+        .bind(build.id.0)
+        .execute(write.connection()?)
+        .await?;
+    Ok(())
+}
+
+/// The version that a build has made already: a build makes one at the most.
+pub(super) async fn made(write: &mut Write, id: BuildId) -> Result<Option<VersionNumber>, Fault> {
+    let found = one(write.connection()?, id).await?;
+    Ok(found.ok_or_else(|| no_such(id))?.version)
+}
+
+/// Keeps which version a build has made.
+pub(super) async fn has_made(
+    write: &mut Write,
+    id: BuildId,
+    version: VersionNumber,
+) -> Result<(), Fault> {
+    let sql = "UPDATE builds SET version = ? WHERE id = ?";
+    sqlx::query(sql).bind(version.0).bind(id.0).execute(write.connection()?).await?;
+    Ok(())
+}
+
+pub(super) async fn one<'c>(
+    executor: impl SqliteExecutor<'c>,
+    id: BuildId,
+) -> Result<Option<Build>, Fault> {
+    let row = sqlx::query("SELECT * FROM builds WHERE id = ?").bind(id.0);
+    row.fetch_optional(executor).await?.as_ref().map(from_row).transpose()
+}
+
+pub(super) async fn list<'c>(
+    executor: impl SqliteExecutor<'c>,
+    filter: &BuildFilter,
+) -> Result<Vec<Build>, Fault> {
+    let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM builds WHERE id < ");
+    query.push_bind(filter.page.before.unwrap_or(i64::MAX));
+    if let Some(service) = &filter.service {
+        query.push(" AND service = ").push_bind(service.as_str());
+    }
+    if let Some(branch) = &filter.branch {
+        query.push(" AND branch = ").push_bind(branch.as_str());
+    }
+    query.push(" ORDER BY id DESC LIMIT ").push_bind(filter.page.limit);
+    let rows = query.build().fetch_all(executor).await?;
+    rows.iter().map(from_row).collect()
+}
+
+pub(super) async fn unfinished<'c>(
+    executor: impl SqliteExecutor<'c>,
+    service: Option<&ServiceName>,
+) -> Result<Vec<Build>, Fault> {
+    let sql = "SELECT * FROM builds WHERE state IN ('queued', 'running')
+        AND (?1 IS NULL OR service = ?1) ORDER BY id";
+    let rows = sqlx::query(sql).bind(service.map(ServiceName::as_str)).fetch_all(executor).await?;
+    rows.iter().map(from_row).collect()
+}
+
+fn from_row(row: &SqliteRow) -> Result<Build, Fault> {
+    let version: Option<u32> = row.try_get("version")?;
+    Ok(Build {
+        id: BuildId(row.try_get("id")?),
+        service: word(row, "service", BUILD)?,
+        origin: word(row, "origin", BUILD)?,
+        branch: row.try_get("branch")?,
+        commit: row.try_get("commit_id")?,
+        subject: row.try_get("subject")?,
+        by: row.try_get("asked_by")?,
+        state: word(row, "state", BUILD)?,
+        steps: json(row, "steps", BUILD)?,
+        image: maybe_json(row, "image", BUILD)?,
+        version: version.map(VersionNumber),
+        reason: row.try_get("reason")?,
+        attempts: row.try_get("attempts")?,
+        created_at: time(row, "created_at")?,
+        started_at: maybe_time(row, "started_at")?,
+        finished_at: maybe_time(row, "finished_at")?,
+    })
+}
+
+fn no_such(id: BuildId) -> Fault {
+    Error::NoSuch { what: BUILD, name: id.to_string() }.into()
+}
