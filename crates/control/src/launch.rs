@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use launcher_model::environment::Environment;
-use launcher_model::image::ImageRef;
+use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::secret::{SecretName, SecretVersion};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
@@ -19,6 +19,8 @@ pub struct LaunchRequest {
     pub service: ServiceName,
     /// The image; `:TAG` is completed with the service's repository, nothing is its `latest`.
     pub image: Option<String>,
+    /// The image, when it is known already what its name stands for; `image` does not count then.
+    pub pinned: Option<PinnedImage>,
     /// The commit that it was built from.
     pub commit: Option<String>,
     /// The branch that it was built from.
@@ -42,6 +44,7 @@ impl LaunchRequest {
         Self {
             service,
             image: None,
+            pinned: None,
             commit: None,
             branch: None,
             spec: None,
@@ -65,9 +68,14 @@ impl Control {
         let service = inner.store.service(&request.service).await?;
         let known = service.ok_or_else(|| Error::NoService(request.service.clone()))?.spec;
         let spec = request.spec.unwrap_or(known);
-        let image = image_of(&spec, request.image.as_deref())?;
         let secrets = freeze_secrets(inner, &spec).await?;
-        let image = inner.scheduler.resolve(&image, inner.login(&image)).await?;
+        let image = match request.pinned {
+            Some(image) => image,
+            None => {
+                let image = image_of(&spec, request.image.as_deref())?;
+                inner.scheduler.resolve(&image, inner.login(&image)).await?
+            }
+        };
         launcher_fault::point("launch.resolved");
         let LaunchRequest { commit, branch, replicas, build, by, key, .. } = request;
         let (commit, branch) = (given(commit), given(branch));

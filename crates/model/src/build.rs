@@ -170,3 +170,50 @@ pub struct Build {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
 }
+
+/// A part of a build's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LogEntry {
+    /// A step began.
+    Began {
+        /// When.
+        #[schema(value_type = String, format = DateTime)]
+        at: Timestamp,
+        /// Which.
+        step: StepKind,
+    },
+    /// Something was printed.
+    Line {
+        /// When.
+        #[schema(value_type = String, format = DateTime)]
+        at: Timestamp,
+        /// By which step.
+        step: StepKind,
+        /// What, without the end of the line.
+        text: String,
+    },
+    /// A step is over.
+    Ended {
+        /// When.
+        #[schema(value_type = String, format = DateTime)]
+        at: Timestamp,
+        /// Which.
+        step: StepKind,
+        /// How.
+        state: StepState,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+        /// What came out of it, or why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// Something that concerns the build as a whole.
+    Note {
+        /// When.
+        #[schema(value_type = String, format = DateTime)]
+        at: Timestamp,
+        /// One sentence.
+        text: String,
+    },
+}

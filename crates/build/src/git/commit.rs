@@ -1,0 +1,129 @@
+//! Reading what was pushed.
+
+use std::process::Stdio;
+
+use futures_util::StreamExt;
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
+
+use super::Repository;
+use super::command::{git, not_run, output};
+use crate::{Error, Result};
+use launcher_scheduler::Context;
+
+/// What is told of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// Its whole id.
+    pub id: String,
+    /// The first line of its message.
+    pub subject: String,
+}
+
+/// The longest subject that is kept, in characters.
+const LONGEST_SUBJECT: usize = 200;
+
+/// Reads a commit.
+///
+/// # Errors
+/// When there is none.
+pub async fn read(repository: &Repository, id: &str) -> Result<Commit> {
+    let mut command = git(repository.directory());
+    command.args(["show", "--no-patch", "--format=%H%x00%s", "--end-of-options", id]);
+    let told = output("reading a commit", &mut command).await?;
+    let told = String::from_utf8_lossy(&told);
+    let (id, subject) = told.trim_end().split_once('\0').unwrap_or((told.trim_end(), ""));
+    let subject = subject.chars().take(LONGEST_SUBJECT).collect();
+    Ok(Commit { id: id.to_owned(), subject })
+}
+
+/// The commit that a branch is at; none when there is no such branch.
+///
+/// # Errors
+/// When git fails.
+pub async fn head_of(repository: &Repository, branch: &str) -> Result<Option<String>> {
+    let mut command = git(repository.directory());
+    let name = format!("refs/heads/{branch}");
+    command.args(["for-each-ref", "--format=%(objectname) %(refname)", "--", &name]);
+    let told = output("reading a branch", &mut command).await?;
+    let told = String::from_utf8_lossy(&told);
+    let mut heads = told.lines().filter_map(|line| line.split_once(' '));
+    Ok(heads.find(|(_, found)| *found == name).map(|(id, _)| id.to_owned()))
+}
+
+/// A file of a commit; none when there is no file of this path, and an error when it is longer than `most`.
+///
+/// # Errors
+/// When git fails, or the file is too long.
+pub async fn file(
+    repository: &Repository,
+    commit: &str,
+    path: &str,
+    most: usize,
+) -> Result<Option<Vec<u8>>> {
+    let mut list = git(repository.directory());
+    list.args(["ls-tree", "-z", "--end-of-options", commit, "--", path]);
+    let listed = output("looking for a file", &mut list).await?;
+    let listed = String::from_utf8_lossy(&listed);
+    // `100644 blob ID\tPATH`: links and folders are no files.
+    let Some(entry) = listed.split('\0').find_map(|entry| entry.strip_prefix("100")) else {
+        return Ok(None);
+    };
+    let id = entry.split([' ', '\t']).nth(2).unwrap_or_default();
+    let mut command = git(repository.directory());
+    let mut child = command
+        .args(["cat-file", "blob", id])
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| not_run("reading a file", &error))?;
+    let out = child.stdout.take().ok_or(Error::Protocol("no output"))?;
+    let mut content = Vec::new();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    out.take(limit)
+        .read_to_end(&mut content)
+        .await
+        .map_err(|error| not_run("reading a file", &error))?;
+    if content.len() > most {
+        let most = format!("{} KiB", most >> 10);
+        return Err(Error::TooLarge { what: "launcher.toml", most, advice: "make it shorter" });
+    }
+    Ok(Some(content))
+}
+
+/// The files of a commit under a folder (`.` for all), as a tar archive.
+///
+/// # Errors
+/// When git cannot be run; that the folder is not there is an error of the stream.
+pub fn archive(repository: &Repository, commit: &str, folder: &str) -> Result<Context> {
+    let folder = folder.trim_matches('/').trim_start_matches("./");
+    let tree = match folder {
+        "" | "." => commit.to_owned(),
+        folder => format!("{commit}:{folder}"),
+    };
+    let mut command = git(repository.directory());
+    let mut child = command
+        .args(["archive", "--format=tar", "--end-of-options", &tree])
+        .spawn()
+        .map_err(|error| not_run("reading the source", &error))?;
+    let mut words = child.stderr.take();
+    let out = child.stdout.take().ok_or(Error::Protocol("no output"))?;
+    let stream = async_stream::stream! {
+        let mut pieces = ReaderStream::with_capacity(out, 64 << 10);
+        while let Some(piece) = pieces.next().await {
+            yield piece;
+        }
+        // An archive that breaks off looks like a short one: how git ended must be known.
+        match child.wait().await {
+            Ok(status) if status.success() => {}
+            Ok(_) => {
+                let mut why = String::new();
+                if let Some(words) = &mut words {
+                    let _ = words.read_to_string(&mut why).await;
+                }
+                yield Err(std::io::Error::other(why.trim().to_owned()));
+            }
+            Err(error) => yield Err(error),
+        }
+    };
+    Ok(Box::pin(stream))
+}

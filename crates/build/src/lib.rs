@@ -1,0 +1,25 @@
+//! From source to a version: what is pushed, or sent in, is built, tried, pushed to the registry and
+//! launched.
+//!
+//! [`git`] receives pushes and reads commits; [`Builds`] runs what they ask for, one build of a service
+//! after the other. Each run is a record in the store and a [log](log) beside it; a server that is killed
+//! goes on with what it finds there.
+
+mod builds;
+mod error;
+mod journal;
+mod log;
+mod narrate;
+mod queue;
+mod run;
+mod source;
+
+pub mod git;
+
+pub use builds::{Builds, Config, Parts, PreviewUrl};
+pub use error::Error;
+pub use log::Entries;
+pub use narrate::{clean, narrate};
+
+/// The result of what was asked of builds.
+pub type Result<T> = std::result::Result<T, Error>;

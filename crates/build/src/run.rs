@@ -1,0 +1,151 @@
+//! One build, from its source to a version whose environment is ready.
+//!
+//! Its record says which steps are done. A server that finds a build half done begins with the first step
+//! that is not: each may be repeated.
+
+mod launch;
+mod recorder;
+mod steps;
+
+use std::sync::{Arc, PoisonError};
+
+use launcher_model::build::{Build, BuildState, LogEntry};
+use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::{BuildId, VersionNumber};
+use launcher_store::BuildChange;
+use tokio_util::sync::CancellationToken;
+
+use crate::builds::Inner;
+use crate::{Error, Result};
+use recorder::Recorder;
+
+/// A build that was begun so often, and never came to an end, is given up: it may be what ends the server.
+const MOST_ATTEMPTS: u32 = 3;
+
+/// Runs a build to its end, whatever that is.
+///
+/// # Errors
+/// When the store does not take how it went; then it is run again.
+pub(crate) async fn run(inner: &Arc<Inner>, build: Build) -> Result<()> {
+    let id = build.id;
+    let cancelled = CancellationToken::new();
+    let _registered = Registered::new(inner, id, cancelled.clone());
+    let Some(build) = begin(inner, build).await? else {
+        inner.logs.over(id);
+        return Ok(());
+    };
+    let log = inner.logs.write(id).await?;
+    if build.attempts > 1 {
+        let text = "the server was restarted in the middle of this build; it goes on".to_owned();
+        log.put(LogEntry::Note { at: inner.now(), text }).await;
+    }
+    let mut recorder = Recorder::new(inner, build, log);
+    let ended = cancelled.run_until_cancelled(steps::carry_out(inner, &mut recorder)).await;
+    let ended = match ended {
+        None => End::Cancelled,
+        Some(Ok(version)) => End::Passed(version),
+        Some(Err(error)) => End::Failed(error),
+    };
+    end(inner, recorder, ended).await
+}
+
+enum End {
+    Passed(VersionNumber),
+    Failed(Error),
+    Cancelled,
+}
+
+/// Writes down that a build runs. None when it does not: it was cancelled just now, or tried too often.
+async fn begin(inner: &Inner, build: Build) -> Result<Option<Build>> {
+    let id = build.id;
+    if build.attempts >= MOST_ATTEMPTS {
+        let reason = format!(
+            "the server ended during each of {MOST_ATTEMPTS} attempts; see its log, then retry it"
+        );
+        let event = NewEvent::new(EventKind::BuildFailed, format!("build {id} failed: {reason}"));
+        let change = BuildChange {
+            state: Some(BuildState::Failed),
+            reason: Some(reason),
+            ..BuildChange::default()
+        };
+        let event = event.service(&build.service);
+        inner.store.change_build(id, change, &[event], inner.now()).await?;
+        return Ok(None);
+    }
+    let what = build.branch.as_ref().map(|branch| format!(" of {branch}")).unwrap_or_default();
+    let event = NewEvent::new(EventKind::BuildStarted, format!("build {id}{what} began"));
+    let event = event.service(&build.service).by(&build.by);
+    let events = if build.attempts == 0 { vec![event] } else { Vec::new() };
+    let change = BuildChange { state: Some(BuildState::Running), ..BuildChange::default() };
+    match inner.store.change_build(id, change, &events, inner.now()).await {
+        Ok(build) => Ok(Some(build)),
+        Err(launcher_store::Error::BuildOver { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn end(inner: &Inner, recorder: Recorder<'_>, ended: End) -> Result<()> {
+    let (build, service) = (recorder.build.id, recorder.build.service.clone());
+    let stored = match ended {
+        End::Passed(version) => {
+            let url = (inner.config.preview_url)(&service, version);
+            recorder.note(format!("{version} of {service} is ready: {url}")).await;
+            recorder.note(format!("make it live: launcher deploy {service} {version}")).await;
+            let text = format!("build {build} has made {version}, which is ready");
+            let event = NewEvent::new(EventKind::BuildPassed, text).version(version);
+            let change = BuildChange { state: Some(BuildState::Passed), ..BuildChange::default() };
+            inner.store.change_build(build, change, &[event.service(&service)], inner.now()).await
+        }
+        End::Failed(error) => {
+            let step = recorder.failed_step();
+            let reason = match step {
+                Some(step) => format!("{} failed: {error}", step.as_str()),
+                None => error.to_string(),
+            };
+            recorder.note(format!("build {build} failed. {reason}")).await;
+            recorder.note(format!("run it again: launcher builds retry {build}")).await;
+            let text = format!("build {build} failed: {reason}");
+            let event = NewEvent::new(EventKind::BuildFailed, text).service(&service);
+            let change = BuildChange {
+                state: Some(BuildState::Failed),
+                reason: Some(reason),
+                ..BuildChange::default()
+            };
+            inner.store.change_build(build, change, &[event], inner.now()).await
+        }
+        End::Cancelled => {
+            let told = inner.store.build(build).await?.and_then(|build| build.reason);
+            recorder.note(told.unwrap_or_else(|| "cancelled".to_owned())).await;
+            recorder.close().await;
+            inner.logs.over(build);
+            return Ok(());
+        }
+    };
+    recorder.close().await;
+    match stored {
+        Ok(_) | Err(launcher_store::Error::BuildOver { .. }) => {
+            inner.logs.over(build);
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// As long as it is there, the build can be cancelled.
+struct Registered<'a> {
+    inner: &'a Inner,
+    id: BuildId,
+}
+
+impl<'a> Registered<'a> {
+    fn new(inner: &'a Inner, id: BuildId, token: CancellationToken) -> Self {
+        inner.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id, token);
+        Self { inner, id }
+    }
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}

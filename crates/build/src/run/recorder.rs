@@ -1,0 +1,134 @@
+//! What is kept of a build while it runs: its steps in the store, what they tell in its log.
+
+use launcher_model::build::{Build, LogEntry, Step, StepKind, StepState};
+use launcher_model::image::PinnedImage;
+use launcher_store::BuildChange;
+
+use crate::builds::Inner;
+use crate::log::Writer;
+use crate::{Error, Result};
+
+/// Keeps one build's record.
+pub(super) struct Recorder<'a> {
+    inner: &'a Inner,
+    pub(super) build: Build,
+    log: Writer,
+}
+
+/// What came out of a step.
+pub(super) struct Outcome<T> {
+    /// For the steps that follow.
+    pub(super) value: T,
+    /// For people.
+    pub(super) note: Option<String>,
+    /// There was nothing to do.
+    pub(super) skipped: bool,
+}
+
+impl<T> Outcome<T> {
+    pub(super) fn new(value: T, note: impl Into<String>) -> Self {
+        Self { value, note: Some(note.into()), skipped: false }
+    }
+
+    pub(super) fn skipped(value: T, why: impl Into<String>) -> Self {
+        Self { value, note: Some(why.into()), skipped: true }
+    }
+}
+
+impl<'a> Recorder<'a> {
+    pub(super) fn new(inner: &'a Inner, build: Build, log: Writer) -> Self {
+        Self { inner, build, log }
+    }
+
+    /// Whether a step was done, by this server or by one before it.
+    pub(super) fn is_done(&self, kind: StepKind) -> bool {
+        let done = |step: &&Step| step.kind == kind && step.finished_at.is_some();
+        self.build.steps.iter().any(|step| done(&step) && step.state != StepState::Failed)
+    }
+
+    /// Does a step, and keeps how it went.
+    pub(super) async fn step<T>(
+        &mut self,
+        kind: StepKind,
+        work: impl AsyncFnOnce(&Log<'_>) -> Result<Outcome<T>>,
+    ) -> Result<T> {
+        let began = self.inner.now();
+        self.build.steps.retain(|step| step.kind < kind);
+        let state = StepState::Running;
+        self.build.steps.push(Step {
+            kind,
+            state,
+            started_at: began,
+            finished_at: None,
+            note: None,
+        });
+        self.log.put(LogEntry::Began { at: began, step: kind }).await;
+        self.keep(None).await?;
+        let log = Log { recorder: self, step: kind };
+        let outcome = work(&log).await;
+        let (state, note) = match &outcome {
+            Ok(outcome) if outcome.skipped => (StepState::Skipped, outcome.note.clone()),
+            Ok(outcome) => (StepState::Passed, outcome.note.clone()),
+            Err(error) => (StepState::Failed, Some(error.to_string())),
+        };
+        let at = self.inner.now();
+        let took = at.duration_since(began).as_millis();
+        let took_ms = u64::try_from(took).unwrap_or_default();
+        if let Some(step) = self.build.steps.last_mut() {
+            (step.state, step.finished_at, step.note) = (state, Some(at), note.clone());
+        }
+        self.log.put(LogEntry::Ended { at, step: kind, state, took_ms, note }).await;
+        self.keep(None).await?;
+        outcome.map(|outcome| outcome.value)
+    }
+
+    /// Keeps the image, as it is known now.
+    pub(super) async fn keep_image(&mut self, image: &PinnedImage) -> Result<()> {
+        self.build.image = Some(image.clone());
+        self.keep(Some(image.clone())).await
+    }
+
+    async fn keep(&self, image: Option<PinnedImage>) -> Result<()> {
+        let steps = Some(self.build.steps.clone());
+        let change = BuildChange { steps, image, ..BuildChange::default() };
+        let store = &self.inner.store;
+        match store.change_build(self.build.id, change, &[], self.inner.now()).await {
+            Ok(_) => Ok(()),
+            Err(launcher_store::Error::BuildOver { .. }) => {
+                Err(Error::Refused("it was cancelled".to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The step that failed.
+    pub(super) fn failed_step(&self) -> Option<StepKind> {
+        let last = self.build.steps.last()?;
+        (last.state == StepState::Failed).then_some(last.kind)
+    }
+
+    /// Tells something of the build as a whole.
+    pub(super) async fn note(&self, text: String) {
+        self.log.put(LogEntry::Note { at: self.inner.now(), text }).await;
+    }
+
+    /// Waits until the log is written.
+    pub(super) async fn close(self) {
+        self.log.close().await;
+    }
+}
+
+/// Where a step puts what it tells.
+pub(super) struct Log<'a> {
+    recorder: &'a Recorder<'a>,
+    step: StepKind,
+}
+
+impl Log<'_> {
+    /// One line.
+    pub(super) async fn line(&self, text: impl Into<String>) {
+        let entry =
+            LogEntry::Line { at: self.recorder.inner.now(), step: self.step, text: text.into() };
+        self.recorder.log.put(entry).await;
+    }
+}
