@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use launcher_control::{Clock, Control};
 use launcher_model::build::{Build, BuildState, Origin};
@@ -16,11 +14,11 @@ use launcher_store::{BuildChange, NewBuild, Queued, Store};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::git::{self, Push, Received, Repositories, Repository};
-use crate::journal::{self, Entry};
+use crate::git::{Repositories, Repository};
+use crate::journal::{self};
 use crate::log::{Entries, Logs};
 use crate::queue::Queue;
-use crate::{Error, Result, narrate};
+use crate::{Error, Result};
 
 /// Where one environment can be looked at.
 pub type PreviewUrl = Arc<dyn Fn(&ServiceName, VersionNumber) -> String + Send + Sync>;
@@ -105,6 +103,7 @@ impl Builds {
                 journal::forget(&path).await?;
             }
         }
+        self.sweep_uploads().await;
         for build in inner.store.unfinished_builds(None).await? {
             inner.logs.expect(build.id);
             inner.queue(&build.service).wake();
@@ -116,33 +115,6 @@ impl Builds {
             }
         });
         Ok(())
-    }
-
-    /// Does what was to follow from a push, as far as git had changed its branches.
-    async fn replay(&self, repository: &Repository, entry: &Entry) -> Result<()> {
-        for (branch, new) in &entry.branches {
-            let at = git::head_of(repository, branch).await?;
-            if at != *new {
-                continue;
-            }
-            if let Some(commit) = new
-                && !self.newest_is(&repository.service, branch, commit).await?
-            {
-                self.branch_moved(&repository.service, branch, commit, &entry.by).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the newest build of a branch is of this commit.
-    async fn newest_is(&self, service: &ServiceName, branch: &str, commit: &str) -> Result<bool> {
-        let filter = launcher_store::BuildFilter {
-            service: Some(service.clone()),
-            branch: Some(branch.to_owned()),
-            page: launcher_store::Page { before: None, limit: 1 },
-        };
-        let newest = self.inner.store.builds(&filter).await?;
-        Ok(newest.first().is_some_and(|build| build.commit.as_deref() == Some(commit)))
     }
 
     /// Ends builds where they are. They are taken up at the next start.
@@ -162,12 +134,6 @@ impl Builds {
         self.inner.repositories.open(service).await
     }
 
-    /// What is done with a push to a repository.
-    #[must_use]
-    pub fn received(&self, repository: Repository, by: &str) -> impl Received + use<> {
-        PushOf { builds: self.clone(), repository, by: by.to_owned(), journal: None }
-    }
-
     /// Queues a build.
     ///
     /// # Errors
@@ -175,13 +141,19 @@ impl Builds {
     pub async fn queue(&self, new: NewBuild) -> Result<Queued> {
         let inner = &self.inner;
         let queued = inner.store.queue_build(new, inner.now()).await?;
+        self.begin(&queued);
+        Ok(queued)
+    }
+
+    /// Has a queued build take its turn.
+    pub(crate) fn begin(&self, queued: &Queued) {
+        let inner = &self.inner;
         launcher_fault::point("build.queued");
         for superseded in &queued.superseded {
             inner.logs.over(*superseded);
         }
         inner.logs.expect(queued.build.id);
         inner.queue(&queued.build.service).wake();
-        Ok(queued)
     }
 
     /// Cancels a build that waits or runs.
@@ -220,15 +192,22 @@ impl Builds {
                 build.state.as_str()
             )));
         }
-        self.queue(NewBuild {
+        let (origin, old) = (build.origin, build.id);
+        let new = NewBuild {
             service: build.service,
             origin: build.origin,
             branch: build.branch,
             commit: build.commit,
             subject: build.subject,
             by: by.to_owned(),
-        })
-        .await
+        };
+        if origin != Origin::Upload {
+            return self.queue(new).await;
+        }
+        let queued = self.inner.store.queue_build(new, self.inner.now()).await?;
+        self.hand_on(old, queued.build.id).await?;
+        self.begin(&queued);
+        Ok(queued)
     }
 
     /// A build's log so far, and what comes until it is over.
@@ -249,113 +228,10 @@ impl Builds {
     pub async fn find(&self, id: BuildId) -> Result<Build> {
         self.inner.store.build(id).await?.ok_or(Error::NoBuild(id))
     }
-
-    /// A branch is at another commit now: what is to be built of it is.
-    async fn branch_moved(
-        &self,
-        service: &ServiceName,
-        branch: &str,
-        commit: &str,
-        by: &str,
-    ) -> Result<Option<Build>> {
-        let known = self.inner.store.service(service).await?;
-        let branches = known.ok_or_else(|| Error::NoService(service.clone()))?.spec.branches;
-        if !branches.is_production(branch) && !branches.has_environment(branch) {
-            return Ok(None);
-        }
-        let repository = self.inner.repositories.of(service);
-        let told = git::read(&repository, commit).await?;
-        let new = NewBuild {
-            service: service.clone(),
-            origin: Origin::Push,
-            branch: Some(branch.to_owned()),
-            commit: Some(told.id),
-            subject: Some(told.subject),
-            by: by.to_owned(),
-        };
-        Ok(Some(self.queue(new).await?.build))
-    }
 }
 
 impl Inner {
     pub(crate) fn now(&self) -> Timestamp {
         (self.clock)()
-    }
-}
-
-/// What is done with one push.
-struct PushOf {
-    builds: Builds,
-    repository: Repository,
-    by: String,
-    journal: Option<PathBuf>,
-}
-
-impl Received for PushOf {
-    async fn before(&mut self, push: &Push) -> std::result::Result<(), String> {
-        let entry = Entry::of(push, &self.by);
-        let written = journal::write(&self.repository, &entry).await;
-        self.journal = Some(written.map_err(|error| error.to_string())?);
-        launcher_fault::point("push.written_down");
-        Ok(())
-    }
-
-    async fn after(self, push: Push) -> BoxStream<'static, String> {
-        launcher_fault::point("push.taken_in");
-        let mut begun = Vec::new();
-        let mut told = Vec::new();
-        for update in &push.updates {
-            let Some(branch) = update.branch() else { continue };
-            if update.deletes() {
-                continue;
-            }
-            let service = &self.repository.service;
-            match self.builds.branch_moved(service, branch, &update.new, &self.by).await {
-                Ok(Some(build)) => begun.push(build),
-                Ok(None) => told.push(format!(
-                    "{branch} is kept, and not built: {service} builds {}",
-                    self.builds.built(service).await
-                )),
-                Err(error) => told.push(format!("{branch} is kept, but cannot be built: {error}")),
-            }
-        }
-        if let Some(journal) = &self.journal
-            && let Err(error) = journal::forget(journal).await
-        {
-            tracing::warn!(%error, "a push stays written down");
-        }
-        let builds = self.builds.clone();
-        let wait = !push.options.iter().any(|option| option == "nowait");
-        let lines = async_stream::stream! {
-            for line in told {
-                yield line;
-            }
-            for build in begun {
-                yield format!("build {} of {} begins", build.id, build.branch.as_deref().unwrap_or(""));
-                if !wait {
-                    continue;
-                }
-                if let Ok(mut entries) = builds.log(build.id).await {
-                    while let Some(entry) = entries.next().await {
-                        yield narrate(&entry);
-                    }
-                }
-            }
-        };
-        lines.boxed()
-    }
-}
-
-impl Builds {
-    /// Which branches of a service are built, in words.
-    async fn built(&self, service: &ServiceName) -> String {
-        let known = self.inner.store.service(service).await.ok().flatten();
-        let branches = known.map(|known| known.spec.branches).unwrap_or_default();
-        match branches.matching.as_slice() {
-            [] => {
-                format!("{} alone; others too with [branches] match = [\"*\"]", branches.production)
-            }
-            patterns => format!("{} and {}", branches.production, patterns.join(", ")),
-        }
     }
 }

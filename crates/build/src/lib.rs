@@ -10,9 +10,12 @@ mod error;
 mod journal;
 mod log;
 mod narrate;
+mod push;
 mod queue;
 mod run;
 mod source;
+mod tidy;
+mod upload;
 
 pub mod git;
 
@@ -20,6 +23,7 @@ pub use builds::{Builds, Config, Parts, PreviewUrl};
 pub use error::Error;
 pub use log::Entries;
 pub use narrate::{clean, narrate};
+pub use upload::{About, Upload};
 
 /// The result of what was asked of builds.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,7 +1,7 @@
 //! Logs of builds: files with one entry in each line, which can be read while they are written.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt;
@@ -36,6 +36,11 @@ pub(crate) struct Logs {
 impl Logs {
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root, live: Mutex::default(), open: Mutex::default() }
+    }
+
+    /// Where they are.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     fn path(&self, id: BuildId) -> PathBuf {

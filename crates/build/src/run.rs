@@ -16,6 +16,7 @@ use launcher_store::BuildChange;
 use tokio_util::sync::CancellationToken;
 
 use crate::builds::Inner;
+use crate::tidy::tidy;
 use crate::{Error, Result};
 use recorder::Recorder;
 
@@ -46,7 +47,10 @@ pub(crate) async fn run(inner: &Arc<Inner>, build: Build) -> Result<()> {
         Some(Ok(version)) => End::Passed(version),
         Some(Err(error)) => End::Failed(error),
     };
-    end(inner, recorder, ended).await
+    let service = recorder.build.service.clone();
+    end(inner, recorder, ended).await?;
+    tidy(inner, &service).await;
+    Ok(())
 }
 
 enum End {

@@ -1,5 +1,6 @@
 //! `/api/v1`: one module per thing, each with its handlers and nothing else.
 
+mod builds;
 mod commands;
 mod deployments;
 mod edges;
@@ -15,6 +16,7 @@ mod versions;
 pub mod views;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
@@ -76,6 +78,17 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deployments::show))
         .routes(routes!(deployments::rollback))
         .routes(routes!(deployments::list_all))
+        .routes(routes!(builds::list_all))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(builds::list, builds::upload))
+                // What is sent in is written to the disk as it comes.
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .routes(routes!(builds::show))
+        .routes(routes!(builds::log))
+        .routes(routes!(builds::cancel))
+        .routes(routes!(builds::retry))
         .routes(routes!(holds::hold, holds::release))
         .routes(routes!(maintenance::show, maintenance::begin, maintenance::end))
         .routes(routes!(events::list))

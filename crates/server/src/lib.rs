@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod auth;
+mod git;
 pub mod http;
 mod pages;
 mod probes;
@@ -31,6 +32,7 @@ pub fn router(app: &App) -> Router {
     Router::new()
         .merge(api)
         .merge(api::document(app, document))
+        .merge(git::router(app))
         .merge(pages::router(app))
         .merge(probes::router())
         .fallback(http::problem::not_found)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use launcher_build::Builds;
 use launcher_control::{Clock, Control};
 use launcher_edge::remote::Fingerprint;
 use launcher_model::{ServiceName, VersionNumber};
@@ -15,6 +16,8 @@ use launcher_store::vault::Vault;
 pub struct App {
     /// The control plane.
     pub control: Control,
+    /// What becomes of source.
+    pub builds: Builds,
     /// What is wanted and what happened.
     pub store: Arc<dyn Store>,
     /// What seals secrets.

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use bollard::Docker;
 use bollard::query_parameters::{
-    EventsOptionsBuilder, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
-    RemoveImageOptions,
+    EventsOptionsBuilder, KillContainerOptions, ListContainersOptions, ListImagesOptionsBuilder,
+    RemoveContainerOptions, RemoveImageOptions,
 };
 use futures_util::TryStreamExt;
 
@@ -95,10 +95,17 @@ impl Engine {
         let _ = self.docker.remove_container(container, Some(options)).await;
     }
 
-    /// Removes all containers of an installation.
+    /// Removes all containers of an installation, and all images that it has built.
     pub async fn remove_all(&self, installation: &str) {
         for container in self.containers(installation).await {
             self.remove(&container).await;
+        }
+        let label = vec![format!("launcher.installation={installation}")];
+        let filters = HashMap::from([("label", label)]);
+        let options = ListImagesOptionsBuilder::new().all(true).filters(&filters).build();
+        for image in self.docker.list_images(Some(options)).await.unwrap() {
+            let options = RemoveImageOptions { force: true, ..Default::default() };
+            let _ = self.docker.remove_image(&image.id, Some(options), None).await;
         }
     }
 

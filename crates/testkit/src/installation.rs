@@ -200,6 +200,27 @@ impl Installation {
         api.0
     }
 
+    /// Where git pushes a service to, with the administrator's token as the password.
+    ///
+    /// # Panics
+    /// When the server has not written the token yet.
+    #[must_use]
+    pub fn remote(&self, service: &str) -> String {
+        let token = std::fs::read_to_string(self.data().join("admin-token")).unwrap();
+        format!("http://git:{}@{}/git/{service}.git", token.trim(), self.listen)
+    }
+
+    /// What the edge answers to `GET /` for a hostname; none when it is not 200.
+    pub async fn page(&self, host: &str) -> Option<String> {
+        let client = reqwest::Client::builder().no_proxy().build().ok()?;
+        let request = client.get(format!("http://{}/", self.http)).header("host", host);
+        let answer = request.send().await.ok()?;
+        if answer.status() != 200 {
+            return None;
+        }
+        answer.text().await.ok()
+    }
+
     /// The id that containers' labels carry.
     ///
     /// # Panics

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
 
 pub mod api;
+pub mod checkout;
 pub mod client;
 pub mod engine;
 pub mod folder;
@@ -17,6 +18,7 @@ pub mod site;
 pub mod wait;
 
 pub use api::Api;
+pub use checkout::Checkout;
 pub use client::Client;
 pub use engine::{Engine, Image};
 pub use folder::Folder;

@@ -19,7 +19,8 @@ use crate::{Error, Result};
 /// Everything, from the first step that is not done.
 pub(super) async fn carry_out(inner: &Inner, recorder: &mut Recorder<'_>) -> Result<VersionNumber> {
     let build = recorder.build.clone();
-    let source = Source::of(&build, inner.repositories.of(&build.service))?;
+    let source =
+        Source::of(&build, inner.repositories.of(&build.service), inner.logs.folder(build.id))?;
     let spec =
         recorder.step(StepKind::Source, async |_| read(inner, &build, &source).await).await?;
     let image = match build_image(inner, recorder, &build, &source, &spec).await? {

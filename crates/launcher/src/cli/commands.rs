@@ -1,6 +1,7 @@
 //! The commands that talk to a server, a module for each kind.
 
 mod apply;
+mod builds;
 mod credentials;
 mod delete;
 mod deployments;
@@ -26,7 +27,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Failure;
-use super::args::client::{ClientCommand, Edges, EdgesCommand, SecretCommand, To, TokenCommand};
+use super::args::client::{
+    Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand, SecretCommand, To, TokenCommand,
+};
 use super::client::Client;
 use super::foreign::Shown;
 use super::output::{Look, Output, say};
@@ -107,6 +110,13 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Delete(to) => delete::delete(Context::new(to)?).await,
         C::Status(to) => services::status(Context::new(to)?).await,
         C::Launch(to) => launch::launch(Context::new(to)?).await,
+        C::Builds(Builds { act: None, list }) => builds::list(Context::new(list)?).await,
+        C::Builds(Builds { act: Some(act), .. }) => match act {
+            BuildsCommand::Show(to) => builds::show(Context::new(to)?).await,
+            BuildsCommand::Log(to) => builds::log(Context::new(to)?).await,
+            BuildsCommand::Cancel(to) => builds::cancel(Context::new(to)?).await,
+            BuildsCommand::Retry(to) => builds::retry(Context::new(to)?).await,
+        },
         C::Deploy(to) => deployments::deploy(Context::new(to)?).await,
         C::Try(to) => trial::link(Context::new(to)?).await,
         C::Rollback(to) => deployments::rollback(Context::new(to)?).await,

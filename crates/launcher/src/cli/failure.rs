@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use launcher_model::build::BuildState;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::service::FileError;
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{BuildId, ServiceName, VersionNumber};
 
 /// Why a command did not do what it was asked: what, why, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,9 @@ pub(crate) enum Failure {
         reason: Option<String>,
         log: Vec<String>,
     },
+    /// A build that was waited for did not pass.
+    #[error("build {id} is {}{}", .state.as_str(), told(&Some(.reason.clone()), &[]))]
+    NotBuilt { id: BuildId, state: BuildState, reason: String },
     /// Some edges serve as before.
     #[error(
         "the maintenance of {service} has not changed on {edges}: what they serve is what they served before; `launcher edges` tells how they are, and the same command may be repeated"

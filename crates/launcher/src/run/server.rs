@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
+use launcher_build::Builds;
 use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
@@ -55,6 +56,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         systemd::is_stopping();
     };
     launcher_server::serve(app.clone(), listener, stopping).await;
+    app.builds.shut_down();
     app.control.shut_down();
     serving.abort_all();
     Ok(())
@@ -77,6 +79,9 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
+/// How many builds run at once: more would only take turns at the processors of one machine.
+const BUILDS_AT_ONCE: usize = 2;
+
 async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> Result<App> {
     data.refuse_lost_database()?;
     let store = launcher_store::sqlite::open(&data.database()).await?;
@@ -93,7 +98,8 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
     }
     engine.network.clone_from(&config.docker_network);
     engine.publish = config.docker_publish;
-    let scheduler: Arc<dyn Scheduler> = Arc::new(Docker::connect(engine)?);
+    let engine = Docker::connect(engine)?;
+    let scheduler: Arc<dyn Scheduler> = Arc::new(engine.clone());
     let clock: Clock = Arc::new(Timestamp::now);
     let parts = Parts {
         store: Arc::clone(&store),
@@ -112,7 +118,21 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
         edges,
         secure_cookies: false,
     });
-    Ok(App { control, store, vault, scheduler, clock, settings })
+    let parts = launcher_build::Parts {
+        store: Arc::clone(&store),
+        control: control.clone(),
+        builder: Arc::new(engine),
+        clock: Arc::clone(&clock),
+    };
+    let urls = Arc::clone(&settings);
+    let builds = launcher_build::Config {
+        data: data.path().to_owned(),
+        at_once: BUILDS_AT_ONCE,
+        logins: config.logins.clone(),
+        preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
+    };
+    let builds = Builds::start(parts, builds).await?;
+    Ok(App { control, builds, store, vault, scheduler, clock, settings })
 }
 
 /// Where edges of other machines come in.

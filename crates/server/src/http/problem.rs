@@ -157,6 +157,24 @@ impl From<launcher_store::Error> for Problem {
     }
 }
 
+impl From<launcher_build::Error> for Problem {
+    fn from(error: launcher_build::Error) -> Self {
+        use launcher_build::Error;
+        let detail = error.to_string();
+        match error {
+            Error::NoService(_) | Error::NoBuild(_) => Self::missing(detail),
+            Error::Settings(_) | Error::Source(_) | Error::Protocol(_) | Error::TooLarge { .. } => {
+                Self::invalid(detail)
+            }
+            Error::Refused(_) | Error::Step(_) => Self::refused(detail),
+            Error::Store(error) => error.into(),
+            Error::Scheduler(error) => error.into(),
+            Error::Control(error) => error.into(),
+            Error::NoGit | Error::Git { .. } | Error::File { .. } => Self::internal(detail),
+        }
+    }
+}
+
 impl From<launcher_scheduler::Error> for Problem {
     fn from(error: launcher_scheduler::Error) -> Self {
         use launcher_scheduler::Error;

@@ -1,5 +1,7 @@
 //! A whole server in this process.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +12,7 @@ use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use axum::routing::get;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
+use launcher_build::Builds;
 use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Config, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
@@ -45,6 +48,7 @@ pub(crate) struct World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        self.app.builds.shut_down();
         self.app.control.shut_down();
         for task in &self.tasks {
             task.abort();
@@ -159,6 +163,19 @@ impl World {
         let mut world = Self { app, fake, router, token, folder, tasks, _dir: dir };
         world.token = world.new_token(WHO).await;
         world
+    }
+
+    /// Serves on an address of its own too.
+    pub(crate) async fn listen(&mut self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = self.app.clone();
+        self.tasks.push(tokio::spawn(launcher_server::serve(
+            app,
+            listener,
+            std::future::pending(),
+        )));
+        address
     }
 
     /// Keeps a token; its text.
@@ -337,14 +354,38 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
         clock: Arc::clone(&clock),
     };
     let control = Control::start(parts, Config::default()).await.unwrap();
-    let settings = Settings {
+    let settings = Arc::new(Settings {
         preview_scheme: "http".to_owned(),
         preview_domain: "localhost".to_owned(),
         preview_port: Some(8080),
         edges: Some(edges),
         secure_cookies: false,
+    });
+    let builds = builds(folder, fake, &store, &control, &settings).await;
+    App { control, builds, store, vault, scheduler, clock, settings }
+}
+
+async fn builds(
+    folder: &Path,
+    fake: &Fake,
+    store: &Arc<dyn Store>,
+    control: &Control,
+    settings: &Arc<Settings>,
+) -> Builds {
+    let parts = launcher_build::Parts {
+        store: Arc::clone(store),
+        control: control.clone(),
+        builder: Arc::new(fake.clone()),
+        clock: Arc::new(Timestamp::now),
     };
-    App { control, store, vault, scheduler, clock, settings: Arc::new(settings) }
+    let urls = Arc::clone(settings);
+    let config = launcher_build::Config {
+        data: folder.to_owned(),
+        at_once: 2,
+        logins: HashMap::new(),
+        preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
+    };
+    Builds::start(parts, config).await.unwrap()
 }
 
 /// Waits for a condition; fails with these words when it does not come.

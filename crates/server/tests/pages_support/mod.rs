@@ -3,6 +3,7 @@
 
 pub(crate) mod browser;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -233,7 +234,20 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         edges: None,
         secure_cookies: false,
     };
-    App { control, store, vault, scheduler, clock, settings: Arc::new(settings) }
+    let parts = launcher_build::Parts {
+        store: Arc::clone(&store),
+        control: control.clone(),
+        builder: Arc::new(fake.clone()),
+        clock: Arc::clone(&clock),
+    };
+    let config = launcher_build::Config {
+        data: dir.to_owned(),
+        at_once: 2,
+        logins: HashMap::new(),
+        preview_url: Arc::new(|service, version| format!("http://{version}.{service}.localhost")),
+    };
+    let builds = launcher_build::Builds::start(parts, config).await.unwrap();
+    App { control, builds, store, vault, scheduler, clock, settings: Arc::new(settings) }
 }
 
 /// Waits for a condition; fails with these words when it does not come.

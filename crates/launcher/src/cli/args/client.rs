@@ -1,5 +1,6 @@
 //! What can be typed of the commands that talk to a server.
 
+mod builds;
 mod credentials;
 mod deployments;
 mod edges;
@@ -14,6 +15,7 @@ use launcher_model::ServiceName;
 
 use super::examples;
 
+pub(crate) use builds::{BuildList, Builds, BuildsCommand, OneBuild};
 pub(crate) use credentials::{
     Login, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
 };
@@ -65,6 +67,9 @@ pub(crate) enum ClientCommand {
     /// Create a version from an image, and its environment beside production
     #[command(after_help = examples::LAUNCH)]
     Launch(To<Launch>),
+    /// List builds, runs from source to a version; show, follow, cancel and retry one
+    #[command(after_help = examples::BUILDS, args_conflicts_with_subcommands = true)]
+    Builds(Builds),
     /// Put a version live, for all or for some of the traffic
     #[command(after_help = examples::DEPLOY)]
     Deploy(To<Deploy>),

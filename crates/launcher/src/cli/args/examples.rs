@@ -27,6 +27,32 @@ EXAMPLES
 
 Prints the version's number and its preview URL on one line. With --wait, it exits with 1 when the
 environment has failed, and tells why.";
+pub(super) const BUILDS: &str = "\
+EXAMPLES
+  launcher builds                      of all services
+  launcher builds shop --branch main
+  launcher builds log 12               what its steps say, while it runs
+  launcher builds retry 12
+
+A build begins with a push: git push http://launcher:TOKEN@HOST:7070/git/shop.git main";
+pub(super) const BUILDS_SHOW: &str = "\
+EXAMPLES
+  launcher builds show 12
+  launcher builds show 12 --json";
+pub(super) const BUILDS_LOG: &str = "\
+EXAMPLES
+  launcher builds log 12
+  launcher builds log 12 --json        one entry per line";
+pub(super) const BUILDS_CANCEL: &str = "\
+EXAMPLES
+  launcher builds cancel 12
+
+What it has left on the engine is removed. A version that it has made already stays.";
+pub(super) const BUILDS_RETRY: &str = "\
+EXAMPLES
+  launcher builds retry 12
+
+Prints its log, and exits with 1 when it does not pass.";
 pub(super) const DEPLOY: &str = "\
 EXAMPLES
   launcher deploy shop 42

@@ -1,0 +1,57 @@
+//! Builds: runs from source to a version.
+
+use clap::{Args, Subcommand};
+use launcher_model::{BuildId, ServiceName};
+
+use super::{Listing, To, examples};
+
+/// `builds`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Builds {
+    /// What to do with one.
+    #[command(subcommand)]
+    pub(crate) act: Option<BuildsCommand>,
+    #[command(flatten)]
+    pub(crate) list: To<BuildList>,
+}
+
+/// Which builds to list.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BuildList {
+    /// Only of this service
+    pub(crate) service: Option<ServiceName>,
+    /// Only of this branch
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// Only the newest N [default: 20; all with --json]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) tail: Option<usize>,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+}
+
+/// What can be done with a build.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BuildsCommand {
+    /// Show a build with its steps
+    #[command(after_help = examples::BUILDS_SHOW)]
+    Show(To<OneBuild>),
+    /// Print what a build's steps have said; of one that runs, until it is over
+    #[command(after_help = examples::BUILDS_LOG)]
+    Log(To<OneBuild>),
+    /// End a build that waits or runs
+    #[command(after_help = examples::BUILDS_CANCEL)]
+    Cancel(To<OneBuild>),
+    /// Run a build that is over once more, as a new one
+    #[command(after_help = examples::BUILDS_RETRY)]
+    Retry(To<OneBuild>),
+}
+
+/// A build.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OneBuild {
+    /// Its number
+    pub(crate) id: BuildId,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+}

@@ -1,0 +1,120 @@
+//! From a push to a preview: a real git client, a real engine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::Path;
+
+use launcher_testkit::wait::{SOON, until};
+use launcher_testkit::{Api, Checkout, Engine, Installation};
+use serde_json::{Value, json};
+
+/// An installation with the service `shop`, and where git pushes to.
+struct Shop {
+    installation: Installation,
+    api: Api,
+    remote: String,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let mut installation =
+            Installation::new(Path::new(env!("CARGO_BIN_EXE_launcher")), &Engine::local());
+        let api = installation.start().await;
+        api.put_service(json!({
+            "service": { "name": "shop", "hosts": ["shop.example.com"], "port": 8080, "build": "." },
+        }))
+        .await;
+        let remote = installation.remote("shop");
+        Self { installation, api, remote }
+    }
+
+    /// The page of a version.
+    async fn page(&self, version: u64) -> Option<String> {
+        self.installation.page(&format!("v{version}.shop.localhost")).await
+    }
+
+    /// The newest build.
+    async fn newest(&self) -> Value {
+        self.api.get("/services/shop/builds").await["items"][0].clone()
+    }
+
+    /// The newest build once it is over.
+    async fn ended(&self) -> Value {
+        until("the build being over", SOON, || async {
+            let build = self.newest().await;
+            let over = !["queued", "running"].contains(&build["state"].as_str()?);
+            over.then_some(build)
+        })
+        .await
+    }
+}
+
+fn states(build: &Value) -> Vec<String> {
+    let steps = build["steps"].as_array().unwrap();
+    let word = |step: &Value, name: &str| step[name].as_str().unwrap().to_owned();
+    steps.iter().map(|step| format!("{} {}", word(step, "kind"), word(step, "state"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_a_push_becomes_a_preview() {
+    let shop = Shop::open().await;
+    let checkout = Checkout::web("shop", "the first page");
+    let told = checkout.push(&[&shop.remote, "main"]).taken();
+    let url = format!("http://v1.shop.localhost:{}", shop.installation.http.port());
+    for words in ["remote: ==> build", "remote: ==> launch", &format!("v1 of shop is ready: {url}")]
+    {
+        assert!(told.contains(words), "{words:?} is missing in:\n{told}");
+    }
+    assert_eq!(shop.page(1).await.as_deref(), Some("the first page"));
+    let build = shop.ended().await;
+    assert_eq!((&build["state"], &build["version"]), (&json!("passed"), &json!(1)), "{build}");
+    assert_eq!(
+        states(&build),
+        ["source passed", "build passed", "test skipped", "push skipped", "launch passed"]
+    );
+    assert_eq!(build["subject"], "The first page");
+    let version = shop.api.version("shop", 1).await;
+    assert_eq!((&version["branch"], &version["commit"]), (&json!("main"), &build["commit"]));
+    // What is in the pushed settings holds, and was written down.
+    let health = &shop.api.get("/services/shop").await["spec"]["health"];
+    assert_eq!(health["path"], "/", "{health}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_a_test_that_fails_makes_no_version() {
+    let shop = Shop::open().await;
+    let checkout = Checkout::web("shop", "the first page");
+    checkout.append(
+        "launcher.toml",
+        "[test]\ncommand = [\"/bin/busybox\", \"sh\", \"-c\", \"echo out of luck; exit 3\"]\n",
+    );
+    checkout.commit("Test it");
+    let told = checkout.push(&[&shop.remote, "main"]).taken();
+    for words in ["out of luck", "exited with status 3", "launcher builds retry 1"] {
+        assert!(told.contains(words), "{words:?} is missing in:\n{told}");
+    }
+    let build = shop.ended().await;
+    assert_eq!((&build["state"], &build["version"]), (&json!("failed"), &Value::Null), "{build}");
+    assert_eq!(states(&build), ["source passed", "build passed", "test failed"]);
+    let versions = shop.api.get("/services/shop/versions").await;
+    assert_eq!(versions["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_a_build_that_fails_says_why() {
+    let shop = Shop::open().await;
+    let checkout = Checkout::web("shop", "the first page");
+    checkout.append("Dockerfile", "COPY nothing /nothing\n");
+    checkout.commit("Forget a file");
+    let told = checkout.push(&[&shop.remote, "main"]).taken();
+    assert!(told.contains("build 1 failed. build failed:"), "{told}");
+    let build = shop.ended().await;
+    assert_eq!(states(&build), ["source passed", "build failed"]);
+    assert!(build["reason"].as_str().unwrap().contains("nothing"), "{build}");
+    // The next push mends it.
+    checkout.write("nothing", b"something");
+    checkout.commit("Remember it");
+    checkout.push(&[&shop.remote, "main"]).taken();
+    assert_eq!(shop.ended().await["state"], "passed");
+    assert_eq!(shop.page(1).await.as_deref(), Some("the first page"));
+}

@@ -1,0 +1,187 @@
+//! `/git/<service>.git`: a remote that git's own clients push to and fetch from ("smart HTTP" in git's
+//! `gitprotocol-http`). A token is the password; the user does not matter.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::{StreamExt, TryStreamExt};
+use launcher_build::git::{self, Repository, Service};
+use launcher_model::ServiceName;
+use serde::Deserialize;
+use tower_http::decompression::RequestDecompressionLayer;
+
+use crate::App;
+use crate::auth::Principal;
+use crate::auth::token::TokenText;
+use crate::http::extract::{Path, Query};
+use crate::http::problem::Problem;
+
+/// The remotes, behind their token.
+pub(crate) fn router(app: &App) -> Router<App> {
+    Router::new()
+        .route("/git/{repository}/info/refs", get(advertise))
+        .route("/git/{repository}/git-receive-pack", post(receive))
+        .route("/git/{repository}/git-upload-pack", post(fetch))
+        // Clients compress long questions.
+        .route_layer(RequestDecompressionLayer::new())
+        .route_layer(from_fn_with_state(app.clone(), require_token))
+}
+
+/// Lets only calls with a valid token through. Git asks its user for one when it is told to.
+async fn require_token(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let token = match password(request.headers()).as_deref().and_then(TokenText::read) {
+        Some(text) => app.store.token_by_hash(&text.hash()).await,
+        None => Ok(None),
+    };
+    match token {
+        Ok(Some(token)) => {
+            request.extensions_mut().insert(Principal { name: token.name });
+            next.run(request).await
+        }
+        Ok(None) => {
+            let realm =
+                HeaderValue::from_static("Basic realm=\"Rocket Launcher\", charset=\"UTF-8\"");
+            let words = "the password is a token; `launcher token create NAME` makes one\n";
+            let headers = [(header::WWW_AUTHENTICATE, realm)];
+            (StatusCode::UNAUTHORIZED, headers, words).into_response()
+        }
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+/// The password of basic authentication (RFC 7617), or a bearer token.
+fn password(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, text) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(text.trim().to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(text.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    // Some tools give a token as the user, with no password.
+    Some(if password.is_empty() { user } else { password }.to_owned())
+}
+
+#[derive(Debug, Deserialize)]
+struct Asked {
+    service: Option<String>,
+}
+
+async fn advertise(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let service = asked.service.as_deref().and_then(Service::read);
+    let service = service.ok_or(Failure::Old)?;
+    let repository = open(&app, &name).await?;
+    let told = git::advertise(&repository, service, protocol(&headers).as_deref()).await?;
+    let kind = format!("application/x-{}-advertisement", service.as_str());
+    Ok(answer(&kind, Body::from(told)))
+}
+
+async fn receive(
+    State(app): State<App>,
+    principal: Principal,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let repository = open(&app, &name).await?;
+    let received = app.builds.received(repository.clone(), &principal.name);
+    let body = body.into_data_stream().map_err(std::io::Error::other).boxed();
+    let told = git::receive(repository, body, protocol(&headers), received).await?;
+    Ok(answer("application/x-git-receive-pack-result", Body::from_stream(told)))
+}
+
+async fn fetch(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let repository = open(&app, &name).await?;
+    let body = body.into_data_stream().map_err(std::io::Error::other).boxed();
+    let told = git::fetch(&repository, body, protocol(&headers).as_deref()).await?;
+    Ok(answer("application/x-git-upload-pack-result", Body::from_stream(told)))
+}
+
+/// The repository of `<service>.git`, or of `<service>`.
+async fn open(app: &App, name: &str) -> Result<Repository, Failure> {
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    let service = ServiceName::new(name).map_err(|error| Failure::Missing(error.to_string()))?;
+    Ok(app.builds.repository(&service).await?)
+}
+
+/// What a client says of the protocol that it speaks, as git takes it from its environment.
+fn protocol(headers: &HeaderMap) -> Option<String> {
+    let said = headers.get("git-protocol")?.to_str().ok()?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'=' | b':' | b'.' | b'-' | b'_');
+    (said.len() <= 200 && said.bytes().all(plain)).then(|| said.to_owned())
+}
+
+fn answer(kind: &str, body: Body) -> Response {
+    let kind = HeaderValue::from_str(kind);
+    let kind = kind.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let fresh = HeaderValue::from_static("no-cache, max-age=0, must-revalidate");
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, fresh)], body).into_response()
+}
+
+/// Why git's client gets no answer: a line of text, which is what it shows.
+enum Failure {
+    Missing(String),
+    Old,
+    Build(launcher_build::Error),
+    Problem(Problem),
+}
+
+impl From<launcher_build::Error> for Failure {
+    fn from(error: launcher_build::Error) -> Self {
+        Self::Build(error)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        use launcher_build::Error as E;
+        let (status, words) = match self {
+            Self::Missing(words) => (StatusCode::NOT_FOUND, words),
+            Self::Old => {
+                let words = "only smart HTTP is spoken here; use git 1.6.6 or newer";
+                (StatusCode::FORBIDDEN, words.to_owned())
+            }
+            Self::Build(error) => {
+                let status = match &error {
+                    E::NoService(_) => StatusCode::NOT_FOUND,
+                    E::Protocol(_) => StatusCode::BAD_REQUEST,
+                    E::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                    _ => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                (status, error.to_string())
+            }
+            Self::Problem(problem) => return problem.into_response(),
+        };
+        if status.is_server_error() {
+            tracing::error!(%status, detail = %words, "a call of git failed");
+        }
+        // Git shows the text of an error when it is plain text.
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        (status, [(header::CONTENT_TYPE, kind)], words + "\n").into_response()
+    }
+}
