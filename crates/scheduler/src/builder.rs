@@ -1,6 +1,6 @@
 //! Makes images: the trait, beside the one that runs them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,8 +58,10 @@ pub struct BuildOrder {
     pub id: BuildId,
     /// How.
     pub settings: Arc<Build>,
-    /// Labels that the image gets, such as the commit.
+    /// Labels that the image gets, such as the commit, beside those of [`labels`](crate::labels).
     pub labels: BTreeMap<String, String>,
+    /// Logins by registry, for base images that not everyone may pull.
+    pub logins: HashMap<String, RegistryLogin>,
 }
 
 /// What a build tells.

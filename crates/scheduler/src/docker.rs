@@ -1,11 +1,13 @@
 //! One Docker Engine, through its API.
 
 mod body;
+mod builder;
 mod connection;
 mod create;
 mod ensure;
 mod events;
 mod exec;
+mod follow;
 mod halt;
 mod image;
 mod lines;
@@ -46,6 +48,8 @@ pub struct Config {
     pub publish: Option<IpAddr>,
     /// How many calls are under way at once.
     pub concurrency: usize,
+    /// How long a registry may say nothing while an image is pushed to it.
+    pub silence: Duration,
 }
 
 impl Config {
@@ -58,6 +62,7 @@ impl Config {
             network: None,
             publish: None,
             concurrency: 16,
+            silence: Duration::from_secs(120),
         }
     }
 }
@@ -73,6 +78,7 @@ struct Engine {
     network: Option<String>,
     publish: Option<IpAddr>,
     concurrency: usize,
+    silence: Duration,
     runs: Runs,
 }
 
@@ -89,6 +95,7 @@ impl Docker {
             network: config.network,
             publish: config.publish,
             concurrency: config.concurrency.max(1),
+            silence: config.silence,
             runs: Runs::default(),
         })))
     }

@@ -42,6 +42,28 @@ pub enum Error {
         /// How long it was given.
         after: Duration,
     },
+    /// An image cannot be built as it is described.
+    #[error("the image cannot be built: {why}{}", last_words(.last))]
+    Build {
+        /// Which step failed, and how.
+        why: String,
+        /// The last lines that the step printed.
+        last: Vec<String>,
+    },
+    /// The files that an image is to be built of cannot be read.
+    #[error("the files to build the image of cannot be read: {0}")]
+    Context(String),
+    /// A build did not end in time, and was stopped.
+    #[error("the image was not built within {} s: let it take longer with `timeout` in [build]", .0.as_secs_f64())]
+    BuildOverdue(Duration),
+    /// An image cannot be pushed.
+    #[error("the image cannot be pushed to {to}: {why}")]
+    Push {
+        /// Where to.
+        to: String,
+        /// Why, and what to do.
+        why: String,
+    },
     /// The engine cannot do this at all.
     #[error("{engine} cannot {what}")]
     Unsupported {
@@ -67,5 +89,13 @@ impl Error {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
+    }
+}
+
+fn last_words(lines: &[String]) -> String {
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("; its last words: {}", lines.join(" / "))
     }
 }

@@ -5,6 +5,7 @@
 //! calls of [`Fake`] that stand for what happens on a real host: a container dies, somebody removes one,
 //! the engine goes away.
 
+mod builds;
 mod one_off;
 mod scheduler;
 mod script;
@@ -17,12 +18,13 @@ use launcher_model::container::{Container, ContainerPhase, ExecCheck};
 use launcher_model::image::ImageRef;
 use launcher_model::{ServiceName, VersionNumber};
 
+pub use self::builds::{BuildScript, BuiltImage, StepScript};
 pub use self::script::{Command, Script};
 use self::world::{Held, World};
 use crate::identity::{Installation, SERVE};
 use crate::{Change, Result, labels};
 
-/// The calls of a [`Scheduler`](crate::Scheduler), for counting.
+/// The calls of a [`Scheduler`](crate::Scheduler) and of a [`Builder`](crate::Builder), for counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verb {
     /// `hosts`
@@ -45,6 +47,16 @@ pub enum Verb {
     Exec,
     /// `run_once`
     RunOnce,
+    /// `build`
+    Build,
+    /// `test`
+    Test,
+    /// `push`
+    Push,
+    /// `sweep_builds`
+    SweepBuilds,
+    /// `forget_image`
+    ForgetImage,
 }
 
 /// An engine in memory. A clone is the same engine.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{BuildId, ServiceName, VersionNumber};
 
 use crate::{Error, labels};
 
@@ -52,6 +52,33 @@ impl Installation {
         }
     }
 
+    /// The name of what belongs to a build's test.
+    pub(crate) fn test_name(&self, build: &BuildIdentity) -> String {
+        let short = &self.0[..self.0.len().min(SHORT)];
+        format!("launcher-{short}-{}-b{}-test", build.service, build.id)
+    }
+
+    /// The labels of what belongs to a build's test.
+    pub(crate) fn test_labels(&self, build: &BuildIdentity) -> HashMap<String, String> {
+        let all = [
+            (labels::INSTALLATION, self.0.clone()),
+            (labels::SERVICE, build.service.to_string()),
+            (labels::BUILD, build.id.to_string()),
+            (labels::ROLE, TEST.to_owned()),
+        ];
+        all.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
+    }
+
+    /// The labels of an image that comes out of a build.
+    pub(crate) fn image_labels(&self, build: &BuildIdentity) -> HashMap<String, String> {
+        let all = [
+            (labels::IMAGE_INSTALLATION, self.0.clone()),
+            (labels::IMAGE_SERVICE, build.service.to_string()),
+            (labels::IMAGE_BUILD, build.id.to_string()),
+        ];
+        all.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
+    }
+
     /// A container's labels.
     pub(crate) fn labels(&self, identity: &Identity) -> HashMap<String, String> {
         let mut all = HashMap::from([
@@ -67,6 +94,20 @@ impl Installation {
             all.insert(labels::PORT, port.to_string());
         }
         all.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
+    }
+}
+
+/// A service's build, whose test runs in a container and a network of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BuildIdentity {
+    pub(crate) service: ServiceName,
+    pub(crate) id: BuildId,
+}
+
+impl BuildIdentity {
+    /// Of whose labels these are, when they are those of a build.
+    pub(crate) fn id_of(labels: &HashMap<String, String>) -> Option<BuildId> {
+        labels.get(labels::BUILD)?.parse().ok()
     }
 }
 
@@ -93,6 +134,9 @@ pub(crate) enum Part {
 pub(crate) const SERVE: &str = "serve";
 /// The value of [`labels::ROLE`] for a person's command.
 pub(crate) const RUN: &str = "run";
+
+/// The value of [`labels::ROLE`] for the test of a build.
+pub(crate) const TEST: &str = "test";
 
 impl Part {
     fn role(&self) -> &'static str {

@@ -6,7 +6,9 @@ pub const INSTALLATION: &str = "launcher.installation";
 pub const SERVICE: &str = "launcher.service";
 /// The version's number.
 pub const VERSION: &str = "launcher.version";
-/// What the container is for: `serve`, `release` or `run`.
+/// The build that a container or a network is of.
+pub const BUILD: &str = "launcher.build";
+/// What the container is for: `serve`, `release`, `run` or `test`.
 pub const ROLE: &str = "launcher.role";
 /// The place in the environment that it fills, counted from 1.
 pub const SLOT: &str = "launcher.slot";
@@ -16,3 +18,11 @@ pub const ATTEMPT: &str = "launcher.attempt";
 pub const FAILURES: &str = "launcher.failures";
 /// The port on which it serves.
 pub const PORT: &str = "launcher.port";
+
+/// The installation that an image was built in. Containers inherit the labels of their image, whoever
+/// starts them: so those of images have names of their own.
+pub const IMAGE_INSTALLATION: &str = "launcher.image.installation";
+/// The service that an image was built for.
+pub const IMAGE_SERVICE: &str = "launcher.image.service";
+/// The build that an image came out of.
+pub const IMAGE_BUILD: &str = "launcher.image.build";

@@ -52,7 +52,8 @@ impl Engine {
         }
     }
 
-    fn host_config(&self, resources: &Resources) -> HostConfig {
+    /// Limits, and what keeps a container from doing harm.
+    pub(super) fn host_config(&self, resources: &Resources) -> HostConfig {
         let memory = resources.memory.map(|bytes| i64::try_from(bytes.0).unwrap_or(i64::MAX));
         HostConfig {
             nano_cpus: resources.cpus.map(|cpus| i64::from(cpus.milli()) * 1_000_000),
@@ -119,6 +120,7 @@ fn exec_check(health: &Health) -> Option<HealthConfig> {
     })
 }
 
-fn no_check() -> HealthConfig {
+/// Says that the engine checks nothing.
+pub(super) fn no_check() -> HealthConfig {
     HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }
 }

@@ -11,7 +11,6 @@ use super::Engine;
 use super::connection::{Call, is_leaving, is_missing, is_trouble, refusal};
 use super::halt::discard;
 use super::observe::{labels_of, plain_words};
-use crate::identity::Identity;
 use crate::{Error, Result, labels};
 
 /// How often a name that is taken is tried again while nobody is seen to hold it.
@@ -41,12 +40,11 @@ impl Engine {
     pub(super) async fn create(
         &self,
         call: &Call,
-        identity: &Identity,
+        name: &str,
         body: &ContainerCreateBody,
     ) -> Result<Made> {
-        let name = self.installation.name(identity);
         for _ in 0..TRIES {
-            let options = CreateContainerOptionsBuilder::new().name(&name).build();
+            let options = CreateContainerOptionsBuilder::new().name(name).build();
             match call.api.create_container(Some(options), body.clone()).await {
                 Ok(created) => {
                     launcher_fault::point("docker.container_created");
@@ -56,7 +54,7 @@ impl Engine {
                 Err(error) if !is_taken(&error) => return Err(call.fail(error)),
                 Err(_) => {}
             }
-            if let Some(made) = self.adopt(call, &name, body).await? {
+            if let Some(made) = self.adopt(call, name, body).await? {
                 return Ok(made);
             }
             tokio::time::sleep(HOLD).await;

@@ -58,7 +58,8 @@ impl Engine {
         let version = &placement.version;
         let identity = Identity { service: version.service.clone(), version: version.number, part };
         let body = self.body(&identity, version, &placement.variables, None);
-        let made = self.create(&call.to("creating a container"), &identity, &body).await?;
+        let name = self.installation.name(&identity);
+        let made = self.create(&call.to("creating a container"), &name, &body).await?;
         if !made.is_unstarted() {
             return Ok(Started::Yes);
         }

@@ -142,7 +142,8 @@ impl Engine {
     }
 }
 
-async fn inspect(call: &Call, image: &ImageRef) -> Result<Option<ImageInspect>> {
+/// An image as the engine has it.
+pub(super) async fn inspect(call: &Call, image: &ImageRef) -> Result<Option<ImageInspect>> {
     match call.api.inspect_image(&image.to_string()).await {
         Ok(told) => Ok(Some(told)),
         Err(error) if is_missing(&error) => Ok(None),
@@ -155,7 +156,7 @@ fn pinned(requested: &ImageRef, reference: ImageRef, digest: &Digest) -> PinnedI
 }
 
 /// Engines leave out what is Docker Hub's anyway.
-fn is_same_repository(known: &str, repository: &ImageRepository) -> bool {
+pub(super) fn is_same_repository(known: &str, repository: &ImageRepository) -> bool {
     let whole = |name: &str| {
         let reference = Reference::try_from(name.to_owned()).ok()?;
         Some((reference.registry().to_owned(), reference.repository().to_owned()))
@@ -168,7 +169,10 @@ async fn addresses(host: &str) -> Vec<IpAddr> {
     found.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default()
 }
 
-fn credentials(login: &RegistryLogin, repository: &ImageRepository) -> DockerCredentials {
+pub(super) fn credentials(
+    login: &RegistryLogin,
+    repository: &ImageRepository,
+) -> DockerCredentials {
     DockerCredentials {
         username: Some(login.username.clone()),
         password: Some(login.password.expose_secret().to_owned()),
@@ -178,9 +182,9 @@ fn credentials(login: &RegistryLogin, repository: &ImageRepository) -> DockerCre
 }
 
 /// Where an image was looked for, and as whom.
-struct Source<'a> {
-    repository: &'a ImageRepository,
-    login: Option<&'a RegistryLogin>,
+pub(super) struct Source<'a> {
+    pub(super) repository: &'a ImageRepository,
+    pub(super) login: Option<&'a RegistryLogin>,
 }
 
 impl Source<'_> {
@@ -188,7 +192,7 @@ impl Source<'_> {
         matches!(self.repository.registry(), None | Some("docker.io" | "index.docker.io"))
     }
 
-    fn registry(&self) -> &str {
+    pub(super) fn registry(&self) -> &str {
         if self.is_hub() { "Docker Hub" } else { self.repository.registry().unwrap_or_default() }
     }
 
@@ -252,5 +256,50 @@ impl Source<'_> {
         } else {
             words
         }
+    }
+
+    /// What to do about a push that failed with these words of the engine.
+    pub(super) fn push_advice(&self, words: String) -> String {
+        let registry = self.registry();
+        let lower = words.to_ascii_lowercase();
+        let has = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));
+        if has(&["unauthorized", "authentication", "denied", "no basic auth", "forbidden"]) {
+            return match self.login {
+                None => format!(
+                    "{registry} takes it from nobody without a login ({words}): set one for {registry}"
+                ),
+                Some(login) => format!(
+                    "{registry} refused the login of {:?} ({words}): check its password, and its right to \
+                     push there",
+                    login.username
+                ),
+            };
+        }
+        if has(&[
+            "dial tcp",
+            "no such host",
+            "connection refused",
+            "timeout",
+            "eof",
+            "reset by peer",
+        ]) {
+            return format!(
+                "the registry {registry} cannot be reached ({words}): see that it runs, and that the \
+                 engine's machine reaches it"
+            );
+        }
+        if has(&["x509", "server gave http response to https client"]) {
+            return format!(
+                "the engine does not trust {registry} ({words}): give the engine its certificate, or list \
+                 it among the engine's insecure registries"
+            );
+        }
+        if has(&["name unknown", "not found", "does not exist", "name invalid"]) {
+            return format!(
+                "{registry} has no repository {} ({words}): create it there first, or correct the name",
+                self.repository
+            );
+        }
+        format!("{registry} answered: {words}")
     }
 }

@@ -98,6 +98,7 @@ impl Fake {
             variables.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
         let held = Held {
             container,
+            digest: digest.clone(),
             labels,
             variables: shown.collect(),
             script: state.script(digest),

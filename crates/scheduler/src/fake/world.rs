@@ -12,6 +12,7 @@ use launcher_model::image::{Digest, ImageRef};
 use launcher_model::{ServiceName, VersionNumber};
 use tokio::sync::{broadcast, watch};
 
+use super::builds::Builds;
 use super::{Script, Verb};
 use crate::{Change, Error, LogLine, LogStream, Result, labels};
 
@@ -31,6 +32,7 @@ pub(super) struct State {
     pub(super) scripts: HashMap<Digest, Script>,
     pub(super) fetched: HashSet<Digest>,
     pub(super) containers: BTreeMap<String, Held>,
+    pub(super) builds: Builds,
     pub(super) away: Option<String>,
     pub(super) calls: HashMap<Verb, usize>,
     pub(super) addresses: Option<Addresses>,
@@ -42,6 +44,8 @@ pub(super) struct State {
 pub(super) struct Held {
     /// What is told of it; one-off containers have it too, for their own use.
     pub(super) container: Container,
+    /// The content of its image.
+    pub(super) digest: Digest,
     pub(super) labels: HashMap<String, String>,
     pub(super) variables: Vec<(String, String)>,
     pub(super) script: Script,
@@ -196,11 +200,19 @@ impl State {
     pub(super) fn publish(&mut self, image: &ImageRef, script: Script) -> Digest {
         let digest = match image {
             ImageRef::Id(digest) | ImageRef::Digest(_, digest) => digest.clone(),
-            ImageRef::Tag(..) => digest_of(image, self.next()),
+            ImageRef::Tag(..) => digest_of(&image.to_string(), self.next()),
         };
         self.images.insert(image.to_string(), digest.clone());
         self.scripts.insert(digest.clone(), script);
         digest
+    }
+
+    /// Makes an image of a service, which the engine has then. Gives its id.
+    pub(super) fn build(&mut self, service: &ServiceName, script: Script) -> Digest {
+        let image = digest_of(service.as_str(), self.next());
+        self.publish(&ImageRef::Id(image.clone()), script);
+        self.fetched.insert(image.clone());
+        image
     }
 
     /// The content of an image; one that nothing was said of behaves well.
@@ -216,10 +228,10 @@ impl State {
     }
 }
 
-fn digest_of(image: &ImageRef, number: u64) -> Digest {
+fn digest_of(name: &str, number: u64) -> Digest {
     let word = |nth: u64| {
         let mut hasher = DefaultHasher::new();
-        (image.to_string(), number, nth).hash(&mut hasher);
+        (name, number, nth).hash(&mut hasher);
         hasher.finish()
     };
     let text = format!("sha256:{:016x}{:016x}{:016x}{:016x}", word(0), word(1), word(2), word(3));

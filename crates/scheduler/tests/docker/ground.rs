@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
     BuildImageOptionsBuilder, InspectContainerOptions, KillContainerOptions,
-    ListContainersOptionsBuilder, ListImagesOptionsBuilder, RemoveContainerOptionsBuilder,
-    RemoveImageOptionsBuilder,
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
+    RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
 };
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
@@ -59,6 +59,16 @@ impl DockerGround {
         let id =
             told.iter().find_map(|info| info.stream.as_deref()).expect("the build tells no id");
         Digest::new(id.trim()).unwrap()
+    }
+
+    /// The driver, as an installation uses it whose name begins alike.
+    pub(crate) fn neighbour_driver(&self) -> Docker {
+        self.driver(|config| config.installation = self.theirs.clone())
+    }
+
+    /// The ids of the networks of this installation.
+    pub(crate) async fn networks(&self) -> Vec<String> {
+        networks_of(&self.api, &self.ours).await
     }
 
     pub(crate) async fn inspect(&self, container: &str) -> ContainerInspectResponse {
@@ -123,7 +133,7 @@ impl Ground for DockerGround {
     }
 
     fn neighbour(&self) -> Arc<dyn Scheduler> {
-        Arc::new(self.driver(|config| config.installation = self.theirs.clone()))
+        Arc::new(self.neighbour_driver())
     }
 
     async fn image(&self, behaviour: Behaviour) -> PinnedImage {
@@ -177,7 +187,7 @@ impl Ground for DockerGround {
     }
 }
 
-async fn of_installation(
+pub(crate) async fn of_installation(
     api: &bollard::Docker,
     installation: &str,
 ) -> Vec<bollard::models::ContainerSummary> {
@@ -208,12 +218,13 @@ impl Drop for DockerGround {
 async fn sweep(installations: &[String]) {
     let api = bollard::Docker::connect_with_local_defaults().unwrap();
     loop {
-        let (mut containers, mut images) = (Vec::new(), Vec::new());
+        let (mut containers, mut images, mut networks) = (Vec::new(), Vec::new(), Vec::new());
         for installation in installations {
             containers.extend(of_installation(&api, installation).await);
             images.extend(images_of(&api, installation).await);
+            networks.extend(networks_of(&api, installation).await);
         }
-        if containers.is_empty() && images.is_empty() {
+        if containers.is_empty() && images.is_empty() && networks.is_empty() {
             break;
         }
         join_all(containers.into_iter().map(async |container| {
@@ -221,11 +232,22 @@ async fn sweep(installations: &[String]) {
             let _ = api.remove_container(&container.id.unwrap(), Some(options)).await;
         }))
         .await;
+        for network in networks {
+            let _ = api.remove_network(&network).await;
+        }
         for image in images {
             let options = RemoveImageOptionsBuilder::new().force(true).build();
             let _ = api.remove_image(&image.id, Some(options), None).await;
         }
     }
+}
+
+async fn networks_of(api: &bollard::Docker, installation: &str) -> Vec<String> {
+    let label = vec![format!("{}={installation}", labels::INSTALLATION)];
+    let filters = HashMap::from([("label", label)]);
+    let options = ListNetworksOptionsBuilder::new().filters(&filters).build();
+    let networks = api.list_networks(Some(options)).await.unwrap();
+    networks.into_iter().filter_map(|network| network.id).collect()
 }
 
 async fn images_of(

@@ -10,16 +10,16 @@ use crate::conformance::{Ground, place, settle, version_of};
 use crate::ground::{DockerGround, command};
 use crate::registry::Registry;
 
-fn named(name: &str) -> ImageRef {
+pub(crate) fn named(name: &str) -> ImageRef {
     name.parse().unwrap()
 }
 
-fn login(username: &str, password: &str) -> RegistryLogin {
+pub(crate) fn login(username: &str, password: &str) -> RegistryLogin {
     RegistryLogin { username: username.into(), password: password.to_owned().into() }
 }
 
 /// Once, for the registry client's TLS.
-fn with_tls() {
+pub(crate) fn with_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

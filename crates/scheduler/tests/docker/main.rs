@@ -8,6 +8,7 @@
 #[path = "../conformance/mod.rs"]
 mod conformance;
 
+mod builder;
 mod checks;
 mod commands;
 mod events;

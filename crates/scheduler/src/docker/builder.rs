@@ -1,0 +1,88 @@
+//! Making images on the same engine.
+
+mod classic;
+mod forget;
+mod push;
+mod report;
+mod sweep;
+mod trial;
+mod watched;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use launcher_model::BuildId;
+use launcher_model::image::PinnedImage;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::follow::BUFFER;
+use super::{Docker, Engine};
+use crate::identity::BuildIdentity;
+use crate::{
+    BuildOrder, Builder, Building, Context, Output, Push, Pushing, RegistryLogin, Result, TestRun,
+};
+
+#[async_trait]
+impl Builder for Docker {
+    async fn build(
+        &self,
+        order: &BuildOrder,
+        context: Context,
+    ) -> Result<BoxStream<'static, Result<Building>>> {
+        classic::build(&self.0, order, context).await
+    }
+
+    async fn test(&self, test: &TestRun) -> Result<BoxStream<'static, Result<Output>>> {
+        trial::run(Arc::clone(&self.0), test).await
+    }
+
+    async fn push(
+        &self,
+        push: &Push,
+        login: Option<&RegistryLogin>,
+    ) -> Result<BoxStream<'static, Result<Pushing>>> {
+        push::push(&self.0, push, login).await
+    }
+
+    async fn sweep_builds(&self, running: &[BuildId]) -> Result<()> {
+        self.0.sweep_builds(running).await
+    }
+
+    async fn forget_image(&self, image: &PinnedImage) -> Result<()> {
+        self.0.forget_image(image).await
+    }
+}
+
+impl Engine {
+    /// The labels of the image that comes out of a build.
+    fn image_labels(&self, order: &BuildOrder) -> HashMap<String, String> {
+        let identity = BuildIdentity { service: order.service.clone(), id: order.id };
+        let mut labels = self.installation.image_labels(&identity);
+        labels.extend(order.labels.clone());
+        labels
+    }
+}
+
+/// Does `work`, which sends what it has to tell, until its end or until nobody listens any more. Its outcome
+/// comes last.
+fn telling<T, F>(work: impl FnOnce(mpsc::Sender<Result<T>>) -> F) -> BoxStream<'static, Result<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let (to, told) = mpsc::channel(BUFFER);
+    let work = work(to.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            outcome = work => {
+                let _ = to.send(outcome).await;
+            }
+            () = to.closed() => {}
+        }
+    });
+    ReceiverStream::new(told).boxed()
+}

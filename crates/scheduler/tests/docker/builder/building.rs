@@ -1,0 +1,97 @@
+//! Building images.
+
+use futures_util::StreamExt;
+use launcher_model::Span;
+use launcher_scheduler::{Builder, Error, labels};
+
+use super::ground::{base, build, built, context, order, words};
+use crate::conformance::{Ground, eventually, within};
+use crate::ground::DockerGround;
+
+#[tokio::test]
+async fn docker_builds_a_stage_with_arguments_and_labels_and_a_cache() {
+    let ground = DockerGround::prepare().await;
+    let engine = ground.driver(|_| {});
+    let dockerfile = format!(
+        "{}ARG COLOUR=none\nRUN echo \"colour $COLOUR\" >/colour; busybox cat /colour\nFROM base AS last\nRUN exit 9\n",
+        base(&ground)
+    );
+    let files = [("docker/web.Dockerfile", dockerfile.as_str()), ("note", "hello")];
+    let order = order(|settings| {
+        settings.dockerfile = "docker/web.Dockerfile".into();
+        settings.target = Some("base".into());
+        settings.args.insert("COLOUR".into(), "green".into());
+    });
+    let (lines, image) = built(engine.build(&order, context(&files)).await).await;
+    let image = image.unwrap_or_else(|error| panic!("{error}: {lines:#?}"));
+    assert!(lines.iter().any(|line| line.contains("colour green")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("exit 9")), "{lines:#?}");
+
+    let told = ground.api.inspect_image(image.as_str()).await.unwrap();
+    let found = told.config.unwrap().labels.unwrap();
+    assert_eq!(found[labels::IMAGE_INSTALLATION], ground.installation());
+    assert_eq!(found[labels::IMAGE_SERVICE], "shop");
+    assert_eq!(found[labels::IMAGE_BUILD], "12");
+    assert_eq!(found["commit"], "abc");
+
+    let (lines, again) = built(engine.build(&order, context(&files)).await).await;
+    assert_eq!(again.unwrap(), image, "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("colour green")), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn docker_tells_the_last_words_of_a_step_that_fails() {
+    let ground = DockerGround::prepare().await;
+    let engine = ground.driver(|_| {});
+    let (lines, outcome) =
+        build(&ground, &engine, "RUN echo fine\nRUN echo out of luck; exit 7").await;
+    assert!(lines.iter().any(|line| line.contains("fine")), "{lines:#?}");
+    let error = outcome.unwrap_err();
+    let told = error.to_string();
+    assert!(matches!(&error, Error::Build { last, .. } if last == &["out of luck"]), "{error:?}");
+    assert!(told.contains("exit 7") && told.contains("out of luck"), "{told}");
+    assert!(!error.is_passing());
+
+    let (_, outcome) = build(&ground, &engine, "NONSENSE").await;
+    assert!(words(outcome).contains("NONSENSE"));
+}
+
+#[tokio::test]
+async fn docker_stops_a_build_that_nobody_waits_for() {
+    let ground = DockerGround::prepare().await;
+    let engine = ground.driver(|_| {});
+    let mark = format!("sleep 43{}", rand::random::<u16>());
+    let dockerfile = format!("{}RUN echo begun; busybox {mark}\n", base(&ground));
+    let files = [("Dockerfile", dockerfile.as_str())];
+    let mut told = engine.build(&order(|_| {}), context(&files)).await.unwrap();
+    eventually("the step runs", async || runs(&mark).then_some(())).await;
+    within(told.next()).await.unwrap().unwrap();
+    drop(told);
+    eventually("the step is ended", async || (!runs(&mark)).then_some(())).await;
+
+    let order = order(|settings| settings.timeout = Span::secs(3));
+    let (_, outcome) = built(engine.build(&order, context(&files)).await).await;
+    assert!(matches!(outcome, Err(Error::BuildOverdue(_))), "{outcome:?}");
+    eventually("the step is ended", async || (!runs(&mark)).then_some(())).await;
+}
+
+/// Whether a process of this machine was started with these words; the engine is on this machine.
+fn runs(words: &str) -> bool {
+    let wanted = words.replace(' ', "\0");
+    std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&wanted)
+    })
+}
+
+#[tokio::test]
+async fn docker_tells_of_files_that_cannot_be_read() {
+    let ground = DockerGround::prepare().await;
+    let engine = ground.driver(|_| {});
+    let broken = std::io::Error::other("the repository is gone");
+    let files = context(&[("Dockerfile", "FROM scratch")]).take(3);
+    let files = files.chain(futures_util::stream::iter([Err(broken)])).boxed();
+    let (_, outcome) = built(engine.build(&order(|_| {}), files).await).await;
+    let told = words(outcome);
+    assert!(told.contains("cannot be read: the repository is gone"), "{told}");
+}
