@@ -114,7 +114,7 @@ async fn docker_a_build_that_fails_says_why() {
     // The next push mends it.
     checkout.write("nothing", b"something");
     checkout.commit("Remember it");
-    checkout.push(&[&shop.remote, "main"]).taken();
+    let _ = checkout.push(&[&shop.remote, "main"]).taken();
     assert_eq!(shop.ended().await["state"], "passed");
     assert_eq!(shop.page(1).await.as_deref(), Some("the first page"));
 }

@@ -77,6 +77,7 @@ async fn build_image(
         id: build.id,
         settings: Arc::new(spec.build.clone()),
         labels: labels(build),
+        logins: inner.config.logins.clone(),
     };
     let image = recorder
         .step(StepKind::Build, async |log| {
