@@ -9,20 +9,21 @@ use super::fault::explain;
 use crate::{Error, Result};
 
 /// Every step that was ever released, in order. None is ever changed; a new one is added behind.
-const STEPS: [(i64, &str, &str); 5] = [
+const STEPS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../../migrations/sqlite/0001_first.sql")),
     (2, "what a key made", include_str!("../../migrations/sqlite/0002_what_a_key_made.sql")),
     (3, "edges", include_str!("../../migrations/sqlite/0003_edges.sql")),
     (4, "deletion", include_str!("../../migrations/sqlite/0004_deletion.sql")),
     (5, "maintenance", include_str!("../../migrations/sqlite/0005_maintenance.sql")),
+    (6, "builds", include_str!("../../migrations/sqlite/0006_builds.sql")),
 ];
 
 /// Brings a database to the newest schema.
 pub(super) async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<()> {
-    let steps = STEPS.map(|(number, name, sql)| {
-        Migration::new(number, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    let steps = STEPS.iter().map(|(number, name, sql)| {
+        Migration::new(*number, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    let run = Migrator::with_migrations(steps.into()).run(connection).await;
+    let run = Migrator::with_migrations(steps.collect()).run(connection).await;
     run.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             explain(error, file, "bringing its schema up to date")
