@@ -25,6 +25,7 @@ use futures_util::stream::BoxStream;
 use launcher_model::container::{Container, Host};
 use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::{ServiceName, VersionNumber};
+use serde::Deserialize;
 
 use self::connection::Connection;
 use self::one_off::Runs;
@@ -48,8 +49,23 @@ pub struct Config {
     pub publish: Option<IpAddr>,
     /// How many calls are under way at once.
     pub concurrency: usize,
+    /// Which of the engine's builders makes images.
+    pub builder: ImageBuilder,
     /// How long a registry may say nothing while an image is pushed to it.
     pub silence: Duration,
+}
+
+/// One of an engine's builders.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageBuilder {
+    /// BuildKit where the engine has it, and the classic one elsewhere.
+    #[default]
+    Auto,
+    /// BuildKit alone.
+    BuildKit,
+    /// The one that every engine has had from the beginning.
+    Classic,
 }
 
 impl Config {
@@ -62,6 +78,7 @@ impl Config {
             network: None,
             publish: None,
             concurrency: 16,
+            builder: ImageBuilder::Auto,
             silence: Duration::from_secs(120),
         }
     }
@@ -78,6 +95,7 @@ struct Engine {
     network: Option<String>,
     publish: Option<IpAddr>,
     concurrency: usize,
+    builder: ImageBuilder,
     silence: Duration,
     runs: Runs,
 }
@@ -95,6 +113,7 @@ impl Docker {
             network: config.network,
             publish: config.publish,
             concurrency: config.concurrency.max(1),
+            builder: config.builder,
             silence: config.silence,
             runs: Runs::default(),
         })))

@@ -1,5 +1,6 @@
 //! Making images on the same engine.
 
+mod buildkit;
 mod classic;
 mod forget;
 mod push;
@@ -7,6 +8,7 @@ mod report;
 mod sweep;
 mod trial;
 mod watched;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use launcher_model::image::PinnedImage;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use self::buildkit::BuildKit;
 use super::follow::BUFFER;
 use super::{Docker, Engine};
 use crate::identity::BuildIdentity;
@@ -33,7 +36,10 @@ impl Builder for Docker {
         order: &BuildOrder,
         context: Context,
     ) -> Result<BoxStream<'static, Result<Building>>> {
-        classic::build(&self.0, order, context).await
+        match BuildKit::open(&self.0, order).await? {
+            Some(buildkit) => Ok(buildkit.build(&self.0, order, context)),
+            None => classic::build(&self.0, order, context).await,
+        }
     }
 
     async fn test(&self, test: &TestRun) -> Result<BoxStream<'static, Result<Output>>> {

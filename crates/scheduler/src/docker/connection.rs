@@ -54,13 +54,23 @@ impl Connection {
         self.host.starts_with("unix://") || self.host.starts_with('/')
     }
 
+    /// The engine's socket, when it is on this machine.
+    pub(super) fn socket(&self) -> Option<&str> {
+        self.is_local().then(|| self.host.strip_prefix("unix://").unwrap_or(&self.host))
+    }
+
+    /// The engine's host and port, when it is not known by a socket.
+    pub(super) fn authority(&self) -> &str {
+        let after = self.host.split_once("://").map_or(self.host.as_str(), |(_, rest)| rest);
+        after.trim_end_matches('/')
+    }
+
     /// What stands before the port in the address by which other machines reach the engine's.
     pub(super) fn address(&self) -> &str {
         if self.is_local() {
             return "127.0.0.1";
         }
-        let after_scheme = self.host.split_once("://").map_or(self.host.as_str(), |(_, rest)| rest);
-        after_scheme.rsplit_once(':').map_or(after_scheme, |(host, _port)| host)
+        self.authority().rsplit_once(':').map_or(self.authority(), |(host, _port)| host)
     }
 
     /// Prepares calls of the engine for one purpose, which its errors name.

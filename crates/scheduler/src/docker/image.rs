@@ -259,7 +259,7 @@ impl Source<'_> {
     }
 
     /// What to do about a push that failed with these words of the engine.
-    pub(super) fn push_advice(&self, words: String) -> String {
+    pub(super) fn push_advice(&self, words: &str) -> String {
         let registry = self.registry();
         let lower = words.to_ascii_lowercase();
         let has = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));

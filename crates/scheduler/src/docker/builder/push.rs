@@ -121,7 +121,7 @@ impl Work {
         match self.call.fail(error) {
             Error::Refused { why, .. } => {
                 let source = Source { repository: &self.repository, login: self.login.as_ref() };
-                self.refused(source.push_advice(why))
+                self.refused(source.push_advice(&why))
             }
             other => other,
         }

@@ -2,18 +2,26 @@
 
 use futures_util::StreamExt;
 use launcher_model::Span;
+use launcher_model::image::PinnedImage;
+use launcher_scheduler::docker::ImageBuilder;
 use launcher_scheduler::{Builder, Error, labels};
+use rstest::rstest;
 
-use super::ground::{base, build, built, context, order, words};
+use super::ground::{base, build, built, context, order, pushed, words};
 use crate::conformance::{Ground, eventually, within};
 use crate::ground::DockerGround;
+use crate::images::{login, named, with_tls};
+use crate::registry::Registry;
 
+#[rstest]
 #[tokio::test]
-async fn docker_builds_a_stage_with_arguments_and_labels_and_a_cache() {
+async fn docker_builds_a_stage_with_arguments_and_labels_and_a_cache(
+    #[values(ImageBuilder::BuildKit, ImageBuilder::Classic)] builder: ImageBuilder,
+) {
     let ground = DockerGround::prepare().await;
-    let engine = ground.driver(|_| {});
+    let engine = ground.driver(|config| config.builder = builder);
     let dockerfile = format!(
-        "{}ARG COLOUR=none\nRUN echo \"colour $COLOUR\" >/colour; busybox cat /colour\nFROM base AS last\nRUN exit 9\n",
+        "{}ARG COLOUR=none\nRUN echo colour $COLOUR | busybox tr a-z A-Z\nFROM base AS last\nRUN exit 9\n",
         base(&ground)
     );
     let files = [("docker/web.Dockerfile", dockerfile.as_str()), ("note", "hello")];
@@ -24,7 +32,7 @@ async fn docker_builds_a_stage_with_arguments_and_labels_and_a_cache() {
     });
     let (lines, image) = built(engine.build(&order, context(&files)).await).await;
     let image = image.unwrap_or_else(|error| panic!("{error}: {lines:#?}"));
-    assert!(lines.iter().any(|line| line.contains("colour green")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("COLOUR GREEN")), "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("exit 9")), "{lines:#?}");
 
     let told = ground.api.inspect_image(image.as_str()).await.unwrap();
@@ -36,13 +44,18 @@ async fn docker_builds_a_stage_with_arguments_and_labels_and_a_cache() {
 
     let (lines, again) = built(engine.build(&order, context(&files)).await).await;
     assert_eq!(again.unwrap(), image, "{lines:#?}");
-    assert!(!lines.iter().any(|line| line.contains("colour green")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("COLOUR GREEN")), "{lines:#?}");
+    let words = if builder == ImageBuilder::BuildKit { "CACHED" } else { "Using cache" };
+    assert!(lines.iter().filter(|line| line.contains(words)).count() >= 2, "{lines:#?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn docker_tells_the_last_words_of_a_step_that_fails() {
+async fn docker_tells_the_last_words_of_a_step_that_fails(
+    #[values(ImageBuilder::BuildKit, ImageBuilder::Classic)] builder: ImageBuilder,
+) {
     let ground = DockerGround::prepare().await;
-    let engine = ground.driver(|_| {});
+    let engine = ground.driver(|config| config.builder = builder);
     let (lines, outcome) =
         build(&ground, &engine, "RUN echo fine\nRUN echo out of luck; exit 7").await;
     assert!(lines.iter().any(|line| line.contains("fine")), "{lines:#?}");
@@ -56,10 +69,13 @@ async fn docker_tells_the_last_words_of_a_step_that_fails() {
     assert!(words(outcome).contains("NONSENSE"));
 }
 
+#[rstest]
 #[tokio::test]
-async fn docker_stops_a_build_that_nobody_waits_for() {
+async fn docker_stops_a_build_that_nobody_waits_for(
+    #[values(ImageBuilder::BuildKit, ImageBuilder::Classic)] builder: ImageBuilder,
+) {
     let ground = DockerGround::prepare().await;
-    let engine = ground.driver(|_| {});
+    let engine = ground.driver(|config| config.builder = builder);
     let mark = format!("sleep 43{}", rand::random::<u16>());
     let dockerfile = format!("{}RUN echo begun; busybox {mark}\n", base(&ground));
     let files = [("Dockerfile", dockerfile.as_str())];
@@ -84,14 +100,50 @@ fn runs(words: &str) -> bool {
     })
 }
 
+#[rstest]
 #[tokio::test]
-async fn docker_tells_of_files_that_cannot_be_read() {
+async fn docker_tells_of_files_that_cannot_be_read(
+    #[values(ImageBuilder::BuildKit, ImageBuilder::Classic)] builder: ImageBuilder,
+) {
     let ground = DockerGround::prepare().await;
-    let engine = ground.driver(|_| {});
+    let engine = ground.driver(|config| config.builder = builder);
     let broken = std::io::Error::other("the repository is gone");
     let files = context(&[("Dockerfile", "FROM scratch")]).take(3);
     let files = files.chain(futures_util::stream::iter([Err(broken)])).boxed();
     let (_, outcome) = built(engine.build(&order(|_| {}), files).await).await;
     let told = words(outcome);
     assert!(told.contains("cannot be read: the repository is gone"), "{told}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn docker_builds_on_an_image_that_only_a_login_may_pull(
+    #[values(ImageBuilder::BuildKit, ImageBuilder::Classic)] builder: ImageBuilder,
+) {
+    with_tls();
+    let ground = DockerGround::prepare().await;
+    let engine = ground.driver(|config| config.builder = builder);
+    let registry = Registry::closed(&[("puller", "~~~???>>>")]).await;
+    let good = login("puller", "~~~???>>>");
+    let image = build(&ground, &engine, "").await.1.unwrap();
+    let name = registry.name("base:1");
+    let digest = pushed(&engine, &image, &name, Some(&good)).await.1.unwrap();
+    let repository = registry.name("base");
+    let reference = format!("{repository}@{digest}");
+    let base = PinnedImage { requested: named(&name), reference: named(&reference), digest };
+    engine.forget_image(&base).await.unwrap();
+
+    let dockerfile = format!(
+        "FROM {reference}\nLABEL launcher.test={}\nRUN [\"/bin/busybox\", \"true\"]\n",
+        ground.installation()
+    );
+    let files = [("Dockerfile", dockerfile.as_str())];
+    let mut order = order(|_| {});
+    let (lines, outcome) = built(engine.build(&order, context(&files)).await).await;
+    let told = words(outcome);
+    assert!(told.contains("401") || told.contains("no basic auth"), "{told}: {lines:#?}");
+    let host = repository.split_once('/').unwrap().0.to_owned();
+    order.logins.insert(host, good);
+    let (lines, outcome) = built(engine.build(&order, context(&files)).await).await;
+    outcome.unwrap_or_else(|error| panic!("{error}: {lines:#?}"));
 }

@@ -1,0 +1,139 @@
+//! The lines that a person knows from `docker build --progress=plain`.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::report::Report;
+use super::trace::{Status, Time, Vertex, VertexLog, VertexStatus};
+use crate::Error;
+
+/// The steps so far.
+#[derive(Default)]
+pub(super) struct Progress {
+    steps: HashMap<String, Step>,
+    shown: usize,
+    /// The first step that failed by itself: the others end with it.
+    failed: Option<String>,
+}
+
+#[derive(Default)]
+struct Step {
+    /// Counted from 1 in the order in which steps begin; 0 before.
+    number: usize,
+    name: String,
+    started: Option<Time>,
+    over: bool,
+    error: String,
+    unfinished: Vec<u8>,
+    parts: HashSet<String>,
+    report: Report,
+}
+
+impl Progress {
+    /// The lines that a change makes.
+    pub(super) fn take(&mut self, status: Status) -> Vec<String> {
+        let mut lines = Vec::new();
+        // Steps begin before they print, and print before they end.
+        for vertex in &status.vertexes {
+            self.begin(vertex, &mut lines);
+        }
+        for part in status.statuses {
+            self.part(part, &mut lines);
+        }
+        for log in &status.logs {
+            self.log(log, &mut lines);
+        }
+        for vertex in &status.vertexes {
+            self.end(vertex, &mut lines);
+        }
+        lines
+    }
+
+    fn begin(&mut self, vertex: &Vertex, lines: &mut Vec<String>) {
+        let step = self.steps.entry(vertex.digest.clone()).or_default();
+        if step.number > 0 || (vertex.started.is_none() && !vertex.cached) {
+            return;
+        }
+        self.shown += 1;
+        step.number = self.shown;
+        step.name.clone_from(&vertex.name);
+        step.started = vertex.started;
+        step.report.begin(vertex.name.clone());
+        lines.push(format!("#{} {}", step.number, step.name));
+    }
+
+    fn part(&mut self, part: VertexStatus, lines: &mut Vec<String>) {
+        let Some(step) = self.steps.get_mut(&part.vertex) else { return };
+        if part.completed.is_some() && step.number > 0 && step.parts.insert(part.id.clone()) {
+            lines.push(format!("#{} {} done", step.number, part.id));
+        }
+    }
+
+    fn log(&mut self, log: &VertexLog, lines: &mut Vec<String>) {
+        let Some(step) = self.steps.get_mut(&log.vertex) else { return };
+        step.unfinished.extend_from_slice(&log.text);
+        let Some(end) = step.unfinished.iter().rposition(|byte| *byte == b'\n') else { return };
+        let rest = step.unfinished.split_off(end + 1);
+        let whole = std::mem::replace(&mut step.unfinished, rest);
+        step.print(&whole, log.at, lines);
+    }
+
+    fn end(&mut self, vertex: &Vertex, lines: &mut Vec<String>) {
+        let Some(step) = self.steps.get_mut(&vertex.digest) else { return };
+        if step.over || step.number == 0 || vertex.completed.is_none() {
+            return;
+        }
+        step.over = true;
+        let unfinished = std::mem::take(&mut step.unfinished);
+        step.print(&unfinished, vertex.completed, lines);
+        let took = vertex.completed.zip(step.started).map_or(0.0, |(end, start)| end.since(start));
+        let number = step.number;
+        if !vertex.error.is_empty() {
+            step.error.clone_from(&vertex.error);
+            lines.push(format!("#{number} ERROR: {}", plain(&vertex.error)));
+            if self.failed.is_none() && !vertex.error.contains("context canceled") {
+                self.failed = Some(vertex.digest.clone());
+            }
+        } else if vertex.cached {
+            lines.push(format!("#{number} CACHED"));
+        } else {
+            lines.push(format!("#{number} DONE {took:.1}s"));
+        }
+    }
+
+    /// What the failure of the build is to a caller.
+    pub(super) fn fail(mut self, why: &str) -> Error {
+        match self.failed.and_then(|digest| self.steps.remove(&digest)) {
+            Some(step) => step.report.fail(plain(&step.error)),
+            None => Report::default().fail(plain(why)),
+        }
+    }
+}
+
+impl Step {
+    fn print(&mut self, text: &[u8], at: Option<Time>, lines: &mut Vec<String>) {
+        let after = at.zip(self.started).map_or(0.0, |(at, start)| at.since(start));
+        for line in String::from_utf8_lossy(text).lines() {
+            self.report.line(line);
+            lines.push(format!("#{} {after:.3} {}", self.number, line.trim_end()));
+        }
+    }
+}
+
+/// What went wrong, without the names of the layers that passed it on.
+fn plain(error: &str) -> &str {
+    let mut error = error;
+    for layer in
+        ["failed to solve with frontend dockerfile.v0: ", "failed to solve: ", "rpc error: "]
+    {
+        error = error.strip_prefix(layer).unwrap_or(error);
+    }
+    error = error.strip_prefix("code = Unknown desc = ").unwrap_or(error);
+    // The command is the step's name already.
+    match error.split_once("]: ") {
+        Some((first, why)) if first.starts_with("executor failed running [") => why,
+        _ => match error.rsplit_once(" did not complete successfully: ") {
+            Some((first, why)) if first.starts_with("process ") => why,
+            _ => error,
+        },
+    }
+}
