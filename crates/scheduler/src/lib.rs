@@ -10,6 +10,7 @@ mod identity;
 mod types;
 
 pub mod docker;
+pub mod dockerignore;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod labels;
