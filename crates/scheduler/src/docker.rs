@@ -51,6 +51,8 @@ pub struct Config {
     pub concurrency: usize,
     /// Which of the engine's builders makes images.
     pub builder: ImageBuilder,
+    /// How large BuildKit's cache may be after a build, in bytes; what was not used for longest goes.
+    pub cache: u64,
     /// How long a registry may say nothing while an image is pushed to it.
     pub silence: Duration,
 }
@@ -79,6 +81,7 @@ impl Config {
             publish: None,
             concurrency: 16,
             builder: ImageBuilder::Auto,
+            cache: 20 << 30,
             silence: Duration::from_secs(120),
         }
     }
@@ -96,6 +99,7 @@ struct Engine {
     publish: Option<IpAddr>,
     concurrency: usize,
     builder: ImageBuilder,
+    cache: u64,
     silence: Duration,
     runs: Runs,
 }
@@ -114,6 +118,7 @@ impl Docker {
             publish: config.publish,
             concurrency: config.concurrency.max(1),
             builder: config.builder,
+            cache: config.cache,
             silence: config.silence,
             runs: Runs::default(),
         })))

@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use launcher_model::Bytes;
 use launcher_scheduler::RegistryLogin;
+use launcher_scheduler::docker::ImageBuilder;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -53,6 +55,9 @@ struct Docker {
     host: Option<String>,
     network: Option<String>,
     publish: Option<IpAddr>,
+    #[serde(default)]
+    builder: ImageBuilder,
+    build_cache: Option<Bytes>,
 }
 
 /// `[[registries]]`: how to log in to one.
@@ -106,6 +111,10 @@ pub(crate) struct Config {
     pub(crate) docker_network: Option<String>,
     /// The address at which other machines reach its containers.
     pub(crate) docker_publish: Option<IpAddr>,
+    /// Which of the engine's builders makes images.
+    pub(crate) docker_builder: ImageBuilder,
+    /// How large its cache may be.
+    pub(crate) docker_build_cache: Option<Bytes>,
     /// Logins by registry.
     pub(crate) logins: HashMap<String, RegistryLogin>,
 }
@@ -153,6 +162,8 @@ impl Config {
             docker_host: variable("LAUNCHER_DOCKER_HOST").or(file.docker.host),
             docker_network: file.docker.network,
             docker_publish: publish,
+            docker_builder: file.docker.builder,
+            docker_build_cache: file.docker.build_cache,
             logins: read_logins(file.registries)?,
             data,
             http,

@@ -98,6 +98,10 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
     }
     engine.network.clone_from(&config.docker_network);
     engine.publish = config.docker_publish;
+    engine.builder = config.docker_builder;
+    if let Some(cache) = config.docker_build_cache {
+        engine.cache = cache.0;
+    }
     let engine = Docker::connect(engine)?;
     let scheduler: Arc<dyn Scheduler> = Arc::new(engine.clone());
     let clock: Clock = Arc::new(Timestamp::now);

@@ -1,5 +1,6 @@
 //! BuildKit, as engines have it built in.
 
+mod cache;
 mod progress;
 mod session;
 mod trace;
@@ -34,6 +35,7 @@ pub(super) struct BuildKit {
     connection: Arc<Connection>,
     call: Call,
     session: Session,
+    cache: u64,
 }
 
 impl BuildKit {
@@ -52,7 +54,7 @@ impl BuildKit {
             });
         }
         let connection = Arc::clone(&engine.connection);
-        Ok(found.map(|session| Self { connection, call, session }))
+        Ok(found.map(|session| Self { connection, call, session, cache: engine.cache }))
     }
 
     pub(super) fn build(
@@ -66,6 +68,7 @@ impl BuildKit {
         telling(|to| async move {
             let work = Box::pin(self.run(path, context, to));
             let in_time = tokio::time::timeout(timeout, work).await;
+            tokio::spawn(self.trim());
             in_time.unwrap_or(Err(Error::BuildOverdue(timeout)))
         })
     }
@@ -90,8 +93,15 @@ impl BuildKit {
         format!("/v{}.{}/build?{}", version.major_version, version.minor_version, query.join("&"))
     }
 
+    /// Nobody waits for it: the next build does it again.
+    async fn trim(self) {
+        if let Err(error) = cache::trim(&self.connection, &self.call, self.cache).await {
+            tracing::warn!(%error, "the engine's build cache is not trimmed");
+        }
+    }
+
     async fn run(
-        self,
+        &self,
         path: String,
         context: Context,
         to: mpsc::Sender<Result<Building>>,
