@@ -7,6 +7,7 @@ use launcher_model::ServiceName;
 use launcher_model::build::{Build, Origin};
 use launcher_model::service::{ServiceSpec, read};
 use launcher_scheduler::Context;
+use launcher_scheduler::dockerignore::{self, Ignore};
 
 use futures_util::StreamExt;
 use tokio_util::io::ReaderStream;
@@ -18,6 +19,8 @@ use crate::{Error, Result};
 pub(crate) const SETTINGS: &str = "launcher.toml";
 /// The archive of what was sent in, in the folder of its build.
 pub(crate) const CONTEXT: &str = "context.tar";
+/// As much as an image is built of, in bytes.
+const LARGEST_CONTEXT: u64 = 16 << 30;
 /// The longest such file, in bytes.
 const LONGEST_SETTINGS: usize = 256 << 10;
 
@@ -73,12 +76,16 @@ impl Source {
         Ok(Arc::new(spec))
     }
 
-    /// The files that an image is built of.
-    pub(crate) fn context(&self, spec: &ServiceSpec) -> Result<Context> {
+    /// The files that an image is built of, without those that the source itself leaves out.
+    pub(crate) async fn context(&self, spec: &ServiceSpec) -> Result<Context> {
         let built = built(spec)?;
         match self {
-            Self::Commit { repository, id } => git::archive(repository, id, built),
-            // What was sent in is the folder that is built.
+            Self::Commit { repository, id } => {
+                let ignore = ignored(repository, id, built, &spec.build.dockerfile).await?;
+                let archive = git::archive(repository, id, built)?;
+                Ok(bounded(dockerignore::filter(archive, ignore)))
+            }
+            // What was sent in is the folder that is built; who sent it has left out what is ignored.
             Self::Upload { folder } => Ok(whole(folder.join(CONTEXT))),
         }
     }
@@ -91,6 +98,48 @@ fn built(spec: &ServiceSpec) -> Result<&str> {
             "nothing says what to build: write build = \".\" under [service] in {SETTINGS}, beside a Dockerfile"
         ))
     })
+}
+
+/// What a commit's `.dockerignore` says.
+async fn ignored(
+    repository: &Repository,
+    commit: &str,
+    built: &str,
+    dockerfile: &str,
+) -> Result<Ignore> {
+    for name in Ignore::files(dockerfile) {
+        let path = format!("{built}/{name}");
+        let found = git::file(repository, commit, &tidy(&path), LONGEST_SETTINGS).await?;
+        let Some(text) = found else { continue };
+        let text = String::from_utf8_lossy(&text).into_owned();
+        return Ignore::parse(&text, dockerfile)
+            .map_err(|error| Error::Source(format!("{name}: {error}")));
+    }
+    Ok(Ignore::default())
+}
+
+/// A path without the parts that lead nowhere.
+fn tidy(path: &str) -> String {
+    let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// An archive that ends with an error when it is too large: a few kilobytes in a repository can be
+/// terabytes of one and the same byte.
+fn bounded(context: Context) -> Context {
+    let mut length = 0_u64;
+    context
+        .map(move |piece| {
+            let piece = piece?;
+            length += piece.len() as u64;
+            if length > LARGEST_CONTEXT {
+                return Err(std::io::Error::other(
+                    "what is to be built is larger than 16 GiB; leave out what is not needed, in .dockerignore",
+                ));
+            }
+            Ok(piece)
+        })
+        .boxed()
 }
 
 async fn sent_in(path: &Path) -> Result<Option<Vec<u8>>> {

@@ -81,7 +81,7 @@ async fn build_image(
     };
     let image = recorder
         .step(StepKind::Build, async |log| {
-            let context = source.context(spec)?;
+            let context = source.context(spec).await?;
             let mut told = inner.builder.build(&order, context).await?;
             while let Some(item) = told.next().await {
                 match item? {
