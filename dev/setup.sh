@@ -37,6 +37,11 @@ need_for_docker() {
 
 engine_answers() { have docker && timeout 10 docker version >/dev/null 2>&1; }
 
+# The server runs it: it is what understands what people push.
+need_for_git() {
+    need git git git
+}
+
 need_for_test() {
     need ip 'iproute2 (ip)' iproute2
     need docker-registry 'a container registry (docker-registry)' docker-registry
@@ -147,13 +152,18 @@ need_for_build
 for what in "$@"; do
     case $what in
         build) ;;
-        demo) need_for_docker ;;
+        demo)
+            need_for_docker
+            need_for_git
+            ;;
         test)
             need_for_docker
+            need_for_git
             need_for_test
             ;;
         bench)
             need_for_docker
+            need_for_git
             need_for_bench
             ;;
         *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench" ;;

@@ -9,14 +9,14 @@ pub fn narrate(entry: &LogEntry) -> String {
         LogEntry::Began { step, .. } => format!("==> {}", step.as_str()),
         LogEntry::Line { text, .. } => format!("    {}", clean(text)),
         LogEntry::Ended { state, took_ms, note, .. } => {
-            let seconds = seconds(*took_ms);
-            let word = match state {
-                StepState::Passed | StepState::Running => "done in",
-                StepState::Failed => "failed after",
-                StepState::Skipped => "skipped after",
-            };
             let note = note.as_ref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
-            format!("    {word} {seconds}{note}")
+            match state {
+                StepState::Skipped => format!("    skipped{note}"),
+                StepState::Failed => format!("    failed after {}{note}", seconds(*took_ms)),
+                StepState::Passed | StepState::Running => {
+                    format!("    done in {}{note}", seconds(*took_ms))
+                }
+            }
         }
         LogEntry::Note { text, .. } => clean(text),
     }

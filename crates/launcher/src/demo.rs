@@ -2,6 +2,7 @@
 
 mod api;
 pub(crate) mod args;
+mod checkout;
 mod engine;
 mod http;
 mod image;
@@ -101,14 +102,15 @@ async fn perform(stage: &mut Stage, show: &Show, options: Options) -> Result<boo
 
 const INTRODUCTION: &str = "\
 Rocket Launcher, shown with a small web shop on this machine's Docker Engine: two versions go live, a
-broken one fails, and one step goes back, while visitors keep coming. It takes less than a minute.
+broken one fails, and one step goes back, while visitors keep coming. Each comes in by `git push`. It
+takes about a minute.
 ";
 
 fn what_to_try(installation: &Installation, login: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "launcher".to_owned());
     let (page, edge) = (installation.page, installation.edge.port());
-    let data = installation.data();
-    let data = data.display();
+    let (data, checkout) = (installation.data(), installation.checkout());
+    let (data, checkout) = (data.display(), checkout.display());
     format!(
         "
 It all stays up until you press ctrl-C.
@@ -122,6 +124,8 @@ In another terminal, try:
   {program} status {SERVICE}
   {program} deploy {SERVICE} 2
   {program} rollback {SERVICE}
+  {program} builds {SERVICE}
+  cd {checkout} && git commit --allow-empty -m again && git push launcher main
 "
     )
 }

@@ -8,9 +8,7 @@ use launcher_model::DeploymentId;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::service::ServiceSpec;
-use launcher_server::api::views::{
-    DeployBody, EdgeView, LaunchBody, RollbackBody, ServiceView, VersionView,
-};
+use launcher_server::api::views::{DeployBody, EdgeView, RollbackBody, ServiceView, VersionView};
 use launcher_server::http::page::Page;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
@@ -62,12 +60,6 @@ impl Api {
     /// The service.
     pub(super) async fn service(&self) -> Result<ServiceView> {
         self.get(&format!("/services/{}", self.service)).await
-    }
-
-    /// Makes a version of an image.
-    pub(super) async fn launch(&self, image: &str) -> Result<VersionView> {
-        let body = LaunchBody { image: Some(image.to_owned()), ..LaunchBody::default() };
-        self.send(Method::POST, &format!("/services/{}/versions", self.service), &body).await
     }
 
     /// Waits until an environment is ready or has failed, and returns it as it is then.

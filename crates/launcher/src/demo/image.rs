@@ -6,6 +6,7 @@ mod archive;
 mod program;
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use bollard::Docker;
@@ -43,6 +44,19 @@ impl Base {
         Ok(Self { files: read.context("reading this program ended in a fault")??.into() })
     }
 
+    /// Writes the files into a folder, as they are to be built.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub(crate) async fn write(&self, folder: &Path) -> Result<()> {
+        let (files, folder) = (self.files.clone(), folder.to_owned());
+        let write = move || {
+            let unpacked = tar::Archive::new(&files[..]).unpack(&folder);
+            unpacked.with_context(|| format!("cannot write the program to {}", folder.display()))
+        };
+        tokio::task::spawn_blocking(write).await.context("writing this program ended in a fault")?
+    }
+
     /// Builds an image, and returns its id. Images of one base share their files.
     ///
     /// # Errors
@@ -62,7 +76,7 @@ impl Base {
 
 /// Labels come first, so that also what a build leaves that is broken off has them. What differs from
 /// version to version comes last, so that versions share all layers with files.
-fn dockerfile(recipe: &Recipe) -> Result<String> {
+pub(super) fn dockerfile(recipe: &Recipe) -> Result<String> {
     let mut text = "FROM scratch\n".to_owned();
     for (name, value) in &recipe.labels {
         writeln!(text, "LABEL {}={}", quoted(name)?, quoted(value)?)?;

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::SERVICE;
 use super::api::Api;
+use super::checkout::{self, Remote};
 use crate::run::stopping::SUPERVISED;
 
 /// Where `launcher up` serves when nothing is said: taken here too, when it is free.
@@ -52,6 +53,16 @@ pub(super) struct Installation {
     lifeline: Option<ChildStdin>,
 }
 
+/// What can be done with an installation once it is up.
+pub(super) struct Up {
+    /// How to call its server.
+    pub(super) api: Api,
+    /// The link that signs in once.
+    pub(super) login: String,
+    /// Where to push.
+    pub(super) remote: Remote,
+}
+
 impl Installation {
     /// Starts the processes for a run, without waiting for them.
     ///
@@ -80,26 +91,32 @@ impl Installation {
         Ok(Self { directory, page, edge, up, lifeline })
     }
 
-    /// Waits until the server answers and the edge is connected to it. Returns how to call the server,
-    /// and the link that signs in once.
+    /// Waits until the server answers and the edge is connected to it.
     ///
     /// # Errors
     /// When that does not come about; with what the log says.
-    pub(super) async fn wait(&mut self) -> Result<(Api, String)> {
+    pub(super) async fn wait(&mut self) -> Result<Up> {
         let said = self.up.stdout.take();
         let up = async {
             let link = login_link(said).await?;
             let token = std::fs::read_to_string(self.data().join("admin-token"));
             let token = token.context("cannot read the administrator's token")?;
-            let api = Api::new(self.page, SecretString::from(token.trim().to_owned()), SERVICE)?;
+            let token = SecretString::from(token.trim().to_owned());
+            let remote = Remote::new(self.page, &token);
+            let api = Api::new(self.page, token, SERVICE)?;
             while api.edges().await?.is_empty() {
                 tokio::time::sleep(LOOK).await;
             }
-            Ok((api, link))
+            Ok(Up { api, login: link, remote })
         };
         let up = tokio::time::timeout(UP_WITHIN, up).await;
         let up = up.unwrap_or_else(|_| bail!("they were not up after {} s", UP_WITHIN.as_secs()));
         up.with_context(|| format!("server and edge did not start:\n{}", self.log_tail()))
+    }
+
+    /// The working copy of what is shown.
+    pub(super) fn checkout(&self) -> PathBuf {
+        checkout::place(self.directory.path())
     }
 
     /// The data directory.

@@ -4,13 +4,14 @@ mod acts;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use launcher_model::DeploymentId;
+use anyhow::{Context, Result};
 use launcher_model::route::Receipt;
+use launcher_model::{DeploymentId, Span};
 
 use super::Stage;
-use super::api::Api;
+use super::checkout::{Checkout, Remote};
 use super::image::{Base, Recipe};
+use super::installation::Up;
 use super::load::Load;
 use super::report::{Check, Report, Step};
 use super::show::Show;
@@ -32,9 +33,9 @@ pub(super) struct Told {
 pub(super) async fn tell(stage: &mut Stage, show: &Show) -> Result<Told> {
     let mut story =
         Story { show, began: Instant::now(), steps: Vec::new(), checks: Vec::new(), load: None };
-    let images = story.build_images(stage).await?;
-    let (api, login) = story.start(stage).await?;
-    let report = story.play(&api, stage, &images).await?;
+    let Up { api, login, remote } = story.start(stage).await?;
+    let shop = story.write_shop(stage, &remote).await?;
+    let report = story.play(&api, stage, &shop).await?;
     Ok(Told { report, login })
 }
 
@@ -98,38 +99,23 @@ impl Story<'_> {
         self.checks.push(Check { check: check.into(), held });
     }
 
-    /// Three images of the sample, by id: two that work, and one that does not.
-    async fn build_images(&mut self, stage: &Stage) -> Result<[String; 3]> {
-        let begun = self.begin("build three images");
-        let base = Base::read().await?;
+    /// A repository with this program in it, as the shop.
+    async fn write_shop(&mut self, stage: &Stage, remote: &Remote) -> Result<Shop> {
+        let begun = self.begin("write a small shop");
         let labels = vec![
             (engine::RUN.to_owned(), stage.run.clone()),
             (engine::OWNER.to_owned(), orphans::this_process()),
         ];
-        let build = |version: u32, env: &[(&str, &str)]| {
-            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-            let recipe = Recipe {
-                tag: format!("launcher-demo-{}:{version}", stage.run),
-                version: version.to_string(),
-                env: env.iter().map(owned).collect(),
-                labels: labels.clone(),
-            };
-            let base = base.clone();
-            async move { base.build(&stage.engine, &recipe).await }
-        };
-        let images = [
-            build(1, &[]).await?,
-            build(2, &[]).await?,
-            build(3, &[("SAMPLE_BROKEN", "exit")]).await?,
-        ];
+        let place = stage.installation.as_ref().context("server and edge were not started")?;
+        let checkout = Checkout::make(place.checkout(), &Base::read().await?, remote).await?;
         let took = begun.at.elapsed();
-        self.show.done("three images of a small shop are built: 1, 2, and a broken 3", took);
-        self.end(begun, Outcome::new("built", took));
-        Ok(images)
+        self.show.done("a small shop is written, in a git repository of its own", took);
+        self.end(begun, Outcome::new("written", took));
+        Ok(Shop { checkout, labels })
     }
 
     /// Server and edge.
-    async fn start(&mut self, stage: &mut Stage) -> Result<(Api, String)> {
+    async fn start(&mut self, stage: &mut Stage) -> Result<Up> {
         let begun = self.begin("start server and edge");
         let installation = stage.install()?;
         let up = installation.wait().await?;
@@ -138,6 +124,26 @@ impl Story<'_> {
         self.show.done(&format!("server and edge are up, with a page at http://{page}/"), took);
         self.end(begun, Outcome::new("up", took));
         Ok(up)
+    }
+}
+
+/// The application that is shown.
+struct Shop {
+    checkout: Checkout,
+    labels: Vec<(String, String)>,
+}
+
+impl Shop {
+    /// Commits its next version.
+    async fn commit(&self, version: u32, env: &[(&str, &str)], start: Span) -> Result<()> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let recipe = Recipe {
+            tag: String::new(),
+            version: version.to_string(),
+            env: env.iter().map(owned).collect(),
+            labels: self.labels.clone(),
+        };
+        self.checkout.commit(&recipe, start).await
     }
 }
 

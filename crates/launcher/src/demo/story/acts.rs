@@ -6,21 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use launcher_model::Span;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::route::Deployment;
-use launcher_model::service::{Health, ServiceSpec};
-use launcher_model::{ServiceName, Span};
+use launcher_model::service::{ServiceSpec, read};
 use launcher_server::api::views::VersionView;
 
-use super::{Outcome, Story, switched};
+use super::{Outcome, Shop, Story, switched};
 use crate::demo::api::Api;
+use crate::demo::checkout::{self, REPLICAS};
 use crate::demo::http::Door;
 use crate::demo::load::{CONNECTIONS, Live, Load, WEBSOCKETS};
 use crate::demo::report::Report;
 use crate::demo::{SERVICE, Stage};
 
-/// How many containers a version has.
-const REPLICAS: u16 = 3;
 /// How long a version that works may take to be ready.
 const START_PERIOD: Span = Span::secs(60);
 /// The same for the one that does not, so that nobody has to wait for long.
@@ -33,48 +32,58 @@ const DRAINED_WITHIN: Duration = Duration::from_secs(15);
 const ANSWERS: u64 = 500;
 
 impl Story<'_> {
-    pub(super) async fn play(
-        mut self,
-        api: &Api,
-        stage: &Stage,
-        images: &[String; 3],
-    ) -> Result<Report> {
+    pub(super) async fn play(mut self, api: &Api, stage: &Stage, shop: &Shop) -> Result<Report> {
         let edge = stage.edge()?;
-        let [first, second, broken] = images;
         let live = Arc::<Live>::default();
         let door = Door { edge, host: format!("{}:{}", production(), edge.port()) };
 
-        api.put_service(&service(START_PERIOD)?).await?;
-        self.launch(api, 1, first).await?;
+        api.put_service(&service()?).await?;
+        self.push(api, 1, shop).await?;
         self.deploy(api, 1, &live, &door).await?;
-        let second = self.launch(api, 2, second).await?;
+        let second = self.push(api, 2, shop).await?;
         self.look_at_preview(&second, edge, &door).await?;
         self.deploy(api, 2, &live, &door).await?;
-        api.put_service(&service(SHORT_START_PERIOD)?).await?;
-        self.launch_broken(api, broken).await?;
+        self.push_broken(api, shop).await?;
         self.roll_back(api, &live).await?;
         self.finish(api, &stage.run).await
     }
 
-    async fn launch(&mut self, api: &Api, number: u32, image: &str) -> Result<VersionView> {
-        let begun = self.begin(format!("launch version {number}"));
-        let version = api.launch(image).await?.version.number.0;
-        let view = api.settled(version, SETTLED_WITHIN).await?;
+    /// Pushes a version, as a person would, and shows what they see of its steps.
+    async fn push(&mut self, api: &Api, number: u32, shop: &Shop) -> Result<VersionView> {
+        let begun = self.begin(format!("git push version {number}"));
+        shop.commit(number, &[], START_PERIOD).await?;
+        self.follow(shop).await?;
+        let view = api.settled(number, SETTLED_WITHIN).await?;
         let took = begun.at.elapsed();
         if view.environment.state != EnvironmentState::Ready {
             let failure =
                 view.environment.failure.unwrap_or_else(|| unknown(view.environment.state));
             bail!(
-                "version {version} did not become ready: {}\n{}",
+                "version {number} did not become ready: {}\n{}",
                 failure.reason,
                 failure.log.join("\n")
             );
         }
         let beside = if self.load.is_some() { ", beside production" } else { "" };
-        let what = format!("version {version} is ready: {REPLICAS} healthy containers{beside}");
+        let what = format!(
+            "version {number} is built, tested and ready: {REPLICAS} healthy containers{beside}"
+        );
         self.show.done(&what, took);
         self.end(begun, Outcome::new("ready", took));
         Ok(view)
+    }
+
+    /// Pushes what was committed. Of what a person sees, the steps are shown and how long each took.
+    async fn follow(&self, shop: &Shop) -> Result<()> {
+        let show = self.show;
+        let beginnings = ["==> ", "    done in", "    skipped"];
+        let is_step = |line: &str| beginnings.iter().any(|beginning| line.starts_with(beginning));
+        let told = |line: &str| {
+            if is_step(line) {
+                show.note(&format!("| {line}"));
+            }
+        };
+        shop.checkout.push(told).await
     }
 
     /// Makes a version live. The load begins with the first.
@@ -134,10 +143,11 @@ impl Story<'_> {
         Ok(())
     }
 
-    async fn launch_broken(&mut self, api: &Api, image: &str) -> Result<()> {
-        let begun = self.begin("launch version 3 (broken)");
-        let version = api.launch(image).await?.version.number.0;
-        let view = api.settled(version, SETTLED_WITHIN).await?;
+    async fn push_broken(&mut self, api: &Api, shop: &Shop) -> Result<()> {
+        let begun = self.begin("git push version 3 (broken)");
+        shop.commit(3, &[("SAMPLE_BROKEN", "exit")], SHORT_START_PERIOD).await?;
+        self.follow(shop).await?;
+        let view = api.settled(3, SETTLED_WITHIN).await?;
         let took = begun.at.elapsed();
         let failed = view.environment.state == EnvironmentState::Failed;
         let failure = view.environment.failure.unwrap_or_else(|| unknown(view.environment.state));
@@ -232,20 +242,10 @@ fn production() -> String {
     format!("{SERVICE}.localhost")
 }
 
-fn service(start_period: Span) -> Result<ServiceSpec> {
-    let health = Health {
-        path: Some("/healthz".to_owned()),
-        tcp: false,
-        interval: Span::millis(200),
-        start_period,
-        ..Health::default()
-    };
-    let name = ServiceName::new(SERVICE).context("cannot name the service")?;
-    let mut spec = ServiceSpec::new(name, 8080);
-    spec.service.hosts = vec![production()];
-    spec.service.replicas = REPLICAS;
-    spec.health = health;
-    Ok(spec)
+/// The service as it is before anything was pushed to it.
+fn service() -> Result<ServiceSpec> {
+    let text = checkout::settings(START_PERIOD);
+    read("launcher.toml", &text).context("the shop's settings make no sense")
 }
 
 /// The host and port of a URL.
