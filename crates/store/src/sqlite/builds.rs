@@ -103,7 +103,7 @@ pub(super) async fn change(
         return Err(Error::BuildOver { id, state: build.state }.into());
     }
     if let Some(state) = change.state {
-        if state == BuildState::Running && build.state == BuildState::Queued {
+        if state == BuildState::Running {
             build.attempts += 1;
             build.started_at = build.started_at.or(Some(at));
         }

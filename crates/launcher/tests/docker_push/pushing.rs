@@ -1,59 +1,9 @@
-//! From a push to a preview: a real git client, a real engine.
+//! What comes of a push.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
-use std::path::Path;
-
-use launcher_testkit::wait::{SOON, until};
-use launcher_testkit::{Api, Checkout, Engine, Installation};
+use launcher_testkit::Checkout;
 use serde_json::{Value, json};
 
-/// An installation with the service `shop`, and where git pushes to.
-struct Shop {
-    installation: Installation,
-    api: Api,
-    remote: String,
-}
-
-impl Shop {
-    async fn open() -> Self {
-        let mut installation =
-            Installation::new(Path::new(env!("CARGO_BIN_EXE_launcher")), &Engine::local());
-        let api = installation.start().await;
-        api.put_service(json!({
-            "service": { "name": "shop", "hosts": ["shop.example.com"], "port": 8080, "build": "." },
-        }))
-        .await;
-        let remote = installation.remote("shop");
-        Self { installation, api, remote }
-    }
-
-    /// The page of a version.
-    async fn page(&self, version: u64) -> Option<String> {
-        self.installation.page(&format!("v{version}.shop.localhost")).await
-    }
-
-    /// The newest build.
-    async fn newest(&self) -> Value {
-        self.api.get("/services/shop/builds").await["items"][0].clone()
-    }
-
-    /// The newest build once it is over.
-    async fn ended(&self) -> Value {
-        until("the build being over", SOON, || async {
-            let build = self.newest().await;
-            let over = !["queued", "running"].contains(&build["state"].as_str()?);
-            over.then_some(build)
-        })
-        .await
-    }
-}
-
-fn states(build: &Value) -> Vec<String> {
-    let steps = build["steps"].as_array().unwrap();
-    let word = |step: &Value, name: &str| step[name].as_str().unwrap().to_owned();
-    steps.iter().map(|step| format!("{} {}", word(step, "kind"), word(step, "state"))).collect()
-}
+use crate::shop::{Shop, states};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn docker_a_push_becomes_a_preview() {

@@ -1,0 +1,8 @@
+//! From a push to a preview: a real git client, a real engine, a real registry.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod kills;
+mod large;
+mod pushing;
+mod shop;
