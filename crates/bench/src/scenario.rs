@@ -4,6 +4,7 @@ mod environment;
 mod idle;
 mod lookup;
 mod memory;
+mod push;
 mod skew;
 mod switch;
 mod throughput;
@@ -49,6 +50,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         figures: &["environment_10_ready"],
         measure: |settings| Box::pin(environment::measure(settings)),
+    },
+    Scenario {
+        figures: &["push_to_ready_warm", "push_to_ready_cold"],
+        measure: |settings| Box::pin(push::measure(settings)),
     },
     Scenario {
         figures: &["server_rss", "edge_rss"],

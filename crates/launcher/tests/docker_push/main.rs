@@ -5,4 +5,5 @@
 mod kills;
 mod large;
 mod pushing;
+mod registries;
 mod shop;
