@@ -22,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use self::buildkit::BuildKit;
+pub(super) use self::trial::Tests;
 use super::follow::BUFFER;
 use super::{Docker, Engine};
 use crate::identity::BuildIdentity;
