@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::report::Report;
+use super::super::text::Text;
 use super::trace::{Status, Time, Vertex, VertexLog, VertexStatus};
 use crate::Error;
 
@@ -23,7 +24,7 @@ struct Step {
     started: Option<Time>,
     over: bool,
     error: String,
-    unfinished: Vec<u8>,
+    text: Text,
     parts: HashSet<String>,
     report: Report,
 }
@@ -70,11 +71,9 @@ impl Progress {
 
     fn log(&mut self, log: &VertexLog, lines: &mut Vec<String>) {
         let Some(step) = self.steps.get_mut(&log.vertex) else { return };
-        step.unfinished.extend_from_slice(&log.text);
-        let Some(end) = step.unfinished.iter().rposition(|byte| *byte == b'\n') else { return };
-        let rest = step.unfinished.split_off(end + 1);
-        let whole = std::mem::replace(&mut step.unfinished, rest);
-        step.print(&whole, log.at, lines);
+        for line in step.text.add(&log.text) {
+            lines.push(step.print(&line, log.at));
+        }
     }
 
     fn end(&mut self, vertex: &Vertex, lines: &mut Vec<String>) {
@@ -83,8 +82,9 @@ impl Progress {
             return;
         }
         step.over = true;
-        let unfinished = std::mem::take(&mut step.unfinished);
-        step.print(&unfinished, vertex.completed, lines);
+        if let Some(rest) = step.text.rest() {
+            lines.push(step.print(&rest, vertex.completed));
+        }
         let took = vertex.completed.zip(step.started).map_or(0.0, |(end, start)| end.since(start));
         let number = step.number;
         if !vertex.error.is_empty() {
@@ -110,12 +110,10 @@ impl Progress {
 }
 
 impl Step {
-    fn print(&mut self, text: &[u8], at: Option<Time>, lines: &mut Vec<String>) {
+    fn print(&mut self, line: &str, at: Option<Time>) -> String {
         let after = at.zip(self.started).map_or(0.0, |(at, start)| at.since(start));
-        for line in String::from_utf8_lossy(text).lines() {
-            self.report.line(line);
-            lines.push(format!("#{} {after:.3} {}", self.number, line.trim_end()));
-        }
+        self.report.line(line);
+        format!("#{} {after:.3} {line}", self.number)
     }
 }
 
