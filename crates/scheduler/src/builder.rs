@@ -41,11 +41,12 @@ pub trait Builder: Send + Sync + 'static {
     ) -> Result<BoxStream<'static, Result<Pushing>>>;
 
     /// Removes what builds of this installation have left, containers and networks, but for those that
-    /// are `running`. Images stay, as the cache of the builds that come.
+    /// are `running`, or under way in this process. Images stay, as the cache of the builds that come.
     async fn sweep_builds(&self, running: &[BuildId]) -> Result<()>;
 
-    /// Removes an image from where images are built and containers run, unless a container uses it or it
-    /// has other names. None is no error.
+    /// Removes an image from where images are built and containers run, with its names in the repository
+    /// that it was pushed to (or was to be: `requested` counts when it is known by its id), unless a
+    /// container uses it or it has other names. None is no error.
     async fn forget_image(&self, image: &PinnedImage) -> Result<()>;
 }
 

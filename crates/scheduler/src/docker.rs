@@ -27,6 +27,7 @@ use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::{ServiceName, VersionNumber};
 use serde::Deserialize;
 
+use self::builder::Tests;
 use self::connection::Connection;
 use self::one_off::Runs;
 use crate::identity::Installation;
@@ -102,6 +103,7 @@ struct Engine {
     cache: u64,
     silence: Duration,
     runs: Runs,
+    tests: Tests,
 }
 
 impl Docker {
@@ -121,6 +123,7 @@ impl Docker {
             cache: config.cache,
             silence: config.silence,
             runs: Runs::default(),
+            tests: Tests::default(),
         })))
     }
 }

@@ -141,3 +141,108 @@ mod beyond {
         assert_eq!((fake.calls(Verb::Ensure), fake.calls(Verb::Stop)), (3, 0));
     }
 }
+
+mod builds {
+    use std::collections::{BTreeMap, HashMap};
+
+    use futures_util::{StreamExt, stream};
+    use launcher_model::image::Digest;
+    use launcher_model::service::Build;
+    use launcher_model::{BuildId, Span};
+    use launcher_scheduler::fake::{BuildScript, StepScript};
+    use launcher_scheduler::{
+        BuildOrder, Builder, Building, Error, Output, Push, Pushing, Result, TestRun,
+    };
+
+    use super::conformance::{eventually, place, settle, shop, version_of};
+    use super::*;
+
+    fn order() -> BuildOrder {
+        let settings = Build { timeout: Span::secs(1), ..Build::default() };
+        BuildOrder {
+            service: shop(),
+            id: BuildId(3),
+            settings: Arc::new(settings),
+            labels: BTreeMap::new(),
+            logins: HashMap::new(),
+        }
+    }
+
+    async fn build(fake: &Fake) -> Vec<Result<Building>> {
+        let context = stream::iter([Ok("some ".into()), Ok("files".into())]).boxed();
+        fake.build(&order(), context).await.unwrap().collect().await
+    }
+
+    fn built(told: &[Result<Building>]) -> Digest {
+        let Some(Ok(Building::Built { image })) = told.last() else { panic!("{told:?}") };
+        image.clone()
+    }
+
+    fn test_run(image: Digest) -> TestRun {
+        TestRun {
+            service: shop(),
+            id: BuildId(3),
+            image,
+            command: vec!["check".into()],
+            variables: BTreeMap::new(),
+            resources: Default::default(),
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_image_is_built_tested_pushed_and_launched() {
+        let fake = Fake::new("ours").unwrap();
+        let build_step = StepScript::new().prints("Step 1");
+        fake.script_builds(BuildScript { build: build_step, ..BuildScript::default() });
+        let told = build(&fake).await;
+        assert!(matches!(&told[0], Ok(Building::Line(line)) if line == "Step 1"));
+        let image = built(&told);
+        assert_eq!(fake.built()[0].context, b"some files");
+
+        let tested: Vec<_> = fake.test(&test_run(image.clone())).await.unwrap().collect().await;
+        assert!(matches!(tested[..], [Ok(Output::Exit { code: 0 })]), "{tested:?}");
+        let to: ImageRef = "r.example.com/shop:3".parse().unwrap();
+        let push = Push { image, to: to.clone() };
+        let pushed: Vec<_> = fake.push(&push, None).await.unwrap().collect().await;
+        let [Ok(Pushing::Pushed { digest })] = &pushed[..] else { panic!("{pushed:?}") };
+        let pinned = fake.resolve(&to, None).await.unwrap();
+        assert_eq!(&pinned.digest, digest);
+        settle(&fake, &place(version_of("shop", 1, pinned), 1)).await;
+    }
+
+    #[tokio::test]
+    async fn steps_fail_and_hang_as_they_are_told() {
+        let fake = Fake::new("ours").unwrap();
+        let image = built(&build(&fake).await);
+        let fails = StepScript::new().prints("last words").fails("no luck");
+        fake.script_builds(BuildScript {
+            build: fails.clone(),
+            test: fails.clone(),
+            push: fails,
+            ..BuildScript::default()
+        });
+        let told = build(&fake).await.pop().unwrap().unwrap_err().to_string();
+        assert!(told.contains("no luck") && told.contains("last words"), "{told}");
+        let tested: Vec<_> = fake.test(&test_run(image.clone())).await.unwrap().collect().await;
+        assert!(matches!(tested[1], Ok(Output::Exit { code: 1 })), "{tested:?}");
+        let push = Push { image: image.clone(), to: "r/shop:3".parse().unwrap() };
+        let pushed: Vec<_> = fake.push(&push, None).await.unwrap().collect().await;
+        assert!(matches!(&pushed[1], Err(Error::Push { why, .. }) if why == "no luck"));
+
+        let hangs = StepScript::new().hangs();
+        fake.script_builds(BuildScript {
+            build: hangs.clone(),
+            test: hangs,
+            ..BuildScript::default()
+        });
+        assert!(matches!(build(&fake).await[..], [Err(Error::BuildOverdue(_))]));
+        let told = fake.test(&test_run(image)).await.unwrap();
+        assert_eq!(fake.steps_under_way(), 1);
+        drop(told);
+        eventually("the test ends with its listener", async || {
+            (fake.steps_under_way() == 0).then_some(())
+        })
+        .await;
+    }
+}

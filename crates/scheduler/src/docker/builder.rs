@@ -6,6 +6,7 @@ mod forget;
 mod push;
 mod report;
 mod sweep;
+mod text;
 mod trial;
 mod watched;
 mod wire;
@@ -22,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use self::buildkit::BuildKit;
+pub(super) use self::trial::Tests;
 use super::follow::BUFFER;
 use super::{Docker, Engine};
 use crate::identity::BuildIdentity;
@@ -67,8 +69,8 @@ impl Engine {
     /// The labels of the image that comes out of a build.
     fn image_labels(&self, order: &BuildOrder) -> HashMap<String, String> {
         let identity = BuildIdentity { service: order.service.clone(), id: order.id };
-        let mut labels = self.installation.image_labels(&identity);
-        labels.extend(order.labels.clone());
+        let mut labels: HashMap<_, _> = order.labels.clone().into_iter().collect();
+        labels.extend(self.installation.image_labels(&identity));
         labels
     }
 }

@@ -66,6 +66,11 @@ impl DockerGround {
         self.driver(|config| config.installation = self.theirs.clone())
     }
 
+    /// The driver's settings, by a way that [`take_away`](Ground::take_away) cuts.
+    pub(crate) fn at_risk(&self) -> Config {
+        Config { host: self.switch.host(), ..Config::new(&self.ours) }
+    }
+
     /// The ids of the networks of this installation.
     pub(crate) async fn networks(&self) -> Vec<String> {
         networks_of(&self.api, &self.ours).await
@@ -171,7 +176,7 @@ impl Ground for DockerGround {
     }
 
     fn engine_at_risk(&self) -> Arc<dyn Scheduler> {
-        Arc::new(self.driver(|config| config.host = self.switch.host()))
+        Arc::new(Docker::connect(self.at_risk()).unwrap())
     }
 
     async fn take_away(&self) {

@@ -132,11 +132,11 @@ impl BuildKit {
         let (mut lines, mut progress, mut image) = (Lines::default(), Progress::default(), None);
         while let Some(frame) = answer.response.frame().await {
             let frame = frame.map_err(|error| fault.or_else(|| self.call.fail(error.into())))?;
-            lines.add(frame.into_data().unwrap_or_default());
+            lines.add(&frame.into_data().unwrap_or_default());
             while let Some(line) = lines.next().map_err(|error| self.call.fail(error))? {
                 match read(&line).map_err(|error| self.call.fail(error))? {
                     Told::Trace(trace) => {
-                        for line in progress.take(trace) {
+                        for line in progress.take(&trace) {
                             let _ = to.send(Ok(Building::Line(line))).await;
                         }
                     }
@@ -164,8 +164,8 @@ fn json<K: serde::Serialize + Ord>(map: &BTreeMap<K, impl serde::Serialize>) -> 
 struct Lines(BytesMut);
 
 impl Lines {
-    fn add(&mut self, piece: Bytes) {
-        self.0.extend_from_slice(&piece);
+    fn add(&mut self, piece: &[u8]) {
+        self.0.extend_from_slice(piece);
     }
 
     fn next(&mut self) -> std::result::Result<Option<Bytes>, EngineError> {

@@ -15,6 +15,7 @@ use super::super::Engine;
 use super::super::connection::Call;
 use super::report::Report;
 use super::telling;
+use super::text::Text;
 use super::watched::Watched;
 use crate::{BuildOrder, Building, Context, Error, RegistryLogin, Result};
 
@@ -101,7 +102,7 @@ fn no_image() -> Error {
 /// What the engine has printed.
 #[derive(Default)]
 struct Printed {
-    unfinished: String,
+    text: Text,
     report: Report,
     image: Option<Digest>,
 }
@@ -115,22 +116,20 @@ impl Printed {
         if let Some(status) = piece.status {
             return self.pulling(piece.id, status, piece.progress_detail.is_some());
         }
-        self.unfinished.push_str(piece.stream.as_deref().unwrap_or_default());
-        let Some(end) = self.unfinished.rfind('\n') else { return Vec::new() };
-        let rest = self.unfinished.split_off(end + 1);
-        let whole = std::mem::replace(&mut self.unfinished, rest);
-        let lines = whole.lines().map(str::trim_end).filter(|line| !line.is_empty());
-        lines.map(|line| self.note(line).to_owned()).collect()
+        let lines = self.text.add(piece.stream.as_deref().unwrap_or_default().as_bytes());
+        for line in &lines {
+            self.note(line);
+        }
+        lines.into_iter().filter(|line| !line.is_empty()).collect()
     }
 
-    fn note<'a>(&mut self, line: &'a str) -> &'a str {
+    fn note(&mut self, line: &str) {
         match line.strip_prefix("Step ").and_then(|rest| rest.split_once(" : ")) {
             Some((_number, step)) => self.report.begin(step),
             // What the builder itself says of a step.
             None if line.starts_with(" --->") || line.starts_with("Removing intermediate") => {}
             None => self.report.line(line),
         }
-        line
     }
 
     /// A base image is pulled: a line for each part that is there, none for each percent.
@@ -148,8 +147,9 @@ impl Printed {
     fn fail(mut self, error: Error) -> Error {
         match error {
             Error::Refused { why, .. } => {
-                let rest = std::mem::take(&mut self.unfinished);
-                self.report.line(&rest);
+                if let Some(rest) = self.text.rest() {
+                    self.note(&rest);
+                }
                 self.report.fail(&why)
             }
             other => other,

@@ -14,7 +14,7 @@ use crate::{Result, labels};
 impl Engine {
     pub(super) async fn sweep_builds(&self, running: &[BuildId]) -> Result<()> {
         let call = self.connection.call("removing what builds have left").await?;
-        self.clear_tests(&call, |id| !running.contains(&id)).await
+        self.clear_tests(&call, |id| !running.contains(&id) && !self.tests.contain(id)).await
     }
 
     /// Removes the containers and networks of the tests of some builds of this installation.

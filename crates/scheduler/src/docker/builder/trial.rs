@@ -1,10 +1,12 @@
 //! The test of an image: a command in a container and a network of its own.
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bollard::models::{ContainerCreateBody, HostConfig, NetworkCreateRequest};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use launcher_model::BuildId;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -24,6 +26,7 @@ pub(super) async fn run(
 ) -> Result<BoxStream<'static, Result<Output>>> {
     let call = engine.connection.call(DOING).await?;
     let identity = BuildIdentity { service: test.service.clone(), id: test.id };
+    let under_way = UnderWay::begin(&engine, test.id);
     let trial = Trial { engine, call, identity, test: test.clone() };
     let (to, output) = mpsc::channel(BUFFER);
     // Nothing of it is dropped half-way, so that what it has made is also removed.
@@ -33,11 +36,46 @@ pub(super) async fn run(
         if let Err(error) = &cleared {
             tracing::warn!(service = %trial.identity.service, build = %trial.identity.id, %error, "what a test has left stays for later");
         }
+        drop(under_way);
         if let Some(outcome) = outcome {
             let _ = to.send(outcome.map(|code| Output::Exit { code })).await;
         }
     });
     Ok(ReceiverStream::new(output).boxed())
+}
+
+/// The builds whose tests this process runs.
+#[derive(Debug, Default)]
+pub(in crate::docker) struct Tests(Mutex<HashSet<BuildId>>);
+
+impl Tests {
+    fn lock(&self) -> MutexGuard<'_, HashSet<BuildId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this process runs one.
+    pub(super) fn contain(&self, id: BuildId) -> bool {
+        self.lock().contains(&id)
+    }
+}
+
+/// One of them.
+struct UnderWay {
+    engine: Arc<Engine>,
+    id: BuildId,
+}
+
+impl UnderWay {
+    fn begin(engine: &Arc<Engine>, id: BuildId) -> Self {
+        engine.tests.lock().insert(id);
+        Self { engine: Arc::clone(engine), id }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.engine.tests.lock().remove(&self.id);
+    }
 }
 
 struct Trial {

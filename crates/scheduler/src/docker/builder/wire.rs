@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_stream::StreamExt;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::super::connection::Connection;
 
@@ -40,13 +41,7 @@ pub(super) fn pieces(pieces: BoxStream<'static, io::Result<Bytes>>) -> Body {
 /// An answer, whose connection ends when it is dropped.
 pub(super) struct Answer {
     pub(super) response: Response<Incoming>,
-    driver: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
+    _driver: AbortOnDropHandle<()>,
 }
 
 /// Sends one request by a connection of its own, and gives the head of the answer, whatever it says.
@@ -62,24 +57,11 @@ pub(super) async fn send(
     };
     let connected = tokio::time::timeout(CONNECT, connecting).await;
     let (mut sender, driver) = connected.unwrap_or(Err(EngineError::RequestTimeoutError))?;
-    let mut answer = PendingAnswer(Some(driver));
     let response = sender.send_request(request).await?;
-    let Some(driver) = answer.0.take() else { return Err(EngineError::RequestTimeoutError) };
-    Ok(Answer { response, driver })
+    Ok(Answer { response, _driver: driver })
 }
 
-/// Ends the connection of a request that is dropped before its answer.
-struct PendingAnswer(Option<tokio::task::JoinHandle<()>>);
-
-impl Drop for PendingAnswer {
-    fn drop(&mut self) {
-        if let Some(driver) = &self.0 {
-            driver.abort();
-        }
-    }
-}
-
-type Connected = (http1::SendRequest<Body>, tokio::task::JoinHandle<()>);
+type Connected = (http1::SendRequest<Body>, AbortOnDropHandle<()>);
 
 async fn handshake(
     stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
@@ -89,16 +71,15 @@ async fn handshake(
         // Whoever waits for the answer is told of its end.
         let _ = connection.with_upgrades().await;
     });
-    Ok((sender, driver))
+    Ok((sender, AbortOnDropHandle::new(driver)))
 }
 
 /// The words of an engine that refuses.
-pub(super) async fn refusal(answer: Answer) -> EngineError {
+pub(super) async fn refusal(mut answer: Answer) -> EngineError {
     #[derive(Deserialize)]
     struct Words {
         message: String,
     }
-    let mut answer = answer;
     let status = answer.response.status();
     let body = Limited::new(answer.response.body_mut(), LONGEST).collect().await;
     let text = body.map(|body| body.to_bytes()).unwrap_or_default();

@@ -3,9 +3,10 @@
 use futures_util::StreamExt;
 use launcher_model::Span;
 use launcher_model::image::PinnedImage;
-use launcher_scheduler::docker::ImageBuilder;
+use launcher_scheduler::docker::{Docker, ImageBuilder};
 use launcher_scheduler::{Builder, Error, labels};
 use rstest::rstest;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::ground::{base, build, built, context, order, pushed, words};
 use crate::conformance::{Ground, eventually, within};
@@ -28,11 +29,12 @@ async fn docker_builds_a_stage_with_arguments_and_labels_and_a_cache(
     let order = order(|settings| {
         settings.dockerfile = "docker/web.Dockerfile".into();
         settings.target = Some("base".into());
-        settings.args.insert("COLOUR".into(), "green".into());
+        settings.args.insert("COLOUR".into(), format!("green {}", ground.installation()));
     });
+    let printed = format!("COLOUR GREEN {}", ground.installation().to_uppercase());
     let (lines, image) = built(engine.build(&order, context(&files)).await).await;
     let image = image.unwrap_or_else(|error| panic!("{error}: {lines:#?}"));
-    assert!(lines.iter().any(|line| line.contains("COLOUR GREEN")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains(&printed)), "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("exit 9")), "{lines:#?}");
 
     let told = ground.api.inspect_image(image.as_str()).await.unwrap();
@@ -44,7 +46,7 @@ async fn docker_builds_a_stage_with_arguments_and_labels_and_a_cache(
 
     let (lines, again) = built(engine.build(&order, context(&files)).await).await;
     assert_eq!(again.unwrap(), image, "{lines:#?}");
-    assert!(!lines.iter().any(|line| line.contains("COLOUR GREEN")), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains(&printed)), "{lines:#?}");
     let words = if builder == ImageBuilder::BuildKit { "CACHED" } else { "Using cache" };
     assert!(lines.iter().filter(|line| line.contains(words)).count() >= 2, "{lines:#?}");
 }
@@ -117,6 +119,28 @@ async fn docker_tells_of_files_that_cannot_be_read(
 
 #[rstest]
 #[tokio::test]
+async fn docker_tells_that_the_engine_went_away_during_a_build(
+    #[values(ImageBuilder::BuildKit, ImageBuilder::Classic)] builder: ImageBuilder,
+) {
+    let ground = DockerGround::prepare().await;
+    let mut engine = ground.at_risk();
+    engine.builder = builder;
+    let engine = Docker::connect(engine).unwrap();
+    let mark = format!("sleep 43{}", rand::random::<u16>());
+    let dockerfile = format!("{}RUN busybox {mark}\n", base(&ground));
+    let files = [("Dockerfile", dockerfile.as_str())];
+    let told = engine.build(&order(|_| {}), context(&files)).await.unwrap();
+    eventually("the step runs", async || runs(&mark).then_some(())).await;
+    ground.take_away().await;
+    let (_, outcome) = built(Ok(told)).await;
+    assert!(outcome.as_ref().unwrap_err().is_passing(), "{outcome:?}");
+    let (_, outcome) = built(engine.build(&order(|_| {}), context(&files)).await).await;
+    assert!(outcome.as_ref().unwrap_err().is_passing(), "{outcome:?}");
+    eventually("the step is ended", async || (!runs(&mark)).then_some(())).await;
+}
+
+#[rstest]
+#[tokio::test]
 async fn docker_builds_on_an_image_that_only_a_login_may_pull(
     #[values(ImageBuilder::BuildKit, ImageBuilder::Classic)] builder: ImageBuilder,
 ) {
@@ -146,4 +170,49 @@ async fn docker_builds_on_an_image_that_only_a_login_may_pull(
     order.logins.insert(host, good);
     let (lines, outcome) = built(engine.build(&order, context(&files)).await).await;
     outcome.unwrap_or_else(|error| panic!("{error}: {lines:#?}"));
+}
+
+#[tokio::test]
+async fn docker_builds_with_the_classic_builder_where_there_is_no_other() {
+    let ground = DockerGround::prepare().await;
+    let (_folder, old) = without_sessions();
+    let engine = ground.driver(|config| config.host = old.clone());
+    let (lines, outcome) = build(&ground, &engine, "RUN echo fine").await;
+    outcome.unwrap();
+    assert!(lines.iter().any(|line| line.starts_with("Step ")), "{lines:#?}");
+
+    let strict = ground.driver(|config| {
+        config.host = old.clone();
+        config.builder = ImageBuilder::BuildKit;
+    });
+    let told = words(build(&ground, &strict, "").await.1);
+    assert!(told.contains("cannot build with BuildKit") && told.contains("auto"), "{told}");
+}
+
+/// The engine by a way on which it knows no sessions, as one without BuildKit.
+fn without_sessions() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("docker.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let host = format!("unix://{}", path.display());
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut begin = [0; 64];
+                let length = client.read(&mut begin).await.unwrap();
+                let begin = &begin[..length];
+                if String::from_utf8_lossy(begin).contains("/session") {
+                    let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+                    client.write_all(answer.as_bytes()).await.unwrap();
+                    return;
+                }
+                let mut engine =
+                    tokio::net::UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                engine.write_all(begin).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut engine).await;
+            });
+        }
+    });
+    (folder, host)
 }

@@ -48,6 +48,8 @@ async fn docker_ends_a_test_whose_time_is_over_or_that_nobody_waits_for() {
     let mut told = engine.test(&run).await.unwrap();
     within(told.next()).await.unwrap().unwrap();
     assert_eq!(left(&ground).await, (1, 1));
+    engine.sweep_builds(&[]).await.unwrap();
+    assert_eq!(left(&ground).await, (1, 1), "this process runs it");
     assert!(engine.observe(None).await.unwrap().is_empty(), "a test is no environment");
     drop(told);
     eventually("it is gone", async || (left(&ground).await == (0, 0)).then_some(())).await;

@@ -21,7 +21,7 @@ use hyper_util::rt::TokioExecutor;
 use prost::Message;
 use rand::RngExt;
 use secrecy::ExposeSecret;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::super::super::connection::{Call, Connection};
 use super::super::wire;
@@ -42,13 +42,7 @@ type Logins = Arc<HashMap<String, RegistryLogin>>;
 /// A session, which ends when it is dropped.
 pub(super) struct Session {
     pub(super) id: String,
-    serving: JoinHandle<()>,
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.serving.abort();
-    }
+    _serving: AbortOnDropHandle<()>,
 }
 
 impl Session {
@@ -87,7 +81,7 @@ impl Session {
             // It ends with the build.
             let _ = served.await;
         });
-        Ok(Some(Self { id, serving }))
+        Ok(Some(Self { id, _serving: AbortOnDropHandle::new(serving) }))
     }
 }
 

@@ -58,9 +58,9 @@ pub(super) struct VertexLog {
 #[derive(Clone, Copy, PartialEq, Message)]
 pub(super) struct Time {
     #[prost(int64, tag = "1")]
-    seconds: i64,
+    pub(super) seconds: i64,
     #[prost(int32, tag = "2")]
-    nanos: i32,
+    pub(super) nanos: i32,
 }
 
 impl Time {
