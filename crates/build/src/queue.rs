@@ -63,7 +63,8 @@ async fn next(inner: &Arc<Inner>, service: &ServiceName) -> Result<bool> {
     // It may have been cancelled, or replaced by a newer one, while others had their turns.
     if let Some(build) = inner.store.build(oldest.id).await?.filter(|build| !build.state.is_over())
     {
-        run::run(inner, build).await?;
+        // Boxed: it holds all of a build's steps.
+        Box::pin(run::run(inner, build)).await?;
     }
     Ok(true)
 }

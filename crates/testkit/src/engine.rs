@@ -100,7 +100,7 @@ impl Engine {
         for container in self.containers(installation).await {
             self.remove(&container).await;
         }
-        let label = vec![format!("launcher.installation={installation}")];
+        let label = vec![format!("launcher.image.installation={installation}")];
         let filters = HashMap::from([("label", label)]);
         let options = ListImagesOptionsBuilder::new().all(true).filters(&filters).build();
         for image in self.docker.list_images(Some(options)).await.unwrap() {

@@ -70,7 +70,8 @@ impl Bench {
         .await;
         let (pushed, built) = (application("pushed"), application("built"));
         let image = format!("image = \"{}\"", registry.name("shop"));
-        let text = launcher_testkit::checkout::settings("shop").replace("build = \".\"", &format!("build = \".\"\n{image}"));
+        let text = launcher_testkit::checkout::settings("shop")
+            .replace("build = \".\"", &format!("build = \".\"\n{image}"));
         let test = "[test]\ncommand = [\"/bin/busybox\", \"true\"]\n";
         pushed.write("launcher.toml", (text + test).as_bytes());
         pushed.commit("Test it");

@@ -44,7 +44,7 @@ async fn read(inner: &Inner, build: &Build, source: &Source) -> Result<Outcome<A
     let known = inner.store.service(&build.service).await?;
     let known = known.ok_or_else(|| Error::NoService(build.service.clone()))?.spec;
     let spec = source.settings(&build.service, known).await?;
-    let commit = build.commit.as_deref().map(short).unwrap_or("a working copy");
+    let commit = build.commit.as_deref().map_or("a working copy", short);
     let subject = build.subject.as_deref().map(|subject| format!(" {subject}")).unwrap_or_default();
     Ok(Outcome::new(spec, format!("{commit}{subject}")))
 }
