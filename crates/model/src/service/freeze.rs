@@ -106,6 +106,15 @@ impl Deploy {
         unroll::behind(&self.windows(), now)
     }
 
+    /// An instant on the clock that the team's windows go by, or UTC where there are none.
+    #[must_use]
+    pub fn clock(&self, at: Timestamp, now: Timestamp) -> String {
+        match self.windows().first() {
+            Some(window) => window.told(at, now),
+            None => told(at, now, &TimeZone::UTC),
+        }
+    }
+
     fn windows(&self) -> Vec<&Window> {
         self.freeze.iter().filter_map(Freeze::window).collect()
     }
@@ -130,14 +139,18 @@ impl Window {
     /// not within the next days.
     #[must_use]
     pub fn told(&self, at: Timestamp, now: Timestamp) -> String {
-        let near = (-1..=6 * 24).contains(&at.duration_since(now).as_hours());
-        let format = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
-        format!("{} {}", self.zone.to_datetime(at).strftime(format), self.zone_name())
+        told(at, now, &self.zone)
     }
+}
 
-    fn zone_name(&self) -> &str {
-        self.zone.iana_name().unwrap_or("UTC")
-    }
+fn told(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let near = (-1..=6 * 24).contains(&at.duration_since(now).as_hours());
+    let format = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
+    format!("{} {}", zone.to_datetime(at).strftime(format), name(zone))
+}
+
+fn name(zone: &TimeZone) -> &str {
+    zone.iana_name().unwrap_or("UTC")
 }
 
 impl fmt::Display for Clock {
@@ -157,7 +170,7 @@ impl fmt::Display for Window {
                 write_days(f, (&day, from), (&last, to))?;
             }
         }
-        write!(f, " {}", self.zone_name())
+        write!(f, " {}", name(&self.zone))
     }
 }
 
