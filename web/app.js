@@ -7,6 +7,12 @@ const body = document.body;
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
   !(name === "open" && node.localName === "details");
 
+// What a person writes to insist on a deployment is not taken from under their hands.
+const isWritten = (node) =>
+  [...node.querySelectorAll("input")].some((input) => input.checked || (input.name === "note" && input.value));
+Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
+  !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
+
 // Nothing moves under the pointer or the keyboard: while one is on the list, it keeps its order.
 const list = () => document.getElementById("services");
 const isUsed = (element) => element?.matches(":hover") || element?.contains(document.activeElement);

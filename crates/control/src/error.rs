@@ -19,6 +19,19 @@ pub enum Error {
     /// The state of something does not allow it.
     #[error("{0}")]
     Refused(String),
+    /// Nothing goes live now, unless somebody insists.
+    #[error(
+        "{service} is frozen until {until} (deploy.freeze: {window}); wait until then, or insist and say why: \
+         --force --note \"why\""
+    )]
+    Frozen {
+        /// Whose settings say so.
+        service: ServiceName,
+        /// The window, as it is written.
+        window: String,
+        /// When it is over, on the clock of the window's zone.
+        until: String,
+    },
     /// Another deployment of the service is under way.
     #[error("deployment {0} of this service is under way; wait for it to end")]
     Busy(DeploymentId),

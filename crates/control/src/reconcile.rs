@@ -22,6 +22,7 @@ use launcher_model::version::Version;
 use launcher_model::{Generation, VersionNumber};
 use launcher_store::{Deletion, EnvironmentChange};
 
+use crate::auto::Auto;
 use crate::away;
 use crate::jobs::{Done, Jobs};
 use crate::slot::Slot;
@@ -34,7 +35,14 @@ const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
 /// Runs until its service is gone.
 pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
-    let mut service = Reconciler { inner, slot, jobs: Jobs::default(), before: None, failures: 0 };
+    let mut service = Reconciler {
+        inner,
+        slot,
+        jobs: Jobs::default(),
+        before: None,
+        auto: Auto::default(),
+        failures: 0,
+    };
     loop {
         let wait = match service.pass().await {
             Ok(Next::Gone) => break,
@@ -80,6 +88,7 @@ struct Reconciler {
     jobs: Jobs,
     /// The version that was live before what the route's generation made live, as far as it was read.
     before: Option<(Generation, Option<VersionNumber>)>,
+    auto: Auto,
     failures: u32,
 }
 
@@ -126,7 +135,14 @@ impl Reconciler {
             Some(deletion) => self.dismantle(&wish, deletion).await?,
             None => self.retire(&wish).await?,
         };
-        Ok(if changed { Next::Again } else { Next::After(again) })
+        if changed {
+            return Ok(Next::Again);
+        }
+        let due = match wish.deletion {
+            None => self.auto.tend(&self.inner, &self.slot, &wish.spec, &wish.environments).await?,
+            Some(_) => None,
+        };
+        Ok(Next::After([again, due].into_iter().flatten().min()))
     }
 
     async fn read(&self) -> Result<Option<Wish>> {

@@ -6,6 +6,7 @@
 //! ([`crate::drains`]); only then may anything of them stop.
 
 mod begin;
+mod freeze;
 mod held;
 mod receipt;
 mod start;
@@ -27,7 +28,7 @@ use begin::{Begun, New, begin};
 use receipt::{add_absent, fill, micros, millis};
 
 pub use target::Target;
-pub(crate) use target::live_before;
+pub(crate) use target::{history, live_before, serves};
 
 /// Which switch is asked for.
 #[derive(Debug, Clone)]
@@ -40,6 +41,10 @@ pub struct DeployRequest {
     pub by: String,
     /// Why, in their words.
     pub note: Option<String>,
+    /// Also during a freeze; needs a note.
+    pub force: bool,
+    /// Nobody asks: it goes live by itself.
+    pub automatic: bool,
     /// How long new requests may be held around the flip, so that what is in flight comes to rest before
     /// it; none are when it is none.
     pub hold: Option<Duration>,
@@ -49,11 +54,31 @@ pub struct DeployRequest {
     pub key: Option<String>,
 }
 
+impl DeployRequest {
+    /// A switch without more.
+    #[must_use]
+    pub fn new(service: ServiceName, target: Target, by: impl Into<String>) -> Self {
+        Self {
+            service,
+            target,
+            by: by.into(),
+            note: None,
+            force: false,
+            automatic: false,
+            hold: None,
+            seen: None,
+            key: None,
+        }
+    }
+}
+
 /// What became of it.
 #[derive(Debug, Clone)]
 pub struct Deployed {
     /// The deployment.
     pub deployment: Deployment,
+    /// What whoever asked should know, a sentence each.
+    pub warnings: Vec<String>,
     /// False when the target was live already: then it is the deployment that made it so.
     pub changed: bool,
 }
@@ -95,7 +120,7 @@ impl Control {
                     return Err(Error::Aborted { id, reason });
                 }
                 DeploymentState::Draining | DeploymentState::Done => {
-                    return Ok(Deployed { deployment, changed: true });
+                    return Ok(Deployed { deployment, changed: true, warnings: Vec::new() });
                 }
                 DeploymentState::Starting
                 | DeploymentState::Preparing
@@ -114,30 +139,26 @@ pub(crate) async fn take_offline(
     service: &ServiceName,
     by: &str,
 ) -> Result<()> {
-    let request = DeployRequest {
-        service: service.clone(),
-        target: Target::Offline,
-        by: by.to_owned(),
-        note: None,
-        hold: None,
-        seen: None,
-        key: None,
-    };
+    let request = DeployRequest::new(service.clone(), Target::Offline, by);
     deploy(inner, &request, Instant::now()).await.map(drop)
 }
 
-async fn deploy(inner: &Arc<Inner>, request: &DeployRequest, called: Instant) -> Result<Deployed> {
+pub(crate) async fn deploy(
+    inner: &Arc<Inner>,
+    request: &DeployRequest,
+    called: Instant,
+) -> Result<Deployed> {
     let slot =
         inner.slot(&request.service).ok_or_else(|| Error::NoService(request.service.clone()))?;
     request.hold.map_or(Ok(()), crate::hold::check)?;
     let begun = match begin(inner, &slot, request).await? {
         Begun::LiveAlready(deployment) => {
-            return Ok(Deployed { deployment: *deployment, changed: false });
+            return Ok(Deployed { deployment: *deployment, changed: false, warnings: Vec::new() });
         }
         Begun::New(begun) => *begun,
     };
     launcher_fault::point("switch.begun");
-    let id = begun.deployment.id;
+    let (id, warnings) = (begun.deployment.id, begun.warnings.clone());
     let ended = carry_out(inner, &slot, begun, called).await;
     if let Err(error) = &ended {
         abort(inner, &slot, id, error).await;
@@ -145,7 +166,7 @@ async fn deploy(inner: &Arc<Inner>, request: &DeployRequest, called: Instant) ->
     slot.set_active(None);
     slot.wake();
     match ended {
-        Ok(deployment) => Ok(Deployed { deployment, changed: true }),
+        Ok(deployment) => Ok(Deployed { deployment, changed: true, warnings }),
         Err(Error::Refused(reason)) => Err(Error::Aborted { id, reason }),
         Err(error) => Err(error),
     }

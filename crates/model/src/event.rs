@@ -58,6 +58,10 @@ pub enum EventKind {
     DeploymentStarted,
     /// A deployment is live everywhere.
     DeploymentLive,
+    /// A version that goes live by itself waits for a freeze to end.
+    AutoWaiting,
+    /// A version that could not go live by itself is not tried again.
+    AutoGivenUp,
     /// What was in flight at a deployment's flip has run out.
     DeploymentDrained,
     /// A deployment was aborted; nothing was changed.

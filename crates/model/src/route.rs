@@ -111,6 +111,12 @@ pub struct Deployment {
     pub generation: Option<Generation>,
     /// Who asked for it.
     pub by: String,
+    /// Nobody did: it went live by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub automatic: bool,
+    /// The newest version that there was when it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<VersionNumber>,
     /// Why, in their words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

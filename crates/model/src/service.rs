@@ -3,6 +3,7 @@
 mod check;
 mod deploy;
 mod differ;
+mod freeze;
 mod path;
 mod read;
 mod rules;
@@ -18,6 +19,7 @@ use crate::{Bytes, Cpus, ServiceName, Span};
 pub use check::Fault;
 pub use deploy::Deploy;
 pub use differ::{Difference, differences};
+pub use freeze::{Freeze, Frozen, InvalidFreeze, Window};
 pub use path::{RequestPath, RulePath, UnreadablePath, encoded_query};
 pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};

@@ -77,6 +77,12 @@ set = { Strict-Transport-Security = "max-age=31536000" }
 
 [previews]
 login = "shop/preview-logins"
+
+[deploy]
+auto = "main"
+after = "10m"
+hold = "300ms"
+freeze = ["Fri 16:00 – Mon 08:00 Europe/Berlin", "2026-12-24 – 2027-01-02 Europe/Berlin"]
 "#;
 
 fn refused(text: &str) -> FileError {
@@ -171,6 +177,16 @@ fn classic_mistakes_are_explained() {
         ("silence of no time", with("silence", "silence_timeout = \"0s\"")),
         ("empty limit", with("max_body", "max_body = \"0B\"")),
         ("moved later than drained", with("move_within", "move_within = \"1h\"")),
+        ("a pattern of branches", with("auto", "auto = \"release/*\"")),
+        ("a delay of nothing", with("auto", "")),
+        ("held for too long", with("hold", "hold = \"2m\"")),
+        ("held for no time", with("hold", "hold = \"0s\"")),
+        ("freeze as text", with("freeze", "freeze = \"Fri 16:00 – Mon 08:00 Europe/Berlin\"")),
+        (
+            "freeze without a zone",
+            with("freeze", "freeze = [\"Sat – Sun UTC\", \"Fri 16:00 – Mon 08:00\"]"),
+        ),
+        ("freeze that never ends", with("freeze", "freeze = [\"Mon – Sun UTC\"]")),
         ("key given twice", with("stopped", "running = 5")),
         ("string without an end", with("name", "name = \"shop")),
         ("no value", with("port", "port =")),

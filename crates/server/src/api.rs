@@ -10,7 +10,7 @@ mod holds;
 mod infrastructure;
 mod maintenance;
 mod secrets;
-mod services;
+pub(crate) mod services;
 mod tokens;
 mod versions;
 pub mod views;

@@ -263,3 +263,42 @@ async fn a_page_says_that_previews_ask_for_a_login_and_why_nobody_may_look() {
     assert!(body.contains(told), "{body}");
     assert!(body.contains("previews ask for a login from <code>shop/logins</code>"), "{body}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn during_a_freeze_the_page_asks_for_a_reason() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    let hour = |hours| {
+        let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        at.strftime("%Y-%m-%d %H:%M").to_string()
+    };
+    let window = format!("{} – {} UTC", hour(-2), hour(30));
+    world.service("shop", &format!("[deploy]\nfreeze = [{window:?}]\n")).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/services/shop").await;
+    for shown in ["Frozen until ", &window, "name=\"force\"", "name=\"note\""] {
+        assert!(page.body.contains(shown), "{shown} in {}", page.body);
+    }
+    visitor.press(&page, "/services/shop/deploy").await;
+    let page = visitor.get("/services/shop").await;
+    let flash = page.flash().unwrap();
+    assert!(flash.starts_with("Shop is frozen until "), "{flash}");
+    assert_eq!(world.live(&shop).await, [V1]);
+
+    let fields = ["form_secret", "version", "generation"].map(|name| (name, page.field(name)));
+    let fields: Vec<_> = fields.into_iter().filter(|(name, _)| *name != "version").collect();
+    let insists = [&fields[..], &[("version", "2"), ("force", "true")]].concat();
+    visitor.post("/services/shop/deploy", &insists).await;
+    let page = visitor.get("/services/shop").await;
+    assert!(page.flash().unwrap().contains("add a note"), "{:?}", page.flash());
+    let why = [&insists[..], &[("note", "the till is broken")]].concat();
+    visitor.post("/services/shop/deploy", &why).await;
+    assert_eq!(world.live(&shop).await, [V2]);
+    let page = visitor.get("/services/shop").await;
+    assert!(page.body.contains("the till is broken (forced during the freeze"), "{}", page.body);
+    visitor.press(&page, "/services/shop/rollback").await;
+    assert_eq!(world.live(&shop).await, [V1]);
+    let page = visitor.get("/services/shop").await;
+    let flash = page.flash().unwrap();
+    assert!(flash.contains("going back is always possible"), "{flash}");
+}

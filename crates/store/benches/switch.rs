@@ -75,6 +75,7 @@ async fn begin(store: &dyn Store, from: &Weights, to: &Weights) -> DeploymentId 
         from: from.clone(),
         to: to.clone(),
         by: "bench".into(),
+        automatic: false,
         note: None,
         key: None,
     };

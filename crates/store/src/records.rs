@@ -143,6 +143,8 @@ pub struct NewDeployment {
     pub to: Weights,
     /// Who asks.
     pub by: String,
+    /// Nobody does: it goes live by itself.
+    pub automatic: bool,
     /// Why.
     pub note: Option<String>,
     /// The claimed idempotency key of the call that asks for it.

@@ -119,6 +119,7 @@ async fn goes_live(store: &dyn Store, kind: DeploymentKind, to: Weights, second:
         from: from.weights,
         to: to.clone(),
         by: "admin".into(),
+        automatic: false,
         note: None,
         key: None,
     };

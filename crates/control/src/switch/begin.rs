@@ -8,7 +8,7 @@ use launcher_model::plan::shares;
 use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Weights};
 use launcher_store::NewDeployment;
 
-use super::{DeployRequest, on, target};
+use super::{DeployRequest, freeze, on, target};
 use crate::slot::Slot;
 use crate::{Error, Inner, Result};
 
@@ -26,6 +26,8 @@ pub(super) struct New {
     /// Those whose containers are to be started first.
     pub(super) must_start: Vec<VersionNumber>,
     pub(super) hold: Option<Duration>,
+    /// What whoever asked should know.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Writes the deployment down, if it may be made.
@@ -44,6 +46,7 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
             slot.name
         )));
     }
+    let during = freeze::check(inner, request, kind, &to).await?;
     let mut must_start = Vec::new();
     for number in to.keys().copied() {
         let environment = inner.store.environment(&slot.name, number).await?;
@@ -55,7 +58,7 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
     let starts = !must_start.is_empty();
     let state = if starts { DeploymentState::Starting } else { DeploymentState::Preparing };
     let about = shares::gains_most(&route.weights, &to);
-    let text = asked(request, kind, &to, &must_start);
+    let text = asked(request, kind, &to, &must_start) + &during.told();
     let new = NewDeployment {
         service: slot.name.clone(),
         kind,
@@ -63,7 +66,8 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
         from: route.weights,
         to,
         by: request.by.clone(),
-        note: request.note.clone(),
+        automatic: request.automatic,
+        note: during.note(request.note.clone()),
         key: request.key.clone(),
     };
     let event = NewEvent::new(EventKind::DeploymentStarted, text).by(&request.by);
@@ -75,7 +79,8 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
     })?;
     slot.set_active(Some(deployment.id));
     let hold = request.hold;
-    Ok(Begun::New(Box::new(New { deployment, about, must_start, hold })))
+    let warnings = during.warnings;
+    Ok(Begun::New(Box::new(New { deployment, about, must_start, hold, warnings })))
 }
 
 /// What is asked for, in words.

@@ -87,7 +87,8 @@ pub(super) async fn made_live(
     made.ok_or_else(|| Error::Refused(format!("no deployment of {service} made that live")))
 }
 
-async fn history(inner: &Inner, service: &ServiceName) -> Result<Vec<Deployment>> {
+/// A service's deployments, newest first, as far back as is looked.
+pub(crate) async fn history(inner: &Inner, service: &ServiceName) -> Result<Vec<Deployment>> {
     let page = Page { before: None, limit: HISTORY };
     let filter = DeploymentFilter { service: Some(service.clone()), page };
     Ok(inner.store.deployments(&filter).await?)
@@ -113,7 +114,8 @@ pub(super) fn must_start(environment: &Environment) -> Result<bool> {
     }
 }
 
-pub(super) fn serves(checked: &Checked, number: VersionNumber) -> bool {
+/// Whether it is a container of this version that may be sent requests.
+pub(crate) fn serves(checked: &Checked, number: VersionNumber) -> bool {
     checked.container.version == number && checked.serves()
 }
 

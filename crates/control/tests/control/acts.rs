@@ -59,6 +59,22 @@ impl World {
         self.try_launch(service, tag).await.unwrap()
     }
 
+    /// Launches an image as one of a branch.
+    pub(crate) async fn launch_of(
+        &self,
+        service: &ServiceName,
+        branch: &str,
+        tag: &str,
+    ) -> VersionNumber {
+        let request = LaunchRequest {
+            image: Some(format!(":{tag}")),
+            branch: Some(branch.to_owned()),
+            ..LaunchRequest::new(service.clone(), WHO)
+        };
+        let launched = self.ask(async move |control: Control| control.launch(request).await).await;
+        launched.unwrap().0.number
+    }
+
     /// Has an edge be one of another machine, for the store.
     pub(crate) async fn joined(&self, edge: &EdgeName) {
         let hash = [7; 32];
@@ -98,15 +114,7 @@ impl World {
         target: Target,
         hold: Option<Duration>,
     ) -> JoinHandle<Result<Deployed>> {
-        let request = DeployRequest {
-            service: service.clone(),
-            target,
-            by: WHO.to_owned(),
-            note: None,
-            hold,
-            seen: None,
-            key: None,
-        };
+        let request = DeployRequest { hold, ..DeployRequest::new(service.clone(), target, WHO) };
         self.spawn(async move |control: Control| control.deploy(request).await)
     }
 

@@ -248,15 +248,8 @@ async fn a_switch_meanwhile_is_not_overruled_by_who_did_not_see_it() {
     };
     let (two, three) = (world.ready(&shop).await, world.ready(&shop).await);
     world.deploy(&shop, two).await.unwrap();
-    let request = DeployRequest {
-        service: shop.clone(),
-        target: Target::Deploy(three),
-        by: WHO.to_owned(),
-        note: None,
-        hold: None,
-        seen,
-        key: None,
-    };
+    let request =
+        DeployRequest { seen, ..DeployRequest::new(shop.clone(), Target::Deploy(three), WHO) };
     let refused = world.control().deploy(request).await;
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
     assert_eq!((edge.live(&shop), world.route(&shop).await), (vec![two], vec![two]));

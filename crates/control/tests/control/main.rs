@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod acts;
+mod auto;
 mod clocks;
 mod deletion;
 mod deployments;
@@ -13,6 +14,7 @@ mod edges;
 mod engine;
 mod environments;
 mod failures;
+mod freezes;
 mod holds;
 mod logins;
 mod maintenance;

@@ -184,6 +184,11 @@ impl World {
         &self.server.as_ref().unwrap().control
     }
 
+    /// Sets the clock so that it is this time now.
+    pub(crate) fn set_to(&self, now: Timestamp) {
+        self.set_back(Timestamp::now().duration_since(now));
+    }
+
     /// Sets the clock back from the real time.
     pub(crate) fn set_back(&self, by: SignedDuration) {
         self.back.store(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);

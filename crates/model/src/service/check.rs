@@ -1,5 +1,6 @@
 //! What a service's settings must satisfy beyond their types.
 
+mod deploy;
 mod rules;
 mod source;
 
@@ -46,6 +47,7 @@ impl ServiceSpec {
         self.check_traffic(&mut faults);
         self.check_rules(&mut faults);
         self.check_source(&mut faults);
+        self.check_deploy(&mut faults);
         faults.0
     }
 

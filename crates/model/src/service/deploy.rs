@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Freeze;
 use crate::Span;
 
 /// What may be deployed when. Unless something is said here, deploying is a person's decision at any time.
@@ -22,4 +23,8 @@ pub struct Deploy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "300ms")]
     pub hold: Option<Span>,
+    /// Windows of time in which nothing goes live by itself, and a person needs to insist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, example = json!(["Fri 16:00 – Mon 08:00 Europe/Berlin"]))]
+    pub freeze: Vec<Freeze>,
 }

@@ -94,13 +94,23 @@ fn position_of(text: &str, fault: &Fault) -> Option<usize> {
     let root = DeTable::parse(text).ok()?;
     let mut table = root.get_ref();
     let mut found = None;
-    for key in fault.path.split('.') {
+    for part in fault.path.split('.') {
+        let (key, element) = element(part);
         let (name, value) = table.iter().find(|(name, _)| name.get_ref().as_ref() == key)?;
         found = Some(name.span().start);
         match value.get_ref() {
             DeValue::Table(inner) => table = inner,
+            DeValue::Array(all) => {
+                return element.and_then(|at| all.get(at)).map(|one| one.span().start).or(found);
+            }
             _ => break,
         }
     }
     found
+}
+
+/// A part of a path, and which element of a list it names: `freeze[0]`.
+fn element(part: &str) -> (&str, Option<usize>) {
+    let split = part.strip_suffix(']').and_then(|part| part.split_once('['));
+    split.map_or((part, None), |(key, at)| (key, at.parse().ok()))
 }

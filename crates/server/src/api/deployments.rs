@@ -2,7 +2,7 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use launcher_control::{DeployRequest, Target};
+use launcher_control::{DeployRequest, Deployed, Target};
 use launcher_model::route::Deployment;
 use launcher_model::{ServiceName, Span};
 use launcher_store::{DeploymentFilter, Made, Page as Part};
@@ -70,8 +70,13 @@ pub(super) async fn deploy(
     Path(service): Path<ServiceName>,
     Json(body): Json<DeployBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
-    let wish = (target(&body)?, body.hold);
-    switch(&app, (principal, call), service, wish, body.note).await
+    let request = DeployRequest {
+        note: body.note.clone(),
+        force: body.force,
+        hold: body.hold.map(Span::duration),
+        ..DeployRequest::new(service, target(&body)?, principal.name)
+    };
+    switch(&app, call, request).await
 }
 
 fn target(body: &DeployBody) -> Result<Target, Problem> {
@@ -99,7 +104,12 @@ pub(super) async fn rollback(
     Json(body): Json<RollbackBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
     let target = body.version.map_or(Target::RollbackToPrevious, Target::RollbackTo);
-    switch(&app, (principal, call), service, (target, body.hold), body.note).await
+    let request = DeployRequest {
+        note: body.note,
+        hold: body.hold.map(Span::duration),
+        ..DeployRequest::new(service, target, principal.name)
+    };
+    switch(&app, call, request).await
 }
 
 /// As long as a note may be, in characters.
@@ -107,23 +117,16 @@ const LONGEST_NOTE: usize = 2000;
 
 async fn switch(
     app: &App,
-    (principal, call): (Principal, Call),
-    service: ServiceName,
-    (target, hold): (Target, Option<Span>),
-    note: Option<String>,
+    call: Call,
+    request: DeployRequest,
 ) -> Result<Answer<DeployedView>, Problem> {
-    if note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+    if request.note.as_ref().is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
         return Err(Problem::invalid(format!("a note has at most {LONGEST_NOTE} characters")));
     }
     let deployed = match call.made {
-        Some(Made::Deployment(id)) => app.control.deployed(&service, id).await?,
-        _ => {
-            let (by, key) = (principal.name, call.key);
-            let hold = hold.map(Span::duration);
-            let request = DeployRequest { service, target, by, note, hold, seen: None, key };
-            app.control.deploy(request).await?
-        }
+        Some(Made::Deployment(id)) => app.control.deployed(&request.service, id).await?,
+        _ => app.control.deploy(DeployRequest { key: call.key, ..request }).await?,
     };
-    let (changed, deployment) = (deployed.changed, deployed.deployment);
-    Ok(Answer(DeployedView { changed, deployment }))
+    let Deployed { deployment, changed, warnings } = deployed;
+    Ok(Answer(DeployedView { changed, warnings, deployment }))
 }

@@ -9,7 +9,7 @@ use launcher_store::PutOutcome;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::views::{PutView, PutWord, ServiceView};
+use super::views::{AutoView, PutView, PutWord, ServiceView};
 use crate::auth::Principal;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Page, PageQuery};
@@ -150,5 +150,13 @@ async fn one(app: &App, name: &ServiceName) -> Result<ServiceView, Problem> {
 async fn view(app: &App, service: launcher_store::Service) -> Result<ServiceView, Problem> {
     let (route, environments) = app.control.environments(&service.spec.service.name, false).await?;
     let logins = app.control.preview_logins(&service.spec);
-    Ok(ServiceView::new(service, &route, &environments, logins, &app.settings))
+    let auto = auto(app, &service.spec).await?;
+    let by_itself = (auto, app.now());
+    Ok(ServiceView::new(service, &route, &environments, logins, by_itself, &app.settings))
+}
+
+/// The version that goes live by itself next.
+pub(crate) async fn auto(app: &App, spec: &ServiceSpec) -> Result<Option<AutoView>, Problem> {
+    let plan = app.control.next_auto(spec).await?;
+    Ok(plan.map(|plan| AutoView::new(&plan, &spec.deploy, app.now())))
 }

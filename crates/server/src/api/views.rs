@@ -4,6 +4,7 @@ mod credentials;
 mod deployments;
 mod edges;
 mod environments;
+mod freezes;
 mod maintenance;
 mod services;
 
@@ -19,6 +20,7 @@ pub use edges::{EdgeState, EdgeView, InvitationBody, InvitationView};
 pub use environments::{
     CommandBody, ContainerView, EnvironmentSummary, LaunchBody, ScaleBody, VersionView,
 };
+pub use freezes::{AutoView, FreezeView};
 pub use maintenance::{
     AcknowledgementView, MaintainedView, MaintenanceBody, MaintenanceSummary, MaintenanceView,
 };

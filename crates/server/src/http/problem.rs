@@ -114,6 +114,9 @@ impl From<launcher_control::Error> for Problem {
             Error::NoService(_) | Error::NoVersion(..) => Self::missing(detail),
             Error::Invalid(_) => Self::invalid(detail),
             Error::Refused(_) => Self::refused(detail),
+            Error::Frozen { .. } => {
+                Self::new(StatusCode::CONFLICT, "frozen", "Nothing is deployed now", detail)
+            }
             Error::Busy(id) => Self {
                 deployment: Some(id),
                 ..Self::new(StatusCode::CONFLICT, "busy", "A deployment is under way", detail)

@@ -42,6 +42,12 @@ pub(super) struct ActForm {
     version: VersionNumber,
     /// The route's generation that the page showed.
     generation: Generation,
+    /// Also during a freeze.
+    #[serde(default)]
+    force: bool,
+    /// Why, for the history.
+    #[serde(default)]
+    note: Option<String>,
     /// The page that it was pressed on, when that was not the service's own.
     #[serde(default)]
     from: Option<Place>,
@@ -68,6 +74,8 @@ struct Press {
     by: String,
     /// The route's generation that the page showed.
     seen: Generation,
+    force: bool,
+    note: Option<String>,
 }
 
 pub(super) async fn act(
@@ -96,7 +104,8 @@ async fn told(
     form: &ActForm,
 ) -> Flash {
     let by = visitor.name.clone();
-    let press = Press { service, act, version: form.version, by, seen: form.generation };
+    let (version, seen, note) = (form.version, form.generation, form.note.clone());
+    let press = Press { service, act, version, by, seen, force: form.force, note };
     let done = match stale(app, &press).await {
         Ok(Some(why)) => return Flash::refused(why),
         Ok(None) => press.carry_out(app).await,
@@ -162,15 +171,11 @@ impl Press {
     }
 
     async fn switch(&self, app: &App, target: Target) -> Result<String, Problem> {
-        let (service, by) = (self.service.clone(), self.by.clone());
         let request = DeployRequest {
-            service,
-            target,
-            by,
-            note: None,
-            hold: None,
+            note: self.note.clone(),
+            force: self.force,
             seen: Some(self.seen),
-            key: None,
+            ..DeployRequest::new(self.service.clone(), target, &self.by)
         };
         let switching = app.control.deploy(request);
         match tokio::time::timeout(PATIENCE, switching).await {
@@ -187,10 +192,15 @@ impl Press {
         if !deployed.changed {
             return format!("{version} is live already; nothing was changed.");
         }
-        match &deployed.deployment.receipt {
+        let mut told = match &deployed.deployment.receipt {
             Some(receipt) => format!("{version} is live: {}.", deployment::switch(receipt)),
             None => format!("{version} is live."),
+        };
+        for warning in &deployed.warnings {
+            told.push(' ');
+            told.push_str(&sentence(warning));
         }
+        told
     }
 }
 

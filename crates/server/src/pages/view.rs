@@ -6,6 +6,7 @@ pub(super) mod compared;
 pub(super) mod deployment;
 pub(super) mod environment;
 pub(super) mod event;
+mod freeze;
 pub(super) mod installation;
 pub(super) mod mark;
 pub(super) mod press;

@@ -7,6 +7,7 @@ mod bodies;
 mod edges;
 mod errors;
 mod events;
+mod freezes;
 mod git;
 mod holds;
 mod idempotency;

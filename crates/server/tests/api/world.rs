@@ -333,6 +333,7 @@ pub(crate) fn new_deployment(service: &ServiceName) -> NewDeployment {
         from: Default::default(),
         to: Default::default(),
         by: WHO.to_owned(),
+        automatic: false,
         note: None,
         key: None,
     }

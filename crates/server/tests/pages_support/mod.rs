@@ -171,15 +171,7 @@ impl World {
     /// Makes a version live.
     pub(crate) async fn deploy(&self, service: &ServiceName, version: VersionNumber) {
         let (service, target) = (service.clone(), Target::Deploy(version));
-        let request = DeployRequest {
-            service,
-            target,
-            by: WHO.to_owned(),
-            note: None,
-            hold: None,
-            seen: None,
-            key: None,
-        };
+        let request = DeployRequest::new(service, target, WHO);
         self.app.control.deploy(request).await.unwrap();
     }
 

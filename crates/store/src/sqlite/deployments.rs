@@ -67,8 +67,8 @@ pub(super) async fn blocking(
 
 async fn insert(write: &mut Write, deployment: &Deployment) -> Result<Option<DeploymentId>, Fault> {
     let sql = "INSERT INTO deployments
-            (service, kind, state, from_weights, to_weights, asked_by, note, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id";
+            (service, kind, state, from_weights, to_weights, asked_by, automatic, newest, note, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id";
     let id = sqlx::query_scalar(sql)
         .bind(deployment.service.as_str())
         .bind(super::row::to_word(DEPLOYMENT, &deployment.kind)?)
@@ -76,6 +76,8 @@ async fn insert(write: &mut Write, deployment: &Deployment) -> Result<Option<Dep
         .bind(to_json(DEPLOYMENT, &deployment.from)?)
         .bind(to_json(DEPLOYMENT, &deployment.to)?)
         .bind(deployment.by.as_str())
+        .bind(deployment.automatic)
+        .bind(deployment.newest.map(|version| version.0))
         .bind(deployment.note.as_deref())
         .bind(deployment.created_at.as_microsecond())
         .fetch_optional(write.connection()?)
@@ -111,6 +113,8 @@ fn from_row(row: &SqliteRow) -> Result<Deployment, Fault> {
         to: json(row, "to_weights", DEPLOYMENT)?,
         generation: generation.map(routes::generation).transpose()?,
         by: row.try_get("asked_by")?,
+        automatic: row.try_get("automatic")?,
+        newest: row.try_get::<Option<u32>, _>("newest")?.map(VersionNumber),
         note: row.try_get("note")?,
         created_at: time(row, "created_at")?,
         finished_at: maybe_time(row, "finished_at")?,

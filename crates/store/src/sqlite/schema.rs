@@ -16,6 +16,11 @@ const STEPS: &[(i64, &str, &str)] = &[
     (4, "deletion", include_str!("../../migrations/sqlite/0004_deletion.sql")),
     (5, "maintenance", include_str!("../../migrations/sqlite/0005_maintenance.sql")),
     (6, "builds", include_str!("../../migrations/sqlite/0006_builds.sql")),
+    (
+        9,
+        "automatic deployments",
+        include_str!("../../migrations/sqlite/0009_automatic_deployments.sql"),
+    ),
 ];
 
 /// Brings a database to the newest schema.

@@ -1,9 +1,9 @@
 //! Services and their hostnames.
 
 use jiff::Timestamp;
-use launcher_model::ServiceName;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::service::ServiceSpec;
+use launcher_model::{ServiceName, VersionNumber};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteExecutor};
 
@@ -191,4 +191,15 @@ async fn must_be_unused(write: &mut Write, name: &ServiceName) -> Result<(), Fau
         return Ok(());
     };
     Err(Error::StillInUse { what: format!("service {name}"), by }.into())
+}
+
+/// The newest version that a service has had.
+pub(super) async fn newest_version(
+    write: &mut Write,
+    name: &ServiceName,
+) -> Result<Option<VersionNumber>, Fault> {
+    let sql = "SELECT last_version FROM services WHERE name = ? AND last_version > 0";
+    let newest: Option<u32> =
+        sqlx::query_scalar(sql).bind(name.as_str()).fetch_optional(write.connection()?).await?;
+    Ok(newest.map(VersionNumber))
 }

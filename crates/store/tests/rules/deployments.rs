@@ -225,3 +225,30 @@ fn filter(name: Option<&str>, before: Option<DeploymentId>) -> DeploymentFilter 
     let page = Page { before: before.map(|id| id.0), limit: 2 };
     DeploymentFilter { service: name.map(service), page }
 }
+
+#[tokio::test]
+async fn a_deployment_knows_the_newest_version_that_there_was_also_one_from_before_it_was_kept() {
+    let store = two_ready().await;
+    let name = service("shop");
+    let mut new = deployment(&name, &Weights::new(), &all_to(VersionNumber(1)));
+    new.automatic = true;
+    let begun = store.begin_deployment(new, &[], at(10)).await.unwrap();
+    assert_eq!((begun.automatic, begun.newest), (true, Some(VersionNumber(2))));
+    assert_eq!(store.deployment(begun.id).await.unwrap().as_ref(), Some(&begun));
+
+    // What is launched later changes nothing, also when the column is filled from the times.
+    let spec = spec("shop", &[]);
+    store.create_version(new_version(&spec), at(11)).await.unwrap();
+    let mut connection = connect(&store.file()).await;
+    for sql in [
+        "ALTER TABLE deployments DROP COLUMN newest",
+        "ALTER TABLE deployments DROP COLUMN automatic",
+        "DELETE FROM _sqlx_migrations WHERE version = 9",
+    ] {
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+    drop(connection);
+    let store = store.reopen().await;
+    let before = store.deployment(begun.id).await.unwrap().unwrap();
+    assert_eq!((before.automatic, before.newest), (false, begun.newest));
+}

@@ -136,6 +136,7 @@ pub(crate) fn deployment(service: &ServiceName, from: &Weights, to: &Weights) ->
         from: from.clone(),
         to: to.clone(),
         by: "alice".into(),
+        automatic: false,
         note: Some("because".into()),
         key: None,
     }

@@ -61,7 +61,8 @@ EXAMPLES
   launcher deploy shop 42 --weight 50  half of those who come new
   launcher deploy shop 42              everybody
   launcher deploy shop 42 --weight 0   nobody
-  launcher deploy shop 42 --hold 5s    requests before the flip are answered first";
+  launcher deploy shop 42 --hold 5s    requests before the flip are answered first
+  launcher deploy shop 42 --force --note 'the till is broken'    also during a freeze";
 pub(super) const TRY: &str = "\
 EXAMPLES
   launcher try shop 42

@@ -11,13 +11,14 @@ use serde_json::Value;
 use super::{Context, NO_BODY};
 use crate::cli::Failure;
 use crate::cli::args::client::{Deploy, History, Hold, Release, Rollback, Switch};
+use crate::cli::output::say;
 use crate::cli::progress::Progress;
 use crate::cli::render::deployments;
 
 pub(super) async fn deploy((context, deploy): (Context, Deploy)) -> Result<(), Failure> {
-    let Deploy { service, version, weight, switch } = deploy;
+    let Deploy { service, version, weight, force, switch } = deploy;
     let (note, hold) = (switch.note.clone(), switch.hold);
-    let body = DeployBody { version: Some(version), weight, split: None, note, hold };
+    let body = DeployBody { version: Some(version), weight, split: None, note, force, hold };
     let what = match weight {
         Some(weight) => format!("{service}: giving {version} {}%", weight.percent()),
         None => format!("{service}: switching to {version}"),
@@ -48,6 +49,9 @@ async fn ask(
         return context.out.json(&answer);
     }
     let view = read(context, answer)?;
+    for warning in &view.warnings {
+        say(&format!("warning: {warning}"));
+    }
     context.out.text(&deployments::deployed(&view, switch.verbose, &context.look))
 }
 
@@ -57,9 +61,11 @@ fn read(context: &Context, answer: Value) -> Result<DeployedView, Failure> {
     #[derive(Deserialize)]
     struct Outcome {
         changed: bool,
+        #[serde(default)]
+        warnings: Vec<String>,
     }
-    let Outcome { changed } = context.understand(answer.clone())?;
-    Ok(DeployedView { changed, deployment: context.understand(answer)? })
+    let Outcome { changed, warnings } = context.understand(answer.clone())?;
+    Ok(DeployedView { changed, warnings, deployment: context.understand(answer)? })
 }
 
 pub(super) async fn hold((context, hold): (Context, Hold)) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! `launch`.
 
-use launcher_server::api::views::{LaunchBody, VersionView};
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_server::api::views::{LaunchBody, ServiceView, VersionView};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -8,6 +9,7 @@ use super::{Context, number, wait};
 use crate::cli::Failure;
 use crate::cli::args::client::Launch;
 use crate::cli::output::say;
+use crate::cli::render::services;
 
 pub(super) async fn launch((context, launch): (Context, Launch)) -> Result<(), Failure> {
     let Launch { service, image, branch, commit, wait, listing } = launch;
@@ -28,10 +30,28 @@ pub(super) async fn launch((context, launch): (Context, Launch)) -> Result<(), F
         context.out.json(&last)?;
     }
     ready?;
-    say(&if wait {
-        format!("{service} {version} is ready; `launcher deploy {service} {version}` puts it live")
+    if wait {
+        say_what_is_next(&context, &service, version).await;
     } else {
-        format!("`launcher status {service}` shows how far it is")
-    });
+        say(&format!("`launcher status {service}` shows how far it is"));
+    }
     Ok(())
+}
+
+/// Whether it goes live by itself, or who puts it live, and whether now is the time.
+async fn say_what_is_next(context: &Context, service: &ServiceName, version: VersionNumber) {
+    // It is ready: that no more can be said of it is no failure.
+    let view: Option<ServiceView> = context.client.get(&["services", service.as_str()]).await.ok();
+    let by_hand = format!("`launcher deploy {service} {version}` puts it live");
+    let Some(view) = view else { return say(&format!("{service} {version} is ready; {by_hand}")) };
+    let auto = view.auto.as_ref().filter(|auto| auto.version == version);
+    let next = match auto {
+        _ if view.live.contains_key(&version) => "it is live".to_owned(),
+        Some(auto) => auto.text.clone(),
+        None => by_hand,
+    };
+    say(&format!("{service} {version} is ready; {next}"));
+    if let Some(freeze) = services::freeze(&view, context.look.now) {
+        say(&format!("{service}: {} ({})", freeze.text, freeze.window));
+    }
 }

@@ -207,7 +207,7 @@ mod tests {
 
     fn view(changed: bool, index: usize) -> DeployedView {
         let mut deployments: Vec<Deployment> = read(DEPLOYMENTS);
-        DeployedView { changed, deployment: deployments.remove(index) }
+        DeployedView { changed, warnings: Vec::new(), deployment: deployments.remove(index) }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Services, and their environments.
 
 use console::Style;
+use jiff::{SignedDuration, Timestamp};
 use launcher_model::Weight;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::route::Weights;
-use launcher_server::api::views::{EnvironmentSummary, ServiceView, VersionView};
+use launcher_server::api::views::{EnvironmentSummary, FreezeView, ServiceView, VersionView};
 
 use super::words::{self, ago, count, shares};
 use super::{Columns, Look, alarming, maintenance, or_dash, plain, state};
@@ -61,6 +62,7 @@ pub(in crate::cli) fn block(
         text.push_str(&format!("{told}; `launcher maintenance {} off` opens it\n", service.name));
     }
     text.push_str(&logins(service));
+    text.push_str(&by_itself(service, look));
     if service.environments.is_empty() {
         text.push_str(&format!(
             "no environment yet; `launcher launch {} --image REF` creates one\n",
@@ -88,6 +90,28 @@ fn headline(service: &ServiceView) -> String {
     };
     let goes = if service.deleting_since.is_some() { "being deleted; " } else { "" };
     format!("{goes}{serves}; {replicas} per environment")
+}
+
+/// A freeze is told of so long before it begins.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// The freeze that is or comes soon, in a few words.
+pub(in crate::cli) fn freeze(service: &ServiceView, now: Timestamp) -> Option<&FreezeView> {
+    let next = service.next_freeze.as_ref();
+    service.freeze.as_ref().or(next.filter(|next| next.from.duration_since(now) <= AHEAD))
+}
+
+/// What goes live by itself, and when nothing is deployed.
+fn by_itself(service: &ServiceView, look: &Look) -> String {
+    let mut text = String::new();
+    if let Some(freeze) = freeze(service, look.now) {
+        let told = look.paint(Style::new().yellow(), &freeze.text);
+        text.push_str(&format!("{told} ({})\n", freeze.window));
+    }
+    if let Some(auto) = &service.auto {
+        text.push_str(&format!("{}\n", auto.text));
+    }
+    text
 }
 
 /// Who may look at previews.
@@ -189,6 +213,8 @@ fn health(environment: &EnvironmentSummary) -> String {
 
 #[cfg(test)]
 mod tests {
+    use launcher_server::api::views::AutoView;
+
     use launcher_model::environment::Wanted;
     use launcher_server::api::views::PreviewLoginsView;
 
@@ -252,6 +278,32 @@ mod tests {
     fn a_service_without_environments_says_what_to_do() {
         let services: Vec<ServiceView> = read(SERVICES);
         insta::assert_snapshot!(block(&services[1], &[], &look()));
+    }
+
+    #[test]
+    fn a_freeze_and_what_goes_live_by_itself_are_told() {
+        let mut service = read::<Vec<ServiceView>>(SERVICES).swap_remove(1);
+        let freeze = |text: &str, from: &str| FreezeView {
+            window: "Fri 16:00 – Mon 08:00 Europe/Berlin".to_owned(),
+            from: from.parse().unwrap(),
+            until: "2026-11-30T07:00:00Z".parse().unwrap(),
+            text: text.to_owned(),
+        };
+        service.next_freeze =
+            Some(freeze("freezes at Fri 16:00 Europe/Berlin", "2026-11-27T15:00:00Z"));
+        assert!(!block(&service, &[], &look()).contains("freezes"), "it is far");
+        let soon = look().now + SignedDuration::from_hours(23);
+        service.next_freeze.as_mut().unwrap().from = soon;
+        assert!(block(&service, &[], &look()).contains("freezes at Fri 16:00"));
+        service.freeze =
+            Some(freeze("frozen until Mon 08:00 Europe/Berlin", "2026-11-20T15:00:00Z"));
+        service.auto = Some(AutoView {
+            version: launcher_model::VersionNumber(3),
+            at: None,
+            waits_for: Some(launcher_model::plan::auto::WaitsFor::Freeze),
+            text: "v3 waits for the freeze to end, Mon 08:00 Europe/Berlin, and goes live by itself then".to_owned(),
+        });
+        insta::assert_snapshot!(block(&service, &[], &look()));
     }
 
     #[test]

@@ -89,6 +89,8 @@ fn back(shares: &[&[(u32, u8)]]) -> Option<u32> {
             to: at.clone(),
             generation: None,
             by: "test".to_owned(),
+            automatic: false,
+            newest: None,
             note: None,
             created_at: Timestamp::UNIX_EPOCH,
             finished_at: None,

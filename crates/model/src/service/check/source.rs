@@ -1,4 +1,4 @@
-//! What `[build]`, `[test]`, `[branches]`, `[follow]` and `[deploy]` must satisfy.
+//! What `[build]`, `[test]`, `[branches]` and `[follow]` must satisfy.
 
 use super::{
     Faults, LEAST_MEMORY, LONGEST_VALUE, MOST_ENTRIES, MOST_MEMORY, at_least, check_command,
@@ -17,7 +17,6 @@ impl ServiceSpec {
         self.check_test(faults);
         self.check_branches(faults);
         self.check_follow(faults);
-        self.check_deploy(faults);
     }
 
     fn check_build(&self, faults: &mut Faults) {
@@ -85,17 +84,6 @@ impl ServiceSpec {
         }
         at_least("follow.every", self.follow.every, Span::secs(1), faults);
     }
-
-    fn check_deploy(&self, faults: &mut Faults) {
-        if self
-            .deploy
-            .auto
-            .as_ref()
-            .is_some_and(|branch| branch.contains('*') || is_no_pattern(branch))
-        {
-            faults.add("deploy.auto", "the name of a branch, such as \"main\"".into());
-        }
-    }
 }
 
 /// Why a path does not stay in the folder that it starts from.
@@ -109,7 +97,7 @@ fn outside(path: &str) -> Option<&'static str> {
     path.split('/').any(|part| part == "..").then_some("it must not leave the repository by \"..\"")
 }
 
-fn is_no_pattern(text: &str) -> bool {
+pub(super) fn is_no_pattern(text: &str) -> bool {
     text.is_empty() || text.len() > LONGEST_PATTERN || text.bytes().any(|b| b <= b' ' || b == 0x7f)
 }
 

@@ -21,6 +21,9 @@ pub struct DeployBody {
     /// Why, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Also during a freeze. Needs a `note`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
     /// How long new requests may wait around the flip, such as `5s`, so that what is in flight comes to rest
     /// before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,6 +61,9 @@ pub struct RollbackBody {
 pub struct DeployedView {
     /// False when the target was live already: then this is the deployment that made it so.
     pub changed: bool,
+    /// What whoever asked should know, a sentence each: of freezes, that is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The deployment.
     #[serde(flatten)]
     pub deployment: launcher_model::route::Deployment,

@@ -11,7 +11,7 @@ use launcher_store::Service;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{EnvironmentSummary, MaintenanceSummary};
+use super::{AutoView, EnvironmentSummary, FreezeView, MaintenanceSummary};
 use crate::Settings;
 
 /// A service and where its traffic goes.
@@ -46,6 +46,15 @@ pub struct ServiceView {
     /// It is closed to its users; nothing while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<MaintenanceSummary>,
+    /// Nothing is deployed now, unless somebody insists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<FreezeView>,
+    /// When that is so next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_freeze: Option<FreezeView>,
+    /// The version that goes live by itself next; nothing where none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto: Option<AutoView>,
 }
 
 impl ServiceView {
@@ -54,6 +63,7 @@ impl ServiceView {
         route: &Route,
         environments: &[EnvironmentView],
         logins: Option<PreviewLogins>,
+        (auto, now): (Option<AutoView>, Timestamp),
         settings: &Settings,
     ) -> Self {
         let summary = |view| EnvironmentSummary::new(view, settings);
@@ -68,6 +78,9 @@ impl ServiceView {
             changed_at: service.changed_at,
             deleting_since: service.deletion.map(|deletion| deletion.since),
             maintenance: service.maintenance.map(Into::into),
+            freeze: FreezeView::now(&service.spec.deploy, now),
+            next_freeze: FreezeView::next(&service.spec.deploy, now),
+            auto,
             spec: service.spec,
         }
     }

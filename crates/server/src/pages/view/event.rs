@@ -31,6 +31,7 @@ impl EventLine {
                     | EventKind::ContainerLost
                     | EventKind::ContainerUnhealthy
                     | EventKind::DeploymentAborted
+                    | EventKind::AutoGivenUp
                     | EventKind::EdgeLost
                     | EventKind::EngineLost
             ),

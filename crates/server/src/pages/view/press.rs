@@ -20,6 +20,8 @@ pub(crate) struct Press {
     pub(crate) how: String,
     /// Why it cannot be pressed now.
     pub(crate) held: Option<String>,
+    /// Until when there is a freeze, which one must insist to break.
+    pub(crate) frozen: Option<String>,
 }
 
 impl Press {
@@ -28,6 +30,7 @@ impl Press {
         view: &EnvironmentView,
         back: bool,
         history: &[Deployment],
+        frozen: Option<&str>,
         installation: &Installation,
     ) -> Option<Self> {
         let environment = &view.environment;
@@ -58,7 +61,8 @@ impl Press {
         } else {
             ("instant".to_owned(), format!("switches {edges}{}", usual(history)))
         };
-        Some(Self { version: environment.version, back, takes, how, held })
+        let frozen = frozen.filter(|_| !back).map(str::to_owned);
+        Some(Self { version: environment.version, back, takes, how, held, frozen })
     }
 
     /// The form's path behind its service's.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use launcher_control::{EnvironmentView, PreviewLogins};
+use launcher_control::PreviewLogins;
 use launcher_model::plan::shares;
 use launcher_model::route::{Deployment, DeploymentState};
-use launcher_model::version::Version;
 use launcher_model::{Generation, ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, Page, Service};
 
@@ -13,10 +12,12 @@ use super::closed::Closed;
 use super::compared::Compared;
 use super::deployment::under_way;
 use super::environment::Card;
+use super::freeze::Freeze;
 use super::installation::Installation;
 use super::mark::Mark;
 use super::press::Press;
 use crate::App;
+use crate::api::services;
 use crate::http::problem::Problem;
 
 /// How far back a version that was live before is looked for, in deployments.
@@ -48,6 +49,10 @@ pub(crate) struct ServiceView {
     pub(crate) closed: Option<Closed>,
     /// Who may look at previews, if not everybody.
     pub(crate) logins: Option<PreviewLogins>,
+    /// The freeze that is, or that comes soon.
+    pub(crate) freeze: Option<Freeze>,
+    /// What goes live by itself next, in a sentence.
+    pub(crate) auto: Option<String>,
 }
 
 impl ServiceView {
@@ -62,6 +67,8 @@ impl ServiceView {
     ) -> Result<Self, Problem> {
         let closed = service.maintenance.map(|on| Closed::new(on, installation.now));
         let logins = app.control.preview_logins(&service.spec);
+        let freeze = Freeze::of(&service.spec.deploy, installation.now);
+        let auto = services::auto(app, &service.spec).await?.map(|auto| auto.text);
         let basics = service.spec.service;
         let paths = service.spec.paths.into_iter().map(|(path, target)| (path, target.service));
         let name = basics.name;
@@ -79,7 +86,9 @@ impl ServiceView {
             let number = view.environment.version;
             let Some(version) = app.store.version(&name, number).await? else { continue };
             let back = was_live.contains(&number) && route.live().any(|live| number < live);
-            let card = card(app, view, &version, back, &history, installation);
+            let frozen = freeze.as_ref().filter(|freeze| freeze.now).map(|one| one.told.as_str());
+            let press = Press::of(view, back, &history, frozen, installation);
+            let card = Card::new(view, &version, press, &app.settings, installation.now);
             if view.weight.is_some() {
                 live.push(card);
                 live_version.get_or_insert(version);
@@ -114,6 +123,8 @@ impl ServiceView {
             mark,
             closed,
             logins,
+            freeze,
+            auto,
         })
     }
 
@@ -142,18 +153,6 @@ impl ServiceView {
         let closed = if self.closed.is_some() { "in maintenance, " } else { "" };
         format!("{}: {closed}{live}{}", self.name, beside.unwrap_or_default())
     }
-}
-
-fn card(
-    app: &App,
-    view: &EnvironmentView,
-    version: &Version,
-    back: bool,
-    history: &[Deployment],
-    installation: &Installation,
-) -> Card {
-    let press = Press::of(view, back, history, installation);
-    Card::new(view, version, press, &app.settings, installation.now)
 }
 
 fn was_live(history: &[Deployment]) -> BTreeSet<VersionNumber> {

@@ -24,7 +24,8 @@ pub(in crate::sqlite) async fn begin(
         DeploymentKind::Offline => services::must_exist(write, &new.service).await?,
         _ => services::must_stay(write, &new.service).await?,
     }
-    let NewDeployment { service, kind, state, from, to, by, note, key } = new;
+    let NewDeployment { service, kind, state, from, to, by, automatic, note, key } = new;
+    let newest = services::newest_version(write, &service).await?;
     let mut deployment = Deployment {
         id: DeploymentId(0),
         service,
@@ -34,6 +35,8 @@ pub(in crate::sqlite) async fn begin(
         to,
         generation: None,
         by,
+        automatic,
+        newest,
         note,
         created_at: at,
         finished_at: None,

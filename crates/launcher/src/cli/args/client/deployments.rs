@@ -15,6 +15,9 @@ pub(crate) struct Deploy {
     /// So many percent of the traffic; the rest stays with what is live, and 0 takes the version out
     #[arg(long, value_name = "N")]
     pub(crate) weight: Option<Weight>,
+    /// Deploy also during a freeze; say why with --note
+    #[arg(long, requires = "note")]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) switch: Switch,
 }
