@@ -14,8 +14,9 @@ mod lines;
 mod logs;
 mod observe;
 mod one_off;
-mod registry;
+mod trust;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use futures_util::stream::BoxStream;
 use launcher_model::container::{Container, Host};
 use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::{ServiceName, VersionNumber};
+use launcher_registry::Authority;
 use serde::Deserialize;
 
 use self::builder::Tests;
@@ -56,6 +58,9 @@ pub struct Config {
     pub cache: u64,
     /// How long a registry may say nothing while an image is pushed to it.
     pub silence: Duration,
+    /// Private authorities of registries, by `host[:port]`, for asking them what a name means. The engine,
+    /// which pulls, has its own.
+    pub authorities: HashMap<String, Authority>,
 }
 
 /// One of an engine's builders.
@@ -84,6 +89,7 @@ impl Config {
             builder: ImageBuilder::Auto,
             cache: 20 << 30,
             silence: Duration::from_secs(120),
+            authorities: HashMap::new(),
         }
     }
 }
@@ -102,6 +108,7 @@ struct Engine {
     builder: ImageBuilder,
     cache: u64,
     silence: Duration,
+    authorities: HashMap<String, Authority>,
     runs: Runs,
     tests: Tests,
 }
@@ -122,6 +129,7 @@ impl Docker {
             builder: config.builder,
             cache: config.cache,
             silence: config.silence,
+            authorities: config.authorities,
             runs: Runs::default(),
             tests: Tests::default(),
         })))

@@ -23,9 +23,10 @@ use launcher_model::{ServiceName, VersionNumber};
 
 pub use builder::{BuildOrder, Builder, Building, Context, Push, Pushing, TestRun};
 pub use error::Error;
+pub use launcher_registry::Login as RegistryLogin;
 pub use types::{
     Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, LogStream, OneOff, OneOffRole,
-    Output, Placement, RegistryLogin,
+    Output, Placement,
 };
 
 /// The result of a call to a scheduler.

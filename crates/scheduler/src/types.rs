@@ -65,15 +65,6 @@ pub enum Change {
     },
 }
 
-/// How to log in to a registry.
-#[derive(Debug, Clone)]
-pub struct RegistryLogin {
-    /// The user.
-    pub username: String,
-    /// The password or token.
-    pub password: SecretString,
-}
-
 /// Where a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,6 +14,7 @@ pub mod load;
 pub mod machine;
 pub mod nginx;
 pub mod private_engine;
+pub mod registry;
 pub mod site;
 pub mod wait;
 
@@ -27,4 +28,5 @@ pub use load::{Load, Report};
 pub use machine::Machine;
 pub use nginx::Nginx;
 pub use private_engine::PrivateEngine;
+pub use registry::{Registry, RegistrySetup};
 pub use site::Site;

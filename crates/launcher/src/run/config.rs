@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use launcher_model::Bytes;
-use launcher_scheduler::RegistryLogin;
+use launcher_registry::{Access, Authority, Login};
 use launcher_scheduler::docker::ImageBuilder;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -60,13 +60,14 @@ struct Docker {
     build_cache: Option<Bytes>,
 }
 
-/// `[[registries]]`: how to log in to one.
+/// `[[registries]]`: how one is reached.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Registry {
     host: String,
-    username: String,
-    password_file: PathBuf,
+    username: Option<String>,
+    password_file: Option<PathBuf>,
+    ca_file: Option<PathBuf>,
 }
 
 /// What arguments and variables say.
@@ -115,8 +116,8 @@ pub(crate) struct Config {
     pub(crate) docker_builder: ImageBuilder,
     /// How large its cache may be.
     pub(crate) docker_build_cache: Option<Bytes>,
-    /// Logins by registry.
-    pub(crate) logins: HashMap<String, RegistryLogin>,
+    /// How registries are reached, by `host[:port]`.
+    pub(crate) registries: HashMap<String, Access>,
 }
 
 impl Config {
@@ -164,7 +165,7 @@ impl Config {
             docker_publish: publish,
             docker_builder: file.docker.builder,
             docker_build_cache: file.docker.build_cache,
-            logins: read_logins(file.registries)?,
+            registries: read_registries(file.registries)?,
             data,
             http,
         })
@@ -200,15 +201,33 @@ fn read_file(asked: Option<&Path>) -> Result<(File, Option<PathBuf>)> {
     Ok((file, Some(path.to_owned())))
 }
 
-fn read_logins(registries: Vec<Registry>) -> Result<HashMap<String, RegistryLogin>> {
-    let mut logins = HashMap::new();
+fn read_registries(registries: Vec<Registry>) -> Result<HashMap<String, Access>> {
+    let mut accesses = HashMap::new();
     for registry in registries {
-        let path = &registry.password_file;
-        let password = std::fs::read_to_string(path).with_context(|| {
-            format!("cannot read the password for {} from {}", registry.host, path.display())
-        })?;
-        let password = SecretString::from(password.trim_end_matches(['\r', '\n']).to_owned());
-        logins.insert(registry.host, RegistryLogin { username: registry.username, password });
+        let (login, authority) = (read_login(&registry)?, read_authority(&registry)?);
+        if accesses.insert(registry.host.clone(), Access { login, authority }).is_some() {
+            bail!("[[registries]] names {} twice; say all of it once", registry.host);
+        }
     }
-    Ok(logins)
+    Ok(accesses)
+}
+
+fn read_login(registry: &Registry) -> Result<Option<Login>> {
+    let host = &registry.host;
+    let (username, path) = match (&registry.username, &registry.password_file) {
+        (Some(username), Some(path)) => (username.clone(), path),
+        (None, None) => return Ok(None),
+        _ => bail!("[[registries]] for {host} needs both username and password_file, or neither"),
+    };
+    let password = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the password for {host} from {}", path.display()))?;
+    let password = SecretString::from(password.trim_end_matches(['\r', '\n']).to_owned());
+    Ok(Some(Login { username, password }))
+}
+
+fn read_authority(registry: &Registry) -> Result<Option<Authority>> {
+    let Some(path) = &registry.ca_file else { return Ok(None) };
+    let about = || format!("cannot use the ca_file of {}, {}", registry.host, path.display());
+    let pem = std::fs::read(path).with_context(about)?;
+    Ok(Some(Authority::from_pem(&pem).with_context(about)?))
 }

@@ -1,5 +1,6 @@
 //! `launcher server`: the control plane, the API and the pages.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -102,6 +103,10 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
     if let Some(cache) = config.docker_build_cache {
         engine.cache = cache.0;
     }
+    let accesses = config.registries.iter();
+    engine.authorities = accesses
+        .filter_map(|(host, access)| Some((host.clone(), access.authority.clone()?)))
+        .collect();
     let engine = Docker::connect(engine)?;
     let scheduler: Arc<dyn Scheduler> = Arc::new(engine.clone());
     let clock: Clock = Arc::new(Timestamp::now);
@@ -113,7 +118,10 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
         notices,
         clock: Arc::clone(&clock),
     };
-    let settings = launcher_control::Config { logins: config.logins.clone(), ..Default::default() };
+    let accesses = config.registries.iter();
+    let logins: HashMap<_, _> =
+        accesses.filter_map(|(host, access)| Some((host.clone(), access.login.clone()?))).collect();
+    let settings = launcher_control::Config { logins: logins.clone(), ..Default::default() };
     let control = Control::start(parts, settings).await?;
     let settings = Arc::new(Settings {
         preview_scheme: config.preview_scheme.clone(),
@@ -132,7 +140,7 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
     let builds = launcher_build::Config {
         data: data.path().to_owned(),
         at_once: BUILDS_AT_ONCE,
-        logins: config.logins.clone(),
+        logins,
         preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
     };
     let builds = Builds::start(parts, builds).await?;

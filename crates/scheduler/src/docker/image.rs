@@ -1,18 +1,15 @@
 //! Pinning images to their content, and having them on the engine.
 
-use std::net::IpAddr;
-
 use bollard::auth::DockerCredentials;
 use bollard::models::ImageInspect;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::TryStreamExt;
 use launcher_model::image::{Digest, ImageRef, ImageRepository, PinnedImage};
-use oci_client::Reference;
+use launcher_registry::{Access, Error as Trouble, Place};
 use secrecy::ExposeSecret;
 
 use super::Engine;
 use super::connection::{Call, is_missing};
-use super::registry::{self, Trouble};
 use crate::{Error, RegistryLogin, Result};
 
 impl Engine {
@@ -48,15 +45,20 @@ impl Engine {
         repository: &ImageRepository,
         login: Option<&RegistryLogin>,
     ) -> Result<PinnedImage> {
-        let insecure = self.is_insecure(repository).await;
-        let trouble = match registry::digest(image, login, insecure).await {
+        let place = Place::of(repository);
+        let access = Access {
+            login: login.cloned(),
+            authority: self.authorities.get(place.registry()).cloned(),
+        };
+        let insecure = access.authority.is_none() && self.is_insecure(&place).await;
+        let trouble = match launcher_registry::digest_of(image, access, insecure).await {
             Ok(digest) => {
                 let reference = ImageRef::Digest(repository.clone(), digest.clone());
                 return Ok(pinned(image, reference, &digest));
             }
             Err(trouble) => trouble,
         };
-        let source = Source { repository, login };
+        let source = Source { place, login };
         if source.may_be_local(&trouble)
             && let Some(found) = self.local(image, repository).await?
         {
@@ -86,26 +88,6 @@ impl Engine {
         Ok(id.map(|id| pinned(image, ImageRef::Id(id.clone()), &id)))
     }
 
-    /// Whether the engine takes a registry without TLS or with any certificate. The engine pulls in the
-    /// end, so its own settings are the ones that count.
-    async fn is_insecure(&self, repository: &ImageRepository) -> bool {
-        let Some(registry) = repository.registry() else { return false };
-        if registry::is_loopback(registry) {
-            return true;
-        }
-        let told = self.connection.open("asking the engine about registries").await;
-        let Some(settings) = told.ok().and_then(|(_, info)| info.registry_config) else {
-            return false;
-        };
-        let index = settings.index_configs.unwrap_or_default().remove(registry);
-        if let Some(secure) = index.and_then(|index| index.secure) {
-            return !secure;
-        }
-        let networks = settings.insecure_registry_cidrs.unwrap_or_default();
-        let addresses = addresses(registry::host(registry)).await;
-        addresses.iter().any(|ip| networks.iter().any(|network| registry::contains(network, *ip)))
-    }
-
     pub(super) async fn fetch(
         &self,
         image: &PinnedImage,
@@ -127,7 +109,7 @@ impl Engine {
         let outcome = pulled.try_for_each(async |_progress| Ok(())).await;
         outcome.map_err(|error| match call.fail(error) {
             Error::Refused { why, .. } => {
-                let why = Source { repository, login }.pull_advice(why);
+                let why = Source { place: Place::of(repository), login }.pull_advice(why);
                 Error::Image { image: image.requested.to_string(), why }
             }
             other => other,
@@ -157,16 +139,7 @@ fn pinned(requested: &ImageRef, reference: ImageRef, digest: &Digest) -> PinnedI
 
 /// Engines leave out what is Docker Hub's anyway.
 pub(super) fn is_same_repository(known: &str, repository: &ImageRepository) -> bool {
-    let whole = |name: &str| {
-        let reference = Reference::try_from(name.to_owned()).ok()?;
-        Some((reference.registry().to_owned(), reference.repository().to_owned()))
-    };
-    whole(known).is_some_and(|known| whole(repository.as_str()) == Some(known))
-}
-
-async fn addresses(host: &str) -> Vec<IpAddr> {
-    let found = tokio::net::lookup_host((host, 0)).await;
-    found.map(|found| found.map(|address| address.ip()).collect()).unwrap_or_default()
+    ImageRepository::new(known).is_ok_and(|known| Place::of(&known) == Place::of(repository))
 }
 
 pub(super) fn credentials(
@@ -183,84 +156,65 @@ pub(super) fn credentials(
 
 /// Where an image was looked for, and as whom.
 pub(super) struct Source<'a> {
-    pub(super) repository: &'a ImageRepository,
+    pub(super) place: Place,
     pub(super) login: Option<&'a RegistryLogin>,
 }
 
 impl Source<'_> {
-    fn is_hub(&self) -> bool {
-        matches!(self.repository.registry(), None | Some("docker.io" | "index.docker.io"))
-    }
-
-    pub(super) fn registry(&self) -> &str {
-        if self.is_hub() { "Docker Hub" } else { self.repository.registry().unwrap_or_default() }
-    }
-
     /// Whether the engine's own image of that name may be meant. A name without a registry is, more often
     /// than Docker Hub's, that of something built here; and Docker Hub asks for a login also where there
     /// is nothing.
     fn may_be_local(&self, trouble: &Trouble) -> bool {
         match trouble {
-            Trouble::Missing(_) => true,
-            Trouble::Unreachable(_) => self.is_hub(),
-            Trouble::Login(_) => self.is_hub() && self.login.is_none(),
-            Trouble::Other(_) => false,
+            Trouble::Missing { .. } => true,
+            Trouble::Unreachable { .. } => self.place.is_hub(),
+            Trouble::LoginNeeded { .. } => self.place.is_hub(),
+            _ => false,
         }
     }
 
     fn advice(&self, trouble: &Trouble) -> String {
-        let registry = self.registry();
+        let registry = self.place.shown();
+        let words = trouble.why();
         let also =
             if self.may_be_local(trouble) { ", and the engine has none of that name" } else { "" };
         match trouble {
-            Trouble::Unreachable(why) if self.is_hub() => format!(
-                "{registry} cannot be reached ({why}){also}: build it on the engine first, or name an \
+            Trouble::Unreachable { .. } if self.place.is_hub() => format!(
+                "{registry} cannot be reached ({words}){also}: build it on the engine first, or name an \
                  image of a registry that can be reached"
             ),
-            Trouble::Unreachable(why) => format!(
-                "the registry {registry} cannot be reached ({why}): see that it runs, and that it can be \
-                 reached from here"
-            ),
-            Trouble::Missing(words) => {
+            Trouble::Missing { .. } => {
                 format!(
                     "{registry} has none ({words}){also}: push it first, or build it on the engine"
                 )
             }
-            Trouble::Login(words) if self.is_hub() && self.login.is_none() => format!(
+            Trouble::LoginNeeded { .. } if self.place.is_hub() => format!(
                 "{registry} has none that is public ({words}){also}: push it first, build it on the \
                  engine, or set a login for {registry}"
             ),
-            Trouble::Login(words) => self.login_advice(words),
-            Trouble::Other(words) => format!("{registry} answered: {words}"),
-        }
-    }
-
-    fn login_advice(&self, words: &str) -> String {
-        let registry = self.registry();
-        match self.login {
-            None => format!(
-                "{registry} shows it to nobody without a login ({words}): set one for {registry}"
-            ),
-            Some(login) => format!(
-                "{registry} refused the login of {:?} ({words}): check its password and its rights",
-                login.username
-            ),
+            trouble => trouble.to_string(),
         }
     }
 
     fn pull_advice(&self, words: String) -> String {
         let lower = words.to_ascii_lowercase();
         let for_login = ["unauthorized", "authentication", "denied", "no basic auth"];
-        if for_login.iter().any(|sign| lower.contains(sign)) {
-            self.login_advice(&words)
-        } else {
-            words
+        if !for_login.iter().any(|sign| lower.contains(sign)) {
+            return words;
         }
+        let registry = self.place.shown().to_owned();
+        let trouble = match self.login {
+            None => Trouble::LoginNeeded { registry, why: words },
+            Some(login) => {
+                Trouble::LoginRefused { registry, user: login.username.clone(), why: words }
+            }
+        };
+        trouble.to_string()
     }
 
     /// What to do about a push that failed with these words of the engine.
     pub(super) fn push_advice(&self, words: &str) -> String {
-        let registry = self.registry();
+        let registry = self.place.shown();
         let lower = words.to_ascii_lowercase();
         let has = |signs: &[&str]| signs.iter().any(|sign| lower.contains(sign));
         if has(&["unauthorized", "authentication", "denied", "no basic auth", "forbidden"]) {
@@ -297,7 +251,7 @@ impl Source<'_> {
         if has(&["name unknown", "not found", "does not exist", "name invalid"]) {
             return format!(
                 "{registry} has no repository {} ({words}): create it there first, or correct the name",
-                self.repository
+                self.place.path()
             );
         }
         format!("{registry} answered: {words}")

@@ -7,6 +7,7 @@ use bollard::query_parameters::{PushImageOptionsBuilder, TagImageOptionsBuilder}
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use launcher_model::image::{Digest, ImageRef, ImageRepository};
+use launcher_registry::Place;
 use tokio::sync::mpsc;
 
 use super::super::Engine;
@@ -109,8 +110,8 @@ impl Work {
     }
 
     fn hangs(&self) -> Error {
-        let source = Source { repository: &self.repository, login: None };
-        let registry = source.registry();
+        let place = Place::of(&self.repository);
+        let registry = place.shown();
         self.refused(format!(
             "{registry} was silent for {} s: see whether it is well, and build again",
             self.silence.as_secs_f64()
@@ -120,7 +121,8 @@ impl Work {
     fn fail(&self, error: bollard::errors::Error) -> Error {
         match self.call.fail(error) {
             Error::Refused { why, .. } => {
-                let source = Source { repository: &self.repository, login: self.login.as_ref() };
+                let place = Place::of(&self.repository);
+                let source = Source { place, login: self.login.as_ref() };
                 self.refused(source.push_advice(&why))
             }
             other => other,
