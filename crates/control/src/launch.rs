@@ -31,6 +31,9 @@ pub struct LaunchRequest {
     pub replicas: Option<u16>,
     /// The build that it comes out of.
     pub build: Option<BuildId>,
+    /// The tag under which it was found in the repository that the service follows: one version at the
+    /// most comes of it.
+    pub followed: Option<String>,
     /// Who launches it.
     pub by: String,
     /// The idempotency key that the call has claimed: what is made is kept with it.
@@ -50,6 +53,7 @@ impl LaunchRequest {
             spec: None,
             replicas: None,
             build: None,
+            followed: None,
             by: by.into(),
             key: None,
         }
@@ -69,17 +73,21 @@ impl Control {
         let known = service.ok_or_else(|| Error::NoService(request.service.clone()))?.spec;
         let spec = request.spec.unwrap_or(known);
         let secrets = freeze_secrets(inner, &spec).await?;
+        let named = match &request.pinned {
+            Some(pinned) => pinned.reference.clone(),
+            None => image_of(&spec, request.image.as_deref())?,
+        };
+        // From its look at the registry until the version has it.
+        let _using = self.use_image(&named).await?;
         let image = match request.pinned {
             Some(image) => image,
-            None => {
-                let image = image_of(&spec, request.image.as_deref())?;
-                inner.scheduler.resolve(&image, inner.login(&image)).await?
-            }
+            None => inner.scheduler.resolve(&named, inner.login(&named)).await?,
         };
         launcher_fault::point("launch.resolved");
-        let LaunchRequest { commit, branch, replicas, build, by, key, .. } = request;
+        let LaunchRequest { commit, branch, replicas, build, followed, by, key, .. } = request;
         let (commit, branch) = (given(commit), given(branch));
-        let new = NewVersion { image, spec, secrets, commit, branch, replicas, build, by, key };
+        let new =
+            NewVersion { image, spec, secrets, commit, branch, replicas, build, followed, by, key };
         let launched = inner.store.create_version(new, inner.now()).await?;
         launcher_fault::point("launch.stored");
         inner.begin(&request.service).wake();

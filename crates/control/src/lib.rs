@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod health;
 mod hold;
+mod images;
 mod jobs;
 mod launch;
 mod logins;
@@ -47,6 +48,7 @@ use crate::slot::Slot;
 
 pub use commands::Started;
 pub use error::Error;
+pub use images::{Pushed, Removing, Using};
 pub use launch::LaunchRequest;
 pub use logins::PreviewLogins;
 pub use maintenance::{MaintainRequest, Maintained};
@@ -118,6 +120,7 @@ pub(crate) struct Inner {
     pub(crate) checks: Checks,
     pub(crate) drains: Drains,
     pub(crate) engine: Mutex<EngineState>,
+    pub(crate) images: images::Images,
     /// Numbers every table that is published; higher than what any server before this one gave.
     pub(crate) revision: AtomicU64,
     slots: Mutex<BTreeMap<ServiceName, Arc<Slot>>>,
@@ -152,6 +155,7 @@ impl Control {
                 checks: Checks::new(Arc::new(on_change)),
                 drains: Drains::default(),
                 engine: Mutex::default(),
+                images: images::Images::default(),
                 revision: AtomicU64::new(epoch << 32),
                 slots: Mutex::default(),
                 settings: tokio::sync::Mutex::default(),

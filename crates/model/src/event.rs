@@ -28,6 +28,12 @@ pub enum EventKind {
     BuildFailed,
     /// A build was cancelled, or a newer one took its place in the queue.
     BuildCancelled,
+    /// An image that somebody pushed became a version.
+    ImageFollowed,
+    /// An image that no version has any more was removed from its registry.
+    ImageRemoved,
+    /// A registry fails at what it is asked for beside launching; it is tried again.
+    RegistryTroubled,
     /// A version was launched.
     VersionLaunched,
     /// An environment became ready.

@@ -17,6 +17,7 @@ struct State {
     repositories: BTreeMap<String, Repository>,
     trouble: Option<Error>,
     deleted: Vec<Digest>,
+    hangs: bool,
 }
 
 #[derive(Default)]
@@ -41,6 +42,11 @@ impl Fake {
     /// Fails so from now on, or not any more.
     pub fn fails(&self, trouble: Option<Error>) {
         self.state().trouble = trouble;
+    }
+
+    /// Does not answer in time when it is to delete, or does again.
+    pub fn hangs_at_deleting(&self, hangs: bool) {
+        self.state().hangs = hangs;
     }
 
     /// Whether it has a manifest.
@@ -127,6 +133,10 @@ impl Registry for Fake {
 
     async fn delete(&self, repository: &ImageRepository, digest: &Digest) -> Result<bool> {
         let mut state = self.ask()?;
+        if state.hangs {
+            let registry = Place::of(repository).registry().to_owned();
+            return Err(Error::Overdue { registry, within: std::time::Duration::from_secs(1) });
+        }
         let kept = state.repositories.entry(key(repository)).or_default();
         kept.tags.retain(|_, tagged| tagged != digest);
         let there = kept.manifests.remove(digest).is_some();

@@ -100,6 +100,7 @@ async fn ready_version(store: &dyn Store) -> VersionNumber {
         branch: None,
         replicas: None,
         build: None,
+        followed: None,
         by: "bench".into(),
         key: None,
     };

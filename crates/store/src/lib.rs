@@ -5,6 +5,7 @@
 
 mod builds;
 mod error;
+mod images;
 mod records;
 pub mod sqlite;
 pub mod vault;
@@ -25,12 +26,13 @@ use tokio::sync::broadcast;
 
 pub use builds::BuildStore;
 pub use error::Error;
+pub use images::ImageStore;
 pub use records::{
     AboutEdge, Answer, BuildChange, BuildFilter, Deletion, DeploymentFilter, Edge,
-    EnvironmentChange, EventFilter, IdempotencyClaim, Invitation, Made, Maintenance,
-    MaintenanceRecord, MaintenanceWish, NewBuild, NewDeployment, NewSession, NewToken, NewVersion,
-    Page, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord, Service, Session,
-    Token,
+    EnvironmentChange, EventFilter, Following, IdempotencyClaim, Invitation, LeftImage, Made,
+    Maintenance, MaintenanceRecord, MaintenanceWish, NewBuild, NewDeployment, NewSession, NewToken,
+    NewVersion, Page, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord, SeenImage,
+    Service, Session, Token,
 };
 
 /// The result of a call to a store.
@@ -48,7 +50,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// [`watch`](Store::watch)er after it, in the order of their numbers. No order depends on a clock: times
 /// are only kept, to the microsecond.
 #[async_trait]
-pub trait Store: BuildStore + Send + Sync + 'static {
+pub trait Store: BuildStore + ImageStore + Send + Sync + 'static {
     // Services -------------------------------------------------------------------------------------
 
     /// All services, by name.

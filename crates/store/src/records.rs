@@ -1,6 +1,7 @@
 //! Rows that are not words of the model.
 
 mod builds;
+mod images;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use launcher_model::{BuildId, DeploymentId, EdgeName, ServiceName, VersionNumber
 use serde::{Deserialize, Serialize};
 
 pub use builds::{BuildChange, BuildFilter, NewBuild, Queued};
+pub use images::{Following, LeftImage, SeenImage};
 
 /// A service as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +107,9 @@ pub struct NewVersion {
     /// The build that it comes out of, which makes one version at the most: the one that it has made
     /// already is handed out again.
     pub build: Option<BuildId>,
+    /// The tag under which it was found in the repository that the service follows: its image makes one
+    /// version at the most, and the one that it has made already is handed out again.
+    pub followed: Option<String>,
     /// The claimed idempotency key of the call that asks for it.
     pub key: Option<String>,
 }

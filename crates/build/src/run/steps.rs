@@ -166,6 +166,11 @@ async fn push_image(
     spec: &ServiceSpec,
     image: Digest,
 ) -> Result<PinnedImage> {
+    // From before it is pushed until the build's record has it, so that nobody removes the same image.
+    let _using = match &spec.service.image {
+        None => None,
+        Some(repository) => Some(inner.control.use_images(&repository_of(repository)?).await?),
+    };
     let pushed = recorder
         .step(StepKind::Push, async |log| match &spec.service.image {
             None => {
@@ -173,8 +178,7 @@ async fn push_image(
                 Ok(Outcome::skipped(by_id(&image), why))
             }
             Some(repository) => {
-                let repository = ImageRepository::new(repository.as_str())
-                    .map_err(|error| Error::Source(error.to_string()))?;
+                let repository = repository_of(repository)?;
                 let pushed = push(inner, &image, &repository, &first_tag(build), log).await?;
                 let note = format!("{} ({})", pushed.requested, pushed.digest.short());
                 Ok(Outcome::new(pushed, note))
@@ -183,6 +187,10 @@ async fn push_image(
         .await?;
     recorder.keep_image(&pushed).await?;
     Ok(pushed)
+}
+
+fn repository_of(name: &str) -> Result<ImageRepository> {
+    ImageRepository::new(name).map_err(|error| Error::Source(error.to_string()))
 }
 
 /// Pushes an image under one tag.

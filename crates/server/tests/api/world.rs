@@ -319,6 +319,7 @@ pub(crate) async fn new_version(world: &World, service: &ServiceName) -> NewVers
         branch: None,
         replicas: None,
         build: None,
+        followed: None,
         by: WHO.to_owned(),
         key: None,
     }

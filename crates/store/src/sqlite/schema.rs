@@ -9,13 +9,14 @@ use super::fault::explain;
 use crate::{Error, Result};
 
 /// Every step that was ever released, in order. None is ever changed; a new one is added behind.
-const STEPS: &[(i64, &str, &str)] = &[
+const STEPS: [(i64, &str, &str); 8] = [
     (1, "first", include_str!("../../migrations/sqlite/0001_first.sql")),
     (2, "what a key made", include_str!("../../migrations/sqlite/0002_what_a_key_made.sql")),
     (3, "edges", include_str!("../../migrations/sqlite/0003_edges.sql")),
     (4, "deletion", include_str!("../../migrations/sqlite/0004_deletion.sql")),
     (5, "maintenance", include_str!("../../migrations/sqlite/0005_maintenance.sql")),
     (6, "builds", include_str!("../../migrations/sqlite/0006_builds.sql")),
+    (7, "images", include_str!("../../migrations/sqlite/0007_images.sql")),
     (
         9,
         "automatic deployments",

@@ -1,6 +1,7 @@
 //! The trait's methods: where transactions begin and end.
 
 mod builds;
+mod images;
 
 use std::collections::BTreeMap;
 

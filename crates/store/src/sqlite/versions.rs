@@ -11,8 +11,8 @@ use sqlx::{Row, SqliteExecutor};
 use super::fault::Fault;
 use super::row::{json, time, to_json, word};
 use super::write::Write;
-use super::{builds, environments, events, idempotency, services};
-use crate::{Error, Made, NewVersion};
+use super::{builds, environments, events, follows, idempotency, services};
+use crate::{Error, Made, NewVersion, SeenImage};
 
 const VERSION: &str = "version";
 
@@ -25,6 +25,12 @@ pub(super) async fn create(
     services::must_stay(write, &service).await?;
     if let Some(build) = new.build
         && let Some(number) = builds::made(write, build).await?
+    {
+        return existing(write, &service, number).await;
+    }
+    let followed = new.followed.map(|tag| SeenImage { tag, digest: new.image.digest.clone() });
+    if let Some(image) = &followed
+        && let Some(number) = follows::known(write, &service, image, at).await?
     {
         return existing(write, &service, number).await;
     }
@@ -55,7 +61,23 @@ pub(super) async fn create(
     if let Some(build) = new.build {
         builds::has_made(write, build, number).await?;
     }
+    if let Some(image) = &followed {
+        has_followed(write, &version, image, at).await?;
+    }
     Ok((version, environment))
+}
+
+async fn has_followed(
+    write: &mut Write,
+    version: &Version,
+    image: &SeenImage,
+    at: Timestamp,
+) -> Result<(), Fault> {
+    let (service, number) = (&version.service, version.number);
+    follows::see(write, service, image, Some(number), at).await?;
+    let text = format!("{} was pushed, and became {number} of {service}", version.image.requested);
+    let event = NewEvent::new(EventKind::ImageFollowed, text).service(service).version(number);
+    events::record_one(write, event, at).await
 }
 
 /// The version that was made before, as it is now.

@@ -90,6 +90,7 @@ pub(crate) fn new_version(spec: &ServiceSpec) -> NewVersion {
         branch: Some("main".into()),
         replicas: None,
         build: None,
+        followed: None,
         by: "alice".into(),
         key: None,
     }
