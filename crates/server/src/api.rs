@@ -7,6 +7,7 @@ mod edges;
 mod environments;
 mod events;
 mod holds;
+mod hooks;
 mod infrastructure;
 mod maintenance;
 mod secrets;
@@ -101,4 +102,5 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(secrets::set, secrets::unset))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(hooks::registry::notify))
 }

@@ -42,19 +42,13 @@ impl Registry {
 
     /// One that is set up so.
     pub async fn start(setup: RegistrySetup) -> Self {
+        // Once, for the TLS of clients.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut registry = Self { address, folder: Folder::new(), setup, process: None };
         registry.configure().await;
         registry.resume().await;
         registry
-    }
-
-    /// Changes where it sends what happens; it is started again with that.
-    pub async fn notify(&mut self, url: &str, token: &str) {
-        self.stop().await;
-        self.setup.notify = Some((url.to_owned(), token.to_owned()));
-        self.configure().await;
-        self.resume().await;
     }
 
     /// Ends it; what it holds stays.
@@ -197,6 +191,12 @@ impl Registry {
         let accept = "application/vnd.docker.distribution.manifest.v2+json";
         let asked = reqwest::Client::new().get(url).header("accept", accept).send().await;
         asked.unwrap().status().is_success()
+    }
+
+    /// Deletes a manifest.
+    pub async fn delete(&self, repository: &str, digest: &str) {
+        let path = format!("{repository}/manifests/{digest}");
+        self.call(reqwest::Method::DELETE, &path, None, Vec::new(), None).await;
     }
 
     async fn call(

@@ -11,6 +11,8 @@ use launcher_build::Builds;
 use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
+use launcher_images::Images;
+use launcher_registry::Registries;
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::docker::{self, Docker};
 use launcher_server::{App, EdgeDoor, Settings};
@@ -39,7 +41,8 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         None => None,
     };
 
-    let app = assemble(&config, &data, remote.as_ref().map(|remote| remote.door.clone())).await?;
+    let (app, _images) =
+        assemble(&config, &data, remote.as_ref().map(|remote| remote.door.clone())).await?;
     let mut serving = tokio::task::JoinSet::new();
     serving.spawn(edges.serve(Arc::clone(app.control.hub())));
     if let Some(remote) = remote {
@@ -83,7 +86,11 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
 /// How many builds run at once: more would only take turns at the processors of one machine.
 const BUILDS_AT_ONCE: usize = 2;
 
-async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> Result<App> {
+async fn assemble(
+    config: &Config,
+    data: &DataDir,
+    edges: Option<EdgeDoor>,
+) -> Result<(App, Images)> {
     data.refuse_lost_database()?;
     let store = launcher_store::sqlite::open(&data.database()).await?;
     let store: Arc<dyn Store> = Arc::new(store);
@@ -130,6 +137,7 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
         edges,
         secure_cookies: false,
     });
+    let images = follow_images(config, &engine, &control, &store, &clock);
     let parts = launcher_build::Parts {
         store: Arc::clone(&store),
         control: control.clone(),
@@ -144,7 +152,25 @@ async fn assemble(config: &Config, data: &DataDir, edges: Option<EdgeDoor>) -> R
         preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
     };
     let builds = Builds::start(parts, builds).await?;
-    Ok(App { control, builds, store, vault, scheduler, clock, settings })
+    Ok((App { control, builds, store, vault, scheduler, clock, settings }, images))
+}
+
+/// Begins to follow registries, and to remove what is left in them.
+fn follow_images(
+    config: &Config,
+    engine: &Docker,
+    control: &Control,
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+) -> Images {
+    let trust = Arc::new(engine.clone());
+    Images::start(launcher_images::Parts {
+        control: control.clone(),
+        store: Arc::clone(store),
+        registry: Arc::new(Registries::new(config.registries.clone(), Some(trust))),
+        builder: Some(Arc::new(engine.clone())),
+        clock: Arc::clone(clock),
+    })
 }
 
 /// Where edges of other machines come in.

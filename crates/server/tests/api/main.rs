@@ -10,6 +10,7 @@ mod events;
 mod freezes;
 mod git;
 mod holds;
+mod hooks;
 mod idempotency;
 mod maintenance;
 mod malformed;

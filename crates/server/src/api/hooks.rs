@@ -1,0 +1,3 @@
+//! What other systems tell.
+
+pub(super) mod registry;
