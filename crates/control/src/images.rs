@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use launcher_model::image::{ImageRef, ImageRepository};
+use launcher_model::image::{Digest, ImageRef, ImageRepository};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, broadcast};
 
 use crate::{Control, Error, Result};
@@ -36,6 +36,8 @@ pub struct Pushed {
     pub path: String,
     /// The tag.
     pub tag: String,
+    /// The content that was pushed, which the tag may come to mean a moment later.
+    pub digest: Option<Digest>,
 }
 
 /// As long as it is there, nothing is removed from a repository.

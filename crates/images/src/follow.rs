@@ -2,14 +2,14 @@
 
 mod look;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use launcher_control::Pushed;
 use launcher_model::ServiceName;
 use launcher_model::event::{Event, EventKind};
-use launcher_model::image::ImageRepository;
+use launcher_model::image::{Digest, ImageRepository};
 use launcher_model::service::{ServiceSpec, matches_pattern};
 use launcher_registry::Place;
 use tokio::sync::Notify;
@@ -20,6 +20,10 @@ use crate::{Inner, Result, backoff};
 
 /// A registry that fails is asked again after that at the latest.
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
+/// A registry may tell of a push before the tag means what was pushed: it is asked again after that, and
+/// then after twice as long, so many times.
+const FIRST_SETTLING: Duration = Duration::from_millis(50);
+const MOST_SETTLING: u32 = 8;
 
 /// What a service follows.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,8 +60,17 @@ struct Wake {
 struct Asked {
     /// Everything that fits.
     all: bool,
-    /// These tags.
-    tags: BTreeSet<String>,
+    /// These tags, until they mean what was pushed under them, as far as that was told.
+    tags: BTreeMap<String, Option<Digest>>,
+}
+
+/// What a look has left.
+#[derive(Debug, Default)]
+struct Left {
+    /// What must be looked at again.
+    asked: Asked,
+    /// It will change by itself in a moment; otherwise an event tells when.
+    settles: bool,
 }
 
 impl Wake {
@@ -66,8 +79,8 @@ impl Wake {
         self.notify.notify_one();
     }
 
-    fn tag(&self, tag: String) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).tags.insert(tag);
+    fn tag(&self, tag: String, digest: Option<Digest>) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).tags.insert(tag, digest);
         self.notify.notify_one();
     }
 
@@ -172,7 +185,7 @@ impl Tasks {
 
     fn pushed(&self, pushed: &Pushed) {
         for task in self.by_service.values().filter(|task| task.rule.fits(pushed)) {
-            task.wake.tag(pushed.tag.clone());
+            task.wake.tag(pushed.tag.clone(), pushed.digest.clone());
         }
     }
 
@@ -187,7 +200,7 @@ impl Tasks {
 async fn follow(inner: Arc<Inner>, rule: Rule, wake: Arc<Wake>) {
     let trouble = format!("follow {}", rule.service);
     let mut asked = Asked { all: true, ..Asked::default() };
-    let mut failures = 0;
+    let (mut failures, mut settling) = (0, 0);
     let mut next_look = tokio::time::Instant::now() + backoff::jittered(rule.every);
     loop {
         let whole = asked.all;
@@ -195,8 +208,12 @@ async fn follow(inner: Arc<Inner>, rule: Rule, wake: Arc<Wake>) {
             Ok(left) => {
                 inner.is_well(&trouble);
                 failures = 0;
-                asked = left;
-                None
+                settling = if left.settles { settling + 1 } else { 0 };
+                let goes_on = left.settles && settling <= MOST_SETTLING;
+                asked = if goes_on || !left.settles { left.asked } else { Asked::default() };
+                let wait =
+                    FIRST_SETTLING * 2_u32.pow(settling.saturating_sub(1).min(MOST_SETTLING));
+                goes_on.then(|| tokio::time::Instant::now() + wait)
             }
             Err(error) => {
                 let service = Some(&rule.service);
@@ -212,9 +229,14 @@ async fn follow(inner: Arc<Inner>, rule: Rule, wake: Arc<Wake>) {
         }
         tokio::select! {
             () = wake.notify.notified() => {}
-            () = tokio::time::sleep_until(retry_at.unwrap_or(next_look)) => asked.all = true,
+            () = tokio::time::sleep_until(retry_at.unwrap_or(next_look)) => {
+                asked.all |= retry_at.is_none();
+            }
         }
         let more = wake.take();
+        if !more.tags.is_empty() {
+            settling = 0;
+        }
         asked.all |= more.all;
         asked.tags.extend(more.tags);
     }

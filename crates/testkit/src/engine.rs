@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use bollard::Docker;
+use bollard::models::PushImageInfo;
 use bollard::query_parameters::{
     EventsOptionsBuilder, KillContainerOptions, ListContainersOptions, ListImagesOptionsBuilder,
-    RemoveContainerOptions, RemoveImageOptions,
+    PushImageOptionsBuilder, RemoveContainerOptions, RemoveImageOptions, TagImageOptionsBuilder,
 };
 use futures_util::TryStreamExt;
 
@@ -126,7 +128,7 @@ impl Engine {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-        Image { id, tag, engine: self.clone() }
+        Image { id, tag, engine: self.clone(), names: Mutex::default() }
     }
 }
 
@@ -136,14 +138,44 @@ pub struct Image {
     pub id: String,
     tag: String,
     engine: Engine,
+    /// Its other names.
+    names: Mutex<Vec<String>>,
+}
+
+impl Image {
+    /// Pushes it to a registry.
+    ///
+    /// # Panics
+    /// When the registry or the engine refuses.
+    pub async fn push(&self, repository: &str, tag: &str) {
+        let docker = &self.engine.docker;
+        let name = TagImageOptionsBuilder::new().repo(repository).tag(tag).build();
+        docker.tag_image(&self.id, Some(name)).await.unwrap();
+        self.names.lock().unwrap().push(format!("{repository}:{tag}"));
+        let options = PushImageOptionsBuilder::new().tag(tag).build();
+        let told: Vec<_> =
+            docker.push_image(repository, Some(options), None).try_collect().await.unwrap();
+        let digest = |info: &PushImageInfo| {
+            let (_, rest) = info.status.as_deref()?.split_once("digest: ")?;
+            rest.split_whitespace().next().map(str::to_owned)
+        };
+        let digests: Vec<String> = told.iter().filter_map(digest).collect();
+        assert!(!digests.is_empty(), "{told:?}");
+        let by_digest = digests.iter().map(|digest| format!("{repository}@{digest}"));
+        self.names.lock().unwrap().extend(by_digest);
+    }
 }
 
 impl Drop for Image {
     fn drop(&mut self) {
-        let (docker, tag) = (self.engine.docker.clone(), self.tag.clone());
+        let docker = self.engine.docker.clone();
+        let mut names = std::mem::take(&mut *self.names.lock().unwrap());
+        names.push(self.tag.clone());
         block_on(async move {
-            let options = RemoveImageOptions { force: true, ..Default::default() };
-            let _ = docker.remove_image(&tag, Some(options), None).await;
+            for name in names {
+                let options = RemoveImageOptions { force: true, ..Default::default() };
+                let _ = docker.remove_image(&name, Some(options), None).await;
+            }
         });
     }
 }

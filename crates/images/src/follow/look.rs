@@ -1,16 +1,16 @@
 //! One look at a repository: what is new there becomes versions.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use launcher_control::LaunchRequest;
-use launcher_model::image::{ImageRef, PinnedImage};
+use launcher_model::image::{Digest, ImageRef, PinnedImage};
 use launcher_model::service::matches_pattern;
 use launcher_registry::{About, Error as RegistryError};
 use launcher_store::{Following, SeenImage};
 
-use super::{Asked, Rule};
+use super::{Asked, Left, Rule};
 use crate::{Error, Inner, Result};
 
 /// So many questions to a registry are under way at once.
@@ -24,24 +24,30 @@ const LONGEST_LABEL: usize = 200;
 /// Who launches what was pushed.
 const BY: &str = "registry";
 
-/// Looks at what is asked for, and launches what is new. Gives back what must be looked at again, when a
-/// build of the service may be pushing it.
-pub(super) async fn look(inner: &Inner, rule: &Rule, asked: &Asked) -> Result<Asked> {
+/// Looks at what is asked for, and launches what is new. Gives back what must be looked at again: all of it,
+/// when a build of the service may be pushing it, else tags that do not mean yet what was pushed.
+pub(super) async fn look(inner: &Inner, rule: &Rule, asked: &Asked) -> Result<Left> {
     let following =
         Following { repository: rule.repository.to_string(), pattern: rule.pattern.clone() };
     let begins = inner.store.following(&rule.service).await? != Some(following.clone());
     if begins {
         inner.store.end_following(&rule.service).await?;
     }
-    let tags = if asked.all || begins { fitting(inner, rule).await? } else { asked.tags.clone() };
+    let tags = if asked.all || begins {
+        fitting(inner, rule).await?
+    } else {
+        asked.tags.keys().cloned().collect()
+    };
     if tags.is_empty() && !begins {
-        return Ok(Asked::default());
+        return Ok(Left::default());
     }
     let found = digests(inner, rule, &tags).await?;
     // Asked for after the registry was: what a build has pushed by then, it has kept, or is still at it.
     let Some(new) = inner.store.new_images(&rule.service, &found).await? else {
-        return Ok(Asked { all: asked.all || begins, tags });
+        let asked = Asked { all: asked.all || begins, tags: asked.tags.clone() };
+        return Ok(Left { asked, settles: false });
     };
+    let left = unsettled(asked, &found);
     let mut new = described(inner, rule, new).await?;
     new.sort_by(|(a, one), (b, other)| (one.created, &a.tag).cmp(&(other.created, &b.tag)));
     if begins {
@@ -56,7 +62,21 @@ pub(super) async fn look(inner: &Inner, rule: &Rule, asked: &Asked) -> Result<As
     for (image, about) in new {
         launch(inner, rule, &image, &about).await?;
     }
-    Ok(Asked::default())
+    Ok(left)
+}
+
+/// What was told to be pushed under tags that do not mean it yet.
+fn unsettled(asked: &Asked, found: &[SeenImage]) -> Left {
+    let waits = |tag: &str, digest: &Digest| {
+        !found.iter().any(|image| image.tag == tag && image.digest == *digest)
+    };
+    let tags = asked
+        .tags
+        .iter()
+        .filter(|(tag, pushed)| pushed.as_ref().is_some_and(|digest| waits(tag, digest)));
+    let tags: BTreeMap<_, _> = tags.map(|(tag, pushed)| (tag.clone(), pushed.clone())).collect();
+    let settles = !tags.is_empty();
+    Left { asked: Asked { all: false, tags }, settles }
 }
 
 /// The tags that fit. A repository that is not there yet has none.

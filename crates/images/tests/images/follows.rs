@@ -40,13 +40,13 @@ async fn an_image_becomes_one_version_however_often_it_is_told_and_named() {
     world.push(SHOP, "main-1", &digest(1), about(1, "aaa"));
     world.has_versions(&shop, 1).await;
     for _ in 0..3 {
-        world.tell(SHOP, "main-1");
+        world.tell(SHOP, "main-1", None);
         world.push(SHOP, "main-1-again", &digest(1), about(1, "aaa"));
         world.restart().await;
     }
     // Others' tags, repositories and what is gone again are nothing to it.
-    world.tell(SHOP, "main-2");
-    world.tell("registry.example.com/team/other", "main-1");
+    world.tell(SHOP, "main-2", None);
+    world.tell("registry.example.com/team/other", "main-1", None);
     world.push(SHOP, "main-3", &digest(3), about(3, "ccc"));
     let versions = world.has_versions(&shop, 2).await;
     assert_eq!(versions[1].image.digest, digest(3));
@@ -173,4 +173,25 @@ async fn an_image_that_cannot_be_launched_is_launched_when_it_can() {
     let name = launcher_model::secret::SecretName::new("shop/database-url").unwrap();
     world.store.set_secret(&name, b"sealed", "test", jiff::Timestamp::now()).await.unwrap();
     world.has_versions(&shop, 1).await;
+}
+
+/// The registry tells of a manifest before it writes its tag.
+#[tokio::test]
+async fn a_push_that_is_told_before_its_tag_means_it_is_waited_for() {
+    let world = World::new().await;
+    let shop = world.service(SHOP, Some("main-*")).await;
+    world.push(SHOP, "main-1", &digest(1), about(1, "aaa"));
+    world.has_versions(&shop, 1).await;
+    let later = std::time::Duration::from_millis(120);
+    for (tag, number) in [("main-2", 2), ("main-1", 3)] {
+        world.tell(SHOP, tag, Some(&digest(number)));
+        tokio::time::sleep(later).await;
+        world.registry.push(&of(SHOP), tag, &digest(number), About::default());
+    }
+    let versions = world.has_versions(&shop, 3).await;
+    assert_eq!(versions[2].image, pinned(SHOP, "main-1", &digest(3)));
+    // One that never comes to mean it keeps nobody.
+    world.tell(SHOP, "main-9", Some(&digest(9)));
+    world.push(SHOP, "main-4", &digest(4), about(4, "ddd"));
+    world.has_versions(&shop, 4).await;
 }

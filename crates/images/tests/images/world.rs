@@ -156,12 +156,13 @@ impl World {
     /// Pushes an image by the way, and tells of it as the registry's webhook does.
     pub(crate) fn push(&self, repository: &str, tag: &str, digest: &Digest, about: About) {
         self.registry.push(&of(repository), tag, digest, about);
-        self.tell(repository, tag);
+        self.tell(repository, tag, Some(digest));
     }
 
-    pub(crate) fn tell(&self, repository: &str, tag: &str) {
+    pub(crate) fn tell(&self, repository: &str, tag: &str, digest: Option<&Digest>) {
         let path = repository.split_once('/').unwrap().1.to_owned();
-        let pushed = launcher_control::Pushed { path, tag: tag.to_owned() };
+        let pushed =
+            launcher_control::Pushed { path, tag: tag.to_owned(), digest: digest.cloned() };
         self.control().image_was_pushed(pushed);
     }
 

@@ -78,7 +78,7 @@ async fn whatever_is_no_push_of_a_tagged_manifest_is_passed_over() {
         event("push", MANIFEST, json!("")),
         event("mount", MANIFEST, json!("d")),
         {"action": "delete", "target": {"repository": "shop", "tags": null}},
-        {"action": "push", "target": {"mediaType": MANIFEST, "repository": "shop", "digest": "sha256:0"}},
+        {"action": "push", "target": {"mediaType": MANIFEST, "repository": "shop", "tag": "f", "digest": "sha256:0"}},
         {}, null, "push", 7, [],
         event("push", MANIFEST, json!("e")),
         event("push", MANIFEST, json!("e")),

@@ -6,6 +6,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use launcher_control::Pushed;
+use launcher_model::image::Digest;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -41,6 +42,7 @@ struct Target {
     media_type: String,
     repository: String,
     tag: String,
+    digest: Option<Digest>,
 }
 
 /// Takes what a registry tells: services that follow what was pushed look at it at once.
@@ -60,6 +62,9 @@ pub(in crate::api) async fn notify(
 fn pushed(event: serde_json::Value) -> Option<Pushed> {
     let Event { action, target } = serde_json::from_value(event).ok()?;
     let counts = action == "push" && MANIFESTS.contains(&target.media_type.as_str());
-    (counts && !target.tag.is_empty())
-        .then_some(Pushed { path: target.repository, tag: target.tag })
+    (counts && !target.tag.is_empty()).then_some(Pushed {
+        path: target.repository,
+        tag: target.tag,
+        digest: target.digest,
+    })
 }
