@@ -9,6 +9,7 @@ use launcher_control::{Clock, Control};
 use launcher_model::build::{Build, BuildState, Origin};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::{BuildId, ServiceName, VersionNumber};
+use launcher_registry::Registry;
 use launcher_scheduler::{Builder, RegistryLogin};
 use launcher_store::{BuildChange, NewBuild, Queued, Store};
 use tokio::sync::Semaphore;
@@ -31,6 +32,8 @@ pub struct Parts {
     pub control: Control,
     /// What makes images.
     pub builder: Arc<dyn Builder>,
+    /// What keeps them.
+    pub registry: Arc<dyn Registry>,
     /// The time.
     pub clock: Clock,
 }
@@ -58,6 +61,7 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) control: Control,
     pub(crate) builder: Arc<dyn Builder>,
+    pub(crate) registry: Arc<dyn Registry>,
     pub(crate) clock: Clock,
     pub(crate) config: Config,
     pub(crate) repositories: Repositories,
@@ -79,6 +83,7 @@ impl Builds {
             store: parts.store,
             control: parts.control,
             builder: parts.builder,
+            registry: parts.registry,
             clock: parts.clock,
             repositories: Repositories::new(config.data.join("git")),
             logs: Logs::new(config.data.join("builds")),

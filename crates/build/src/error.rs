@@ -68,6 +68,9 @@ pub enum Error {
     /// The engine.
     #[error(transparent)]
     Scheduler(#[from] launcher_scheduler::Error),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] launcher_registry::Error),
     /// The control plane.
     #[error(transparent)]
     Control(#[from] launcher_control::Error),

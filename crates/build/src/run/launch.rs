@@ -4,7 +4,7 @@ use launcher_control::LaunchRequest;
 use launcher_model::VersionNumber;
 use launcher_model::build::Build;
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
-use launcher_model::image::PinnedImage;
+use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::service::ServiceSpec;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -25,7 +25,7 @@ pub(super) async fn launch(
         inner.control.put_service(spec, &build.by).await?;
     }
     let request = LaunchRequest {
-        pinned: Some(image),
+        pinned: Some(image.clone()),
         commit: build.commit.clone(),
         branch: build.branch.clone(),
         spec: Some(spec.clone()),
@@ -35,8 +35,20 @@ pub(super) async fn launch(
     let (version, _) = inner.control.launch(request).await?;
     let number = version.number;
     log.line(format!("{number} is launched")).await;
-    ready(inner, build, number, log).await?;
+    let (named, ready) =
+        tokio::join!(name(inner, &image, number), ready(inner, build, number, log));
+    if let Err(error) = named {
+        // It is in the registry under its commit all the same.
+        log.line(format!("the image could not be tagged {number} too: {error}")).await;
+    }
+    ready?;
     Ok(Outcome::new(number, format!("{number} is ready")))
+}
+
+/// Gives a pushed image the version's number as another tag.
+async fn name(inner: &Inner, image: &PinnedImage, number: VersionNumber) -> Result<()> {
+    let ImageRef::Digest(repository, digest) = &image.reference else { return Ok(()) };
+    Ok(inner.registry.tag(repository, digest, &number.to_string()).await?)
 }
 
 /// Waits until a version's environment is ready.

@@ -12,7 +12,7 @@ use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_images::Images;
-use launcher_registry::Registries;
+use launcher_registry::{Registries, Registry};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::docker::{self, Docker};
 use launcher_server::{App, EdgeDoor, Settings};
@@ -137,11 +137,20 @@ async fn assemble(
         edges,
         secure_cookies: false,
     });
-    let images = follow_images(config, &engine, &control, &store, &clock);
+    let registry: Arc<dyn Registry> =
+        Arc::new(Registries::new(config.registries.clone(), Some(Arc::new(engine.clone()))));
+    let images = Images::start(launcher_images::Parts {
+        control: control.clone(),
+        store: Arc::clone(&store),
+        registry: Arc::clone(&registry),
+        builder: Some(Arc::new(engine.clone())),
+        clock: Arc::clone(&clock),
+    });
     let parts = launcher_build::Parts {
         store: Arc::clone(&store),
         control: control.clone(),
         builder: Arc::new(engine),
+        registry,
         clock: Arc::clone(&clock),
     };
     let urls = Arc::clone(&settings);
@@ -153,24 +162,6 @@ async fn assemble(
     };
     let builds = Builds::start(parts, builds).await?;
     Ok((App { control, builds, store, vault, scheduler, clock, settings }, images))
-}
-
-/// Begins to follow registries, and to remove what is left in them.
-fn follow_images(
-    config: &Config,
-    engine: &Docker,
-    control: &Control,
-    store: &Arc<dyn Store>,
-    clock: &Clock,
-) -> Images {
-    let trust = Arc::new(engine.clone());
-    Images::start(launcher_images::Parts {
-        control: control.clone(),
-        store: Arc::clone(store),
-        registry: Arc::new(Registries::new(config.registries.clone(), Some(trust))),
-        builder: Some(Arc::new(engine.clone())),
-        clock: Arc::clone(clock),
-    })
 }
 
 /// Where edges of other machines come in.

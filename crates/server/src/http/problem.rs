@@ -169,7 +169,7 @@ impl From<launcher_build::Error> for Problem {
             Error::Settings(_) | Error::Source(_) | Error::Protocol(_) | Error::TooLarge { .. } => {
                 Self::invalid(detail)
             }
-            Error::Refused(_) | Error::Step(_) => Self::refused(detail),
+            Error::Refused(_) | Error::Step(_) | Error::Registry(_) => Self::refused(detail),
             Error::Store(error) => error.into(),
             Error::Scheduler(error) => error.into(),
             Error::Control(error) => error.into(),

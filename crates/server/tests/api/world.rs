@@ -378,6 +378,7 @@ async fn builds(
         store: Arc::clone(store),
         control: control.clone(),
         builder: Arc::new(fake.clone()),
+        registry: Arc::new(launcher_registry::fake::Fake::default()),
         clock: Arc::new(Timestamp::now),
     };
     let urls = Arc::clone(settings);

@@ -230,6 +230,7 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         store: Arc::clone(&store),
         control: control.clone(),
         builder: Arc::new(fake.clone()),
+        registry: Arc::new(launcher_registry::fake::Fake::default()),
         clock: Arc::clone(&clock),
     };
     let config = launcher_build::Config {
