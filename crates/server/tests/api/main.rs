@@ -19,5 +19,6 @@ mod routes;
 mod secrets;
 mod services;
 mod tokens;
+mod uploads;
 mod weights;
 mod world;
