@@ -78,7 +78,7 @@ pub(super) async fn upload(
     Path(service): Path<ServiceName>,
     parts: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Answer<Build>), Problem> {
-    let mut parts = parts.map_err(|error| malformed(error.status(), error.body_text()))?;
+    let mut parts = parts.map_err(|error| malformed(error.status(), &error.body_text()))?;
     if app.store.service(&service).await?.is_none() {
         return Err(launcher_control::Error::NoService(service).into());
     }
@@ -121,10 +121,10 @@ async fn short(mut part: Field<'_>, most: usize) -> Result<Vec<u8>, Problem> {
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn broken(error: MultipartError) -> Problem {
-    malformed(error.status(), error.body_text())
+    malformed(error.status(), &error.body_text())
 }
 
-fn malformed(status: StatusCode, why: String) -> Problem {
+fn malformed(status: StatusCode, why: &str) -> Problem {
     Problem::malformed(status, format!("the parts cannot be read: {why}"))
 }
 

@@ -68,7 +68,9 @@ impl File {
         let escape = self.escape;
         let Some(stage) = self.stages.last_mut() else {
             if word == "ARG" {
-                for (name, value) in words(rest, &self.globals.clone(), escape).iter().map(pair) {
+                for (name, value) in
+                    words(rest, &self.globals.clone(), escape).iter().map(|word| pair(word))
+                {
                     self.globals.insert(name, value.unwrap_or_default());
                 }
             }
@@ -77,7 +79,7 @@ impl File {
         let known = stage.known();
         match word {
             "ARG" => {
-                for (name, value) in words(rest, &known, escape).iter().map(pair) {
+                for (name, value) in words(rest, &known, escape).iter().map(|word| pair(word)) {
                     let value = value.or_else(|| self.globals.get(&name).cloned());
                     stage.args.insert(name, value.unwrap_or_default());
                 }
@@ -123,16 +125,16 @@ impl Stage {
             self.env.insert(first.to_owned(), substituted(value, known, escape));
             return;
         }
-        for (name, value) in words(rest, known, escape).iter().map(pair) {
+        for (name, value) in words(rest, known, escape).iter().map(|word| pair(word)) {
             self.env.insert(name, value.unwrap_or_default());
         }
     }
 }
 
-fn pair(word: &String) -> (String, Option<String>) {
+fn pair(word: &str) -> (String, Option<String>) {
     match word.split_once('=') {
         Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-        None => (word.clone(), None),
+        None => (word.to_owned(), None),
     }
 }
 
