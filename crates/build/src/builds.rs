@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::git::{Repositories, Repository};
 use crate::journal::{self};
 use crate::log::{Entries, Logs};
+use crate::place::Files;
 use crate::queue::Queue;
 use crate::{Error, Result};
 
@@ -67,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) repositories: Repositories,
     pub(crate) logs: Logs,
     pub(crate) turns: Semaphore,
+    /// Held while a build gets its place in the queue.
+    pub(crate) placing: tokio::sync::Mutex<()>,
     pub(crate) stop: CancellationToken,
     /// What ends each build that runs.
     pub(crate) running: Mutex<HashMap<BuildId, CancellationToken>>,
@@ -88,6 +91,7 @@ impl Builds {
             repositories: Repositories::new(config.data.join("git")),
             logs: Logs::new(config.data.join("builds")),
             turns: Semaphore::new(config.at_once.max(1)),
+            placing: tokio::sync::Mutex::default(),
             stop: CancellationToken::new(),
             running: Mutex::default(),
             queues: Mutex::default(),
@@ -144,21 +148,7 @@ impl Builds {
     /// # Errors
     /// When there is no such service.
     pub async fn queue(&self, new: NewBuild) -> Result<Queued> {
-        let inner = &self.inner;
-        let queued = inner.store.queue_build(new, inner.now()).await?;
-        self.begin(&queued);
-        Ok(queued)
-    }
-
-    /// Has a queued build take its turn.
-    pub(crate) fn begin(&self, queued: &Queued) {
-        let inner = &self.inner;
-        launcher_fault::point("build.queued");
-        for superseded in &queued.superseded {
-            inner.logs.over(*superseded);
-        }
-        inner.logs.expect(queued.build.id);
-        inner.queue(&queued.build.service).wake();
+        self.place(new, Files::Committed).await
     }
 
     /// Cancels a build that waits or runs.
@@ -198,6 +188,11 @@ impl Builds {
             )));
         }
         let (origin, old) = (build.origin, build.id);
+        if origin == Origin::Upload && !self.has_context(old).await {
+            return Err(Error::Refused(format!(
+                "what was sent in for build {old} is not kept any more; send it again, with `launcher build`"
+            )));
+        }
         let new = NewBuild {
             service: build.service,
             origin: build.origin,
@@ -206,13 +201,8 @@ impl Builds {
             subject: build.subject,
             by: by.to_owned(),
         };
-        if origin != Origin::Upload {
-            return self.queue(new).await;
-        }
-        let queued = self.inner.store.queue_build(new, self.inner.now()).await?;
-        self.hand_on(old, queued.build.id).await?;
-        self.begin(&queued);
-        Ok(queued)
+        let files = if origin == Origin::Upload { Files::With(old) } else { Files::Committed };
+        self.place(new, files).await
     }
 
     /// A build's log so far, and what comes until it is over.

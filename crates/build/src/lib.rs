@@ -10,6 +10,7 @@ mod error;
 mod journal;
 mod log;
 mod narrate;
+mod place;
 mod push;
 mod queue;
 mod run;
@@ -23,7 +24,7 @@ pub use builds::{Builds, Config, Parts, PreviewUrl};
 pub use error::Error;
 pub use log::Entries;
 pub use narrate::{clean, narrate};
-pub use upload::{About, Upload};
+pub use upload::{About, LONGEST_BRANCH, LONGEST_SETTINGS, MOST_SENT, Upload};
 
 /// The result of what was asked of builds.
 pub type Result<T> = std::result::Result<T, Error>;

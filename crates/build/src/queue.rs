@@ -55,11 +55,19 @@ async fn serve(inner: Arc<Inner>, service: ServiceName, queue: Arc<Queue>) {
 
 /// Runs the oldest build that is not over. False when there is none.
 async fn next(inner: &Arc<Inner>, service: &ServiceName) -> Result<bool> {
-    let Some(oldest) = inner.store.unfinished_builds(Some(service)).await?.into_iter().next()
-    else {
-        return Ok(false);
+    let placed = inner.placing.lock().await;
+    let unfinished = inner.store.unfinished_builds(Some(service)).await?;
+    drop(placed);
+    let Some(oldest) = unfinished.into_iter().next() else { return Ok(false) };
+    let _turn = match inner.turns.try_acquire() {
+        Ok(turn) => turn,
+        Err(_) => {
+            let text = "waits until a build of another service is over".to_owned();
+            inner.tell(oldest.id, text).await;
+            let Ok(turn) = inner.turns.acquire().await else { return Ok(false) };
+            turn
+        }
     };
-    let Ok(_turn) = inner.turns.acquire().await else { return Ok(false) };
     // It may have been cancelled, or replaced by a newer one, while others had their turns.
     if let Some(build) = inner.store.build(oldest.id).await?.filter(|build| !build.state.is_over())
     {

@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use tokio_util::io::ReaderStream;
 
 use crate::git::{self, Repository};
+use crate::upload::LONGEST_SETTINGS;
 use crate::{Error, Result};
 
 /// The file with a service's settings, in the topmost folder.
@@ -21,8 +22,6 @@ pub(crate) const SETTINGS: &str = "launcher.toml";
 pub(crate) const CONTEXT: &str = "context.tar";
 /// As much as an image is built of, in bytes.
 const LARGEST_CONTEXT: u64 = 16 << 30;
-/// The longest such file, in bytes.
-const LONGEST_SETTINGS: usize = 256 << 10;
 
 /// A state of an application's source.
 #[derive(Debug, Clone)]

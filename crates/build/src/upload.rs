@@ -9,11 +9,16 @@ use launcher_model::{BuildId, ServiceName};
 use launcher_store::{NewBuild, Queued};
 use tokio::io::AsyncWriteExt;
 
+use crate::place::Files;
 use crate::source::{CONTEXT, SETTINGS};
 use crate::{Builds, Error, Result};
 
 /// The largest archive that is taken, in bytes.
-const MOST: u64 = 4 << 30;
+pub const MOST_SENT: u64 = 4 << 30;
+/// The longest settings that are taken, in bytes.
+pub const LONGEST_SETTINGS: usize = 256 << 10;
+/// The longest name of a branch that is taken, in bytes.
+pub const LONGEST_BRANCH: usize = 200;
 
 /// A working copy that is coming in. What has come of one that is dropped is removed.
 pub struct Upload {
@@ -53,6 +58,11 @@ impl Builds {
                 let _ = tokio::fs::remove_dir_all(entry.path()).await;
             }
         }
+    }
+
+    /// Whether what was sent in for a build is still there.
+    pub(crate) async fn has_context(&self, id: BuildId) -> bool {
+        is_there(&self.inner.logs.folder(id).join(CONTEXT)).await
     }
 
     /// Gives a build the source of another one, which was sent in.
@@ -96,7 +106,7 @@ impl Upload {
         while let Some(piece) = pieces.next().await {
             let piece = piece.map_err(|_| Error::Protocol("an archive that broke off"))?;
             length += piece.len() as u64;
-            if length > MOST {
+            if length > MOST_SENT {
                 let advice = "leave out what is not needed, in .dockerignore";
                 return Err(Error::TooLarge { what: "the archive", most: "4 GiB".into(), advice });
             }
@@ -113,6 +123,9 @@ impl Upload {
         if !is_there(&self.folder.join(CONTEXT)).await {
             return Err(Error::Protocol("nothing to build: the part `context` is missing"));
         }
+        if let Some(branch) = about.branch.as_deref().filter(|branch| !is_branch(branch)) {
+            return Err(Error::Refused(format!("{branch:?} is no name of a branch in git")));
+        }
         let new = NewBuild {
             service: about.service,
             origin: Origin::Upload,
@@ -121,14 +134,7 @@ impl Upload {
             subject: None,
             by: about.by,
         };
-        let inner = &self.builds.inner;
-        let queued = inner.store.queue_build(new, inner.now()).await?;
-        let folder = inner.logs.folder(queued.build.id);
-        tokio::fs::rename(&self.folder, &folder)
-            .await
-            .map_err(Error::file("cannot make the folder", folder))?;
-        self.builds.begin(&queued);
-        Ok(queued)
+        self.builds.place(new, Files::SentIn(self.folder.clone())).await
     }
 }
 
@@ -142,6 +148,55 @@ impl Drop for Upload {
     }
 }
 
+/// Whether git would take a branch of this name (git-check-ref-format).
+fn is_branch(name: &str) -> bool {
+    let bad =
+        |c: char| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
+    let whole = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    name.len() <= LONGEST_BRANCH
+        && name != "@"
+        && !name.starts_with('-')
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !name.contains("@{")
+        && !name.contains(bad)
+        && name.split('/').all(whole)
+}
+
 async fn is_there(path: &Path) -> bool {
     tokio::fs::try_exists(path).await.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_branch;
+
+    #[test]
+    fn branches_are_named_as_git_names_them() {
+        for name in ["main", "feature/login", "1.0", "a@b", "größe"] {
+            assert!(is_branch(name), "{name}");
+        }
+        for name in [
+            "",
+            "a b",
+            "-a",
+            "a..b",
+            "a/",
+            "/a",
+            "a//b",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "a\n",
+            "@",
+            "a@{1}",
+            "a~1",
+            "a.",
+            "a*",
+            "a\\b",
+            &"a".repeat(201),
+        ] {
+            assert!(!is_branch(name), "{name:?}");
+        }
+    }
 }

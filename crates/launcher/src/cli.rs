@@ -9,13 +9,16 @@ mod client;
 mod commands;
 mod failure;
 mod foreign;
+mod init;
 mod input;
 mod login;
 mod output;
+mod pack;
 mod parse;
 mod place;
 mod progress;
 mod render;
+mod working_copy;
 
 use clap::{Parser, Subcommand};
 

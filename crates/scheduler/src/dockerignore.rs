@@ -90,6 +90,12 @@ impl Ignore {
         }
         excluded
     }
+
+    /// Whether nothing below a folder can be kept: it is left out, and no rule takes anything back in.
+    #[must_use]
+    pub fn excludes_all_below(&self, folder: &str) -> bool {
+        !self.rules.iter().any(|rule| rule.includes) && self.excludes(folder)
+    }
 }
 
 /// A path, and the folders that it is in.
@@ -226,6 +232,13 @@ mod tests {
                 assert!(!ignore.excludes(path), "{text:?} {path}");
             }
         }
+    }
+
+    #[test]
+    fn a_folder_is_not_looked_into_when_nothing_in_it_can_be_kept() {
+        assert!(ignore("target").excludes_all_below("target"));
+        assert!(!ignore("target").excludes_all_below("src"));
+        assert!(!ignore("target\n!target/keep").excludes_all_below("target"));
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl<'a> Recorder<'a> {
         work: impl AsyncFnOnce(&Log<'_>) -> Result<Outcome<T>>,
     ) -> Result<T> {
         let began = self.inner.now();
-        self.build.steps.retain(|step| step.kind < kind);
+        // What a server before this one has done stays done, also when an earlier step is repeated.
+        self.build.steps.retain(|step| step.kind != kind);
         let state = StepState::Running;
         self.build.steps.push(Step {
             kind,
@@ -62,6 +63,7 @@ impl<'a> Recorder<'a> {
             finished_at: None,
             note: None,
         });
+        self.build.steps.sort_by_key(|step| step.kind);
         self.log.put(LogEntry::Began { at: began, step: kind }).await;
         self.keep(None).await?;
         let log = Log { recorder: self, step: kind };
@@ -74,7 +76,7 @@ impl<'a> Recorder<'a> {
         let at = self.inner.now();
         let took = at.duration_since(began).as_millis();
         let took_ms = u64::try_from(took).unwrap_or_default();
-        if let Some(step) = self.build.steps.last_mut() {
+        if let Some(step) = self.build.steps.iter_mut().find(|step| step.kind == kind) {
             (step.state, step.finished_at, step.note) = (state, Some(at), note.clone());
         }
         self.log.put(LogEntry::Ended { at, step: kind, state, took_ms, note }).await;
@@ -103,8 +105,8 @@ impl<'a> Recorder<'a> {
 
     /// The step that failed.
     pub(super) fn failed_step(&self) -> Option<StepKind> {
-        let last = self.build.steps.last()?;
-        (last.state == StepState::Failed).then_some(last.kind)
+        let failed = |step: &&Step| step.state == StepState::Failed;
+        self.build.steps.iter().find(failed).map(|step| step.kind)
     }
 
     /// Tells something of the build as a whole.

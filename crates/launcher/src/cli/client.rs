@@ -5,6 +5,7 @@
 
 mod answer;
 mod follow;
+mod send;
 mod stream;
 
 use std::time::Duration;
@@ -22,7 +23,7 @@ use super::place::{Place, shown};
 use answer::Answer;
 
 pub(super) use follow::{Follow, RECONNECT};
-pub(super) use stream::Stream;
+pub(super) use stream::{Message, Stream};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer to a question may take. What changes something may take as long as it needs.

@@ -1,6 +1,7 @@
 //! The commands that talk to a server, a module for each kind.
 
 mod apply;
+mod build;
 mod builds;
 mod credentials;
 mod delete;
@@ -32,6 +33,7 @@ use super::args::client::{
 };
 use super::client::Client;
 use super::foreign::Shown;
+use super::init;
 use super::output::{Look, Output, say};
 use super::place;
 
@@ -110,6 +112,8 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Delete(to) => delete::delete(Context::new(to)?).await,
         C::Status(to) => services::status(Context::new(to)?).await,
         C::Launch(to) => launch::launch(Context::new(to)?).await,
+        C::Init(wanted) => init::init(wanted).await,
+        C::Build(to) => build::build(Context::new(to)?).await,
         C::Builds(Builds { act: None, list }) => builds::list(Context::new(list)?).await,
         C::Builds(Builds { act: Some(act), .. }) => match act {
             BuildsCommand::Show(to) => builds::show(Context::new(to)?).await,

@@ -21,6 +21,11 @@ pub(crate) enum Failure {
         "the connection to {url} broke while {doing} ({why}); `launcher status` shows what was done"
     )]
     Broken { url: String, doing: String, why: String },
+    /// The server went away while something was sent that cannot be begun anew.
+    #[error(
+        "the connection to {url} broke while the working copy was being sent ({why}); `launcher builds` shows whether it was taken in, and the same command sends it again"
+    )]
+    NotSent { url: String, why: String },
     /// There is no token to call with.
     #[error(
         "there is no token for {url}: set LAUNCHER_TOKEN, or run `launcher login {url}`{}",

@@ -2,11 +2,11 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::extract::multipart::{Multipart, MultipartError, MultipartRejection};
+use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use launcher_build::About;
+use launcher_build::{About, LONGEST_BRANCH, LONGEST_SETTINGS};
 use launcher_model::build::Build;
 use launcher_model::{BuildId, ServiceName};
 use launcher_store::{BuildFilter, Page as Part};
@@ -78,7 +78,7 @@ pub(super) async fn upload(
     Path(service): Path<ServiceName>,
     parts: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Answer<Build>), Problem> {
-    let mut parts = parts.map_err(|error| malformed(error.status(), error.body_text()))?;
+    let mut parts = parts.map_err(|error| malformed(error.status(), &error.body_text()))?;
     if app.store.service(&service).await?.is_none() {
         return Err(launcher_control::Error::NoService(service).into());
     }
@@ -86,8 +86,13 @@ pub(super) async fn upload(
     let mut about = About { service, branch: None, by: principal.name };
     while let Some(part) = parts.next_field().await.map_err(broken)? {
         match part.name() {
-            Some("settings") => upload.settings(&part.bytes().await.map_err(broken)?).await?,
-            Some("branch") => about.branch = Some(part.text().await.map_err(broken)?),
+            Some("settings") => {
+                upload.settings(&short(part, LONGEST_SETTINGS).await?).await?;
+            }
+            Some("branch") => {
+                let name = short(part, LONGEST_BRANCH).await?;
+                about.branch = Some(String::from_utf8_lossy(&name).into_owned());
+            }
             Some("context") => upload.context(part).await?,
             other => {
                 let detail =
@@ -100,12 +105,26 @@ pub(super) async fn upload(
     Ok((StatusCode::ACCEPTED, Answer(queued.build)))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn broken(error: MultipartError) -> Problem {
-    malformed(error.status(), error.body_text())
+/// A part that is kept in memory.
+async fn short(mut part: Field<'_>, most: usize) -> Result<Vec<u8>, Problem> {
+    let mut text = Vec::new();
+    while let Some(piece) = part.chunk().await.map_err(broken)? {
+        text.extend_from_slice(&piece);
+        if text.len() > most {
+            let name = part.name().unwrap_or_default();
+            let detail = format!("the part {name} is longer than {most} bytes");
+            return Err(Problem::malformed(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+    }
+    Ok(text)
 }
 
-fn malformed(status: StatusCode, why: String) -> Problem {
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn broken(error: MultipartError) -> Problem {
+    malformed(error.status(), &error.body_text())
+}
+
+fn malformed(status: StatusCode, why: &str) -> Problem {
     Problem::malformed(status, format!("the parts cannot be read: {why}"))
 }
 

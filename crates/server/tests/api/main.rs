@@ -20,5 +20,6 @@ mod routes;
 mod secrets;
 mod services;
 mod tokens;
+mod uploads;
 mod weights;
 mod world;

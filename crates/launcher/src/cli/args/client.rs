@@ -15,7 +15,7 @@ use launcher_model::ServiceName;
 
 use super::examples;
 
-pub(crate) use builds::{BuildList, Builds, BuildsCommand, OneBuild};
+pub(crate) use builds::{BuildList, Builds, BuildsCommand, Init, OneBuild, SendIn};
 pub(crate) use credentials::{
     Login, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
 };
@@ -52,6 +52,9 @@ pub(crate) struct To<T: Args> {
 /// The commands that talk to a server.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ClientCommand {
+    /// Write a launcher.toml for the application in a folder
+    #[command(after_help = examples::INIT)]
+    Init(Init),
     /// Create a service, or change its settings, as a launcher.toml says
     #[command(after_help = examples::APPLY)]
     Apply(To<Apply>),
@@ -67,6 +70,9 @@ pub(crate) enum ClientCommand {
     /// Create a version from an image, and its environment beside production
     #[command(after_help = examples::LAUNCH)]
     Launch(To<Launch>),
+    /// Build a folder on the server, without git, and launch it as a version
+    #[command(after_help = examples::BUILD)]
+    Build(To<SendIn>),
     /// List builds, runs from source to a version; show, follow, cancel and retry one
     #[command(after_help = examples::BUILDS, args_conflicts_with_subcommands = true)]
     Builds(Builds),

@@ -27,6 +27,21 @@ EXAMPLES
 
 Prints the version's number and its preview URL on one line. With --wait, it exits with 1 when the
 environment has failed, and tells why.";
+pub(super) const INIT: &str = "\
+EXAMPLES
+  launcher init                        in the folder with the Dockerfile
+  launcher init shop --name shop --no-probe
+
+It reads the Dockerfile and git. Where a Docker Engine is at hand (LAUNCHER_DOCKER_HOST says which),
+it builds the image, runs it once, and asks it for paths such as /healthz; both are removed again.";
+pub(super) const BUILD: &str = "\
+EXAMPLES
+  launcher build                       the folder that you are in
+  launcher build shop --from ~/shop --branch main
+  launcher build --no-wait --json | jq .id
+
+Sends what [service] build in launcher.toml names, without .git and what .dockerignore leaves out.
+Prints the version's number and its preview URL on one line; exits with 1 when it does not pass.";
 pub(super) const BUILDS: &str = "\
 EXAMPLES
   launcher builds                      of all services

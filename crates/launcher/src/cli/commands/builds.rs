@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Context, NO_BODY};
 use crate::cli::Failure;
 use crate::cli::args::client::{BuildList, OneBuild};
+use crate::cli::client::{Message, RECONNECT};
 use crate::cli::output::say;
 use crate::cli::render::builds;
 
@@ -44,25 +45,88 @@ fn print(context: &Context, value: Value, json: bool) -> Result<(), Failure> {
 }
 
 pub(super) async fn log((context, one): (Context, OneBuild)) -> Result<(), Failure> {
-    follow(&context, one.id, one.listing.json).await
+    let told = if one.listing.json { Told::Json } else { Told::Printed };
+    follow(&context, one.id, told).await
 }
 
-/// Prints a build's log until the build is over.
-async fn follow(context: &Context, id: BuildId, json: bool) -> Result<(), Failure> {
-    let id = id.to_string();
-    let mut stream = context.client.stream(&["builds", &id, "log"], &[]).await?;
+/// How a log is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Told {
+    /// In words, on standard output.
+    Printed,
+    /// One object per line, on standard output.
+    Json,
+    /// In words, beside what is printed: on standard error.
+    Said,
+}
+
+/// Tells a build's log until the build is over, also when the server is restarted meanwhile.
+pub(super) async fn follow(context: &Context, id: BuildId, told: Told) -> Result<(), Failure> {
+    let (mut seen, mut left) = (0, RECONNECT.1);
+    loop {
+        let before = seen;
+        let failure = match follow_from(context, id, told, &mut seen).await {
+            Ok(()) => return Ok(()),
+            Err(failure) => failure,
+        };
+        if seen > before {
+            left = RECONNECT.1;
+        }
+        if !failure.is_absence() || left == 0 {
+            return Err(failure);
+        }
+        if left == RECONNECT.1 {
+            say(&format!("the connection to {} broke; trying again", context.client.url()));
+        }
+        left -= 1;
+        tokio::time::sleep(RECONNECT.0).await;
+    }
+}
+
+/// Tells what stands in the log behind the entries that were seen. A log only grows.
+async fn follow_from(
+    context: &Context,
+    id: BuildId,
+    told: Told,
+    seen: &mut usize,
+) -> Result<(), Failure> {
+    let mut stream = context.client.stream(&["builds", &id.to_string(), "log"], &[]).await?;
+    let mut passed = 0;
     while let Some(message) = stream.next().await? {
         match message.name.as_str() {
-            "entry" if json => context.out.json_line(&message.read::<Value>()?)?,
+            "entry" if passed < *seen => passed += 1,
             "entry" => {
-                let entry: LogEntry = message.read()?;
-                context.out.text(&format!("{}\n", launcher_build::narrate(&entry)))?;
+                tell(context, told, &message)?;
+                passed += 1;
+                *seen = passed;
             }
             "end" => return Ok(()),
             _ => {}
         }
     }
     Err(stream.cut_short())
+}
+
+fn tell(context: &Context, told: Told, message: &Message) -> Result<(), Failure> {
+    if matches!(told, Told::Json) {
+        return context.out.json_line(&message.read::<Value>()?);
+    }
+    let entry: LogEntry = message.read()?;
+    let line = launcher_build::narrate(&entry);
+    if matches!(told, Told::Said) {
+        say(&line);
+        return Ok(());
+    }
+    context.out.line(&line)
+}
+
+/// A build that is over, if it passed.
+pub(super) async fn passed(context: &Context, id: BuildId) -> Result<Build, Failure> {
+    let ended: Build = context.client.get(&["builds", &id.to_string()]).await?;
+    match ended.state {
+        BuildState::Passed => Ok(ended),
+        state => Err(Failure::NotBuilt { id, state, reason: ended.reason.unwrap_or_default() }),
+    }
 }
 
 pub(super) async fn cancel((context, one): (Context, OneBuild)) -> Result<(), Failure> {
@@ -83,12 +147,6 @@ pub(super) async fn retry((context, one): (Context, OneBuild)) -> Result<(), Fai
     }
     let build: Build = context.understand(value)?;
     say(&format!("build {} runs build {} again", build.id, one.id));
-    follow(&context, build.id, false).await?;
-    let ended: Build = context.client.get(&["builds", &build.id.to_string()]).await?;
-    match ended.state {
-        BuildState::Passed => Ok(()),
-        state => {
-            Err(Failure::NotBuilt { id: ended.id, state, reason: ended.reason.unwrap_or_default() })
-        }
-    }
+    follow(&context, build.id, Told::Printed).await?;
+    passed(&context, build.id).await.map(drop)
 }

@@ -1,9 +1,46 @@
 //! Builds: runs from source to a version.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use launcher_model::{BuildId, ServiceName};
 
 use super::{Listing, To, examples};
+
+/// `build`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SendIn {
+    /// The service; without one, that of the folder's launcher.toml
+    pub(crate) service: Option<ServiceName>,
+    /// The application's folder, with its launcher.toml
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) from: PathBuf,
+    /// The branch that it counts as [default: none]
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// Do not wait until it is built
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    #[command(flatten)]
+    pub(crate) listing: Listing,
+}
+
+/// `init`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Init {
+    /// The application's folder
+    #[arg(default_value = ".")]
+    pub(crate) dir: PathBuf,
+    /// The service's name [default: the folder's]
+    #[arg(long)]
+    pub(crate) name: Option<ServiceName>,
+    /// Write launcher.toml anew when it is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Do not build the image and ask it for a path that answers
+    #[arg(long)]
+    pub(crate) no_probe: bool,
+}
 
 /// `builds`.
 #[derive(Debug, Clone, Args)]
