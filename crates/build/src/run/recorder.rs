@@ -23,15 +23,23 @@ pub(super) struct Outcome<T> {
     pub(super) note: Option<String>,
     /// There was nothing to do.
     pub(super) skipped: bool,
+    /// The image, as it is known from now on: kept with the step's end, so that no step is done whose
+    /// image nobody knows.
+    image: Option<PinnedImage>,
 }
 
 impl<T> Outcome<T> {
     pub(super) fn new(value: T, note: impl Into<String>) -> Self {
-        Self { value, note: Some(note.into()), skipped: false }
+        Self { value, note: Some(note.into()), skipped: false, image: None }
     }
 
     pub(super) fn skipped(value: T, why: impl Into<String>) -> Self {
-        Self { value, note: Some(why.into()), skipped: true }
+        Self { value, note: Some(why.into()), skipped: true, image: None }
+    }
+
+    /// The same, which has made this image.
+    pub(super) fn with_image(self, image: PinnedImage) -> Self {
+        Self { image: Some(image), ..self }
     }
 }
 
@@ -80,14 +88,8 @@ impl<'a> Recorder<'a> {
             (step.state, step.finished_at, step.note) = (state, Some(at), note.clone());
         }
         self.log.put(LogEntry::Ended { at, step: kind, state, took_ms, note }).await;
-        self.keep(None).await?;
+        self.keep(outcome.as_ref().ok().and_then(|outcome| outcome.image.clone())).await?;
         outcome.map(|outcome| outcome.value)
-    }
-
-    /// Keeps the image, as it is known now.
-    pub(super) async fn keep_image(&mut self, image: &PinnedImage) -> Result<()> {
-        self.build.image = Some(image.clone());
-        self.keep(Some(image.clone())).await
     }
 
     async fn keep(&self, image: Option<PinnedImage>) -> Result<()> {

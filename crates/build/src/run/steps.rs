@@ -88,14 +88,14 @@ async fn build_image(
                     Building::Line(line) => log.line(line).await,
                     Building::Built { image } => {
                         let note = format!("image {}", image.short());
-                        return Ok(Outcome::new(image, note));
+                        let kept = by_id(&image);
+                        return Ok(Outcome::new(image, note).with_image(kept));
                     }
                 }
             }
             Err(Error::Step("the engine did not say how the build ended".to_owned()))
         })
         .await?;
-    recorder.keep_image(&by_id(&image)).await?;
     Ok(Made::Image(image))
 }
 
@@ -171,7 +171,7 @@ async fn push_image(
         None => None,
         Some(repository) => Some(inner.control.use_images(&repository_of(repository)?).await?),
     };
-    let pushed = recorder
+    recorder
         .step(StepKind::Push, async |log| match &spec.service.image {
             None => {
                 let why = "there is no [service] image: it stays on the engine";
@@ -181,12 +181,10 @@ async fn push_image(
                 let repository = repository_of(repository)?;
                 let pushed = push(inner, &image, &repository, &first_tag(build), log).await?;
                 let note = format!("{} ({})", pushed.requested, pushed.digest.short());
-                Ok(Outcome::new(pushed, note))
+                Ok(Outcome::new(pushed.clone(), note).with_image(pushed))
             }
         })
-        .await?;
-    recorder.keep_image(&pushed).await?;
-    Ok(pushed)
+        .await
 }
 
 fn repository_of(name: &str) -> Result<ImageRepository> {
