@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use launcher_model::{DeploymentId, ServiceName};
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,14 +23,17 @@ use crate::Error;
 use crate::driver::Driver;
 use crate::driver::switch::Committed;
 use crate::keep::{Common, Keep};
+use crate::looks::Looks;
 use crate::protocol::{DrainOutcome, Flip, Readiness};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
+use crate::wakes::Wakes;
 
 mod drain;
 mod files;
 mod logins;
 mod options;
+mod previews;
 mod process;
 mod reload;
 mod render;
@@ -64,6 +67,9 @@ struct Shared {
     keep: Keep,
     tally: Tally,
     logins: Logins,
+    /// Requests in the waiting room.
+    wakes: Arc<Wakes>,
+    looks: Looks,
     state: Mutex<State>,
     /// Taken before the state by whoever changes what nginx serves.
     reloader: Mutex<Reloader>,
@@ -127,6 +133,8 @@ impl Nginx {
             tally: Tally::new(options.access_log()),
             logins: Logins::new(&options),
             reloader: Mutex::new(Reloader::new(options.clone(), files)),
+            wakes: Arc::default(),
+            looks: Looks::default(),
             options,
             frame,
             keep,
@@ -228,7 +236,9 @@ impl Driver for Nginx {
     }
 
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
-        self.shared.welcome(table).await
+        let revisions = self.shared.welcome(table).await;
+        self.shared.wakes.hears(true);
+        revisions
     }
 
     async fn replace(&self, service: ServiceTable) -> (ServiceName, u64) {
@@ -257,7 +267,26 @@ impl Driver for Nginx {
     }
 
     async fn abandon(&self) {
+        self.shared.wakes.hears(false);
         self.shared.abandon().await;
+    }
+
+    async fn at_rest(
+        &self,
+        service: ServiceName,
+        version: VersionNumber,
+        within: Duration,
+    ) -> bool {
+        self.shared.at_rest(&service, version, within).await
+    }
+
+    async fn looked(&self) -> Vec<(ServiceName, Vec<VersionNumber>)> {
+        self.shared.looked().await
+    }
+
+    async fn wanted(&self) -> Vec<(ServiceName, VersionNumber)> {
+        self.shared.wakes.wanted().await;
+        self.shared.wakes.take()
     }
 
     async fn draining(&self) -> Vec<DeploymentId> {

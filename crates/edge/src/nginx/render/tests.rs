@@ -34,6 +34,7 @@ fn shop(weights: &[(u32, u8)], pools: &[(u32, &[&str])]) -> ServiceTable {
         pools: pools.iter().map(|(version, at)| (VersionNumber(*version), pool(at))).collect(),
         traffic: Traffic::default(),
         rules: Rules::default(),
+        branches: Default::default(),
     }
 }
 
