@@ -4,6 +4,7 @@
 //! before. What takes longer than a moment runs as a [job](crate::jobs) beside it, so that a container
 //! that fails its health check leaves the routes at once, whatever else is going on.
 
+mod branches;
 mod dismantle;
 mod look;
 mod told;
@@ -12,9 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use launcher_model::branch::Branch;
 use launcher_model::container::Health;
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
-use launcher_model::plan::environment::{Checked, Decision, Verdict, View, decide};
+use launcher_model::plan::environment::{Checked, Decision, Job, Verdict, View, decide};
 use launcher_model::plan::retention::{Retired, retire};
 use launcher_model::route::{Deployment, Route};
 use launcher_model::service::ServiceSpec;
@@ -24,6 +26,7 @@ use launcher_store::{Deletion, EnvironmentChange};
 
 use crate::auto::Auto;
 use crate::away;
+use crate::branches::{Rests, for_edges};
 use crate::jobs::{Done, Jobs};
 use crate::slot::Slot;
 use crate::{Inner, Result};
@@ -39,6 +42,7 @@ pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
         inner,
         slot,
         jobs: Jobs::default(),
+        rests: Rests::default(),
         before: None,
         auto: Auto::default(),
         failures: 0,
@@ -86,6 +90,7 @@ struct Reconciler {
     inner: Arc<Inner>,
     slot: Arc<Slot>,
     jobs: Jobs,
+    rests: Rests,
     /// The version that was live before what the route's generation made live, as far as it was read.
     before: Option<(Generation, Option<VersionNumber>)>,
     auto: Auto,
@@ -100,6 +105,7 @@ struct Wish {
     versions: BTreeMap<VersionNumber, Arc<Version>>,
     unfinished: Vec<Deployment>,
     deletion: Option<Deletion>,
+    branches: Vec<Branch>,
 }
 
 impl Reconciler {
@@ -133,7 +139,11 @@ impl Reconciler {
         self.remove_strays(&wish, &observed);
         changed |= match &wish.deletion {
             Some(deletion) => self.dismantle(&wish, deletion).await?,
-            None => self.retire(&wish).await?,
+            None => {
+                let (tended, wait) = self.tend_branches(&wish).await?;
+                again = [again, wait].into_iter().flatten().min();
+                tended | self.retire(&wish).await?
+            }
         };
         if changed {
             return Ok(Next::Again);
@@ -157,8 +167,9 @@ impl Reconciler {
             }
         }
         let unfinished = self.unfinished().await?;
+        let branches = store.branches(name).await?;
         let (spec, deletion) = (service.spec, service.deletion);
-        Ok(Some(Wish { spec, route, environments, versions, unfinished, deletion }))
+        Ok(Some(Wish { spec, route, environments, versions, unfinished, deletion, branches }))
     }
 
     /// The service's deployments that are neither done nor aborted.
@@ -177,7 +188,8 @@ impl Reconciler {
         let access = self.inner.access(&self.slot, &wish.spec).await?;
         let staying = crate::table::staying(&wish.environments, &route, observed);
         let (spec, health) = (&wish.spec, wish.health());
-        self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
+        let branches = wish.branches_for_edges();
+        self.inner.publish(&mut routing, spec, &route, &staying, &health, access, branches);
         Ok(true)
     }
 
@@ -213,6 +225,12 @@ impl Reconciler {
             return Ok((false, None));
         }
         let moved = self.apply(environment, version, &own, &decision).await?;
+        if decision.job == Some(Job::Stop)
+            && branches::is_falling_asleep(environment)
+            && !self.may_stop(wish, number)
+        {
+            return Ok((moved, None));
+        }
         if let Some(job) = decision.job
             && !moved
         {
@@ -399,6 +417,12 @@ impl Wish {
     fn health(&self) -> BTreeMap<VersionNumber, launcher_model::service::Health> {
         let versions = self.versions.iter();
         versions.map(|(number, version)| (*number, version.spec.health.clone())).collect()
+    }
+
+    fn branches_for_edges(&self) -> launcher_edge::table::Branches {
+        for_edges(&self.branches, &self.environments, |number| {
+            Some(self.versions.get(&number)?.spec.health.start_period.duration())
+        })
     }
 
     fn environment(&self, number: VersionNumber) -> Option<&Environment> {

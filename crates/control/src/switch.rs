@@ -276,6 +276,7 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
     let health = inner.health_settings(slot, &staying, &next).await?;
     let access = inner.access(slot, &spec).await?;
     let mut table = crate::table::build(&spec, &next, &staying, &health, access, &inner.vault);
+    table.branches = inner.branches_for_edges(slot, &environments).await?;
     table.revision = inner.next_revision();
     Ok(table)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use launcher_edge::table::{Login, Maintenance, Passes, Pool, Rules, ServiceTable};
+use launcher_edge::table::{Branches, Login, Maintenance, Passes, Pool, Rules, ServiceTable};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
@@ -25,7 +25,9 @@ pub(crate) fn staying(
         let container = &checked.container;
         let environment = environments.iter().find(|one| one.version == container.version);
         environment.is_some_and(|environment| {
-            let wanted = environment.wanted == Wanted::Running || route.is_live(container.version);
+            // What is put to sleep runs until edges know that.
+            let runs = environment.wanted == Wanted::Running || environment.asleep;
+            let wanted = runs || route.is_live(container.version);
             wanted && container.slot <= environment.replicas
         })
     };
@@ -81,6 +83,7 @@ pub(crate) fn build(
         pools,
         traffic: spec.traffic.clone(),
         rules: rules(spec, access),
+        branches: Branches::default(),
     }
 }
 
@@ -137,8 +140,10 @@ impl Inner {
         observed: &[Checked],
         health: &BTreeMap<VersionNumber, Health>,
         access: Access,
+        branches: Branches,
     ) {
         let mut table = build(spec, route, observed, health, access, &self.vault);
+        table.branches = branches;
         if let Some(published) = &routing.published {
             table.revision = published.revision;
             if table == *published {

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
+use crate::environment::{Environment, EnvironmentState, Wanted};
 use crate::{ServiceName, VersionNumber};
 
 /// A branch of a service that has an environment.
@@ -21,6 +23,41 @@ pub struct Branch {
     pub pushed_at: Timestamp,
     /// When somebody looked at it last, as far as that was told.
     pub looked_at: Option<Timestamp>,
+}
+
+/// How a branch's environment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BranchState {
+    /// It serves.
+    Running,
+    /// It was stopped because nobody looked; the next request starts it again.
+    Asleep,
+    /// It is being started.
+    Starting,
+    /// Somebody has stopped it.
+    Stopped,
+    /// It could not be started.
+    Failed,
+    /// Its environment was destroyed.
+    Gone,
+}
+
+impl BranchState {
+    /// That of this environment.
+    #[must_use]
+    pub fn of(environment: &Environment) -> Self {
+        match (environment.state, environment.wanted) {
+            (EnvironmentState::Destroyed, _) | (_, Wanted::Gone) => Self::Gone,
+            (EnvironmentState::Failed, _) => Self::Failed,
+            (_, Wanted::Stopped) if environment.asleep => Self::Asleep,
+            (_, Wanted::Stopped) => Self::Stopped,
+            (EnvironmentState::Ready, Wanted::Running) => Self::Running,
+            (EnvironmentState::Creating | EnvironmentState::Stopped, Wanted::Running) => {
+                Self::Starting
+            }
+        }
+    }
 }
 
 /// The longest label of a hostname, in octets (RFC 1035 §2.3.4).

@@ -136,7 +136,8 @@ async fn a_control_plane_that_comes_back_is_told_and_one_that_does_not_is_no_sec
     let mut control = Control::accept(&listener).await;
     control.welcome(&[asleep(30_000)]).await;
     assert!(matches!(control.hear().await, FromEdge::Wake { .. }), "it is told again");
-    control.replace(&with_branch(2, &[(2, &[&v2])])).await;
+    control.say(ToEdge::Replace { service: with_branch(2, &[(2, &[&v2])]) }).await;
+    while !matches!(control.hear().await, FromEdge::Applied { .. }) {}
     assert_eq!(asking.await.unwrap().body, "two");
 
     control.say(ToEdge::Replace { service: resting(3, RestKind::Asleep, 30_000, &[]) }).await;
