@@ -44,6 +44,19 @@ pub enum BranchState {
 }
 
 impl BranchState {
+    /// The state's name, as the API has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Asleep => "asleep",
+            Self::Starting => "starting",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Gone => "gone",
+        }
+    }
+
     /// That of this environment.
     #[must_use]
     pub fn of(environment: &Environment) -> Self {
