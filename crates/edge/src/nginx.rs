@@ -27,7 +27,6 @@ use crate::looks::Looks;
 use crate::protocol::{DrainOutcome, Flip, Readiness};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
-use crate::wakes::Wakes;
 
 mod drain;
 mod files;
@@ -43,6 +42,7 @@ mod status;
 mod switch;
 mod tally;
 mod trial;
+mod waiting;
 mod watch_files;
 
 use drain::Drain;
@@ -54,11 +54,13 @@ use render::{Frame, Rendered, Settings};
 use settle::Settled;
 use switch::Prepared;
 use tally::Tally;
+use waiting::WaitingRoom;
 
 /// An nginx beside this process, as a [`Driver`].
 pub struct Nginx {
     shared: Arc<Shared>,
     upkeep: AbortHandle,
+    receives: AbortHandle,
 }
 
 struct Shared {
@@ -67,8 +69,7 @@ struct Shared {
     keep: Keep,
     tally: Tally,
     logins: Logins,
-    /// Requests in the waiting room.
-    wakes: Arc<Wakes>,
+    waiting: Arc<WaitingRoom>,
     looks: Looks,
     state: Mutex<State>,
     /// Taken before the state by whoever changes what nginx serves.
@@ -128,12 +129,16 @@ impl Nginx {
             access_log: options.access_log(),
             passed: options.passed(),
             logins: options.logins(),
+            waiting: options.waiting(),
         };
+        let room = Arc::new(WaitingRoom::default());
+        let door = room.open(&options.waiting()).map_err(unusable)?;
+        let receives = tokio::spawn(room.clone().receive(door)).abort_handle();
         let shared = Arc::new(Shared {
             tally: Tally::new(options.access_log()),
             logins: Logins::new(&options),
             reloader: Mutex::new(Reloader::new(options.clone(), files)),
-            wakes: Arc::default(),
+            waiting: room,
             looks: Looks::default(),
             options,
             frame,
@@ -151,12 +156,13 @@ impl Nginx {
             state.changes += 1;
         }
         let upkeep = tokio::spawn(shared.clone().upkeep(watch)).abort_handle();
-        Ok(Self { shared, upkeep })
+        Ok(Self { shared, upkeep, receives })
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
+        self.receives.abort();
         self.upkeep.abort();
     }
 }
@@ -237,7 +243,7 @@ impl Driver for Nginx {
 
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
         let revisions = self.shared.welcome(table).await;
-        self.shared.wakes.hears(true);
+        self.shared.waiting.wakes.hears(true);
         revisions
     }
 
@@ -267,7 +273,7 @@ impl Driver for Nginx {
     }
 
     async fn abandon(&self) {
-        self.shared.wakes.hears(false);
+        self.shared.waiting.wakes.hears(false);
         self.shared.abandon().await;
     }
 
@@ -285,8 +291,8 @@ impl Driver for Nginx {
     }
 
     async fn wanted(&self) -> Vec<(ServiceName, VersionNumber)> {
-        self.shared.wakes.wanted().await;
-        self.shared.wakes.take()
+        self.shared.waiting.wakes.wanted().await;
+        self.shared.waiting.wakes.take()
     }
 
     async fn draining(&self) -> Vec<DeploymentId> {

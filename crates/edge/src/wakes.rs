@@ -2,17 +2,31 @@
 //! to be told of them.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use launcher_model::{ServiceName, VersionNumber};
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::table::RestKind;
 
 /// How many requests may wait for one environment.
 const MOST_FOR_ONE: usize = 256;
 
 /// How many may wait in all.
 const MOST: usize = 2048;
+
+/// How long a request waits for a control plane that is away: one that is restarted is back soon.
+const CONTROL_WITHIN: Duration = Duration::from_secs(5);
+
+/// A person who waits before an empty page is shown so soon that it is on its way. The page asks again.
+pub(crate) const PAGE_AFTER: Duration = Duration::from_secs(5);
+
+/// Seconds after which whoever was turned away is to ask again.
+pub(crate) const AGAIN_AFTER: &str = "2";
 
 type Which = (ServiceName, VersionNumber);
 
@@ -98,24 +112,87 @@ impl Wakes {
         }
     }
 
-    /// Whether the control plane is there.
-    pub(crate) fn is_heard(&self) -> bool {
-        *self.heard.borrow()
+    /// Waits until the control plane is there, or away.
+    async fn is_heard_or_not(&self, heard: bool) {
+        let _ = self.heard.subscribe().wait_for(|now| *now == heard).await;
     }
 
-    /// Waits until the control plane is there, or away.
-    pub(crate) async fn is_heard_or_not(&self, heard: bool) {
-        let _ = self.heard.subscribe().wait_for(|now| *now == heard).await;
+    /// Has a request wait until an environment serves, for at most so long. `rest` says why it does not, as
+    /// far as what is in force goes; whoever puts something else in force says so
+    /// [here](Self::table_changed).
+    pub(crate) async fn until_it_serves(
+        self: &Arc<Self>,
+        service: &ServiceName,
+        version: VersionNumber,
+        within: Duration,
+        rest: impl Fn() -> Option<RestKind>,
+    ) -> Result<(), Unserved> {
+        let until = Instant::now() + within;
+        let _place = self.wait(service, version).ok_or(Unserved::TooMany)?;
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let heard = *self.heard.borrow();
+            match rest() {
+                None => return Ok(()),
+                Some(RestKind::Failed) => return Err(Unserved::Failed),
+                Some(RestKind::Asleep | RestKind::Starting) => {}
+            }
+            let patience = if heard { until } else { until.min(Instant::now() + CONTROL_WITHIN) };
+            tokio::select! {
+                () = changed => {}
+                () = self.is_heard_or_not(!heard) => {}
+                () = tokio::time::sleep_until(patience) => {
+                    return Err(if heard { Unserved::Starting } else { Unserved::Unheard });
+                }
+            }
+        }
     }
 
     /// Another table is in force.
     pub(crate) fn table_changed(&self) {
         self.changed.notify_waiters();
     }
+}
 
-    /// Waits until another table is in force than when this was called.
-    pub(crate) fn change(&self) -> tokio::sync::futures::Notified<'_> {
-        self.changed.notified()
+/// Why a request has waited in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unserved {
+    /// It takes longer.
+    Starting,
+    /// The control plane is away.
+    Unheard,
+    /// Too many wait.
+    TooMany,
+    /// It could not be started.
+    Failed,
+}
+
+impl Unserved {
+    /// Whether it is worth asking again.
+    pub(crate) fn may_serve_soon(self) -> bool {
+        self != Self::Failed
+    }
+
+    /// The same in words.
+    pub(crate) fn text(self, service: &ServiceName, version: VersionNumber) -> String {
+        let what = format!("Environment {version} of service {service}");
+        let again = "This page asks again by itself.";
+        match self {
+            Self::Starting => format!(
+                "{what} was stopped because nobody looked at it, and is being started. {again}"
+            ),
+            Self::Unheard => format!(
+                "{what} is stopped, and cannot be started now: the control plane is away. {again}"
+            ),
+            Self::TooMany => {
+                format!("{what} is being started, and too many requests wait for it. {again}")
+            }
+            Self::Failed => format!(
+                "{what} has failed: it could not be started. `launcher status {service}` says why; the \
+                 next push to its branch replaces it."
+            ),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ fn frame() -> Frame {
         access_log: "/var/lib/launcher-edge/nginx-access.log".into(),
         passed: "/etc/nginx/rocket-launcher/passed".into(),
         logins: "/etc/nginx/rocket-launcher/logins".into(),
+        waiting: "/etc/nginx/rocket-launcher/waiting.sock".into(),
     }
 }
 
