@@ -124,7 +124,7 @@ impl Reconciler {
         let observed = self.refresh(&wish, &observed, &mut news);
         let published = self.publish(&wish, &observed).await;
         self.spread(news).await;
-        if published? && is_settled(&wish.route, &observed) {
+        if published? && is_settled(&wish, &observed) {
             self.slot.settle();
         }
         looked?;
@@ -404,12 +404,17 @@ impl Reconciler {
     }
 }
 
-/// Whether the first verdict on every container of a live version is known: before that, the table would
-/// take routes away from edges that were told of them by the server before this one.
-fn is_settled(route: &Route, observed: &[Checked]) -> bool {
-    let live = observed.iter().filter(|checked| {
-        checked.container.is_running() && route.is_live(checked.container.version)
-    });
+/// Whether the first verdict on every container is known of a version that is live, or that a branch's
+/// hostname leads to: before that, the table would take routes away from edges that were told of them by
+/// the server before this one.
+fn is_settled(wish: &Wish, observed: &[Checked]) -> bool {
+    let is_led_to = |version| {
+        wish.route.is_live(version)
+            || wish.branches.iter().any(|branch| branch.current == Some(version))
+    };
+    let live = observed
+        .iter()
+        .filter(|checked| checked.container.is_running() && is_led_to(checked.container.version));
     live.into_iter().all(|checked| checked.health != Health::Unknown { last: None })
 }
 

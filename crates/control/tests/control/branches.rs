@@ -296,3 +296,21 @@ async fn only_branches_that_match_have_environments() {
     assert_eq!(edge.alias(&shop, "feature-a"), Some(feature));
     assert_eq!(world.environment(&shop, next).await.environment.branch, None);
 }
+
+#[tokio::test]
+async fn a_restart_takes_no_branch_away() {
+    let (mut world, edge) = World::new().await;
+    let shop = world.branching("shop").await;
+    let version = world.push(&shop, "login").await;
+    world.reaches(&shop, version, Ready).await;
+    eventually("the edge has it", async || edge.endpoints(&shop, version) == 1).await;
+    for _ in 0..5 {
+        let welcomes = edge.state().welcomes;
+        world.restart().await;
+        eventually("the edge is back", async || edge.state().welcomes > welcomes).await;
+        assert_eq!(
+            (edge.alias(&shop, "login"), edge.endpoints(&shop, version)),
+            (Some(version), 1)
+        );
+    }
+}
