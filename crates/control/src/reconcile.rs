@@ -185,11 +185,11 @@ impl Reconciler {
         let Some(mut routing) = self.slot.try_turn() else { return Ok(false) };
         // These may have been changed since the wish was read, but not while the lock is held.
         let route = self.inner.store.route(&self.slot.name).await?;
-        let access = self.inner.access(&self.slot, &wish.spec).await?;
+        let mut access = self.inner.access(&self.slot, &wish.spec).await?;
+        access.branches = wish.branches_for_edges();
         let staying = crate::table::staying(&wish.environments, &route, observed);
         let (spec, health) = (&wish.spec, wish.health());
-        let branches = wish.branches_for_edges();
-        self.inner.publish(&mut routing, spec, &route, &staying, &health, access, branches);
+        self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
         Ok(true)
     }
 

@@ -34,13 +34,16 @@ pub(crate) fn staying(
     observed.iter().filter(stays).cloned().collect()
 }
 
-/// Who gets in, and who does not: what of a table is kept beside the service's settings.
+/// What of a table is kept beside the service's settings: who gets in, and who does not, and the names of
+/// branches.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     /// Production is closed.
     pub(crate) maintenance: Option<Maintenance>,
     /// Who may look at previews, if not everybody.
     pub(crate) preview_logins: Option<Vec<Login>>,
+    /// The environments of branches.
+    pub(crate) branches: Branches,
 }
 
 /// Makes the table. Its revision is 0: whoever publishes it numbers it.
@@ -52,7 +55,7 @@ pub(crate) fn build(
     route: &Route,
     containers: &[Checked],
     health: &BTreeMap<VersionNumber, Health>,
-    access: Access,
+    mut access: Access,
     vault: &Vault,
 ) -> ServiceTable {
     let mut pools: BTreeMap<VersionNumber, Pool> = BTreeMap::new();
@@ -82,8 +85,8 @@ pub(crate) fn build(
         weights: route.weights.clone(),
         pools,
         traffic: spec.traffic.clone(),
+        branches: std::mem::take(&mut access.branches),
         rules: rules(spec, access),
-        branches: Branches::default(),
     }
 }
 
@@ -110,6 +113,7 @@ impl Inner {
         Ok(Access {
             maintenance: self.maintenance(&slot.name).await?,
             preview_logins: self.logins(slot, spec).await?,
+            branches: Branches::default(),
         })
     }
 
@@ -140,10 +144,8 @@ impl Inner {
         observed: &[Checked],
         health: &BTreeMap<VersionNumber, Health>,
         access: Access,
-        branches: Branches,
     ) {
         let mut table = build(spec, route, observed, health, access, &self.vault);
-        table.branches = branches;
         if let Some(published) = &routing.published {
             table.revision = published.revision;
             if table == *published {

@@ -100,7 +100,7 @@ impl WaitingRoom {
 
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         let Some((service, version)) = wanted(request.headers()) else {
-            return plain(StatusCode::BAD_REQUEST, "This is for nginx alone.".into());
+            return plain(StatusCode::BAD_REQUEST, "This is for nginx alone.");
         };
         // What serves by now is found at the same address.
         if let Some(its) = self.rest(&service, version) {
@@ -115,7 +115,7 @@ impl WaitingRoom {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
         // Two slashes would lead to another host (RFC 3986 §4.2).
         let target = format!("/{}", target.trim_start_matches('/'));
-        let mut response = plain(StatusCode::TEMPORARY_REDIRECT, "It is started.".into());
+        let mut response = plain(StatusCode::TEMPORARY_REDIRECT, "It is started.");
         if let Ok(target) = HeaderValue::try_from(target) {
             response.headers_mut().insert(header::LOCATION, target);
         }
@@ -139,7 +139,7 @@ fn turned_away(
     service: &ServiceName,
     version: VersionNumber,
 ) -> Response<Full<Bytes>> {
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, why.text(service, version));
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, &why.text(service, version));
     if why.may_serve_soon() {
         let after = HeaderValue::from_static(AGAIN_AFTER);
         response.headers_mut().insert(header::RETRY_AFTER, after.clone());
@@ -148,7 +148,7 @@ fn turned_away(
     response
 }
 
-fn plain(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
     let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
     let mut response = Response::new(Full::from(format!("{title}\n{text}\n")));
     *response.status_mut() = status;

@@ -88,7 +88,7 @@ impl File<'_> {
         let domain = hostname(name, "preview domain", self.settings.preview_domain)?;
         let versions = table.pools.keys().chain(table.branches.resting.keys());
         for version in versions.copied().collect::<BTreeSet<_>>() {
-            let hosts = self.hosts(version, &domain);
+            let hosts = self.hosts(version, domain);
             match rest(table, version) {
                 Some(_) => self.waiting(out, version, &hosts)?,
                 None if table.pools.contains_key(&version) => self.preview(out, version, &hosts)?,
