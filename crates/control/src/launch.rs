@@ -72,8 +72,8 @@ impl Control {
         let service = inner.store.service(&request.service).await?;
         let known = service.ok_or_else(|| Error::NoService(request.service.clone()))?.spec;
         let spec = request.spec.unwrap_or(known);
-        if let Some(branch) = &request.branch {
-            must_be_branch(branch)?;
+        if let Some(branch) = given(request.branch.clone()) {
+            must_be_branch(&branch)?;
         }
         let secrets = freeze_secrets(inner, &spec).await?;
         let named = match &request.pinned {
@@ -118,7 +118,7 @@ impl Control {
 }
 
 fn must_be_branch(name: &str) -> Result<()> {
-    if name.is_empty() || launcher_model::branch::is_branch(name) {
+    if launcher_model::branch::is_branch(name) {
         return Ok(());
     }
     Err(Error::Invalid(format!(
