@@ -33,7 +33,7 @@ async fn branches_are_listed_and_deleted_by_their_git_names() {
     assert!(ran.stderr.contains("branch feature/login of shop has no environment any more"));
     let called = stub.calls().pop().unwrap();
     assert!(
-        called.line.starts_with("DELETE /api/v1/services/shop/branches/feature%2Flogin "),
+        called.line.starts_with("DELETE /api/v1/services/shop/branches/feature%2Flogin"),
         "{}",
         called.line
     );

@@ -1,8 +1,8 @@
 //! The commands that talk to a server, a module for each kind.
 
 mod apply;
-mod build;
 mod branches;
+mod build;
 mod builds;
 mod credentials;
 mod delete;
