@@ -94,6 +94,7 @@ fn table(upstream: SocketAddr, services: usize) -> Result<RouteTable> {
             pools: [(version, Pool { endpoints, ..Pool::default() })].into(),
             traffic: Traffic::default(),
             rules: Rules::default(),
+            branches: Default::default(),
         };
         Ok((name, table))
     });

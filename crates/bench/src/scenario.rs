@@ -8,6 +8,7 @@ mod push;
 mod skew;
 mod switch;
 mod throughput;
+mod wake;
 
 use std::pin::Pin;
 
@@ -54,6 +55,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         figures: &["push_to_ready_warm", "push_to_ready_cold"],
         measure: |settings| Box::pin(push::measure(settings)),
+    },
+    Scenario {
+        figures: &["wake_first_request"],
+        measure: |settings| Box::pin(wake::measure(settings)),
     },
     Scenario {
         figures: &["server_rss", "edge_rss"],

@@ -135,7 +135,7 @@ impl Control {
             match environment.state {
                 EnvironmentState::Destroyed => Err(destroyed(number)),
                 _ if environment.wanted == Wanted::Gone => Err(destroyed(number)),
-                _ if environment.wanted == Wanted::Stopped => Ok(None),
+                _ if environment.wanted == Wanted::Stopped && !environment.asleep => Ok(None),
                 _ => Ok(Some(Change { wanted: Some(Wanted::Stopped), ..Change::default() })),
             }
         })

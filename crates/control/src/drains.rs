@@ -12,7 +12,7 @@ use launcher_model::{DeploymentId, EdgeName, ServiceName, Span};
 use tokio::sync::mpsc;
 
 use crate::hub::Notice;
-use crate::{Inner, Result};
+use crate::{Inner, Result, branches};
 
 /// The deployments that drain.
 #[derive(Default)]
@@ -134,17 +134,23 @@ pub(crate) async fn listen(inner: Arc<Inner>, mut notices: mpsc::UnboundedReceiv
         match notice {
             Notice::Connected { edge, draining } => {
                 let text = format!("the edge {edge} is connected");
+                inner.watching.again(inner.now());
                 record(&inner, NewEvent::new(EventKind::EdgeConnected, text)).await;
                 forget_unreported(&inner, &edge, &draining).await;
                 // What was kept for the edge while it was away need not be kept any longer.
                 inner.slots().iter().for_each(|slot| slot.wake());
             }
             Notice::Lost { edge } => {
+                inner.watching.again(inner.now());
                 let text = format!(
                     "the connection to the edge {edge} ended; it serves on with what it has"
                 );
                 record(&inner, NewEvent::new(EventKind::EdgeLost, text)).await;
             }
+            Notice::Looked { service, versions } => {
+                branches::heard(&inner, &service, &versions).await;
+            }
+            Notice::Wake { service, version } => branches::wake(&inner, service, version),
             Notice::Drained { edge, deployment, outcome } => {
                 drained(&inner, &edge, deployment, &outcome).await;
             }

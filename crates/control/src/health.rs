@@ -49,30 +49,31 @@ impl Checks {
         Self { running: Arc::default(), on_change }
     }
 
-    /// Checks exactly these containers of a service from now on, each with its version's settings. What
-    /// is known of those that were checked before stays known.
+    /// Checks exactly these containers of a service from now on, each with its version's settings. Of one
+    /// whose version has been healthy before, and that somebody waits for, the first pass is enough. What is
+    /// known of those that were checked before stays known.
     pub(crate) fn follow<'a>(
         &self,
         service: &ServiceName,
-        containers: impl Iterator<Item = (&'a Container, &'a service::Health)>,
+        containers: impl Iterator<Item = (&'a Container, &'a service::Health, bool)>,
     ) {
-        let wanted: HashMap<&str, (SocketAddr, &service::Health)> = containers
-            .filter(|(container, _)| container.is_running())
-            .filter(|(_, settings)| !matches!(settings.probe(), Probe::Exec(_)))
-            .filter_map(|(container, settings)| {
-                Some((container.id.as_str(), (container.address?, settings)))
+        let wanted: HashMap<&str, (SocketAddr, &service::Health, bool)> = containers
+            .filter(|(container, ..)| container.is_running())
+            .filter(|(_, settings, _)| !matches!(settings.probe(), Probe::Exec(_)))
+            .filter_map(|(container, settings, proven)| {
+                Some((container.id.as_str(), (container.address?, settings, proven)))
             })
             .collect();
         let mut running = lock(&self.running);
         running.retain(|id, check| {
             check.service != *service
-                || wanted.get(id.as_str()).is_some_and(|(address, settings)| {
+                || wanted.get(id.as_str()).is_some_and(|(address, settings, _)| {
                     check.address == *address && check.settings == **settings
                 })
         });
-        for (id, (address, settings)) in wanted {
+        for (id, (address, settings, proven)) in wanted {
             if !running.contains_key(id) {
-                let check = self.begin(id, service, address, settings);
+                let check = self.begin(id, service, address, settings, proven);
                 running.insert(id.to_owned(), check);
             }
         }
@@ -84,12 +85,14 @@ impl Checks {
         service: &ServiceName,
         address: SocketAddr,
         settings: &service::Health,
+        proven: bool,
     ) -> Running {
         let follower = Follower {
             id: id.to_owned(),
             service: service.clone(),
             address,
             settings: settings.clone(),
+            proven,
             running: Arc::clone(&self.running),
             on_change: Arc::clone(&self.on_change),
         };
@@ -129,6 +132,7 @@ struct Follower {
     service: ServiceName,
     address: SocketAddr,
     settings: service::Health,
+    proven: bool,
     running: Arc<Mutex<HashMap<String, Running>>>,
     on_change: OnChange,
 }
@@ -136,7 +140,7 @@ struct Follower {
 impl Follower {
     async fn run(self) {
         let began = Instant::now();
-        let mut tally = Tally::default();
+        let mut tally = Tally { proven: self.proven, ..Tally::default() };
         loop {
             let outcome = launcher_edge::check::check(self.address, &self.settings).await;
             let health = tally.count(outcome, &self.settings);
@@ -173,6 +177,8 @@ struct Tally {
     passed: u16,
     failed: u16,
     has_passed: bool,
+    /// The first verdict takes but one pass.
+    proven: bool,
     judged: Option<bool>,
 }
 
@@ -183,7 +189,8 @@ impl Tally {
                 self.failed = 0;
                 self.has_passed = true;
                 self.passed = self.passed.saturating_add(1);
-                if self.passed >= settings.healthy_after {
+                let first = self.proven && self.judged.is_none();
+                if first || self.passed >= settings.healthy_after {
                     self.judged = Some(true);
                 }
                 match self.judged {
@@ -228,6 +235,17 @@ mod tests {
         assert!(matches!(tally.count(Ok(()), &settings), Health::Unknown { .. }));
         assert_eq!(tally.count(Ok(()), &settings), Health::Healthy);
         assert_eq!(tally.count(fail(), &settings), Health::Unhealthy { why: "no".into() });
+        assert!(matches!(tally.count(Ok(()), &settings), Health::Unhealthy { .. }));
+        assert_eq!(tally.count(Ok(()), &settings), Health::Healthy);
+    }
+
+    #[test]
+    fn one_pass_is_enough_for_what_was_healthy_before_and_only_at_first() {
+        let settings = settings(2, 1);
+        let mut tally = Tally { proven: true, ..Tally::default() };
+        assert!(matches!(tally.count(Err("no".into()), &settings), Health::Unknown { .. }));
+        assert_eq!(tally.count(Ok(()), &settings), Health::Healthy);
+        assert!(matches!(tally.count(Err("no".into()), &settings), Health::Unhealthy { .. }));
         assert!(matches!(tally.count(Ok(()), &settings), Health::Unhealthy { .. }));
         assert_eq!(tally.count(Ok(()), &settings), Health::Healthy);
     }

@@ -8,6 +8,7 @@ mod commit;
 mod hold;
 mod prepare;
 mod remote;
+mod rest;
 mod session;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, HoldOutcome, Readiness, ToEdge};
 use launcher_edge::table::{Digest, RouteTable, ServiceTable};
-use launcher_model::{DeploymentId, EdgeName, ServiceName};
+use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::sync::{mpsc, oneshot};
 
 pub use commit::CommittedEdge;
@@ -50,6 +51,20 @@ pub enum Notice {
         deployment: DeploymentId,
         /// What happened to it.
         outcome: DrainOutcome,
+    },
+    /// Somebody looks at environments of branches.
+    Looked {
+        /// Whose.
+        service: ServiceName,
+        /// Their versions.
+        versions: Vec<VersionNumber>,
+    },
+    /// Requests wait for an environment that is asleep.
+    Wake {
+        /// Whose.
+        service: ServiceName,
+        /// Its version.
+        version: VersionNumber,
     },
 }
 
@@ -85,6 +100,7 @@ struct Edge {
     committing: HashMap<DeploymentId, (Answer<Flip>, ServiceName, u64)>,
     holding: HashMap<ServiceName, Answer<bool>>,
     releasing: HashMap<ServiceName, Answer<HoldOutcome>>,
+    ending: HashMap<(ServiceName, VersionNumber), Answer<bool>>,
     /// The revision of each service that it has acknowledged.
     applied: BTreeMap<ServiceName, u64>,
     /// Who waits for it to acknowledge one.
@@ -188,6 +204,12 @@ impl Hub {
         let _ = tokio::time::timeout(within, connected.wait_for(|edges| *edges > 0)).await;
     }
 
+    /// What stands behind `<service>.` in a preview's hostname.
+    #[must_use]
+    pub fn preview_domain(&self) -> String {
+        self.state().table.preview_domain.clone()
+    }
+
     /// The connected edges, by name.
     #[must_use]
     pub fn edges(&self) -> Vec<EdgeView> {
@@ -260,6 +282,7 @@ impl Hub {
             committing: HashMap::new(),
             holding: HashMap::new(),
             releasing: HashMap::new(),
+            ending: HashMap::new(),
             applied: BTreeMap::new(),
             waiters: Vec::new(),
             asked: None,
@@ -323,6 +346,17 @@ impl Hub {
                 if let Some(answer) = edge.releasing.remove(&service) {
                     let _ = answer.send(Ok(outcome));
                 }
+            }
+            FromEdge::Rested { service, version, at_rest } => {
+                if let Some(answer) = edge.ending.remove(&(service, version)) {
+                    let _ = answer.send(Ok(at_rest));
+                }
+            }
+            FromEdge::Looked { service, versions } => {
+                let _ = self.notices.send(Notice::Looked { service, versions });
+            }
+            FromEdge::Wake { service, version } => {
+                let _ = self.notices.send(Notice::Wake { service, version });
             }
             FromEdge::Pong { nonce } => {
                 if let Some((_, at)) = edge.asked.take_if(|(asked, _)| *asked == nonce) {

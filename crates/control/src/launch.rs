@@ -72,6 +72,9 @@ impl Control {
         let service = inner.store.service(&request.service).await?;
         let known = service.ok_or_else(|| Error::NoService(request.service.clone()))?.spec;
         let spec = request.spec.unwrap_or(known);
+        if let Some(branch) = given(request.branch.clone()) {
+            must_be_branch(&branch)?;
+        }
         let secrets = freeze_secrets(inner, &spec).await?;
         let named = match &request.pinned {
             Some(pinned) => pinned.reference.clone(),
@@ -86,13 +89,41 @@ impl Control {
         launcher_fault::point("launch.resolved");
         let LaunchRequest { commit, branch, replicas, build, followed, by, key, .. } = request;
         let (commit, branch) = (given(commit), given(branch));
-        let new =
-            NewVersion { image, spec, secrets, commit, branch, replicas, build, followed, by, key };
+        let own = branch.as_deref().filter(|branch| spec.branches.has_environment(branch));
+        let follows_branch = own.is_some();
+        let (mut replicas, mut taken_labels) = (replicas, Vec::new());
+        if follows_branch {
+            replicas = replicas.or(Some(spec.branches.replicas));
+            taken_labels = inner.labels_of_hosts(&request.service).await?;
+        }
+        let new = NewVersion {
+            image,
+            spec,
+            secrets,
+            commit,
+            branch,
+            follows_branch,
+            taken_labels,
+            replicas,
+            build,
+            followed,
+            by,
+            key,
+        };
         let launched = inner.store.create_version(new, inner.now()).await?;
         launcher_fault::point("launch.stored");
         inner.begin(&request.service).wake();
         Ok(launched)
     }
+}
+
+fn must_be_branch(name: &str) -> Result<()> {
+    if launcher_model::branch::is_branch(name) {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "{name:?} is no name of a branch: give at most 250 characters without spaces"
+    )))
 }
 
 /// What is empty was not given: scripts pass on variables that are not set.

@@ -6,6 +6,7 @@
 
 mod auto;
 mod away;
+mod branches;
 mod commands;
 mod drains;
 mod engine;
@@ -40,12 +41,14 @@ use launcher_store::Store;
 use launcher_store::vault::Vault;
 use tokio::sync::mpsc;
 
+use crate::branches::Watching;
 use crate::drains::Drains;
 use crate::engine::EngineState;
 use crate::health::Checks;
 use crate::hub::{Hub, Notice};
 use crate::slot::Slot;
 
+pub use branches::BranchView;
 pub use commands::Started;
 pub use error::Error;
 pub use images::{Pushed, Removing, Using};
@@ -119,6 +122,8 @@ pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) checks: Checks,
     pub(crate) drains: Drains,
+    /// Since when all edges tell what is looked at.
+    pub(crate) watching: Watching,
     pub(crate) engine: Mutex<EngineState>,
     pub(crate) images: images::Images,
     /// Numbers every table that is published; higher than what any server before this one gave.
@@ -138,6 +143,7 @@ impl Control {
     /// When the store cannot be read.
     pub async fn start(parts: Parts, config: Config) -> Result<Self> {
         let epoch = parts.store.next_epoch().await?;
+        let now = (parts.clock)();
         let inner = Arc::new_cyclic(|weak: &std::sync::Weak<Inner>| {
             let weak = weak.clone();
             let on_change = move |service: &ServiceName| {
@@ -154,6 +160,7 @@ impl Control {
                 config,
                 checks: Checks::new(Arc::new(on_change)),
                 drains: Drains::default(),
+                watching: Watching::since(now),
                 engine: Mutex::default(),
                 images: images::Images::default(),
                 revision: AtomicU64::new(epoch << 32),

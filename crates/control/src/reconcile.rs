@@ -4,6 +4,7 @@
 //! before. What takes longer than a moment runs as a [job](crate::jobs) beside it, so that a container
 //! that fails its health check leaves the routes at once, whatever else is going on.
 
+mod branches;
 mod dismantle;
 mod look;
 mod told;
@@ -12,9 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use launcher_model::branch::Branch;
 use launcher_model::container::Health;
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
-use launcher_model::plan::environment::{Checked, Decision, Verdict, View, decide};
+use launcher_model::plan::environment::{Checked, Decision, Job, Verdict, View, decide};
 use launcher_model::plan::retention::{Retired, retire};
 use launcher_model::route::{Deployment, Route};
 use launcher_model::service::ServiceSpec;
@@ -24,6 +26,7 @@ use launcher_store::{Deletion, EnvironmentChange};
 
 use crate::auto::Auto;
 use crate::away;
+use crate::branches::{Rests, for_edges};
 use crate::jobs::{Done, Jobs};
 use crate::slot::Slot;
 use crate::{Inner, Result};
@@ -39,6 +42,7 @@ pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
         inner,
         slot,
         jobs: Jobs::default(),
+        rests: Rests::default(),
         before: None,
         auto: Auto::default(),
         failures: 0,
@@ -86,6 +90,7 @@ struct Reconciler {
     inner: Arc<Inner>,
     slot: Arc<Slot>,
     jobs: Jobs,
+    rests: Rests,
     /// The version that was live before what the route's generation made live, as far as it was read.
     before: Option<(Generation, Option<VersionNumber>)>,
     auto: Auto,
@@ -100,6 +105,7 @@ struct Wish {
     versions: BTreeMap<VersionNumber, Arc<Version>>,
     unfinished: Vec<Deployment>,
     deletion: Option<Deletion>,
+    branches: Vec<Branch>,
 }
 
 impl Reconciler {
@@ -118,7 +124,7 @@ impl Reconciler {
         let observed = self.refresh(&wish, &observed, &mut news);
         let published = self.publish(&wish, &observed).await;
         self.spread(news).await;
-        if published? && is_settled(&wish.route, &observed) {
+        if published? && is_settled(&wish, &observed) {
             self.slot.settle();
         }
         looked?;
@@ -133,7 +139,11 @@ impl Reconciler {
         self.remove_strays(&wish, &observed);
         changed |= match &wish.deletion {
             Some(deletion) => self.dismantle(&wish, deletion).await?,
-            None => self.retire(&wish).await?,
+            None => {
+                let (tended, wait) = self.tend_branches(&wish).await?;
+                again = [again, wait].into_iter().flatten().min();
+                tended | self.retire(&wish).await?
+            }
         };
         if changed {
             return Ok(Next::Again);
@@ -157,8 +167,9 @@ impl Reconciler {
             }
         }
         let unfinished = self.unfinished().await?;
+        let branches = store.branches(name).await?;
         let (spec, deletion) = (service.spec, service.deletion);
-        Ok(Some(Wish { spec, route, environments, versions, unfinished, deletion }))
+        Ok(Some(Wish { spec, route, environments, versions, unfinished, deletion, branches }))
     }
 
     /// The service's deployments that are neither done nor aborted.
@@ -174,7 +185,8 @@ impl Reconciler {
         let Some(mut routing) = self.slot.try_turn() else { return Ok(false) };
         // These may have been changed since the wish was read, but not while the lock is held.
         let route = self.inner.store.route(&self.slot.name).await?;
-        let access = self.inner.access(&self.slot, &wish.spec).await?;
+        let mut access = self.inner.access(&self.slot, &wish.spec).await?;
+        access.branches = wish.branches_for_edges();
         let staying = crate::table::staying(&wish.environments, &route, observed);
         let (spec, health) = (&wish.spec, wish.health());
         self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
@@ -213,6 +225,12 @@ impl Reconciler {
             return Ok((false, None));
         }
         let moved = self.apply(environment, version, &own, &decision).await?;
+        if decision.job == Some(Job::Stop)
+            && branches::is_falling_asleep(environment)
+            && !self.may_stop(wish, number)
+        {
+            return Ok((moved, None));
+        }
         if let Some(job) = decision.job
             && !moved
         {
@@ -386,12 +404,17 @@ impl Reconciler {
     }
 }
 
-/// Whether the first verdict on every container of a live version is known: before that, the table would
-/// take routes away from edges that were told of them by the server before this one.
-fn is_settled(route: &Route, observed: &[Checked]) -> bool {
-    let live = observed.iter().filter(|checked| {
-        checked.container.is_running() && route.is_live(checked.container.version)
-    });
+/// Whether the first verdict on every container is known of a version that is live, or that a branch's
+/// hostname leads to: before that, the table would take routes away from edges that were told of them by
+/// the server before this one.
+fn is_settled(wish: &Wish, observed: &[Checked]) -> bool {
+    let is_led_to = |version| {
+        wish.route.is_live(version)
+            || wish.branches.iter().any(|branch| branch.current == Some(version))
+    };
+    let live = observed
+        .iter()
+        .filter(|checked| checked.container.is_running() && is_led_to(checked.container.version));
     live.into_iter().all(|checked| checked.health != Health::Unknown { last: None })
 }
 
@@ -399,6 +422,12 @@ impl Wish {
     fn health(&self) -> BTreeMap<VersionNumber, launcher_model::service::Health> {
         let versions = self.versions.iter();
         versions.map(|(number, version)| (*number, version.spec.health.clone())).collect()
+    }
+
+    fn branches_for_edges(&self) -> launcher_edge::table::Branches {
+        for_edges(&self.branches, &self.environments, |number| {
+            Some(self.versions.get(&number)?.spec.health.start_period.duration())
+        })
     }
 
     fn environment(&self, number: VersionNumber) -> Option<&Environment> {

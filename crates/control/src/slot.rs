@@ -10,6 +10,7 @@ use launcher_model::version::Version;
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::sync::{MutexGuard, Notify, watch};
 
+use crate::branches::Looks;
 use crate::logins::Read;
 use crate::{Inner, Result};
 
@@ -25,6 +26,8 @@ pub(crate) struct Slot {
     /// Why environments that shall run cannot be made whole.
     troubles: Mutex<HashMap<VersionNumber, String>>,
     logins: Mutex<Option<Arc<Read>>>,
+    /// Who looks at the environments of branches.
+    pub(crate) looks: Looks,
     passes: watch::Sender<u64>,
     settled: watch::Sender<bool>,
     routing: tokio::sync::Mutex<Routing>,
@@ -77,6 +80,7 @@ impl Slot {
             versions: Mutex::default(),
             troubles: Mutex::default(),
             logins: Mutex::default(),
+            looks: Looks::default(),
             passes: watch::channel(0).0,
             settled: watch::channel(false).0,
             routing: tokio::sync::Mutex::default(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use launcher_edge::table::{Login, Maintenance, Passes, Pool, Rules, ServiceTable};
+use launcher_edge::table::{Branches, Login, Maintenance, Passes, Pool, Rules, ServiceTable};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
@@ -25,20 +25,25 @@ pub(crate) fn staying(
         let container = &checked.container;
         let environment = environments.iter().find(|one| one.version == container.version);
         environment.is_some_and(|environment| {
-            let wanted = environment.wanted == Wanted::Running || route.is_live(container.version);
+            // What is put to sleep runs until edges know that.
+            let runs = environment.wanted == Wanted::Running || environment.asleep;
+            let wanted = runs || route.is_live(container.version);
             wanted && container.slot <= environment.replicas
         })
     };
     observed.iter().filter(stays).cloned().collect()
 }
 
-/// Who gets in, and who does not: what of a table is kept beside the service's settings.
+/// What of a table is kept beside the service's settings: who gets in, and who does not, and the names of
+/// branches.
 #[derive(Debug, Default)]
 pub(crate) struct Access {
     /// Production is closed.
     pub(crate) maintenance: Option<Maintenance>,
     /// Who may look at previews, if not everybody.
     pub(crate) preview_logins: Option<Vec<Login>>,
+    /// The environments of branches.
+    pub(crate) branches: Branches,
 }
 
 /// Makes the table. Its revision is 0: whoever publishes it numbers it.
@@ -50,7 +55,7 @@ pub(crate) fn build(
     route: &Route,
     containers: &[Checked],
     health: &BTreeMap<VersionNumber, Health>,
-    access: Access,
+    mut access: Access,
     vault: &Vault,
 ) -> ServiceTable {
     let mut pools: BTreeMap<VersionNumber, Pool> = BTreeMap::new();
@@ -80,6 +85,7 @@ pub(crate) fn build(
         weights: route.weights.clone(),
         pools,
         traffic: spec.traffic.clone(),
+        branches: std::mem::take(&mut access.branches),
         rules: rules(spec, access),
     }
 }
@@ -107,6 +113,7 @@ impl Inner {
         Ok(Access {
             maintenance: self.maintenance(&slot.name).await?,
             preview_logins: self.logins(slot, spec).await?,
+            branches: Branches::default(),
         })
     }
 

@@ -205,6 +205,7 @@ fn serve(http: SocketAddr, upstream: SocketAddr, data_dir: &Path) {
         pools: [(version, pool)].into(),
         traffic: Traffic::default(),
         rules: Rules::default(),
+        branches: Default::default(),
     };
     fs::create_dir_all(data_dir.join("routes")).unwrap();
     fs::write(data_dir.join("routes/shop.json"), serde_json::to_vec(&service).unwrap()).unwrap();

@@ -164,6 +164,7 @@ fn table(containers: &[SocketAddr], generation: u64) -> ServiceTable {
         pools: (1..).map(VersionNumber).zip(containers.iter().copied().map(pool)).collect(),
         traffic: Traffic::default(),
         rules: Rules::default(),
+        branches: Default::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use launcher_model::{DeploymentId, ServiceName};
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,7 @@ mod drain;
 mod follow;
 mod hold;
 mod prepare;
+mod previews;
 mod switch;
 
 use drain::Drain;
@@ -160,7 +161,9 @@ impl Driver for Builtin {
     }
 
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
-        self.0.welcome(table).await
+        let revisions = self.0.welcome(table).await;
+        self.0.engine.wakes().hears(true);
+        revisions
     }
 
     async fn replace(&self, service: ServiceTable) -> (ServiceName, u64) {
@@ -189,6 +192,7 @@ impl Driver for Builtin {
     }
 
     async fn abandon(&self) {
+        self.0.engine.wakes().hears(false);
         self.0.abandon().await;
     }
 
@@ -202,6 +206,24 @@ impl Driver for Builtin {
 
     async fn release(&self, service: ServiceName) -> HoldOutcome {
         self.0.release(&service).await
+    }
+
+    async fn at_rest(
+        &self,
+        service: ServiceName,
+        version: VersionNumber,
+        within: Duration,
+    ) -> bool {
+        self.0.at_rest(&service, version, within).await
+    }
+
+    async fn looked(&self) -> Vec<(ServiceName, Vec<VersionNumber>)> {
+        self.0.looked().await
+    }
+
+    async fn wanted(&self) -> Vec<(ServiceName, VersionNumber)> {
+        self.0.engine.wakes().wanted().await;
+        self.0.engine.wakes().take()
     }
 
     async fn draining(&self) -> Vec<DeploymentId> {

@@ -18,9 +18,10 @@ use rand::{Rng, RngExt};
 
 use crate::hold::Hold;
 use crate::stats::VersionStats;
-use crate::table::{self, ServiceTable};
+use crate::table::{self, Rest, ServiceTable};
 
 mod asked;
+mod branches;
 mod closed;
 mod elsewhere;
 mod fields;
@@ -29,6 +30,7 @@ mod logins;
 mod standing;
 
 use asked::{Sticky, Trials};
+pub(crate) use branches::Branches;
 use closed::Closed;
 pub(crate) use elsewhere::{Elsewhere, Led};
 pub(crate) use fields::{Changes, Fields};
@@ -168,6 +170,8 @@ pub(crate) struct Site {
     pub(crate) elsewhere: Option<Box<Elsewhere>>,
     /// What is done to the fields of its requests and responses.
     pub(crate) fields: Option<Arc<Fields>>,
+    /// Environments of branches, where there are any.
+    pub(crate) branches: Option<Box<Branches>>,
 }
 
 /// Where a production request goes.
@@ -210,6 +214,7 @@ impl Site {
             logins: Logins::compile(table, before),
             elsewhere: Elsewhere::compile(&table.rules).map(Box::new),
             fields: Fields::compile(&table.rules.headers),
+            branches: Branches::compile(table).map(Box::new),
             pools,
             live,
         }
@@ -242,6 +247,20 @@ impl Site {
     /// none that has containers, has the browser forget it.
     pub(crate) fn try_cookie(&self, named: &str) -> String {
         self.trials.cookie_for(named)
+    }
+
+    /// The version that the first label of a preview's hostname names: `vN`, or the label of a branch.
+    fn named(&self, label: &str) -> Option<VersionNumber> {
+        let digits = label.strip_prefix('v').filter(|digits| !digits.starts_with(['0', '+']));
+        let number = digits.and_then(|digits| digits.parse().ok()).map(VersionNumber);
+        number.or_else(|| self.branches.as_ref()?.alias(label))
+    }
+
+    /// Why one of its environments does not serve now, if it is one that may again.
+    pub(crate) fn rest(&self, version: VersionNumber) -> Option<Rest> {
+        let branches = self.branches.as_ref()?;
+        let serves = || self.pools.get(&version).is_some_and(|pool| !pool.endpoints.is_empty());
+        branches.rest(version, serves)
     }
 
     /// Whether it has this pool.
@@ -284,6 +303,8 @@ pub(crate) enum Found<'t> {
     Production(&'t Arc<Site>),
     /// To one environment of a service.
     Preview(&'t Arc<Site>, &'t Arc<Pool>),
+    /// To one that does not serve now.
+    Resting(&'t Arc<Site>, VersionNumber, Rest),
     /// To an environment that the service does not have, or not any more.
     NoSuchVersion(&'t Arc<Site>, VersionNumber),
     /// Nowhere.
@@ -336,23 +357,27 @@ impl Table {
         if let Some(site) = self.hosts.get(host) {
             return Found::Production(site);
         }
-        let Some((version, service)) = self.preview(host) else { return Found::Unknown };
+        let Some((label, service)) = self.preview(host) else { return Found::Unknown };
         let Some(site) = self.services.get(service) else { return Found::Unknown };
+        let Some(version) = site.named(label) else { return Found::Unknown };
+        if let Some(rest) = site.rest(version) {
+            return Found::Resting(site, version, rest);
+        }
         match site.pools.get(&version) {
             Some(pool) => Found::Preview(site, pool),
             None => Found::NoSuchVersion(site, version),
         }
     }
 
-    /// Reads `vN.<service>.<preview domain>`.
-    fn preview<'h>(&self, host: &'h str) -> Option<(VersionNumber, &'h str)> {
+    /// Reads `<label>.<service>.<preview domain>`.
+    fn preview<'h>(&self, host: &'h str) -> Option<(&'h str, &'h str)> {
         let labels = host.strip_suffix(self.preview_domain.as_str())?.strip_suffix('.')?;
-        let (version, service) = labels.split_once('.')?;
-        let digits = version.strip_prefix('v')?;
-        if digits.starts_with(['0', '+']) {
-            return None;
-        }
-        Some((VersionNumber(digits.parse().ok()?), service))
+        labels.split_once('.')
+    }
+
+    /// Every service.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Site>> {
+        self.services.values()
     }
 
     /// Every pool of every service.

@@ -4,7 +4,7 @@ pub(crate) mod switch;
 
 use std::time::Duration;
 
-use launcher_model::{DeploymentId, ServiceName};
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
 use crate::table::{RouteTable, ServiceTable};
@@ -77,6 +77,23 @@ pub trait Driver: Send + Sync + 'static {
         let _ = service;
         async { HoldOutcome::default() }
     }
+
+    /// Waits until nothing of a version is under way, for at most `within`. Whether it came to that.
+    fn at_rest(
+        &self,
+        service: ServiceName,
+        version: VersionNumber,
+        within: Duration,
+    ) -> impl Future<Output = bool> + Send;
+
+    /// Waits until somebody has looked at environments of branches, or still does, and says which those
+    /// are. For one caller at a time, who may stop waiting.
+    fn looked(&self) -> impl Future<Output = Vec<(ServiceName, Vec<VersionNumber>)>> + Send;
+
+    /// Waits until requests wait for environments that are asleep, and says which those are. Each is said
+    /// once while the control plane is there, which begins with a [`welcome`](Self::welcome). For one
+    /// caller at a time, who may stop waiting.
+    fn wanted(&self) -> impl Future<Output = Vec<(ServiceName, VersionNumber)>> + Send;
 
     /// Deployments whose previous versions still drain, or whose outcome has not been
     /// [seen](Self::drain_seen).

@@ -15,6 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::compiled::{Pool, PoolId, Table};
+use crate::looks::Looks;
+use crate::wakes::Wakes;
 
 mod accept;
 mod attempts;
@@ -44,6 +46,7 @@ mod ticket;
 mod trial;
 mod tunnel;
 mod upstream;
+mod waking;
 mod websocket;
 mod worker;
 
@@ -122,7 +125,18 @@ impl Engine {
     /// went by the old one is counted.
     pub(crate) async fn publish(&self, table: Table) {
         self.common.table.store(Arc::new(table));
+        self.common.wakes.table_changed();
         gate::passed(self.common.threads.iter().map(|thread| &thread.gate)).await;
+    }
+
+    /// What is looked at.
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.common.looks
+    }
+
+    /// The requests that wait for an environment.
+    pub(crate) fn wakes(&self) -> &Wakes {
+        &self.common.wakes
     }
 
     /// Tells every thread of a change that has been published, in the order of the calls.

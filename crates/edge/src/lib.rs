@@ -16,12 +16,14 @@ mod error;
 mod hold;
 mod keep;
 mod link;
+mod looks;
 mod nginx;
 pub mod protocol;
 pub mod remote;
 pub mod stats;
 pub mod table;
 mod takeover;
+mod wakes;
 pub mod wire;
 
 pub use daemon::{Config, Counters, Daemon, NginxDaemon, Start, run};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use launcher_model::{DeploymentId, ServiceName};
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::Error;
 use crate::driver::Driver;
 use crate::driver::switch::Committed;
 use crate::keep::{Common, Keep};
+use crate::looks::Looks;
 use crate::protocol::{DrainOutcome, Flip, Readiness};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
@@ -31,6 +32,7 @@ mod drain;
 mod files;
 mod logins;
 mod options;
+mod previews;
 mod process;
 mod reload;
 mod render;
@@ -40,6 +42,7 @@ mod status;
 mod switch;
 mod tally;
 mod trial;
+mod waiting;
 mod watch_files;
 
 use drain::Drain;
@@ -51,11 +54,13 @@ use render::{Frame, Rendered, Settings};
 use settle::Settled;
 use switch::Prepared;
 use tally::Tally;
+use waiting::WaitingRoom;
 
 /// An nginx beside this process, as a [`Driver`].
 pub struct Nginx {
     shared: Arc<Shared>,
     upkeep: AbortHandle,
+    receives: AbortHandle,
 }
 
 struct Shared {
@@ -64,6 +69,8 @@ struct Shared {
     keep: Keep,
     tally: Tally,
     logins: Logins,
+    waiting: Arc<WaitingRoom>,
+    looks: Looks,
     state: Mutex<State>,
     /// Taken before the state by whoever changes what nginx serves.
     reloader: Mutex<Reloader>,
@@ -122,11 +129,17 @@ impl Nginx {
             access_log: options.access_log(),
             passed: options.passed(),
             logins: options.logins(),
+            waiting: options.waiting(),
         };
+        let room = Arc::new(WaitingRoom::default());
+        let door = room.open(&options.waiting()).map_err(unusable)?;
+        let receives = tokio::spawn(room.clone().receive(door)).abort_handle();
         let shared = Arc::new(Shared {
             tally: Tally::new(options.access_log()),
             logins: Logins::new(&options),
             reloader: Mutex::new(Reloader::new(options.clone(), files)),
+            waiting: room,
+            looks: Looks::default(),
             options,
             frame,
             keep,
@@ -143,12 +156,13 @@ impl Nginx {
             state.changes += 1;
         }
         let upkeep = tokio::spawn(shared.clone().upkeep(watch)).abort_handle();
-        Ok(Self { shared, upkeep })
+        Ok(Self { shared, upkeep, receives })
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
+        self.receives.abort();
         self.upkeep.abort();
     }
 }
@@ -228,7 +242,9 @@ impl Driver for Nginx {
     }
 
     async fn welcome(&self, table: RouteTable) -> Vec<(ServiceName, u64)> {
-        self.shared.welcome(table).await
+        let revisions = self.shared.welcome(table).await;
+        self.shared.waiting.wakes.hears(true);
+        revisions
     }
 
     async fn replace(&self, service: ServiceTable) -> (ServiceName, u64) {
@@ -257,7 +273,26 @@ impl Driver for Nginx {
     }
 
     async fn abandon(&self) {
+        self.shared.waiting.wakes.hears(false);
         self.shared.abandon().await;
+    }
+
+    async fn at_rest(
+        &self,
+        service: ServiceName,
+        version: VersionNumber,
+        within: Duration,
+    ) -> bool {
+        self.shared.at_rest(&service, version, within).await
+    }
+
+    async fn looked(&self) -> Vec<(ServiceName, Vec<VersionNumber>)> {
+        self.shared.looked().await
+    }
+
+    async fn wanted(&self) -> Vec<(ServiceName, VersionNumber)> {
+        self.shared.waiting.wakes.wanted().await;
+        self.shared.waiting.wakes.take()
     }
 
     async fn draining(&self) -> Vec<DeploymentId> {

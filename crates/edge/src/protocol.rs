@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::table::{Digest, RouteTable, ServiceTable};
 
 /// The version of this protocol; a peer that speaks another one is refused.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
+
+/// What is looked at is told so often at most.
+pub const LOOKS_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The longest frame that is taken, in bytes.
 pub const MAX_FRAME: usize = 64 << 20;
@@ -88,6 +91,16 @@ pub enum ToEdge {
     Release {
         /// The service that is held.
         service: ServiceName,
+    },
+    /// Wait until nothing of a version is under way. The table leads no request to it any more, or hardly.
+    /// Answered with [`FromEdge::Rested`].
+    Rest {
+        /// The service.
+        service: ServiceName,
+        /// The version.
+        version: VersionNumber,
+        /// How long to wait, in milliseconds.
+        within_ms: u64,
     },
     /// Still there? Answered with [`FromEdge::Pong`].
     Ping {
@@ -180,6 +193,31 @@ pub enum FromEdge {
         service: ServiceName,
         /// How the requests waited.
         outcome: HoldOutcome,
+    },
+    /// The answer to [`ToEdge::Rest`].
+    Rested {
+        /// The service.
+        service: ServiceName,
+        /// The version.
+        version: VersionNumber,
+        /// Whether nothing is under way.
+        at_rest: bool,
+    },
+    /// Somebody looks at the environments of branches, or has something under way with them. Told at most
+    /// [so often](LOOKS_EVERY), and not while nobody does.
+    Looked {
+        /// The service.
+        service: ServiceName,
+        /// Its versions.
+        versions: Vec<VersionNumber>,
+    },
+    /// Requests wait for an environment that is [asleep](crate::table::RestKind::Asleep). Told once while
+    /// they do, and again on another connection.
+    Wake {
+        /// The service.
+        service: ServiceName,
+        /// The version.
+        version: VersionNumber,
     },
     /// The answer to [`ToEdge::Ping`].
     Pong {

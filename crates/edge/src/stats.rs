@@ -1,6 +1,6 @@
 //! What is counted per version, without threads sharing a cache line.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use launcher_model::{ServiceName, VersionNumber};
 
@@ -77,11 +77,16 @@ impl Under {
 #[derive(Debug)]
 pub(crate) struct VersionStats {
     threads: Box<[ThreadCounters]>,
+    /// Somebody has looked at its preview since that was told.
+    pub(crate) looked: AtomicBool,
 }
 
 impl VersionStats {
     pub(crate) fn new(threads: usize) -> Self {
-        Self { threads: (0..threads).map(|_| ThreadCounters::default()).collect() }
+        Self {
+            threads: (0..threads).map(|_| ThreadCounters::default()).collect(),
+            looked: AtomicBool::new(false),
+        }
     }
 
     /// The counters that the worker of this number writes.
@@ -106,6 +111,16 @@ impl VersionStats {
             sum = add(sum, thread.live.get());
         }
         sum
+    }
+
+    /// Preview traffic under way.
+    pub(crate) fn previews(&self) -> InFlight {
+        self.threads.iter().fold(InFlight::default(), |sum, thread| add(sum, thread.previews.get()))
+    }
+
+    /// All traffic under way.
+    pub(crate) fn in_flight(&self) -> InFlight {
+        add(self.live(), self.previews())
     }
 
     pub(crate) fn read(&self, service: &ServiceName, version: VersionNumber) -> VersionCounters {

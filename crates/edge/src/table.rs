@@ -13,8 +13,10 @@ use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+mod branches;
 mod login;
 
+pub use branches::{Branches, Rest, RestKind};
 pub use login::{LONGEST_PASSWORD, Login, SALT_BYTES};
 
 /// Everything that one edge serves.
@@ -49,6 +51,9 @@ pub struct ServiceTable {
     /// What is done to requests on their way.
     #[serde(default)]
     pub rules: Rules,
+    /// The environments of branches.
+    #[serde(default, skip_serializing_if = "Branches::is_empty")]
+    pub branches: Branches,
 }
 
 /// What is done to a service's requests before and while a version answers them.

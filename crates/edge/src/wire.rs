@@ -116,6 +116,7 @@ mod tests {
             pools: [(VersionNumber(1), pool)].into(),
             traffic: Traffic::default(),
             rules: Rules::default(),
+            branches: Default::default(),
         };
         let table = RouteTable {
             preview_domain: "localhost".into(),

@@ -36,7 +36,7 @@ async fn perform(command: Command) -> ExitCode {
         };
     }
     run::begin_log();
-    match process(command).await {
+    match Box::pin(process(command)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

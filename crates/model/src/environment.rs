@@ -122,6 +122,13 @@ pub struct Environment {
     /// When it was last live, or was created: what retention sorts by.
     #[schema(value_type = String, format = DateTime)]
     pub last_used: Timestamp,
+    /// The branch whose environment it is; none for a version as any other, and for one that has been
+    /// live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// It was stopped because nobody looked at it, and the next request starts it again.
+    #[serde(default)]
+    pub asleep: bool,
 }
 
 /// How many containers an environment may have.

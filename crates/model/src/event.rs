@@ -46,6 +46,10 @@ pub enum EventKind {
     EnvironmentStopped,
     /// An environment was asked to start again.
     EnvironmentStarted,
+    /// An environment of a branch was stopped because nobody looked at it.
+    EnvironmentAsleep,
+    /// A request has started it again.
+    EnvironmentWoken,
     /// An environment was destroyed.
     EnvironmentDestroyed,
     /// An environment was scaled.
@@ -54,6 +58,10 @@ pub enum EventKind {
     EnvironmentPinned,
     /// An environment was unpinned.
     EnvironmentUnpinned,
+    /// A branch's hostname leads to another version.
+    BranchMoved,
+    /// A branch has no environment any more.
+    BranchGone,
     /// A container ended, or was removed, that should run.
     ContainerLost,
     /// A container failed its health check and takes no requests.

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows of async: what is wanted, what is observed and the
 //! time come in as arguments, what to do next comes out.
 
+pub mod branch;
 pub mod build;
 pub mod container;
 pub mod environment;

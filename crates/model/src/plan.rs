@@ -1,6 +1,7 @@
 //! Planning: from what is wanted and what is observed to what is done next.
 
 pub mod auto;
+pub mod branches;
 pub mod containers;
 pub mod environment;
 pub mod retention;

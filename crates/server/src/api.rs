@@ -1,5 +1,6 @@
 //! `/api/v1`: one module per thing, each with its handlers and nothing else.
 
+mod branches;
 mod builds;
 mod commands;
 mod deployments;
@@ -75,6 +76,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(commands::logs))
         .routes(routes!(commands::exec))
         .routes(routes!(commands::run))
+        .routes(routes!(branches::list))
+        .routes(routes!(branches::delete))
         .routes(routes!(deployments::list, deployments::deploy))
         .routes(routes!(deployments::show))
         .routes(routes!(deployments::rollback))

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use launcher_build::Builds;
 use launcher_control::{Clock, Control};
 use launcher_edge::remote::Fingerprint;
+use launcher_model::branch::Branch;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::Scheduler;
 use launcher_store::Store;
@@ -67,6 +68,12 @@ impl Settings {
     #[must_use]
     pub fn preview_url(&self, service: &ServiceName, version: VersionNumber) -> String {
         self.url(&format!("{version}.{service}.{}", self.preview_domain))
+    }
+
+    /// Where a branch's environment is reached.
+    #[must_use]
+    pub fn branch_url(&self, branch: &Branch) -> String {
+        self.url(&format!("{}.{}.{}", branch.label, branch.service, self.preview_domain))
     }
 
     /// Where a production hostname is reached, as far as this server knows.

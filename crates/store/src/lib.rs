@@ -3,6 +3,7 @@
 //! One trait, [`Store`], and one module for each database. A store decides nothing: it keeps what it
 //! is told, in transactions whose borders are the trait's methods.
 
+mod branches;
 mod builds;
 mod error;
 mod images;
@@ -24,6 +25,7 @@ use launcher_model::version::Version;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::sync::broadcast;
 
+pub use branches::BranchStore;
 pub use builds::BuildStore;
 pub use error::Error;
 pub use images::ImageStore;
@@ -50,7 +52,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// [`watch`](Store::watch)er after it, in the order of their numbers. No order depends on a clock: times
 /// are only kept, to the microsecond.
 #[async_trait]
-pub trait Store: BuildStore + ImageStore + Send + Sync + 'static {
+pub trait Store: BranchStore + BuildStore + ImageStore + Send + Sync + 'static {
     // Services -------------------------------------------------------------------------------------
 
     /// All services, by name.

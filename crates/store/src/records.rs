@@ -100,6 +100,10 @@ pub struct NewVersion {
     pub commit: Option<String>,
     /// The branch that it was built from.
     pub branch: Option<String>,
+    /// Its environment is that branch's.
+    pub follows_branch: bool,
+    /// Labels that the branch's hostname must not begin with, besides those of other branches.
+    pub taken_labels: Vec<String>,
     /// How many containers its environment begins with; as many as the settings say when it is none.
     pub replicas: Option<u16>,
     /// Who launches it.
@@ -131,6 +135,9 @@ pub struct EnvironmentChange {
     pub starting_since: Option<Option<Timestamp>>,
     /// Whether retention leaves it alone.
     pub pinned: Option<bool>,
+    /// Whether the next request starts it again. One that is wanted otherwise without a word of this is
+    /// not asleep.
+    pub asleep: Option<bool>,
 }
 
 /// A deployment before it has its number.

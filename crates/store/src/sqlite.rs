@@ -5,6 +5,7 @@
 //! subjects do the work inside them.
 
 mod backup;
+mod branches;
 mod builds;
 mod checkpoint;
 mod connection;

@@ -6,11 +6,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use launcher_model::VersionNumber;
 use launcher_model::container::{Container, Health};
+use launcher_model::environment::{Environment, EnvironmentState};
 use launcher_model::event::NewEvent;
 use launcher_model::plan::environment::Checked;
 
 use super::{Reconciler, Wish, told};
 use crate::Result;
+
+/// Whether it is a branch's environment that was ready before, and for which requests may wait.
+fn is_woken(environment: &Environment) -> bool {
+    environment.branch.is_some() && environment.state == EnvironmentState::Stopped
+}
 
 /// What was found, to be kept and told when edges have it: the store may take its time.
 #[derive(Default)]
@@ -37,7 +43,9 @@ impl Reconciler {
         };
         self.slot.looked_at(&ended);
         let settings = containers.iter().filter_map(|container| {
-            Some((container, &wish.versions.get(&container.version)?.spec.health))
+            let health = &wish.versions.get(&container.version)?.spec.health;
+            let woken = wish.environment(container.version).is_some_and(is_woken);
+            Some((container, health, woken))
         });
         self.inner.checks.follow(&self.slot.name, settings);
         let before = self.slot.observed();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use launcher_edge::protocol::{
     DrainOutcome, Flip, FromEdge, HoldOutcome, InFlight, PROTOCOL, Readiness, ToEdge,
 };
-use launcher_edge::table::{RouteTable, ServiceTable};
+use launcher_edge::table::{RestKind, RouteTable, ServiceTable};
 use launcher_edge::wire;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::net::UnixStream;
@@ -48,6 +48,7 @@ enum Say {
     HangUp,
     Release,
     Drained(DeploymentId, DrainOutcome),
+    Tells(FromEdge),
 }
 
 pub(crate) struct State {
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub(crate) commit: Reply,
     pub(crate) hold: Reply,
     pub(crate) replace: Reply,
+    /// Whether nothing is under way on versions that are to go.
+    pub(crate) rest: Reply,
     /// The services whose requests wait.
     pub(crate) holds: BTreeSet<ServiceName>,
     /// What it says of them at the release.
@@ -136,6 +139,7 @@ impl Edge {
             commit: Reply::Well,
             hold: Reply::Well,
             replace: Reply::Well,
+            rest: Reply::Well,
             holds: BTreeSet::new(),
             waited: HoldOutcome::default(),
             asked: Vec::new(),
@@ -208,6 +212,21 @@ impl Edge {
     /// Answers what it held.
     pub(crate) fn release(&self) {
         self.say.send(Say::Release).unwrap();
+    }
+
+    /// Tells something of itself.
+    pub(crate) fn tell(&self, message: FromEdge) {
+        self.say.send(Say::Tells(message)).unwrap();
+    }
+
+    /// Where a branch's name leads here.
+    pub(crate) fn alias(&self, service: &ServiceName, label: &str) -> Option<VersionNumber> {
+        self.table(service)?.branches.aliases.get(label).copied()
+    }
+
+    /// Why a version does not serve, as this edge was told.
+    pub(crate) fn rest(&self, service: &ServiceName, version: VersionNumber) -> Option<RestKind> {
+        Some(self.table(service)?.branches.resting.get(&version)?.kind)
     }
 
     /// Reports the end of a drain.
@@ -292,6 +311,7 @@ async fn converse(
                     }
                     answers
                 }
+                Say::Tells(message) => vec![message],
                 Say::Drained(deployment, outcome) => {
                     lock(state).draining.insert(deployment, Some(outcome.clone()));
                     vec![FromEdge::Drained { deployment, outcome }]
@@ -310,6 +330,7 @@ enum Half {
     Prepare(DeploymentId),
     Commit(DeploymentId),
     Hold(ServiceName),
+    Rest(ServiceName, VersionNumber),
 }
 
 enum Heard {
@@ -397,6 +418,14 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
             state.draining.remove(&deployment);
             Vec::new()
         }
+        ToEdge::Rest { service, version, .. } => {
+            state.asked.push("rest");
+            match state.rest.clone() {
+                Reply::Held => return Heard::Held(Half::Rest(service, version)),
+                Reply::Silent => Vec::new(),
+                _ => vec![FromEdge::Rested { service, version, at_rest: true }],
+            }
+        }
         ToEdge::Ping { nonce } => vec![FromEdge::Pong { nonce }],
         ToEdge::Joined { .. } => Vec::new(),
         ToEdge::Foreign { .. } => return Heard::HangUp,
@@ -410,6 +439,9 @@ fn commit_or_prepared(state: &Mutex<State>, half: Half) -> Vec<FromEdge> {
     match half {
         Half::Prepare(deployment) => vec![prepared(&state, deployment)],
         Half::Commit(deployment) => commit(&mut state, deployment),
+        Half::Rest(service, version) => {
+            vec![FromEdge::Rested { service, version, at_rest: true }]
+        }
         Half::Hold(service) => vec![FromEdge::Held { service, outcome: Ok(false) }],
     }
 }

@@ -5,6 +5,7 @@
 
 mod acts;
 mod auto;
+mod branches;
 mod clocks;
 mod deletion;
 mod deployments;

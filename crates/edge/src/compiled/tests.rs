@@ -22,6 +22,7 @@ fn service(name: &str, hosts: &[&str], weights: &[(u32, u8)], versions: &[u32]) 
         pools: versions.iter().map(pool).collect(),
         traffic: Traffic::default(),
         rules: table::Rules::default(),
+        branches: Default::default(),
     }
 }
 
@@ -42,6 +43,9 @@ fn hostnames_lead_to_production_and_to_previews() {
     let found = |host| match table.find(host) {
         Found::Production(site) => site.name.to_string(),
         Found::Preview(site, pool) => format!("{} {}", site.name, pool.version),
+        Found::Resting(site, version, rest) => {
+            format!("{} {version} {:?}", site.name, rest.kind)
+        }
         Found::NoSuchVersion(site, version) => format!("{} without {version}", site.name),
         Found::Unknown => "unknown".to_owned(),
     };
@@ -64,6 +68,41 @@ fn hostnames_lead_to_production_and_to_previews() {
         ".preview.test",
     ] {
         assert_eq!(found(unknown), "unknown", "{unknown}");
+    }
+}
+
+#[test]
+fn the_names_of_branches_lead_to_their_environments() {
+    use table::RestKind::{Asleep, Failed, Starting};
+    let mut shop = service("shop", &["www.shop.preview.test"], &[(1, 100)], &[1, 2, 3]);
+    let aliases = [("login", 2), ("cart", 3), ("www", 3), ("search", 4), ("old", 5), ("v2x", 2)];
+    shop.branches.aliases =
+        aliases.iter().map(|(label, to)| ((*label).to_owned(), VersionNumber(*to))).collect();
+    let rest = |version, kind| (VersionNumber(version), Rest { kind, within_ms: 1000 });
+    let resting = [rest(2, Starting), rest(3, Asleep), rest(4, Starting), rest(5, Failed)];
+    shop.branches.resting = resting.into();
+    let table = table(&[shop]);
+    let found = |label: &str| match table.find(&format!("{label}.shop.preview.test")) {
+        Found::Production(_) => "production".to_owned(),
+        Found::Preview(_, pool) => pool.version.to_string(),
+        Found::Resting(_, version, rest) => format!("{version} {:?}", rest.kind),
+        Found::NoSuchVersion(_, version) => format!("no {version}"),
+        Found::Unknown => "unknown".to_owned(),
+    };
+    for (label, led_to) in [
+        // One that starts is reached as soon as it can be.
+        ("login", "v2"),
+        ("v2", "v2"),
+        ("v2x", "v2"),
+        ("cart", "v3 Asleep"),
+        ("v3", "v3 Asleep"),
+        ("search", "v4 Starting"),
+        ("old", "v5 Failed"),
+        ("www", "production"),
+        ("other", "unknown"),
+        ("v9", "no v9"),
+    ] {
+        assert_eq!(found(label), led_to, "{label}");
     }
 }
 

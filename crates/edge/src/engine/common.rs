@@ -12,6 +12,8 @@ use super::Limits;
 use super::gate::Gate;
 use super::worker::Command;
 use crate::compiled::Table;
+use crate::looks::Looks;
+use crate::wakes::Wakes;
 
 pub(super) struct Common {
     pub(super) table: ArcSwap<Table>,
@@ -26,6 +28,8 @@ pub(super) struct Common {
     /// When this is not 0, the next response of every connection is its last one, and those that
     /// stay without a request are closed within so many milliseconds.
     retired: AtomicU64,
+    pub(super) looks: Looks,
+    pub(super) wakes: Arc<Wakes>,
     /// Told when no connection is open any more, or none is taken.
     pub(super) emptied: Notify,
 }
@@ -86,6 +90,8 @@ impl Common {
             doors,
             accepting: AtomicUsize::new(0),
             retired: AtomicU64::new(0),
+            looks: Looks::default(),
+            wakes: Arc::default(),
             emptied: Notify::new(),
         }
     }

@@ -31,7 +31,8 @@ pub(super) fn follow<'t, B>(
     host: &str,
     request: &Request<B>,
 ) -> Result<(Found<'t>, Option<ByPath<'t>>), Page> {
-    let (Found::Production(site) | Found::Preview(site, _)) = &found else {
+    let (Found::Production(site) | Found::Preview(site, _) | Found::Resting(site, ..)) = &found
+    else {
         return Ok((found, None));
     };
     let Some(elsewhere) = &site.elsewhere else { return Ok((found, None)) };

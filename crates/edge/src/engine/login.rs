@@ -96,6 +96,7 @@ mod tests {
             pools: BTreeMap::new(),
             traffic: Traffic::default(),
             rules: Rules { preview_logins: Some(vec![login]), ..Rules::default() },
+            branches: Default::default(),
         };
         let site = Site::compile(&table, &[], 1);
         let mut headers = HeaderMap::new();

@@ -70,7 +70,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// Whether a client with this Accept header asks for HTML.
-fn wants_html(accept: &HeaderValue) -> bool {
+pub(super) fn wants_html(accept: &HeaderValue) -> bool {
     names(accept, b"text/html")
 }
 

@@ -26,6 +26,7 @@ use super::ticket::Ticket;
 use super::trial;
 use super::tunnel::Tunnel;
 use super::upstream::{Conn, Head, Upload};
+use super::waking::{self, Waking};
 use crate::compiled::{Attempt, Fields, Found, HostBuffer, Site, Way};
 use crate::hold::Waiting;
 
@@ -60,7 +61,7 @@ async fn answer_later(
     accept: Option<HeaderValue>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let begun = loop {
-        let waited = match until.over().await {
+        let waited = match until.over(&client).await {
             Ok(waited) => waited,
             Err(page) => break Err(page),
         };
@@ -91,18 +92,21 @@ pub(super) enum Later {
     Held(Waiting),
     /// Whether who wants to see a preview may.
     Login(Attempt),
+    /// An environment that is asleep.
+    Waking(Waking),
 }
 
 impl Later {
     /// Waits until the request may be looked at again, or is answered. A hold measures how long it had
     /// it wait by what is returned.
-    async fn over(self) -> Result<Option<Waiting>, Page> {
+    async fn over(self, client: &Client) -> Result<Option<Waiting>, Page> {
         match self {
             Self::Held(waiting) => {
                 waiting.over().await;
                 Ok(Some(waiting))
             }
             Self::Login(attempt) => login::find_out(attempt).await.map(|()| None),
+            Self::Waking(waking) => waking.over(&client.worker.common).await.map(|()| None),
         }
     }
 }
@@ -191,11 +195,14 @@ impl Target {
         let table = client.worker.common.table.load();
         let found = table.find(name);
         let logged_in = match &found {
-            Found::Preview(site, _) | Found::NoSuchVersion(site, _) => {
+            Found::Preview(site, _) | Found::Resting(site, ..) | Found::NoSuchVersion(site, _) => {
                 login::asked(request.headers(), site)?
             }
             Found::Production(_) | Found::Unknown => false,
         };
+        if let Found::Preview(site, pool) = &found {
+            waking::looked(&client.worker.common, site, pool);
+        }
         let (found, by_path) = elsewhere::follow(found, &table, name, request)?;
         let (site, way) = match found {
             Found::Production(site) => {
@@ -212,6 +219,10 @@ impl Target {
                 (site, way.ok_or_else(|| nothing_live(site, by_path.as_ref()))?)
             }
             Found::Preview(site, pool) => (site, Way { pool, live: false, cookie: None }),
+            Found::Resting(site, version, rest) => {
+                let waking = Waking::of(site, version, rest, request)?;
+                return Err(Detour::Later(Later::Waking(waking)));
+            }
             Found::NoSuchVersion(site, version) => {
                 let text = format!("Service {} has no running environment {version}.", site.name);
                 return Err(Page::new(StatusCode::NOT_FOUND, text).into());

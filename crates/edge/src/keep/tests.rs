@@ -14,6 +14,7 @@ fn service(revision: u64) -> ServiceTable {
         pools: BTreeMap::new(),
         traffic: Traffic::default(),
         rules: Rules::default(),
+        branches: Default::default(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use launcher_model::{DeploymentId, ServiceName};
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::task::JoinSet;
 
@@ -46,6 +46,7 @@ where
         replacing: JoinSet::new(),
         held: BTreeMap::new(),
         resting: JoinSet::new(),
+        ending: JoinSet::new(),
         aborted: BTreeSet::new(),
         told: BTreeSet::new(),
         switches: BTreeSet::new(),
@@ -77,6 +78,17 @@ where
                     talk.say(FromEdge::Held { service, outcome: Ok(rested) }).await?;
                 }
             }
+            Some(ended) = talk.ending.join_next() => {
+                if let Ok((service, version, at_rest)) = ended {
+                    talk.say(FromEdge::Rested { service, version, at_rest }).await?;
+                }
+            }
+            looked = driver.looked(), if *welcomed => for (service, versions) in looked {
+                talk.say(FromEdge::Looked { service, versions }).await?;
+            },
+            wanted = driver.wanted(), if *welcomed => for (service, version) in wanted {
+                talk.say(FromEdge::Wake { service, version }).await?;
+            },
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
         }
     };
@@ -122,6 +134,8 @@ struct Talk<'d, S, D> {
     held: BTreeMap<ServiceName, Instant>,
     /// Services that are held, and whose traffic is coming to rest.
     resting: JoinSet<(ServiceName, bool)>,
+    /// Versions of which nothing is to be under way any more.
+    ending: JoinSet<(ServiceName, VersionNumber, bool)>,
     /// Aborted while they were being prepared.
     aborted: BTreeSet<DeploymentId>,
     /// Whether the control plane is of another installation.
@@ -201,6 +215,14 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 let outcome = self.driver.release(service.clone()).await;
                 self.held.remove(&service);
                 self.say(FromEdge::Released { service, outcome }).await?;
+            }
+            ToEdge::Rest { service, version, within_ms } => {
+                let driver = self.driver.clone();
+                let within = Duration::from_millis(within_ms);
+                self.ending.spawn(async move {
+                    let at_rest = driver.at_rest(service.clone(), version, within).await;
+                    (service, version, at_rest)
+                });
             }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
             ToEdge::Joined { .. } => {}

@@ -97,6 +97,7 @@ impl Shared {
             service.table.pools.keys().map(move |version| (name.clone(), *version))
         });
         self.tally.serves(versions);
+        self.waiting.follow(state.in_force.values().map(|service| &service.table));
         let mut under_way = InFlight::default();
         let mut is_told = false;
         for (name, old) in before {

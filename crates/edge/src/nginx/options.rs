@@ -43,6 +43,11 @@ impl Options {
         self.include.join("logins")
     }
 
+    /// The socket at which nginx leads requests into the waiting room.
+    pub(super) fn waiting(&self) -> PathBuf {
+        self.include.join("waiting.sock")
+    }
+
     /// Makes the paths whole, and sees that they can stand in a configuration as they are.
     pub(super) fn checked(mut self) -> Result<Self, Error> {
         for path in [&mut self.conf, &mut self.include, &mut self.data_dir] {

@@ -28,6 +28,7 @@ mod server;
 mod service;
 mod shared;
 mod text;
+mod waiting;
 mod way;
 
 pub(super) use logins::logins;
@@ -46,6 +47,8 @@ pub(super) struct Frame {
     pub(super) passed: PathBuf,
     /// The directory of the files of logins, one for each service that has some.
     pub(super) logins: PathBuf,
+    /// The socket of the waiting room.
+    pub(super) waiting: PathBuf,
 }
 
 /// The text of every file.

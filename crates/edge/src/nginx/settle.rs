@@ -171,6 +171,7 @@ impl Shared {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
             self.tally.catch_up();
+            self.note_looks().await;
             if self.opened.load(Relaxed) {
                 self.settle(&mut health).await;
             }

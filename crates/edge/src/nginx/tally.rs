@@ -4,7 +4,7 @@
 //! place when it has been read to its end and has grown long: nginx writes to the end of the file,
 //! wherever that is. A line that is written in that very instant is not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
@@ -32,6 +32,8 @@ struct Inner {
     path: PathBuf,
     log: Option<Log>,
     versions: BTreeMap<(ServiceName, VersionNumber), Counted>,
+    /// What was looked at and is to be told.
+    looked: BTreeSet<(ServiceName, VersionNumber)>,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,10 @@ struct Counted {
     retried: u64,
     failed_live: u64,
     failed_previews: u64,
+    /// Requests to the preview.
+    previews: u64,
+    /// As many of them have been noted.
+    noted: u64,
 }
 
 /// One line of the log, as `log_format launcher` has it.
@@ -65,7 +71,8 @@ struct Line {
 impl Tally {
     /// Counts what is written to the log from now on.
     pub(super) fn new(path: PathBuf) -> Self {
-        let mut inner = Inner { path, log: None, versions: BTreeMap::new() };
+        let mut inner =
+            Inner { path, log: None, versions: BTreeMap::new(), looked: BTreeSet::new() };
         if let Err(error) = inner.begin() {
             inner.warn(&error);
         }
@@ -97,6 +104,29 @@ impl Tally {
         let inner = self.inner();
         let of = |version: &VersionNumber| inner.versions.get(&(service.clone(), *version));
         versions.iter().filter_map(of).map(|counted| counted.failed_live).sum()
+    }
+
+    /// Notes which of these were looked at since the last time; those that are busy are. Whether there is
+    /// one.
+    pub(super) fn note_looked(
+        &self,
+        watched: impl Iterator<Item = (ServiceName, VersionNumber)>,
+        busy: Vec<(ServiceName, VersionNumber)>,
+    ) -> bool {
+        let mut inner = self.inner();
+        for one in watched {
+            let Some(counted) = inner.versions.get_mut(&one) else { continue };
+            if std::mem::replace(&mut counted.noted, counted.previews) != counted.previews {
+                inner.looked.insert(one);
+            }
+        }
+        inner.looked.extend(busy);
+        !inner.looked.is_empty()
+    }
+
+    /// What was looked at. It is told now.
+    pub(super) fn take_looked(&self) -> BTreeSet<(ServiceName, VersionNumber)> {
+        std::mem::take(&mut self.inner().looked)
     }
 
     pub(super) fn read(&self) -> Vec<VersionCounters> {
@@ -162,6 +192,7 @@ impl Inner {
         let Some(counted) = self.versions.get_mut(&(service, VersionNumber(version))) else {
             return;
         };
+        counted.previews += u64::from(line.live.is_empty());
         let status: usize = line.status.parse().unwrap_or(0);
         if let Some(class) = (status / 100).checked_sub(1).and_then(|n| counted.requests.get_mut(n))
         {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use launcher_model::{DeploymentId, ServiceName};
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
@@ -282,6 +282,31 @@ impl Driver for Succession {
 
     async fn abandon(&self) {
         self.builtin.abandon().await;
+    }
+
+    /// What a predecessor has under way is not known here; it is gone at the end of its own drain.
+    async fn at_rest(
+        &self,
+        service: ServiceName,
+        version: VersionNumber,
+        within: Duration,
+    ) -> bool {
+        let began = Instant::now();
+        let alone = tokio::time::timeout(within, self.is_alone()).await.is_ok();
+        let left = within.saturating_sub(began.elapsed());
+        self.builtin.at_rest(service, version, left).await && alone
+    }
+
+    /// As long as there is a predecessor, whatever is asked for there counts as looked at.
+    async fn looked(&self) -> Vec<(ServiceName, Vec<VersionNumber>)> {
+        if !self.predecessors().is_empty() {
+            self.builtin.look_at_all();
+        }
+        self.builtin.looked().await
+    }
+
+    async fn wanted(&self) -> Vec<(ServiceName, VersionNumber)> {
+        self.builtin.wanted().await
     }
 
     async fn draining(&self) -> Vec<DeploymentId> {

@@ -28,4 +28,5 @@ mod silence;
 mod streaming;
 mod switching;
 mod upgrades;
+mod waking;
 mod weights;

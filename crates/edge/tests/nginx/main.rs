@@ -22,3 +22,4 @@ mod rules;
 mod sharing;
 mod switching;
 mod trying;
+mod waking;

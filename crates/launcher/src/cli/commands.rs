@@ -1,6 +1,7 @@
 //! The commands that talk to a server, a module for each kind.
 
 mod apply;
+mod branches;
 mod build;
 mod builds;
 mod credentials;
@@ -29,7 +30,8 @@ use serde_json::Value;
 
 use super::Failure;
 use super::args::client::{
-    Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand, SecretCommand, To, TokenCommand,
+    Branches, BranchesCommand, Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand,
+    SecretCommand, To, TokenCommand,
 };
 use super::client::Client;
 use super::foreign::Shown;
@@ -121,6 +123,10 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
             BuildsCommand::Cancel(to) => builds::cancel(Context::new(to)?).await,
             BuildsCommand::Retry(to) => builds::retry(Context::new(to)?).await,
         },
+        C::Branches(Branches { act: None, list }) => branches::list(Context::new(list)?).await,
+        C::Branches(Branches { act: Some(BranchesCommand::Delete(to)), .. }) => {
+            branches::delete(Context::new(to)?).await
+        }
         C::Deploy(to) => deployments::deploy(Context::new(to)?).await,
         C::Try(to) => trial::link(Context::new(to)?).await,
         C::Rollback(to) => deployments::rollback(Context::new(to)?).await,

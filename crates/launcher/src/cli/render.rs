@@ -1,5 +1,6 @@
 //! What the API answers, laid out for people. Nothing here prints: text comes out, line ends included.
 
+pub(super) mod branches;
 pub(super) mod builds;
 pub(super) mod changes;
 pub(super) mod checkup;

@@ -106,6 +106,7 @@ impl Lab {
                 ..Traffic::default()
             },
             rules: Rules::default(),
+            branches: Default::default(),
         }
     }
 

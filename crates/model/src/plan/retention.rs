@@ -19,7 +19,7 @@ pub struct Retired {
 /// Says what falls out, given the versions that must not be touched: those that are live, that
 /// a deployment under way goes to or comes from, or on which something is still in flight.
 ///
-/// Environments that are on their way are left alone and count for nothing. The others are ranked by
+/// Environments of branches are not counted: a branch keeps its own. Environments that are on their way are left alone and count for nothing. The others are ranked by
 /// when they were last used; pinned ones stay as they are and take nobody's place. Those that are newer
 /// than all that must not be touched have places of their own to run in, one at the least: they wait to
 /// be deployed, and neither keep the ones to go back to from staying warm, nor the other way round.
@@ -40,7 +40,7 @@ pub fn retire(
     let mut ranked: Vec<&Environment> = environments
         .iter()
         .filter(|environment| !untouchable.contains(&environment.version) && !environment.pinned)
-        .filter(|environment| is_settled(environment))
+        .filter(|environment| environment.branch.is_none() && is_settled(environment))
         .collect();
     ranked.sort_by_key(|environment| {
         Reverse((is_before(environment), environment.last_used, environment.version))
@@ -102,6 +102,8 @@ mod tests {
             starting_since: None,
             pinned: false,
             last_used: Timestamp::from_second(used).unwrap(),
+            branch: None,
+            asleep: false,
         }
     }
 
@@ -195,8 +197,11 @@ mod tests {
         let live = environment(3, EnvironmentState::Ready, 3);
         let mut leaving = environment(4, EnvironmentState::Ready, 4);
         leaving.wanted = Wanted::Gone;
+        let mut of_branch = environment(5, EnvironmentState::Ready, 5);
+        of_branch.branch = Some("login".to_owned());
         let untouchable = BTreeSet::from([VersionNumber(3)]);
-        let retired = retire(&keep, &[pinned, waking, live, leaving], &untouchable, None);
+        let all = [pinned, waking, live, leaving, of_branch];
+        let retired = retire(&keep, &all, &untouchable, None);
         assert_eq!(retired, Retired::default());
     }
 

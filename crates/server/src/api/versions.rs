@@ -29,12 +29,13 @@ pub(super) async fn list(
     let before = page.before()?.map(|number| VersionNumber(u32::try_from(number).unwrap_or(0)));
     let (_, environments) = app.control.environments(&service, true).await?;
     let spec = spec(&app, &service).await?;
+    let branches = app.store.branches(&service).await?;
     let versions = app.store.versions(&service, before, limit + 1).await?;
     let views = versions.into_iter().filter_map(|version| {
         let mut views = environments.iter();
         let view = views.find(|view| view.environment.version == version.number)?;
         let try_pass = app.control.trial_pass(&service, version.number);
-        Some(VersionView::new(version, view, &spec, try_pass, &app.settings))
+        Some(VersionView::new(version, view, &spec, try_pass, &branches, &app.settings))
     });
     let cursor = |last: &VersionView| last.version.number.0.to_string();
     Ok(Answer(Page::part(views.collect(), limit, cursor)))
@@ -78,7 +79,8 @@ pub(super) async fn show(
         version.ok_or_else(|| launcher_control::Error::NoVersion(service.clone(), number))?;
     let spec = spec(&app, &service).await?;
     let try_pass = app.control.trial_pass(&service, number);
-    Ok(Answer(VersionView::new(version, &view, &spec, try_pass, &app.settings)))
+    let branches = app.store.branches(&service).await?;
+    Ok(Answer(VersionView::new(version, &view, &spec, try_pass, &branches, &app.settings)))
 }
 
 async fn spec(app: &App, service: &ServiceName) -> Result<ServiceSpec, Problem> {

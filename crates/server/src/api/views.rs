@@ -1,5 +1,6 @@
 //! What the API answers with, where it is not a word of the model.
 
+mod branches;
 mod credentials;
 mod deployments;
 mod edges;
@@ -11,6 +12,7 @@ mod services;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use branches::{BranchSummary, NextSummary};
 pub use credentials::{NewTokenView, SecretBody, SecretView, TokenBody, TokenView};
 pub(crate) use deployments::DeploymentPath;
 pub use deployments::{

@@ -1,6 +1,7 @@
 //! What the pages show, in the form in which they show it: words, counts and times, nothing to decide.
 
 pub(super) mod ago;
+pub(super) mod branch;
 pub(super) mod closed;
 pub(super) mod compared;
 pub(super) mod deployment;

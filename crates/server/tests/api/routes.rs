@@ -24,7 +24,7 @@ fn filled_in(template: &str) -> String {
     let parts = template.split('/').map(|part| match part {
         "{service}" => "shop",
         "{version}" | "{id}" => "1",
-        "{name}" | "{edge}" => "something",
+        "{name}" | "{edge}" | "{branch}" => "something",
         other => {
             assert!(!other.contains('{'), "{template}: say here what {other} may be");
             other

@@ -317,6 +317,8 @@ pub(crate) async fn new_version(world: &World, service: &ServiceName) -> NewVers
         secrets: Default::default(),
         commit: None,
         branch: None,
+        follows_branch: false,
+        taken_labels: Vec::new(),
         replicas: None,
         build: None,
         followed: None,

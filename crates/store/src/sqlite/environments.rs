@@ -17,14 +17,15 @@ const ENVIRONMENT: &str = "environment";
 
 pub(super) async fn insert(write: &mut Write, environment: &Environment) -> Result<(), Fault> {
     let sql = "INSERT INTO environments (service, version, wanted, replicas, state, since, failure,
-            release, starting_since, pinned, last_used)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            release, starting_since, pinned, last_used, branch, asleep)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     store(write, environment, sql).await
 }
 
 async fn update(write: &mut Write, environment: &Environment) -> Result<(), Fault> {
     let sql = "UPDATE environments SET wanted = ?3, replicas = ?4, state = ?5, since = ?6,
-            failure = ?7, release = ?8, starting_since = ?9, pinned = ?10, last_used = ?11
+            failure = ?7, release = ?8, starting_since = ?9, pinned = ?10, last_used = ?11,
+            branch = ?12, asleep = ?13
         WHERE service = ?1 AND version = ?2";
     store(write, environment, sql).await
 }
@@ -47,6 +48,8 @@ async fn store(
         .bind(environment.starting_since.map(Timestamp::as_microsecond))
         .bind(environment.pinned)
         .bind(environment.last_used.as_microsecond())
+        .bind(environment.branch.as_deref())
+        .bind(environment.asleep)
         .execute(write.connection()?)
         .await?;
     Ok(())
@@ -90,6 +93,8 @@ fn from_row(row: &SqliteRow) -> Result<Environment, Fault> {
         starting_since: maybe_time(row, "starting_since")?,
         pinned: row.try_get("pinned")?,
         last_used: time(row, "last_used")?,
+        branch: row.try_get("branch")?,
+        asleep: row.try_get("asleep")?,
     })
 }
 
@@ -132,6 +137,7 @@ fn apply(
     if after.wanted == Wanted::Running && before.wanted != Wanted::Running {
         after.last_used = kept(at);
     }
+    after.asleep = change.asleep.unwrap_or(before.asleep && change.wanted.is_none());
     after.replicas = change.replicas.unwrap_or(before.replicas);
     after.release = change.release.unwrap_or(before.release);
     after.pinned = change.pinned.unwrap_or(before.pinned);

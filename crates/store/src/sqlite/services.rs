@@ -10,7 +10,7 @@ use sqlx::{Row, SqliteExecutor};
 use super::fault::Fault;
 use super::row::{json, maybe_time, time, to_json};
 use super::write::Write;
-use super::{deployments, environments, events, maintenance, routes};
+use super::{branches, deployments, environments, events, maintenance, routes};
 use crate::{Deletion, Error, PutOutcome, Service};
 
 const SERVICE: &str = "service";
@@ -168,6 +168,7 @@ pub(super) async fn delete(
     must_be_unused(write, name).await?;
     routes::empty(write, name).await?;
     maintenance::forget(write, name).await?;
+    branches::forget_all(write, name).await?;
     give_hostnames_back(write, name.as_str()).await?;
     let sql = "UPDATE services
         SET deleted_at = ?, deleting_since = NULL, deleting_by = NULL WHERE name = ?";

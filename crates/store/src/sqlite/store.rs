@@ -1,5 +1,6 @@
 //! The trait's methods: where transactions begin and end.
 
+mod branches;
 mod builds;
 mod images;
 

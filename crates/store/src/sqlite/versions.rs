@@ -11,7 +11,7 @@ use sqlx::{Row, SqliteExecutor};
 use super::fault::Fault;
 use super::row::{json, time, to_json, word};
 use super::write::Write;
-use super::{builds, environments, events, follows, idempotency, services};
+use super::{branches, builds, environments, events, follows, idempotency, services};
 use crate::{Error, Made, NewVersion, SeenImage};
 
 const VERSION: &str = "version";
@@ -48,7 +48,13 @@ pub(super) async fn create(
     };
     insert(write, &version).await?;
     let replicas = new.replicas.unwrap_or(version.spec.service.replicas);
-    let environment = first_environment(&version, replicas, at);
+    let mut environment = first_environment(&version, replicas, at);
+    if new.follows_branch
+        && let Some(branch) = &version.branch
+    {
+        branches::pushed(write, &version.service, branch, &new.taken_labels, at).await?;
+        environment.branch = Some(branch.clone());
+    }
     environments::insert(write, &environment).await?;
     let text =
         format!("{number} of {} was launched from {}", version.service, version.image.requested);
@@ -137,6 +143,8 @@ fn first_environment(version: &Version, replicas: u16, at: Timestamp) -> Environ
         starting_since: None,
         pinned: false,
         last_used: at,
+        branch: None,
+        asleep: false,
     }
 }
 

@@ -21,6 +21,7 @@ async fn only_what_is_given_changes() {
         release: Some(Release::Pending),
         starting_since: Some(Some(at(8))),
         pinned: Some(true),
+        asleep: Some(true),
     };
     let event = NewEvent::new(EventKind::EnvironmentFailed, "v1 of shop failed");
     let after = store
@@ -28,6 +29,7 @@ async fn only_what_is_given_changes() {
         .await
         .unwrap();
     assert_eq!((after.wanted, after.replicas, after.pinned), (Wanted::Stopped, 7, true));
+    assert!(after.asleep);
     assert_eq!((after.state, after.since), (EnvironmentState::Failed, at(9)));
     assert_eq!((after.failure.as_ref(), after.release), (Some(&failure), Release::Pending));
     assert_eq!((after.starting_since, after.last_used), (Some(at(8)), before.last_used));
@@ -49,6 +51,7 @@ async fn only_what_is_given_changes() {
         .await
         .unwrap();
     assert_eq!((cleared.failure.as_ref(), cleared.starting_since), (None, None));
+    assert!(cleared.asleep);
     let kept = store.environment(&version.service, version.number).await.unwrap();
     assert_eq!(kept, Some(cleared));
 }

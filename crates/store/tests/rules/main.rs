@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod branches;
 mod concurrency;
 mod deployments;
 mod edges;

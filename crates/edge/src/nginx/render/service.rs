@@ -1,5 +1,7 @@
 //! The file of one service: its containers, its variables, and a server for each way in.
 
+use std::collections::BTreeSet;
+
 use launcher_model::VersionNumber;
 
 use super::Frame;
@@ -10,7 +12,8 @@ use super::redirects::{self, Redirects};
 use super::server::{self, Server};
 use super::text::{Unfit, hostname};
 use super::way::{self, Way};
-use super::{door, pools};
+use super::{door, pools, waiting};
+use crate::nginx::waiting::rest;
 use crate::table::ServiceTable;
 
 /// What one service's file is made of beside its table.
@@ -83,9 +86,14 @@ impl File<'_> {
         let (table, frame) = (self.table, self.settings.frame);
         let name = &table.name;
         let domain = hostname(name, "preview domain", self.settings.preview_domain)?;
-        for version in table.pools.keys() {
-            let host = format!("v{}.{name}.{domain}", version.0);
-            self.preview(out, *version, &host)?;
+        let versions = table.pools.keys().chain(table.branches.resting.keys());
+        for version in versions.copied().collect::<BTreeSet<_>>() {
+            let hosts = self.hosts(version, domain);
+            match rest(table, version) {
+                Some(_) => self.waiting(out, version, &hosts)?,
+                None if table.pools.contains_key(&version) => self.preview(out, version, &hosts)?,
+                None => {}
+            }
         }
         out.block("server", |out| {
             server::listen(out, frame, false);
@@ -96,6 +104,30 @@ impl File<'_> {
                 out.line(format!("return 404 \"404 Not Found\\n{text}\\n\";"));
             });
         });
+        Ok(())
+    }
+
+    /// The hostnames of a version's preview: its own, and those of the branches that it is of. What is a
+    /// hostname of production is not among them.
+    fn hosts(&self, version: VersionNumber, domain: &str) -> String {
+        let (table, name) = (self.table, &self.table.name);
+        let own = format!("v{}.{name}.{domain}", version.0);
+        let named = table.branches.aliases.iter().filter(|(_, to)| **to == version);
+        let named = named.map(|(label, _)| format!("{label}.{name}.{domain}"));
+        let named = named.filter(|host| !table.hosts.contains(host));
+        [own].into_iter().chain(named).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The preview of one that does not serve now. Who may not look at it does not start it either.
+    fn waiting(&self, out: &mut Out, version: VersionNumber, hosts: &str) -> Result<(), Unfit> {
+        let (table, frame) = (self.table, self.settings.frame);
+        let is_inner = table.rules.preview_logins.is_some();
+        let inner = names::inner_preview(&table.name, version);
+        if is_inner {
+            door::write(out, table, frame, hosts, &inner)?;
+        }
+        let names = if is_inner { &inner } else { hosts };
+        waiting::write(out, table, frame, version, (names, is_inner));
         Ok(())
     }
 

@@ -13,6 +13,7 @@ fn frame() -> Frame {
         access_log: "/var/lib/launcher-edge/nginx-access.log".into(),
         passed: "/etc/nginx/rocket-launcher/passed".into(),
         logins: "/etc/nginx/rocket-launcher/logins".into(),
+        waiting: "/etc/nginx/rocket-launcher/waiting.sock".into(),
     }
 }
 
@@ -34,6 +35,7 @@ fn shop(weights: &[(u32, u8)], pools: &[(u32, &[&str])]) -> ServiceTable {
         pools: pools.iter().map(|(version, at)| (VersionNumber(*version), pool(at))).collect(),
         traffic: Traffic::default(),
         rules: Rules::default(),
+        branches: Default::default(),
     }
 }
 

@@ -140,6 +140,7 @@ pub(crate) fn shop(
             ..Traffic::default()
         },
         rules: Rules::default(),
+        branches: Default::default(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be typed of the commands that talk to a server.
 
+mod branches;
 mod builds;
 mod credentials;
 mod deployments;
@@ -15,6 +16,7 @@ use launcher_model::ServiceName;
 
 use super::examples;
 
+pub(crate) use branches::{Branches, BranchesCommand, BranchesOf, OneBranch};
 pub(crate) use builds::{BuildList, Builds, BuildsCommand, Init, OneBuild, SendIn};
 pub(crate) use credentials::{
     Login, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
@@ -76,6 +78,9 @@ pub(crate) enum ClientCommand {
     /// List builds, runs from source to a version; show, follow, cancel and retry one
     #[command(after_help = examples::BUILDS, args_conflicts_with_subcommands = true)]
     Builds(Builds),
+    /// List the branches that have an environment
+    #[command(after_help = examples::BRANCHES)]
+    Branches(Branches),
     /// Put a version live, for all or for some of the traffic
     #[command(after_help = examples::DEPLOY)]
     Deploy(To<Deploy>),

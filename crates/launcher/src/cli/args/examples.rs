@@ -108,6 +108,19 @@ EXAMPLES
 Returns when every connected edge has acknowledged it, and names those that have not. Users get
 503; previews go on, and so does what tries a version: `launcher try shop VERSION` is your way in.
 Requests in flight end as they are; deployments and rollbacks work meanwhile, and leave it on.";
+pub(super) const BRANCHES: &str = "\
+EXAMPLES
+  launcher branches shop
+  launcher branches shop --json
+  launcher branches delete shop feature/login
+
+Branches that [branches] match names get an environment at http://BRANCH.SERVICE.… with their next
+version. One that nobody looks at is stopped, and started again by the next request.";
+pub(super) const BRANCHES_DELETE: &str = "\
+EXAMPLES
+  launcher branches delete shop feature/login
+
+A version of it that is live or pinned stays.";
 pub(super) const HISTORY: &str = "\
 EXAMPLES
   launcher history shop

@@ -15,6 +15,7 @@ pub(super) fn state(environment: &EnvironmentSummary) -> &'static str {
         (Wanted::Gone, _) => "being destroyed",
         (Wanted::Stopped, S::Creating | S::Ready) => "stopping",
         (Wanted::Running, S::Stopped) => "starting",
+        (_, S::Stopped) if environment.asleep => "asleep",
         (_, state) => state.as_str(),
     }
 }
@@ -29,6 +30,18 @@ pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
         3_600..=86_399 => format!("{} h ago", seconds / 3_600),
         86_400..=2_591_999 => format!("{} ago", count(seconds.unsigned_abs() / 86_400, "day")),
         _ => then.strftime("%Y-%m-%d").to_string(),
+    }
+}
+
+/// How long until something is: `in 12 s`, `in 3 min`.
+pub(super) fn until(then: Timestamp, now: Timestamp) -> String {
+    let seconds = then.duration_since(now).as_secs();
+    match seconds {
+        ..=0 => "now".to_owned(),
+        1..=59 => format!("in {seconds} s"),
+        60..=3_599 => format!("in {} min", seconds / 60),
+        3_600..=86_399 => format!("in {} h", seconds / 3_600),
+        _ => format!("in {}", count(seconds.unsigned_abs() / 86_400, "day")),
     }
 }
 

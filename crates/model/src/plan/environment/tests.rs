@@ -19,6 +19,8 @@ fn environment(state: EnvironmentState, wanted: Wanted) -> Environment {
         starting_since: Some(NOW),
         pinned: false,
         last_used: NOW,
+        branch: None,
+        asleep: false,
     }
 }
 

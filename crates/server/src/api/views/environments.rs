@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use launcher_control::EnvironmentView;
 use launcher_edge::table::TRY_PARAMETER;
+use launcher_model::branch::Branch;
 use launcher_model::container::{Container, Health};
 use launcher_model::environment::{EnvironmentState, Failure, Wanted};
 use launcher_model::plan::environment::Checked;
@@ -45,6 +46,12 @@ pub struct EnvironmentSummary {
     pub trouble: Option<String>,
     /// Where it can be looked at.
     pub preview_url: String,
+    /// The branch whose environment it is; nothing for a version as any other.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// It was stopped because nobody looked at it, and the next request starts it again.
+    #[serde(default)]
+    pub asleep: bool,
 }
 
 impl EnvironmentSummary {
@@ -63,6 +70,8 @@ impl EnvironmentSummary {
             failure: environment.failure.clone(),
             trouble: view.trouble.clone(),
             preview_url: settings.preview_url(&environment.service, environment.version),
+            branch: environment.branch.clone(),
+            asleep: environment.asleep,
         }
     }
 }
@@ -85,6 +94,9 @@ pub struct VersionView {
     /// while it has none.
     #[serde(default)]
     pub try_url: Option<String>,
+    /// Where its branch's environment is reached, while this is it or is to be; nothing otherwise.
+    #[serde(default)]
+    pub branch_url: Option<String>,
 }
 
 impl VersionView {
@@ -94,6 +106,7 @@ impl VersionView {
         view: &EnvironmentView,
         service: &ServiceSpec,
         try_pass: String,
+        branches: &[Branch],
         settings: &Settings,
     ) -> Self {
         let environment = EnvironmentSummary::new(view, settings);
@@ -101,7 +114,12 @@ impl VersionView {
         let host = service.service.hosts.first();
         let try_url =
             host.map(|host| format!("{}/?{TRY_PARAMETER}={try_pass}", settings.url(host)));
-        Self { version, environment, containers, try_pass, try_url }
+        let own = branches.iter().find(|branch| {
+            environment.branch.as_ref() == Some(&branch.name)
+                || branch.current == Some(version.number)
+        });
+        let branch_url = own.map(|branch| settings.branch_url(branch));
+        Self { version, environment, containers, try_pass, try_url, branch_url }
     }
 }
 

@@ -223,6 +223,8 @@ mod tests {
             starting_since: None,
             pinned: false,
             last_used: Timestamp::UNIX_EPOCH,
+            branch: None,
+            asleep: false,
         };
         let looked_at = health.is_some();
         let containers = (1..).zip(health.into_iter().flatten());

@@ -8,6 +8,7 @@ use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::{Generation, ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, Page, Service};
 
+use super::branch::BranchLine;
 use super::closed::Closed;
 use super::compared::Compared;
 use super::deployment::under_way;
@@ -38,6 +39,8 @@ pub(crate) struct ServiceView {
     pub(crate) compared: Option<Compared>,
     /// The others, newest first.
     pub(crate) kept: Vec<Card>,
+    /// Branches that have an environment of their own.
+    pub(crate) branches: Vec<BranchLine>,
     /// The version that had all traffic before, among those above.
     pub(crate) previous: Option<VersionNumber>,
     /// How far a deployment has come that others must wait for.
@@ -77,12 +80,15 @@ impl ServiceView {
         let history = app.store.deployments(&filter).await?;
         let (route, environments) = app.control.environments(&name, false).await?;
         let was_live = was_live(&history);
-        let newest = environments.first().map(|view| view.environment.version);
+        let branches = app.control.branches(&name).await?.into_iter();
+        let branches = branches.map(|one| BranchLine::new(one, &app.settings, installation.now));
+        let others = environments.iter().filter(|view| view.environment.branch.is_none());
+        let newest = others.clone().next().map(|view| view.environment.version);
         let newest = newest.filter(|newest| route.live().all(|live| live < *newest));
 
         let (mut live, mut beside, mut kept) = (Vec::new(), None, Vec::new());
         let (mut live_version, mut beside_version) = (None, None);
-        for view in &environments {
+        for view in others {
             let number = view.environment.version;
             let Some(version) = app.store.version(&name, number).await? else { continue };
             let back = was_live.contains(&number) && route.live().any(|live| number < live);
@@ -118,6 +124,7 @@ impl ServiceView {
             beside,
             compared,
             kept,
+            branches: branches.collect(),
             under_way,
             history,
             mark,

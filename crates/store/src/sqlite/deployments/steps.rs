@@ -11,7 +11,7 @@ use super::{blocking, existing, insert, update, with_traffic, wrong_state};
 use crate::sqlite::fault::Fault;
 use crate::sqlite::row::{corrupt, to_json};
 use crate::sqlite::write::Write;
-use crate::sqlite::{events, idempotency, routes, services};
+use crate::sqlite::{branches, events, idempotency, routes, services};
 use crate::{Error, Made, NewDeployment};
 
 pub(in crate::sqlite) async fn begin(
@@ -99,6 +99,8 @@ pub(in crate::sqlite) async fn commit(
     deployment.generation = Some(route.generation);
     update(write, &deployment).await?;
     mark_used(write, &deployment, at).await?;
+    let live: BTreeSet<VersionNumber> = with_traffic(&deployment.to).collect();
+    branches::leave(write, &deployment.service, &live).await?;
     Ok(route)
 }
 
