@@ -22,6 +22,7 @@ const STEPS: [(i64, &str, &str); 8] = [
         "automatic deployments",
         include_str!("../../migrations/sqlite/0009_automatic_deployments.sql"),
     ),
+    (10, "upstream", include_str!("../../migrations/sqlite/0010_upstream.sql")),
 ];
 
 /// Brings a database to the newest schema.

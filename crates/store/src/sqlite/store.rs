@@ -2,6 +2,7 @@
 
 mod builds;
 mod images;
+mod upstream;
 
 use std::collections::BTreeMap;
 
