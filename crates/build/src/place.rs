@@ -6,6 +6,7 @@ use launcher_model::BuildId;
 use launcher_model::build::{Build, BuildState, LogEntry};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_store::{BuildChange, NewBuild, Queued};
+use tokio::sync::MutexGuard;
 
 use crate::builds::Inner;
 use crate::{Builds, Error, Result};
@@ -24,9 +25,21 @@ impl Builds {
     /// Queues a build, with its files.
     pub(crate) async fn place(&self, new: NewBuild, files: Files) -> Result<Queued> {
         let inner = &self.inner;
-        // Whoever looks for the next build waits until this one has what it is made of.
         let placing = inner.placing.lock().await;
         let queued = inner.store.queue_build(new, inner.now()).await?;
+        self.settle(&queued, files, placing).await?;
+        Ok(queued)
+    }
+
+    /// Gives a build that was queued its files, and has it take its turn. Whoever looks for the next build
+    /// waits on what was locked from before it was queued: it is not begun before it has what it is made of.
+    pub(crate) async fn settle(
+        &self,
+        queued: &Queued,
+        files: Files,
+        placing: MutexGuard<'_, ()>,
+    ) -> Result<()> {
+        let inner = &self.inner;
         launcher_fault::point("build.queued");
         for old in &queued.superseded {
             let text =
@@ -42,7 +55,7 @@ impl Builds {
         self.tell_whom_it_waits_for(&queued.build).await?;
         drop(placing);
         inner.queue(&queued.build.service).wake();
-        Ok(queued)
+        Ok(())
     }
 
     async fn give(&self, id: BuildId, files: Files) -> Result<()> {
