@@ -9,6 +9,7 @@ mod error;
 mod images;
 mod records;
 pub mod sqlite;
+mod upstream;
 pub mod vault;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ pub use records::{
     NewVersion, Page, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord, SeenImage,
     Service, Session, Token,
 };
+pub use upstream::{Unreported, UpstreamStore};
 
 /// The result of a call to a store.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -52,7 +54,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// [`watch`](Store::watch)er after it, in the order of their numbers. No order depends on a clock: times
 /// are only kept, to the microsecond.
 #[async_trait]
-pub trait Store: BranchStore + BuildStore + ImageStore + Send + Sync + 'static {
+pub trait Store:
+    BranchStore + BuildStore + ImageStore + UpstreamStore + Send + Sync + 'static
+{
     // Services -------------------------------------------------------------------------------------
 
     /// All services, by name.

@@ -29,6 +29,7 @@ mod services;
 mod sessions;
 mod store;
 mod tokens;
+mod upstream;
 mod versions;
 mod write;
 

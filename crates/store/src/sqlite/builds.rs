@@ -10,7 +10,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteExecutor};
 use super::fault::Fault;
 use super::row::{json, maybe_json, maybe_time, time, to_json, to_word, word};
 use super::write::Write;
-use super::{events, services};
+use super::{events, services, upstream};
 use crate::{BuildChange, BuildFilter, Error, NewBuild, Queued};
 
 const BUILD: &str = "build";
@@ -41,6 +41,7 @@ pub(super) async fn queue(
         finished_at: None,
     };
     build.id = insert(write, &build).await?;
+    upstream::report(write, build.id, build.origin).await?;
     let superseded = supersede(write, &build, at).await?;
     let what = build.branch.as_ref().map(|branch| format!(" of {branch}")).unwrap_or_default();
     let text = format!("build {}{what} waits for its turn", build.id);

@@ -9,7 +9,7 @@ use super::fault::explain;
 use crate::{Error, Result};
 
 /// Every step that was ever released, in order. None is ever changed; a new one is added behind.
-const STEPS: [(i64, &str, &str); 9] = [
+const STEPS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../../migrations/sqlite/0001_first.sql")),
     (2, "what a key made", include_str!("../../migrations/sqlite/0002_what_a_key_made.sql")),
     (3, "edges", include_str!("../../migrations/sqlite/0003_edges.sql")),
@@ -23,6 +23,7 @@ const STEPS: [(i64, &str, &str); 9] = [
         "automatic deployments",
         include_str!("../../migrations/sqlite/0009_automatic_deployments.sql"),
     ),
+    (10, "upstream", include_str!("../../migrations/sqlite/0010_upstream.sql")),
 ];
 
 /// Brings a database to the newest schema.

@@ -3,6 +3,7 @@
 mod branches;
 mod builds;
 mod images;
+mod upstream;
 
 use std::collections::BTreeMap;
 

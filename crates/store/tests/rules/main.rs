@@ -20,5 +20,6 @@ mod round_trips;
 mod secrets;
 mod services;
 mod tokens;
+mod upstream;
 mod vault;
 mod versions;
