@@ -46,6 +46,8 @@ need_for_test() {
     need ip 'iproute2 (ip)' iproute2
     need docker-registry 'a container registry (docker-registry)' docker-registry
     need htpasswd htpasswd apache2-utils
+    # Webhooks are signed by another program than the one under test.
+    need openssl OpenSSL openssl
     need nginx nginx 'nginx-light|nginx'
     # It need not run: this starts a program as its socket units do.
     need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd

@@ -11,6 +11,7 @@ use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::{BuildId, ServiceName, VersionNumber};
 use launcher_registry::Registry;
 use launcher_scheduler::{Builder, RegistryLogin};
+use launcher_store::vault::Vault;
 use launcher_store::{BuildChange, NewBuild, Queued, Store};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,8 @@ pub struct Parts {
     pub builder: Arc<dyn Builder>,
     /// What keeps them.
     pub registry: Arc<dyn Registry>,
+    /// What opens secrets.
+    pub vault: Arc<Vault>,
     /// The time.
     pub clock: Clock,
 }
@@ -63,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) control: Control,
     pub(crate) builder: Arc<dyn Builder>,
     pub(crate) registry: Arc<dyn Registry>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) clock: Clock,
     pub(crate) config: Config,
     pub(crate) repositories: Repositories,
@@ -87,6 +91,7 @@ impl Builds {
             control: parts.control,
             builder: parts.builder,
             registry: parts.registry,
+            vault: parts.vault,
             clock: parts.clock,
             repositories: Repositories::new(config.data.join("git")),
             logs: Logs::new(config.data.join("builds")),
@@ -99,6 +104,7 @@ impl Builds {
         });
         let builds = Self { inner };
         builds.take_up().await?;
+        builds.report()?;
         Ok(builds)
     }
 
@@ -113,6 +119,7 @@ impl Builds {
             }
         }
         self.sweep_uploads().await;
+        inner.repositories.sweep().await;
         for build in inner.store.unfinished_builds(None).await? {
             inner.logs.expect(build.id);
             inner.queue(&build.service).wake();
@@ -201,7 +208,11 @@ impl Builds {
             subject: build.subject,
             by: by.to_owned(),
         };
-        let files = if origin == Origin::Upload { Files::With(old) } else { Files::Committed };
+        let files = match self.inner.made_elsewhere(old).await? {
+            Some(image) => Files::Elsewhere(image),
+            None if origin == Origin::Upload => Files::With(old),
+            None => Files::Committed,
+        };
         self.place(new, files).await
     }
 

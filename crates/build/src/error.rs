@@ -62,6 +62,17 @@ pub enum Error {
     /// A step ran, and did not pass.
     #[error("{0}")]
     Step(String),
+    /// A branch is at another commit than the one that was to be built.
+    #[error("{branch} is at {} by now, and that is built in its place", crate::run::short(.commit))]
+    Moved {
+        /// Which branch.
+        branch: String,
+        /// The commit that it is at.
+        commit: String,
+    },
+    /// Another server.
+    #[error(transparent)]
+    Upstream(#[from] launcher_upstream::Error),
     /// The store.
     #[error(transparent)]
     Store(#[from] launcher_store::Error),

@@ -5,6 +5,7 @@
 
 mod command;
 mod commit;
+mod elsewhere;
 mod pkt;
 mod receive;
 mod report;
@@ -12,7 +13,8 @@ mod repository;
 mod serve;
 mod sideband;
 
-pub use commit::{Commit, archive, file, head_of, read};
+pub use commit::{Commit, archive, file, head_of, read, remove_branch};
+pub use elsewhere::{Elsewhere, fetch_branch, head_elsewhere};
 pub use receive::{Push, Received, RefUpdate, receive};
 pub use repository::{Repositories, Repository};
 pub use serve::{Service, advertise, fetch};

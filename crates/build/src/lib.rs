@@ -6,6 +6,7 @@
 //! goes on with what it finds there.
 
 mod builds;
+mod delivery;
 mod error;
 mod journal;
 mod log;
@@ -13,7 +14,9 @@ mod narrate;
 mod place;
 mod push;
 mod queue;
+mod report;
 mod run;
+mod secrets;
 mod source;
 mod tidy;
 mod upload;
@@ -21,6 +24,7 @@ mod upload;
 pub mod git;
 
 pub use builds::{Builds, Config, Parts, PreviewUrl};
+pub use delivery::Delivered;
 pub use error::Error;
 pub use log::Entries;
 pub use narrate::{clean, narrate};

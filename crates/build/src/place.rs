@@ -18,6 +18,24 @@ pub(crate) enum Files {
     SentIn(PathBuf),
     /// With another build, which keeps them too.
     With(BuildId),
+    /// None: somebody else has made this image of them.
+    Elsewhere(String),
+}
+
+/// What is kept of a build whose image somebody else has made begins with this.
+const IMAGE: &str = "image ";
+
+/// What is kept of it.
+fn made(image: &str) -> String {
+    format!("{IMAGE}{image}")
+}
+
+impl Inner {
+    /// The image that somebody else has made for a build; none of one that is made here.
+    pub(crate) async fn made_elsewhere(&self, build: BuildId) -> Result<Option<String>> {
+        let job = self.store.build_job(build).await?;
+        Ok(job.and_then(|job| job.strip_prefix(IMAGE).map(str::to_owned)))
+    }
 }
 
 impl Builds {
@@ -27,6 +45,34 @@ impl Builds {
         // Whoever looks for the next build waits until this one has what it is made of.
         let placing = inner.placing.lock().await;
         let queued = inner.store.queue_build(new, inner.now()).await?;
+        self.settle(&queued, files).await?;
+        drop(placing);
+        inner.queue(&queued.build.service).wake();
+        Ok(queued)
+    }
+
+    /// Queues the build that a delivery asks for, of an image that somebody else has made when one is
+    /// given. None when the same delivery came before.
+    pub(crate) async fn place_delivered(
+        &self,
+        new: NewBuild,
+        delivery: &str,
+        image: Option<&str>,
+    ) -> Result<Option<Queued>> {
+        let inner = &self.inner;
+        let placing = inner.placing.lock().await;
+        let (job, now) = (image.map(made), inner.now());
+        let queued = inner.store.queue_delivered_build(new, delivery, job.as_deref(), now).await?;
+        let Some(queued) = queued else { return Ok(None) };
+        self.settle(&queued, Files::Committed).await?;
+        drop(placing);
+        inner.queue(&queued.build.service).wake();
+        Ok(Some(queued))
+    }
+
+    /// What is done with a build that was queued, before anybody looks for it.
+    async fn settle(&self, queued: &Queued, files: Files) -> Result<()> {
+        let inner = &self.inner;
         launcher_fault::point("build.queued");
         for old in &queued.superseded {
             let text =
@@ -39,10 +85,7 @@ impl Builds {
             return Err(error);
         }
         inner.logs.expect(queued.build.id);
-        self.tell_whom_it_waits_for(&queued.build).await?;
-        drop(placing);
-        inner.queue(&queued.build.service).wake();
-        Ok(queued)
+        self.tell_whom_it_waits_for(&queued.build).await
     }
 
     async fn give(&self, id: BuildId, files: Files) -> Result<()> {
@@ -55,6 +98,9 @@ impl Builds {
                     .map_err(Error::file("cannot make the folder", &to))
             }
             Files::With(other) => self.hand_on(other, id).await,
+            Files::Elsewhere(image) => {
+                Ok(self.inner.store.set_build_job(id, &made(&image)).await?)
+            }
         }
     }
 

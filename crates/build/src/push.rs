@@ -6,6 +6,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use launcher_model::ServiceName;
 use launcher_model::build::{Build, Origin};
+use launcher_model::service::Branches;
 use launcher_store::NewBuild;
 
 use crate::git::{self, Push, Received, Repository};
@@ -50,7 +51,12 @@ impl Builds {
     }
 
     /// A branch is gone: nothing of it is built any more.
-    async fn branch_gone(&self, service: &ServiceName, branch: &str, by: &str) -> Result<()> {
+    pub(crate) async fn branch_gone(
+        &self,
+        service: &ServiceName,
+        branch: &str,
+        by: &str,
+    ) -> Result<()> {
         for build in self.inner.store.unfinished_builds(Some(service)).await? {
             if build.branch.as_deref() == Some(branch) {
                 match self.cancel(build.id, by).await {
@@ -73,7 +79,7 @@ impl Builds {
     ) -> Result<Option<Build>> {
         let known = self.inner.store.service(service).await?;
         let branches = known.ok_or_else(|| Error::NoService(service.clone()))?.spec.branches;
-        if !branches.is_production(branch) && !branches.has_environment(branch) {
+        if !is_built(&branches, branch) {
             return Ok(None);
         }
         let repository = self.inner.repositories.of(service);
@@ -157,9 +163,14 @@ impl Received for PushOf {
     }
 }
 
+/// Whether anything is built of a branch.
+pub(crate) fn is_built(branches: &Branches, branch: &str) -> bool {
+    branches.is_production(branch) || branches.has_environment(branch)
+}
+
 impl Builds {
     /// Which branches of a service are built, in words.
-    async fn built(&self, service: &ServiceName) -> String {
+    pub(crate) async fn built(&self, service: &ServiceName) -> String {
         let known = self.inner.store.service(service).await.ok().flatten();
         let branches = known.map(|known| known.spec.branches).unwrap_or_default();
         match branches.matching.as_slice() {

@@ -3,7 +3,10 @@
 //! Its record says which steps are done. A server that finds a build half done begins with the first step
 //! that is not: each may be repeated.
 
+mod fetch;
+mod jenkins;
 mod launch;
+mod moved;
 mod recorder;
 mod steps;
 
@@ -19,6 +22,7 @@ use crate::builds::Inner;
 use crate::tidy::tidy;
 use crate::{Error, Result};
 use recorder::Recorder;
+pub(crate) use steps::short;
 
 /// A build that was begun so often, and never came to an end, is given up: it may be what ends the server.
 const MOST_ATTEMPTS: u32 = 3;
@@ -43,8 +47,15 @@ pub(crate) async fn run(inner: &Arc<Inner>, build: Build) -> Result<()> {
     let mut recorder = Recorder::new(inner, build, log);
     let ended = cancelled.run_until_cancelled(steps::carry_out(inner, &mut recorder)).await;
     let ended = match ended {
-        None => End::Cancelled,
+        None => {
+            jenkins::stop(inner, &recorder.build).await;
+            End::Cancelled
+        }
         Some(Ok(version)) => End::Passed(version),
+        Some(Err(Error::Moved { branch, commit })) => {
+            moved::queue(inner, &recorder.build, &branch, &commit).await?;
+            End::Moved(Error::Moved { branch, commit }.to_string())
+        }
         Some(Err(error)) => End::Failed(error),
     };
     let service = recorder.build.service.clone();
@@ -56,6 +67,7 @@ pub(crate) async fn run(inner: &Arc<Inner>, build: Build) -> Result<()> {
 enum End {
     Passed(VersionNumber),
     Failed(Error),
+    Moved(String),
     Cancelled,
 }
 
@@ -112,6 +124,17 @@ async fn end(inner: &Inner, recorder: Recorder<'_>, ended: End) -> Result<()> {
             let event = NewEvent::new(EventKind::BuildFailed, text).service(&service);
             let change = BuildChange {
                 state: Some(BuildState::Failed),
+                reason: Some(reason),
+                ..BuildChange::default()
+            };
+            inner.store.change_build(build, change, &[event], inner.now()).await
+        }
+        End::Moved(reason) => {
+            recorder.note(reason.clone()).await;
+            let text = format!("build {build} ended: {reason}");
+            let event = NewEvent::new(EventKind::BuildCancelled, text).service(&service);
+            let change = BuildChange {
+                state: Some(BuildState::Superseded),
                 reason: Some(reason),
                 ..BuildChange::default()
             };

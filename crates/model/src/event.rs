@@ -34,6 +34,8 @@ pub enum EventKind {
     ImageRemoved,
     /// A registry fails at what it is asked for beside launching; it is tried again.
     RegistryTroubled,
+    /// A code host could not be told how a build goes.
+    BuildUnreported,
     /// A version was launched.
     VersionLaunched,
     /// An environment became ready.

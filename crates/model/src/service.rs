@@ -8,6 +8,7 @@ mod path;
 mod read;
 mod rules;
 mod source;
+mod upstream;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub use path::{RequestPath, RulePath, UnreadablePath, encoded_query};
 pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
 pub use source::{Branches, Build, Follow, Test, matches_pattern};
+pub use upstream::{CodeHost, Jenkins, RepositoryUrl, Upstream};
 
 /// Everything that a team says of a service. The shape of `launcher.toml` and of the API's body alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -79,6 +81,12 @@ pub struct ServiceSpec {
     /// What goes live when.
     #[serde(default)]
     pub deploy: Deploy,
+    /// The code host that its source is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Upstream>,
+    /// The Jenkins job that builds what is pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jenkins: Option<Jenkins>,
 }
 
 impl ServiceSpec {
@@ -110,6 +118,8 @@ impl ServiceSpec {
             branches: Branches::default(),
             follow: Follow::default(),
             deploy: Deploy::default(),
+            source: None,
+            jenkins: None,
         }
     }
 }

@@ -51,7 +51,10 @@ pub(crate) fn router(app: &App) -> (Router<App>, OpenApi) {
         .method_not_allowed_fallback(problem::method_not_allowed)
         .route_layer(from_fn_with_state(app.clone(), idempotency::layer))
         .route_layer(from_fn_with_state(app.clone(), auth::require_token));
-    (router, document)
+    let (signed, told) = OpenApiRouter::new().nest("/api/v1", signed()).split_for_parts();
+    document.merge(told);
+    let signed = signed.method_not_allowed_fallback(problem::method_not_allowed);
+    (router.merge(signed), document)
 }
 
 /// `/api/openapi.json`, which needs a token as all of the API does.
@@ -60,6 +63,13 @@ pub(crate) fn document(app: &App, document: OpenApi) -> Router<App> {
     Router::new()
         .route("/api/openapi.json", get(answer))
         .route_layer(from_fn_with_state(app.clone(), auth::require_token))
+}
+
+/// What others call without a token of this server.
+fn signed() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(hooks::code_hosts::deliver))
+        .routes(routes!(hooks::code_hosts::notify))
 }
 
 fn routes() -> OpenApiRouter<App> {

@@ -8,6 +8,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 
 use crate::App;
 use crate::http::problem::Problem;
@@ -35,6 +37,22 @@ pub(crate) async fn require_token(
     })?;
     request.extensions_mut().insert(Principal { name: token.name });
     Ok(next.run(request).await)
+}
+
+/// The password of basic authentication (RFC 7617), or a bearer token.
+pub(crate) fn password(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, text) = value.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(text.trim().to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(text.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
+    // Some tools give a token as the user, with no password.
+    Some(if password.is_empty() { user } else { password }.to_owned())
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

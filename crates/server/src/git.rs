@@ -8,8 +8,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use futures_util::{StreamExt, TryStreamExt};
 use launcher_build::git::{self, Repository, Service};
 use launcher_model::ServiceName;
@@ -17,8 +15,8 @@ use serde::Deserialize;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::App;
-use crate::auth::Principal;
 use crate::auth::token::TokenText;
+use crate::auth::{Principal, password};
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 
@@ -53,22 +51,6 @@ async fn require_token(State(app): State<App>, mut request: Request, next: Next)
         }
         Err(error) => Problem::from(error).into_response(),
     }
-}
-
-/// The password of basic authentication (RFC 7617), or a bearer token.
-fn password(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, text) = value.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(text.trim().to_owned());
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(BASE64_STANDARD.decode(text.trim()).ok()?).ok()?;
-    let (user, password) = decoded.split_once(':')?;
-    // Some tools give a token as the user, with no password.
-    Some(if password.is_empty() { user } else { password }.to_owned())
 }
 
 #[derive(Debug, Deserialize)]

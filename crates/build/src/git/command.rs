@@ -7,8 +7,8 @@ use tokio::process::Command;
 
 use crate::{Error, Result};
 
-/// What a push may weigh, in bytes.
-const MOST_PUSHED: &str = "2147483648";
+/// What a push, or a fetch from elsewhere, may weigh, in bytes.
+pub(super) const MOST_PUSHED: &str = "2147483648";
 
 /// Settings that hold whatever a repository's own file says.
 ///
@@ -34,7 +34,12 @@ const SETTINGS: [(&str, &str); 12] = [
 
 /// `git` for a repository, with nothing of the environment but what it needs.
 pub(super) fn git(directory: &Path) -> Command {
-    let mut command = Command::new("git");
+    prepared("git", directory, &[])
+}
+
+/// A program that is `git`, or becomes it, with settings of its own beside those of every one.
+pub(super) fn prepared(program: &str, directory: &Path, more: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().current_dir(directory);
     for kept in ["PATH", "TMPDIR"] {
         if let Some(value) = std::env::var_os(kept) {
@@ -48,8 +53,8 @@ pub(super) fn git(directory: &Path) -> Command {
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_TERMINAL_PROMPT", "0")
         .env("GIT_DIR", directory);
-    command.env("GIT_CONFIG_COUNT", SETTINGS.len().to_string());
-    for (i, (key, value)) in SETTINGS.iter().enumerate() {
+    command.env("GIT_CONFIG_COUNT", (SETTINGS.len() + more.len()).to_string());
+    for (i, (key, value)) in SETTINGS.iter().chain(more).enumerate() {
         command.env(format!("GIT_CONFIG_KEY_{i}"), key);
         command.env(format!("GIT_CONFIG_VALUE_{i}"), value);
     }

@@ -51,6 +51,16 @@ pub async fn head_of(repository: &Repository, branch: &str) -> Result<Option<Str
     Ok(heads.find(|(_, found)| *found == name).map(|(id, _)| id.to_owned()))
 }
 
+/// Removes a branch. None is no error.
+///
+/// # Errors
+/// When git fails.
+pub async fn remove_branch(repository: &Repository, branch: &str) -> Result<()> {
+    let mut command = git(repository.directory());
+    command.args(["update-ref", "-d", &format!("refs/heads/{branch}")]);
+    output("removing a branch", &mut command).await.map(drop)
+}
+
 /// A file of a commit; none when there is no file of this path, and an error when it is longer than `most`.
 ///
 /// # Errors

@@ -24,6 +24,31 @@ pub struct Repository {
 /// Attributes of files in a pushed tree must not decide what is built: these are stronger than those.
 const ATTRIBUTES: &str = "* -export-ignore -export-subst\n";
 
+/// What the folder of one that is being made begins with; no service's name does.
+const FRESH: &str = ".new-";
+
+/// A repository that is being made. It is gone with this, unless it was put in its place.
+struct Fresh(PathBuf);
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn make(directory: &Path) -> Result<()> {
+    let info = directory.join("info");
+    tokio::fs::create_dir_all(&info).await.map_err(Error::file("cannot make the folder", &info))?;
+    let mut init = git(directory);
+    init.env_remove("GIT_DIR");
+    init.args(["init", "--quiet", "--bare", "--initial-branch=main", "--template=", "."]);
+    output("making a repository", &mut init).await?;
+    let attributes = info.join("attributes");
+    tokio::fs::write(&attributes, ATTRIBUTES)
+        .await
+        .map_err(Error::file("cannot write", &attributes))
+}
+
 impl Repositories {
     /// Repositories under a folder, which need not be there yet.
     #[must_use]
@@ -31,32 +56,38 @@ impl Repositories {
         Self { root }
     }
 
-    /// A service's repository, made when there is none. Safe to repeat, and to be killed in the middle.
+    /// A service's repository, made when there is none. Safe to repeat, and to be killed in the middle: it
+    /// is made beside its place, since git finds its own locks there again.
     ///
     /// # Errors
     /// When it cannot be made.
     pub async fn open(&self, service: &ServiceName) -> Result<Repository> {
         let repository = self.of(service);
-        let directory = &repository.directory;
-        let attributes = directory.join("info/attributes");
+        let (directory, attributes) = (&repository.directory, repository.attributes());
         if is_file(&attributes).await {
             return Ok(repository);
         }
-        tokio::fs::create_dir_all(directory)
+        let fresh = Fresh(self.root.join(format!("{FRESH}{:016x}", rand::random::<u64>())));
+        make(&fresh.0).await?;
+        if tokio::fs::rename(&fresh.0, directory).await.is_ok() || is_file(&attributes).await {
+            return Ok(repository);
+        }
+        // What is there was left half made.
+        self.remove(service).await?;
+        tokio::fs::rename(&fresh.0, directory)
             .await
             .map_err(Error::file("cannot make the folder", directory))?;
-        let mut init = git(directory);
-        init.env_remove("GIT_DIR");
-        init.args(["init", "--quiet", "--bare", "--initial-branch=main", "--template=", "."]);
-        output("making a repository", &mut init).await?;
-        let info = directory.join("info");
-        tokio::fs::create_dir_all(&info)
-            .await
-            .map_err(Error::file("cannot make the folder", &info))?;
-        tokio::fs::write(&attributes, ATTRIBUTES)
-            .await
-            .map_err(Error::file("cannot write", &attributes))?;
         Ok(repository)
+    }
+
+    /// Removes what a server before this one left half made.
+    pub(crate) async fn sweep(&self) {
+        let Ok(mut found) = tokio::fs::read_dir(&self.root).await else { return };
+        while let Ok(Some(entry)) = found.next_entry().await {
+            if entry.file_name().to_string_lossy().starts_with(FRESH) {
+                let _ = tokio::fs::remove_dir_all(entry.path()).await;
+            }
+        }
     }
 
     /// A service's repository, whether it is there or not.
@@ -87,6 +118,11 @@ impl Repository {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The file that is written last when it is made.
+    fn attributes(&self) -> PathBuf {
+        self.directory.join("info/attributes")
     }
 
     /// Packs what has come in, when there is much of it.

@@ -12,11 +12,19 @@ use super::recorder::{Log, Outcome};
 use crate::builds::Inner;
 use crate::{Error, Result};
 
+/// Which image.
+pub(super) enum Image {
+    /// This one.
+    Pinned(PinnedImage),
+    /// Whatever the registry has under this name.
+    Named(String),
+}
+
 pub(super) async fn launch(
     inner: &Inner,
     build: &Build,
     spec: &ServiceSpec,
-    image: PinnedImage,
+    image: Image,
     log: &Log<'_>,
 ) -> Result<Outcome<VersionNumber>> {
     let service = &build.service;
@@ -24,8 +32,13 @@ pub(super) async fn launch(
         // What production follows says how the service is from now on.
         inner.control.put_service(spec, &build.by).await?;
     }
+    let (image, pinned) = match image {
+        Image::Pinned(image) => (None, Some(image)),
+        Image::Named(name) => (Some(name), None),
+    };
     let request = LaunchRequest {
-        pinned: Some(image.clone()),
+        image,
+        pinned: pinned.clone(),
         commit: build.commit.clone(),
         branch: build.branch.clone(),
         spec: Some(spec.clone()),
@@ -36,7 +49,7 @@ pub(super) async fn launch(
     let number = version.number;
     log.line(format!("{number} is launched")).await;
     let (named, ready) =
-        tokio::join!(name(inner, &image, number), ready(inner, build, number, log));
+        tokio::join!(name(inner, pinned.as_ref(), number), ready(inner, build, number, log));
     if let Err(error) = named {
         // It is in the registry under its commit all the same.
         log.line(format!("the image could not be tagged {number} too: {error}")).await;
@@ -45,9 +58,11 @@ pub(super) async fn launch(
     Ok(Outcome::new(number, format!("{number} is ready")))
 }
 
-/// Gives a pushed image the version's number as another tag.
-async fn name(inner: &Inner, image: &PinnedImage, number: VersionNumber) -> Result<()> {
-    let ImageRef::Digest(repository, digest) = &image.reference else { return Ok(()) };
+/// Gives an image that was pushed from here the version's number as another tag.
+async fn name(inner: &Inner, image: Option<&PinnedImage>, number: VersionNumber) -> Result<()> {
+    let Some(ImageRef::Digest(repository, digest)) = image.map(|image| &image.reference) else {
+        return Ok(());
+    };
     Ok(inner.registry.tag(repository, digest, &number.to_string()).await?)
 }
 

@@ -79,6 +79,7 @@ impl<'a> Recorder<'a> {
         let (state, note) = match &outcome {
             Ok(outcome) if outcome.skipped => (StepState::Skipped, outcome.note.clone()),
             Ok(outcome) => (StepState::Passed, outcome.note.clone()),
+            Err(error @ Error::Moved { .. }) => (StepState::Skipped, Some(error.to_string())),
             Err(error) => (StepState::Failed, Some(error.to_string())),
         };
         let at = self.inner.now();

@@ -7,11 +7,11 @@ use futures_util::StreamExt;
 use launcher_model::VersionNumber;
 use launcher_model::build::{Build, StepKind};
 use launcher_model::image::{Digest, ImageRef, ImageRepository, PinnedImage};
-use launcher_model::service::ServiceSpec;
+use launcher_model::service::{Jenkins, ServiceSpec};
 use launcher_scheduler::{BuildOrder, Building, Output, Push, Pushing, TestRun};
 
-use super::launch;
 use super::recorder::{Log, Outcome, Recorder};
+use super::{fetch, jenkins, launch};
 use crate::builds::Inner;
 use crate::source::Source;
 use crate::{Error, Result};
@@ -19,18 +19,18 @@ use crate::{Error, Result};
 /// Everything, from the first step that is not done.
 pub(super) async fn carry_out(inner: &Inner, recorder: &mut Recorder<'_>) -> Result<VersionNumber> {
     let build = recorder.build.clone();
+    if let Some(image) = inner.made_elsewhere(build.id).await? {
+        return Box::pin(launch_made(inner, recorder, &build, image)).await;
+    }
     let source =
         Source::of(&build, inner.repositories.of(&build.service), inner.logs.folder(build.id))?;
-    let spec =
-        recorder.step(StepKind::Source, async |_| read(inner, &build, &source).await).await?;
-    let image = match build_image(inner, recorder, &build, &source, &spec).await? {
-        Made::Image(image) => {
-            launcher_fault::point("build.built");
-            test_image(inner, recorder, &build, &spec, &image).await?;
-            launcher_fault::point("build.tested");
-            push_image(inner, recorder, &build, &spec, image).await?
-        }
-        Made::Pushed(image) => image,
+    // What a server before this one has fetched is built, whatever the branch is at by now.
+    let is_here = recorder.is_done(StepKind::Source);
+    let reading = async |log: &Log<'_>| read(inner, &build, &source, is_here, log).await;
+    let spec = recorder.step(StepKind::Source, reading).await?;
+    let image = match &spec.jenkins {
+        Some(jenkins) => Box::pin(made_by_jenkins(inner, recorder, &build, &spec, jenkins)).await?,
+        None => Box::pin(made_here(inner, recorder, &build, &source, &spec)).await?,
     };
     launcher_fault::point("build.pushed");
     let version = recorder
@@ -40,9 +40,72 @@ pub(super) async fn carry_out(inner: &Inner, recorder: &mut Recorder<'_>) -> Res
     Ok(version)
 }
 
-async fn read(inner: &Inner, build: &Build, source: &Source) -> Result<Outcome<Arc<ServiceSpec>>> {
+/// An image that somebody else has made is launched with the settings that the service has.
+async fn launch_made(
+    inner: &Inner,
+    recorder: &mut Recorder<'_>,
+    build: &Build,
+    image: String,
+) -> Result<VersionNumber> {
+    let known = inner.store.service(&build.service).await?;
+    let spec = known.ok_or_else(|| Error::NoService(build.service.clone()))?.spec;
+    let image = launch::Image::Named(image);
+    recorder
+        .step(StepKind::Launch, async |log| launch::launch(inner, build, &spec, image, log).await)
+        .await
+}
+
+/// Built, tested and pushed on this server's engine.
+async fn made_here(
+    inner: &Inner,
+    recorder: &mut Recorder<'_>,
+    build: &Build,
+    source: &Source,
+    spec: &Arc<ServiceSpec>,
+) -> Result<launch::Image> {
+    let pushed = match build_image(inner, recorder, build, source, spec).await? {
+        Made::Image(image) => {
+            launcher_fault::point("build.built");
+            test_image(inner, recorder, build, spec, &image).await?;
+            launcher_fault::point("build.tested");
+            push_image(inner, recorder, build, spec, image).await?
+        }
+        Made::Pushed(image) => image,
+    };
+    Ok(launch::Image::Pinned(pushed))
+}
+
+/// Built, tested and pushed by a job of Jenkins, under the commit's id.
+async fn made_by_jenkins(
+    inner: &Inner,
+    recorder: &mut Recorder<'_>,
+    build: &Build,
+    spec: &ServiceSpec,
+    settings: &Jenkins,
+) -> Result<launch::Image> {
+    if !recorder.is_done(StepKind::Build) {
+        recorder
+            .step(StepKind::Build, async |log| jenkins::run(inner, build, settings, log).await)
+            .await?;
+    }
+    let (Some(repository), Some(commit)) = (&spec.service.image, &build.commit) else {
+        return Err(Error::Source("[jenkins] needs [service] image, and a commit".to_owned()));
+    };
+    Ok(launch::Image::Named(format!("{repository}:{commit}")))
+}
+
+async fn read(
+    inner: &Inner,
+    build: &Build,
+    source: &Source,
+    is_here: bool,
+    log: &Log<'_>,
+) -> Result<Outcome<Arc<ServiceSpec>>> {
     let known = inner.store.service(&build.service).await?;
     let known = known.ok_or_else(|| Error::NoService(build.service.clone()))?.spec;
+    if !is_here {
+        fetch::fetch(inner, build, &known, log).await?;
+    }
     let spec = source.settings(&build.service, known).await?;
     let commit = build.commit.as_deref().map_or("a working copy", short);
     let subject = build.subject.as_deref().map(|subject| format!(" {subject}")).unwrap_or_default();
@@ -221,7 +284,7 @@ fn first_tag(build: &Build) -> String {
 }
 
 /// As much of a commit's id as people read.
-pub(super) fn short(commit: &str) -> &str {
+pub(crate) fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
 }
 

@@ -151,6 +151,7 @@ async fn assemble(
         control: control.clone(),
         builder: Arc::new(engine),
         registry,
+        vault: Arc::clone(&vault),
         clock: Arc::clone(&clock),
     };
     let urls = Arc::clone(&settings);

@@ -3,6 +3,7 @@
 mod deploy;
 mod rules;
 mod source;
+mod upstream;
 
 use std::fmt;
 
@@ -48,6 +49,7 @@ impl ServiceSpec {
         self.check_rules(&mut faults);
         self.check_source(&mut faults);
         self.check_deploy(&mut faults);
+        self.check_upstream(&mut faults);
         faults.0
     }
 

@@ -62,6 +62,17 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A token is needed", detail)
     }
 
+    /// What comes without a token is not signed by who may send it.
+    pub fn signature(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "signature", "The signature does not fit", detail)
+    }
+
+    /// It cannot be done now, and may be sent again.
+    pub fn later(detail: impl Into<String>) -> Self {
+        let title = "This cannot be done now";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "later", title, detail)
+    }
+
     /// The same call is under way, or its key was used for another one.
     pub fn idempotency(status: StatusCode, detail: impl Into<String>) -> Self {
         Self::new(status, "idempotency", "The Idempotency-Key cannot be used", detail)
@@ -169,7 +180,11 @@ impl From<launcher_build::Error> for Problem {
             Error::Settings(_) | Error::Source(_) | Error::Protocol(_) | Error::TooLarge { .. } => {
                 Self::invalid(detail)
             }
-            Error::Refused(_) | Error::Step(_) | Error::Registry(_) => Self::refused(detail),
+            Error::Refused(_)
+            | Error::Step(_)
+            | Error::Registry(_)
+            | Error::Moved { .. }
+            | Error::Upstream(_) => Self::refused(detail),
             Error::Store(error) => error.into(),
             Error::Scheduler(error) => error.into(),
             Error::Control(error) => error.into(),

@@ -22,5 +22,6 @@ mod secrets;
 mod services;
 mod tokens;
 mod uploads;
+mod upstream;
 mod weights;
 mod world;

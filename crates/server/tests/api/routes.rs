@@ -7,11 +7,17 @@ use serde_json::Value;
 
 use crate::world::World;
 
-/// Every method and path of the API's document, with its parameters filled in.
+/// What others call that have no token: the tests of [`crate::upstream`] show what is asked of them instead.
+const SIGNED: [&str; 2] = ["/api/v1/hooks/{host}/{service}", "/api/v1/hooks/jenkins/{service}"];
+
+/// Every method and path of the API's document that needs a token, with its parameters filled in.
 async fn documented(world: &World) -> Vec<(String, String)> {
     let document = world.get("/api/openapi.json").await.is(200).json();
     let paths = document["paths"].as_object().unwrap().clone();
-    let calls = paths.iter().flat_map(|(template, operations)| {
+    let signed = |path: &&str| SIGNED.contains(path);
+    assert_eq!(paths.keys().map(String::as_str).filter(signed).count(), SIGNED.len());
+    let tokens = paths.iter().filter(|(path, _)| !SIGNED.contains(&path.as_str()));
+    let calls = tokens.flat_map(|(template, operations)| {
         let methods = operations.as_object().unwrap().keys();
         let methods = methods.filter(|method| *method != "parameters");
         methods.map(|method| (method.to_uppercase(), filled_in(template)))

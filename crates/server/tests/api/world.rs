@@ -139,6 +139,8 @@ impl World {
 
     /// One that keeps its data there.
     pub(crate) async fn in_folder(dir: Folder, folder: &Path) -> Self {
+        // One may be there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
         let answers = Router::new().fallback(get(async || "served\n"));
@@ -365,7 +367,7 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
         edges: Some(edges),
         secure_cookies: false,
     });
-    let builds = builds(folder, fake, &store, &control, &settings).await;
+    let builds = builds(folder, fake, &store, &vault, &control, &settings).await;
     App { control, builds, store, vault, scheduler, clock, settings }
 }
 
@@ -373,6 +375,7 @@ async fn builds(
     folder: &Path,
     fake: &Fake,
     store: &Arc<dyn Store>,
+    vault: &Arc<Vault>,
     control: &Control,
     settings: &Arc<Settings>,
 ) -> Builds {
@@ -381,6 +384,7 @@ async fn builds(
         control: control.clone(),
         builder: Arc::new(fake.clone()),
         registry: Arc::new(launcher_registry::fake::Fake::default()),
+        vault: Arc::clone(vault),
         clock: Arc::new(Timestamp::now),
     };
     let urls = Arc::clone(settings);

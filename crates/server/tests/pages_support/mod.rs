@@ -226,11 +226,14 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         edges: None,
         secure_cookies: false,
     };
+    // One may be there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let parts = launcher_build::Parts {
         store: Arc::clone(&store),
         control: control.clone(),
         builder: Arc::new(fake.clone()),
         registry: Arc::new(launcher_registry::fake::Fake::default()),
+        vault: Arc::clone(&vault),
         clock: Arc::clone(&clock),
     };
     let config = launcher_build::Config {

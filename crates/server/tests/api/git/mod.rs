@@ -13,14 +13,14 @@ use serde_json::Value;
 use crate::world::{World, eventually};
 
 /// A server that listens, with a service that is built.
-struct Remote {
-    world: World,
+pub(crate) struct Remote {
+    pub(crate) world: World,
     address: SocketAddr,
     shop: ServiceName,
 }
 
 impl Remote {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::with("").await
     }
 
@@ -36,7 +36,7 @@ impl Remote {
     }
 
     /// Where a service is pushed to.
-    fn url(&self, service: &str) -> String {
+    pub(crate) fn url(&self, service: &str) -> String {
         self.url_with(&self.world.token, service)
     }
 
@@ -45,13 +45,13 @@ impl Remote {
     }
 
     /// The builds, newest first.
-    async fn builds(&self) -> Vec<Value> {
+    pub(crate) async fn builds(&self) -> Vec<Value> {
         let list = self.world.get("/api/v1/services/shop/builds").await.is(200).json();
         list["items"].as_array().unwrap().clone()
     }
 
     /// The builds, when all of them are over.
-    async fn ended(&self) -> Vec<Value> {
+    pub(crate) async fn ended(&self) -> Vec<Value> {
         eventually("all builds being over", async || {
             let builds = self.builds().await;
             builds.iter().all(|build| !["queued", "running"].contains(&word(&build["state"])))
@@ -67,14 +67,14 @@ impl Remote {
     }
 }
 
-fn settings() -> String {
+pub(crate) fn settings() -> String {
     "[service]\nname = \"shop\"\nbuild = \".\"\nport = 8080\n[health]\npath = \"/healthz\"\n\
      interval = \"50ms\"\nhealthy_after = 1\nstart_period = \"20s\"\n"
         .to_owned()
 }
 
 /// A working copy with the settings of the service, and something to build.
-fn checkout(page: &str) -> Checkout {
+pub(crate) fn checkout(page: &str) -> Checkout {
     let checkout = Checkout::new();
     checkout.write("launcher.toml", settings().as_bytes());
     checkout.write("Dockerfile", b"FROM scratch\nCOPY page /page\n");
@@ -83,6 +83,6 @@ fn checkout(page: &str) -> Checkout {
     checkout
 }
 
-fn word(value: &Value) -> &str {
+pub(crate) fn word(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

@@ -1,0 +1,40 @@
+//! The first part of a build that a code host asked for: the commit is fetched.
+
+use launcher_model::build::{Build, Origin};
+use launcher_model::service::ServiceSpec;
+
+use super::recorder::Log;
+use super::steps::short;
+use crate::builds::Inner;
+use crate::git;
+use crate::{Error, Result};
+
+/// Fetches what is to be built. Nothing to do for what was pushed or sent in.
+///
+/// # Errors
+/// [`Error::Moved`] when the branch is at another commit by now, and when the host cannot be asked.
+pub(super) async fn fetch(
+    inner: &Inner,
+    build: &Build,
+    spec: &ServiceSpec,
+    log: &Log<'_>,
+) -> Result<()> {
+    let (Origin::Hook, Some(branch), Some(commit)) = (build.origin, &build.branch, &build.commit)
+    else {
+        return Ok(());
+    };
+    let Some(upstream) = &spec.source else {
+        let why = "the settings of the service name no [source] any more".to_owned();
+        return Err(Error::Source(why));
+    };
+    log.line(format!("fetching {branch} from {}", upstream.url)).await;
+    let repository = inner.repositories.open(&build.service).await?;
+    let from = inner.elsewhere(upstream).await?;
+    let head = git::fetch_branch(&repository, &from, branch).await?;
+    launcher_fault::point("build.fetched");
+    if head == *commit {
+        return Ok(());
+    }
+    log.line(format!("{branch} is at {} by now", short(&head))).await;
+    Err(Error::Moved { branch: branch.clone(), commit: head })
+}
