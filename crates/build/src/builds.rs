@@ -208,7 +208,11 @@ impl Builds {
             subject: build.subject,
             by: by.to_owned(),
         };
-        let files = if origin == Origin::Upload { Files::With(old) } else { Files::Committed };
+        let files = match self.inner.made_elsewhere(old).await? {
+            Some(image) => Files::Elsewhere(image),
+            None if origin == Origin::Upload => Files::With(old),
+            None => Files::Committed,
+        };
         self.place(new, files).await
     }
 

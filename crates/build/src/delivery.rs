@@ -13,7 +13,6 @@ use launcher_upstream::jenkins::notification::{Finished, Notified};
 use secrecy::SecretString;
 
 use crate::git::{self, Elsewhere};
-use crate::place::Files;
 use crate::push::is_built;
 use crate::{Builds, Error, Result};
 
@@ -114,13 +113,8 @@ impl Builds {
             subject: None,
             by: by.to_owned(),
         };
-        let job = format!("{IMAGE}{image}");
-        let store = &inner.store;
-        let placing = inner.placing.lock().await;
-        let queued = store.queue_delivered_build(new, &delivery, Some(&job), inner.now()).await?;
-        let Some(queued) = queued else { return Ok(Delivered::Repeated) };
-        self.settle(&queued, Files::Committed, placing).await?;
-        Ok(Delivered::Queued(queued.build.id))
+        let queued = self.place_delivered(new, &delivery, Some(&image)).await?;
+        Ok(queued.map_or(Delivered::Repeated, |queued| Delivered::Queued(queued.build.id)))
     }
 
     async fn moved_elsewhere(
@@ -145,11 +139,8 @@ impl Builds {
             subject: moved.subject,
             by: moved.by,
         };
-        let placing = inner.placing.lock().await;
-        let queued = inner.store.queue_delivered_build(new, delivery, None, inner.now()).await?;
-        let Some(queued) = queued else { return Ok(Delivered::Repeated) };
-        self.settle(&queued, Files::Committed, placing).await?;
-        Ok(Delivered::Queued(queued.build.id))
+        let queued = self.place_delivered(new, delivery, None).await?;
+        Ok(queued.map_or(Delivered::Repeated, |queued| Delivered::Queued(queued.build.id)))
     }
 
     /// A deletion is asked for again, since it is done at once.
@@ -178,16 +169,7 @@ impl Builds {
     }
 }
 
-/// What is kept of a build whose image somebody else has made begins with this.
-const IMAGE: &str = "image ";
-
 impl crate::builds::Inner {
-    /// The image that somebody else has made for a build; none of one that is made here.
-    pub(crate) async fn made_elsewhere(&self, build: BuildId) -> Result<Option<String>> {
-        let job = self.store.build_job(build).await?;
-        Ok(job.and_then(|job| job.strip_prefix(IMAGE).map(str::to_owned)))
-    }
-
     /// A service's repository on its code host, and what opens it.
     pub(crate) async fn elsewhere<'a>(&self, upstream: &'a Upstream) -> Result<Elsewhere<'a>> {
         let token = match &upstream.token {

@@ -6,7 +6,6 @@ use launcher_model::BuildId;
 use launcher_model::build::{Build, BuildState, LogEntry};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_store::{BuildChange, NewBuild, Queued};
-use tokio::sync::MutexGuard;
 
 use crate::builds::Inner;
 use crate::{Builds, Error, Result};
@@ -19,26 +18,60 @@ pub(crate) enum Files {
     SentIn(PathBuf),
     /// With another build, which keeps them too.
     With(BuildId),
+    /// None: somebody else has made this image of them.
+    Elsewhere(String),
+}
+
+/// What is kept of a build whose image somebody else has made begins with this.
+const IMAGE: &str = "image ";
+
+/// What is kept of it.
+fn made(image: &str) -> String {
+    format!("{IMAGE}{image}")
+}
+
+impl Inner {
+    /// The image that somebody else has made for a build; none of one that is made here.
+    pub(crate) async fn made_elsewhere(&self, build: BuildId) -> Result<Option<String>> {
+        let job = self.store.build_job(build).await?;
+        Ok(job.and_then(|job| job.strip_prefix(IMAGE).map(str::to_owned)))
+    }
 }
 
 impl Builds {
     /// Queues a build, with its files.
     pub(crate) async fn place(&self, new: NewBuild, files: Files) -> Result<Queued> {
         let inner = &self.inner;
+        // Whoever looks for the next build waits until this one has what it is made of.
         let placing = inner.placing.lock().await;
         let queued = inner.store.queue_build(new, inner.now()).await?;
-        self.settle(&queued, files, placing).await?;
+        self.settle(&queued, files).await?;
+        drop(placing);
+        inner.queue(&queued.build.service).wake();
         Ok(queued)
     }
 
-    /// Gives a build that was queued its files, and has it take its turn. Whoever looks for the next build
-    /// waits on what was locked from before it was queued: it is not begun before it has what it is made of.
-    pub(crate) async fn settle(
+    /// Queues the build that a delivery asks for, of an image that somebody else has made when one is
+    /// given. None when the same delivery came before.
+    pub(crate) async fn place_delivered(
         &self,
-        queued: &Queued,
-        files: Files,
-        placing: MutexGuard<'_, ()>,
-    ) -> Result<()> {
+        new: NewBuild,
+        delivery: &str,
+        image: Option<&str>,
+    ) -> Result<Option<Queued>> {
+        let inner = &self.inner;
+        let placing = inner.placing.lock().await;
+        let (job, now) = (image.map(made), inner.now());
+        let queued = inner.store.queue_delivered_build(new, delivery, job.as_deref(), now).await?;
+        let Some(queued) = queued else { return Ok(None) };
+        self.settle(&queued, Files::Committed).await?;
+        drop(placing);
+        inner.queue(&queued.build.service).wake();
+        Ok(Some(queued))
+    }
+
+    /// What is done with a build that was queued, before anybody looks for it.
+    async fn settle(&self, queued: &Queued, files: Files) -> Result<()> {
         let inner = &self.inner;
         launcher_fault::point("build.queued");
         for old in &queued.superseded {
@@ -52,10 +85,7 @@ impl Builds {
             return Err(error);
         }
         inner.logs.expect(queued.build.id);
-        self.tell_whom_it_waits_for(&queued.build).await?;
-        drop(placing);
-        inner.queue(&queued.build.service).wake();
-        Ok(())
+        self.tell_whom_it_waits_for(&queued.build).await
     }
 
     async fn give(&self, id: BuildId, files: Files) -> Result<()> {
@@ -68,6 +98,9 @@ impl Builds {
                     .map_err(Error::file("cannot make the folder", &to))
             }
             Files::With(other) => self.hand_on(other, id).await,
+            Files::Elsewhere(image) => {
+                Ok(self.inner.store.set_build_job(id, &made(&image)).await?)
+            }
         }
     }
 

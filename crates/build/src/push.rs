@@ -50,7 +50,7 @@ impl Builds {
         Ok(newest.first().is_some_and(|build| build.commit.as_deref() == Some(commit)))
     }
 
-    /// A branch is gone: nothing of it is built any more.
+    /// A branch is gone: nothing of it is built any more, and it has no environment any more.
     pub(crate) async fn branch_gone(
         &self,
         service: &ServiceName,
@@ -66,6 +66,7 @@ impl Builds {
                 }
             }
         }
+        self.inner.control.delete_branch(service, branch, by).await?;
         Ok(())
     }
 

@@ -203,6 +203,11 @@ async fn what_a_job_has_pushed_is_launched_when_it_tells_so() {
     assert_eq!((builds.len(), &builds[0]["version"]), (2, &json!(2)));
     let version = remote.world.get("/api/v1/services/shop/versions/2").await.is(200).text();
     assert!(version.contains("registry.example.com/shop:19"), "{version}");
+    // Once more, with the same image.
+    remote.world.call("POST", "/api/v1/builds/2/retry", None).await.is(202);
+    assert_eq!(remote.ended().await[0]["version"], json!(3));
+    let version = remote.world.get("/api/v1/services/shop/versions/3").await.is(200).text();
+    assert!(version.contains("registry.example.com/shop:19"), "{version}");
     for told in [json!([]), json!({}), json!({ "name": "shop", "build": { "number": 1 } })] {
         notify(&remote, &with_token, None, &told).await.tells(400, "malformed");
     }
