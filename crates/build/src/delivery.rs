@@ -46,7 +46,7 @@ impl Builds {
         let Some(source) = source.filter(|source| source.host == host) else { return Ok(None) };
         let Some(name) = &source.hook_secret else { return Ok(None) };
         let secret = self.inner.secret(name).await?;
-        Ok(secret.map(|secret| (source, secret)))
+        Ok(secret.map(|secret| (*source, secret)))
     }
 
     /// Does what follows from what a code host has told.

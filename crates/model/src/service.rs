@@ -83,10 +83,10 @@ pub struct ServiceSpec {
     pub deploy: Deploy,
     /// The code host that its source is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<Upstream>,
+    pub source: Option<Box<Upstream>>,
     /// The Jenkins job that builds what is pushed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jenkins: Option<Jenkins>,
+    pub jenkins: Option<Box<Jenkins>>,
 }
 
 impl ServiceSpec {
