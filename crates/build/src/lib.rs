@@ -2,7 +2,7 @@
 //! launched.
 //!
 //! [`git`] receives pushes and reads commits; [`Builds`] runs what they ask for, one build of a service
-//! after the other. Each run is a record in the store and a [log](log) beside it; a server that is killed
+//! after the other. Each run is a record in the store and a log beside it; a server that is killed
 //! goes on with what it finds there.
 
 mod builds;

@@ -15,12 +15,12 @@ pub trait BuildStore: Send + Sync + 'static {
     /// are superseded.
     ///
     /// # Errors
-    /// [`Error::NoSuch`] when there is no such service, or [`Error::BeingDeleted`].
+    /// [`Error::NoSuch`](crate::Error::NoSuch) when there is no such service, or [`Error::BeingDeleted`](crate::Error::BeingDeleted).
     async fn queue_build(&self, new: NewBuild, at: Timestamp) -> Result<Queued>;
     /// Changes some of a build's fields. One that begins has one attempt more; one that ends gets its end.
     ///
     /// # Errors
-    /// [`Error::NoSuch`], or [`Error::BuildOver`] when nothing changes it any more.
+    /// [`Error::NoSuch`](crate::Error::NoSuch), or [`Error::BuildOver`](crate::Error::BuildOver) when nothing changes it any more.
     async fn change_build(
         &self,
         id: BuildId,

@@ -303,7 +303,12 @@ async fn a_restart_takes_no_branch_away() {
     let shop = world.branching("shop").await;
     let version = world.push(&shop, "login").await;
     world.reaches(&shop, version, Ready).await;
-    eventually("the edge has it", async || edge.endpoints(&shop, version) == 1).await;
+    // From when it is written down which version the branch has, its route is never empty again.
+    eventually("the branch having it", async || {
+        let branches = world.store.branches(&shop).await.unwrap();
+        branches[0].current == Some(version) && edge.endpoints(&shop, version) == 1
+    })
+    .await;
     for _ in 0..5 {
         let welcomes = edge.state().welcomes;
         world.restart().await;

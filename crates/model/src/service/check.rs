@@ -64,7 +64,23 @@ impl ServiceSpec {
             );
             faults.add("service.hosts", kept);
         }
+        let own = self.service.hosts.iter().filter(|host| self.may_be_a_branch(host, domain));
+        for host in own {
+            let kept = format!(
+                "{host:?} is kept for this service's branches (BRANCH.{}.{domain}); take another hostname",
+                self.service.name
+            );
+            faults.add("service.hosts", kept);
+        }
         faults.0
+    }
+
+    /// Whether a branch of this service could be given this hostname.
+    fn may_be_a_branch(&self, host: &str, domain: &str) -> bool {
+        let own = format!(".{}.{domain}", self.service.name);
+        let label = host.strip_suffix(&own).unwrap_or_default();
+        let kept = !label.is_empty() && !label.contains('.');
+        kept && !self.branches.matching.is_empty() && !is_preview(host, domain)
     }
 
     fn check_basics(&self, faults: &mut Faults) {
@@ -265,5 +281,16 @@ mod tests {
             assert!(!is_preview(host, "localhost"), "{host}");
         }
         assert!(is_preview("v2.shop.previews.example.com", "previews.example.com"));
+    }
+
+    #[test]
+    fn hostnames_of_branches_are_kept_where_branches_have_environments() {
+        let text = "service = { name = \"shop\", port = 80, hosts = [\"a.shop.localhost\", \"shop.localhost\", \"a.b.shop.localhost\", \"a.blog.localhost\"] }\n";
+        let faults = |more: &str| {
+            let spec = crate::service::read("launcher.toml", &format!("{text}{more}")).unwrap();
+            spec.preview_faults("localhost").len()
+        };
+        assert_eq!(faults(""), 0);
+        assert_eq!(faults("[branches]\nmatch = [\"*\"]\n"), 1);
     }
 }
