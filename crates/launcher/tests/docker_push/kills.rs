@@ -70,7 +70,11 @@ async fn docker_a_push_survives_the_server_s_death_at_every_point() {
         assert_eq!(build["state"], "passed", "{point}: {build}");
         let version = build["version"].as_u64().unwrap();
         assert_eq!(version, round + 1, "{point}: each push is one version: {build}");
-        assert_eq!(shop.page(version).await, Some(page), "{point}");
+        // The edge hears of it as soon as it has found the server again.
+        until(&format!("{point}: the page being there"), SOON, || async {
+            (shop.page(version).await.as_ref() == Some(&page)).then_some(())
+        })
+        .await;
     }
     let restarted = all_over(&shop).await.iter().filter(|one| one["attempts"] == json!(2)).count();
     assert!(restarted >= 4, "builds went on after a restart: {restarted}");
