@@ -26,16 +26,14 @@ const WAITING: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Logs {
     root: PathBuf,
-    /// The builds that are not over, and how long the log of each is. A channel that is closed belongs to
-    /// one that is.
-    live: Mutex<HashMap<BuildId, watch::Receiver<u64>>>,
-    /// What keeps those channels open.
-    open: Mutex<HashMap<BuildId, Arc<watch::Sender<u64>>>>,
+    /// The builds that are not over, and how long the log of each is. Whoever reads one sees its channel
+    /// close when it is.
+    live: Mutex<HashMap<BuildId, Arc<watch::Sender<u64>>>>,
 }
 
 impl Logs {
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, live: Mutex::default(), open: Mutex::default() }
+        Self { root, live: Mutex::default() }
     }
 
     /// Where they are.
@@ -54,18 +52,17 @@ impl Logs {
 
     /// A build waits, or goes on: whoever reads its log from now on waits for what comes.
     pub(crate) fn expect(&self, id: BuildId) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.contains_key(&id) {
-            return;
-        }
-        let (sender, receiver) = watch::channel(0);
-        open.insert(id, Arc::new(sender));
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(id, receiver);
+        self.told(id);
+    }
+
+    /// Who is told how long the log of a build that is not over is.
+    fn told(&self, id: BuildId) -> Arc<watch::Sender<u64>> {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(live.entry(id).or_insert_with(|| Arc::new(watch::Sender::new(0))))
     }
 
     /// A build is over: whoever reads its log comes to its end.
     pub(crate) fn over(&self, id: BuildId) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
@@ -74,8 +71,7 @@ impl Logs {
     /// # Errors
     /// When the file cannot be opened.
     pub(crate) async fn write(&self, id: BuildId) -> Result<Writer> {
-        self.expect(id);
-        let told = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let told = self.told(id);
         let path = self.path(id);
         let folder = self.folder(id);
         tokio::fs::create_dir_all(&folder)
@@ -91,7 +87,8 @@ impl Logs {
 
     /// A build's log so far, and what comes until the build is over.
     pub(crate) fn read(&self, id: BuildId) -> Entries {
-        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = live.get(&id).map(|told| told.subscribe());
         let path = self.path(id);
         let stream = async_stream::stream! {
             let mut live = live;
@@ -165,7 +162,7 @@ async fn write_all(
     mut file: File,
     mut length: u64,
     mut waiting: mpsc::Receiver<LogEntry>,
-    told: Option<Arc<watch::Sender<u64>>>,
+    told: Arc<watch::Sender<u64>>,
 ) {
     let mut entries = Vec::new();
     while waiting.recv_many(&mut entries, WAITING).await > 0 {
@@ -189,9 +186,7 @@ async fn write_all(
         } else {
             length += text.len() as u64;
         }
-        if let Some(told) = &told {
-            told.send_replace(length);
-        }
+        told.send_replace(length);
     }
 }
 
