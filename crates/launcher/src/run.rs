@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod edge;
 pub(crate) mod edge_socket;
+mod engines;
 mod program;
 pub(crate) mod server;
 pub(crate) mod stopping;

@@ -1,5 +1,6 @@
 //! Containers and hosts, as they are observed.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
@@ -28,9 +29,9 @@ pub struct Container {
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
-    /// The host that runs it.
+    /// The host that runs it; empty while it has none.
     pub host: String,
-    /// Where it serves; none while it does not run.
+    /// Where it serves; none while it does not run. On an engine of several hosts it is a port of the host.
     #[schema(value_type = Option<String>, example = "172.17.0.2:8080")]
     pub address: Option<SocketAddr>,
     /// Where other machines reach it, where that is another address.
@@ -45,6 +46,11 @@ pub struct Container {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum ContainerPhase {
+    /// Wanted, and on no host yet.
+    Waiting {
+        /// Why, where the engine says so: what no host has free.
+        why: Option<String>,
+    },
     /// Made, and never started.
     Created,
     /// Runs.
@@ -72,6 +78,12 @@ pub enum ContainerPhase {
     Unstartable {
         /// The engine's words.
         why: String,
+    },
+    /// Its host cannot be reached, so that nobody knows what it does.
+    Lost {
+        /// Since when.
+        #[schema(value_type = String, format = DateTime)]
+        since: Timestamp,
     },
 }
 
@@ -125,9 +137,27 @@ pub struct Host {
     pub memory: u64,
     /// Containers that run on it, ours and others.
     pub running: u32,
+    /// What of it is promised to containers, as far as the engine keeps count.
+    #[serde(default)]
+    pub promised: Promised,
+    /// What the engine knows it by: labels of a node, attributes of an agent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Nothing new is placed on it, because a person said so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
     /// Whether containers can be placed on it.
     pub usable: bool,
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+}
+
+/// What of a host is promised to the containers on it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Promised {
+    /// Thousandths of a processor.
+    pub milli_cpus: u64,
+    /// Memory in bytes.
+    pub memory: u64,
 }

@@ -5,6 +5,7 @@ mod deploy;
 mod differ;
 mod freeze;
 mod path;
+mod placement;
 mod read;
 mod rules;
 mod source;
@@ -22,6 +23,7 @@ pub use deploy::Deploy;
 pub use differ::{Difference, differences};
 pub use freeze::{Freeze, Frozen, InvalidFreeze, Window};
 pub use path::{RequestPath, RulePath, UnreadablePath, encoded_query};
+pub use placement::{HOST_NAME, Placing, Volumes};
 pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
 pub use source::{Branches, Build, Follow, Test, matches_pattern};
@@ -39,6 +41,12 @@ pub struct ServiceSpec {
     /// What one container may use.
     #[serde(default)]
     pub resources: Resources,
+    /// Which hosts its containers may be placed on.
+    #[serde(default)]
+    pub placement: Placing,
+    /// Directories that outlive a container: the name of a volume to the path in the container.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub volumes: Volumes,
     /// Environment variables.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -104,6 +112,8 @@ impl ServiceSpec {
             },
             health: Health::default(),
             resources: Resources::default(),
+            placement: Placing::default(),
+            volumes: Volumes::new(),
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             hooks: Hooks::default(),

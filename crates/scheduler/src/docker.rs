@@ -34,8 +34,8 @@ use self::connection::Connection;
 use self::one_off::Runs;
 use crate::identity::Installation;
 use crate::{
-    Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, OneOff, Output, Placement,
-    RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
+    Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which engine, and for whom.
@@ -139,11 +139,22 @@ impl Docker {
 #[async_trait]
 impl Scheduler for Docker {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { name: "docker", many_hosts: false, exec: true, exec_checks: true }
+        Capabilities {
+            name: "docker",
+            many_hosts: false,
+            exec: true,
+            exec_checks: true,
+            keeps_stopped: true,
+            replaces: false,
+        }
     }
 
     async fn hosts(&self) -> Result<Vec<Host>> {
         Ok(vec![self.0.host().await?])
+    }
+
+    async fn set_closed(&self, _host: &str, _closed: bool) -> Result<()> {
+        Err(Error::Unsupported { engine: "Docker", what: "place containers on another host" })
     }
 
     async fn resolve(

@@ -52,6 +52,10 @@ pub trait Scheduler: Send + Sync + 'static {
     /// Makes an image available where containers will be created. Returns at once when it is.
     async fn fetch(&self, image: &PinnedImage, login: Option<&RegistryLogin>) -> Result<()>;
 
+    /// Says whether new containers may be placed on a host, for all that the engine places. Those that are
+    /// on it stay. An engine of one host, or one that knows no such thing, refuses.
+    async fn set_closed(&self, host: &str, closed: bool) -> Result<()>;
+
     /// Takes an environment's containers one step closer to what is wanted: creates those that are
     /// missing and starts those that do not run (in parallel), replaces those that died when their
     /// growing delay is over, and removes those whose place is above the number wanted. Returns without

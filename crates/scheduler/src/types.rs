@@ -1,5 +1,6 @@
 //! What goes into a scheduler and comes out of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ pub struct Capabilities {
     pub exec: bool,
     /// It checks containers with commands by itself.
     pub exec_checks: bool,
+    /// A stopped environment keeps its containers, and the same ones are started again. Elsewhere it has
+    /// none, and gets new ones.
+    pub keeps_stopped: bool,
+    /// It replaces what dies by itself. Elsewhere the driver does, when it is asked to
+    /// [`ensure`](crate::Scheduler::ensure).
+    pub replaces: bool,
 }
 
 /// What containers an environment shall have.
@@ -34,6 +41,13 @@ pub struct Placement {
     pub since: Timestamp,
     /// Environment variables, secrets included.
     pub variables: Arc<Vec<(String, SecretString)>>,
+    /// Hosts that it shall not use: for each container that is on one of them there is to be another one
+    /// of the same place elsewhere, beside it until it is [`released`](Self::released).
+    pub avoid: Arc<BTreeSet<String>>,
+    /// Containers that no edge sends anything any more, and that have nothing to end: these may be ended.
+    /// A driver ends no other one that runs, except where what the engine does by itself cannot be had
+    /// otherwise.
+    pub released: BTreeSet<String>,
 }
 
 /// What [`ensure`](crate::Scheduler::ensure) left for later.

@@ -109,6 +109,8 @@ async fn ensure(
         replicas: environment.replicas,
         since: environment.starting_since.unwrap_or(environment.since),
         variables: variables::of(inner, version).await?,
+        avoid: Arc::default(),
+        released: Default::default(),
     };
     let ensured = inner.scheduler.ensure(&placement).await?;
     Ok(Outcome::Well(ensured.again_at))

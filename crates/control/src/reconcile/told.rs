@@ -85,6 +85,9 @@ pub(super) fn of_containers(
                 "ran out of memory".to_owned()
             }
             Some(ContainerPhase::Exited { code, .. }) => format!("exited with status {code}"),
+            Some(ContainerPhase::Lost { .. }) => {
+                format!("is on {}, which cannot be reached", container.host)
+            }
             _ => "is gone".to_owned(),
         };
         let text =

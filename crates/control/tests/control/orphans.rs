@@ -21,6 +21,8 @@ async fn strew(engine: &Fake, world: &World, service: &str, number: u32) {
         replicas: 2,
         since: jiff::Timestamp::UNIX_EPOCH,
         variables: Arc::default(),
+        avoid: Arc::default(),
+        released: Default::default(),
     };
     engine.ensure(&placement).await.unwrap();
 }

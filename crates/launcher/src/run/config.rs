@@ -26,6 +26,8 @@ struct File {
     #[serde(default)]
     preview: Preview,
     #[serde(default)]
+    scheduler: SchedulerName,
+    #[serde(default)]
     docker: Docker,
     #[serde(default)]
     registries: Vec<Registry>,
@@ -46,6 +48,15 @@ struct Preview {
     domain: Option<String>,
     scheme: Option<String>,
     port: Option<u16>,
+}
+
+/// `scheduler`: what places containers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SchedulerName {
+    /// One Docker Engine.
+    #[default]
+    Docker,
 }
 
 /// `[docker]`: which engine.
@@ -106,6 +117,8 @@ pub(crate) struct Config {
     pub(crate) preview_domain: String,
     /// The port under which people reach the edges; none for the scheme's own.
     pub(crate) preview_port: Option<u16>,
+    /// What places containers.
+    pub(crate) scheduler: SchedulerName,
     /// Where the Docker Engine listens.
     pub(crate) docker_host: Option<String>,
     /// The network that containers join.
@@ -160,6 +173,7 @@ impl Config {
             preview_domain: domain.unwrap_or_else(|| "localhost".to_owned()),
             preview_port: (port != own_port).then_some(port),
             preview_scheme: scheme,
+            scheduler: file.scheduler,
             docker_host: variable("LAUNCHER_DOCKER_HOST").or(file.docker.host),
             docker_network: file.docker.network,
             docker_publish: publish,

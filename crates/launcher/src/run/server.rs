@@ -13,8 +13,6 @@ use launcher_control::{Clock, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_images::Images;
 use launcher_registry::{Registries, Registry};
-use launcher_scheduler::Scheduler;
-use launcher_scheduler::docker::{self, Docker};
 use launcher_server::{App, EdgeDoor, Settings};
 use launcher_store::Store;
 use launcher_store::vault::Vault;
@@ -23,6 +21,7 @@ use tokio::net::TcpListener;
 use super::config::Config;
 use super::data::{DataDir, write_private};
 use super::edge_socket::EdgeSocket;
+use super::engines::{self, Engines};
 use super::{administrator, stopping, systemd};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
@@ -100,22 +99,7 @@ async fn assemble(
     let vault = Arc::new(vault?);
     let installation = store.installation().await?;
     let (hub, notices) = Hub::new(&config.preview_domain, &installation);
-    let mut engine = docker::Config::new(installation);
-    if let Some(host) = &config.docker_host {
-        engine.host.clone_from(host);
-    }
-    engine.network.clone_from(&config.docker_network);
-    engine.publish = config.docker_publish;
-    engine.builder = config.docker_builder;
-    if let Some(cache) = config.docker_build_cache {
-        engine.cache = cache.0;
-    }
-    let accesses = config.registries.iter();
-    engine.authorities = accesses
-        .filter_map(|(host, access)| Some((host.clone(), access.authority.clone()?)))
-        .collect();
-    let engine = Docker::connect(engine)?;
-    let scheduler: Arc<dyn Scheduler> = Arc::new(engine.clone());
+    let Engines { scheduler, docker } = engines::connect(config, &installation)?;
     let clock: Clock = Arc::new(Timestamp::now);
     let parts = Parts {
         store: Arc::clone(&store),
@@ -138,18 +122,18 @@ async fn assemble(
         secure_cookies: false,
     });
     let registry: Arc<dyn Registry> =
-        Arc::new(Registries::new(config.registries.clone(), Some(Arc::new(engine.clone()))));
+        Arc::new(Registries::new(config.registries.clone(), Some(Arc::new(docker.clone()))));
     let images = Images::start(launcher_images::Parts {
         control: control.clone(),
         store: Arc::clone(&store),
         registry: Arc::clone(&registry),
-        builder: Some(Arc::new(engine.clone())),
+        builder: Some(Arc::new(docker.clone())),
         clock: Arc::clone(&clock),
     });
     let parts = launcher_build::Parts {
         store: Arc::clone(&store),
         control: control.clone(),
-        builder: Arc::new(engine),
+        builder: Arc::new(docker),
         registry,
         vault: Arc::clone(&vault),
         clock: Arc::clone(&clock),

@@ -117,6 +117,8 @@ impl Planner {
         }
         match &current.phase {
             ContainerPhase::Running { .. } => self.remove_double(filled),
+            // Where it is to be is decided elsewhere, and what cannot be seen may run.
+            ContainerPhase::Waiting { .. } | ContainerPhase::Lost { .. } => {}
             ContainerPhase::Created => self.start(current),
             ContainerPhase::Exited { finished, .. } if *finished < self.clock.since => {
                 self.start(current);

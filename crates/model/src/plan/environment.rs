@@ -222,6 +222,13 @@ fn complaint(checked: &Checked) -> Option<(u8, String)> {
         (ContainerPhase::Running { .. }, Health::Unknown { last: None }) => {
             Some((1, "was not checked often enough".to_owned()))
         }
+        (ContainerPhase::Waiting { why: Some(why) }, _) => {
+            Some((3, format!("waits for a host: {why}")))
+        }
+        (ContainerPhase::Waiting { why: None }, _) => Some((1, "waits for a host".to_owned())),
+        (ContainerPhase::Lost { .. }, _) => {
+            Some((2, format!("is on {}, which cannot be reached", checked.container.host)))
+        }
         (ContainerPhase::Created, _) => Some((1, "was not started".to_owned())),
         (ContainerPhase::Running { .. }, Health::Healthy) => None,
     }

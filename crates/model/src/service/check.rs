@@ -43,6 +43,7 @@ impl ServiceSpec {
         self.check_basics(&mut faults);
         check_health(&self.health, &mut faults);
         self.check_resources(&mut faults);
+        self.check_placement(&mut faults);
         self.check_variables(&mut faults);
         self.check_hooks(&mut faults);
         self.check_traffic(&mut faults);
@@ -250,10 +251,10 @@ fn variable_fault(name: &str) -> Option<&'static str> {
 }
 
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn add(&mut self, path: &str, expected: String) {
+    pub(super) fn add(&mut self, path: &str, expected: String) {
         self.0.push(Fault { path: path.to_owned(), expected });
     }
 }

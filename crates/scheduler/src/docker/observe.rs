@@ -1,6 +1,6 @@
 //! What there is: containers and the host, as the engine tells them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use bollard::models::{
 use bollard::query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use launcher_model::container::{Container, ContainerPhase, ExecCheck, Host};
+use launcher_model::container::{Container, ContainerPhase, ExecCheck, Host, Promised};
 use launcher_model::{ServiceName, VersionNumber};
 
 use super::Engine;
@@ -153,10 +153,22 @@ impl Engine {
             cpus: count(info.ncpu),
             memory: info.mem_total.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
             running: count(info.containers_running),
+            promised: Promised::default(),
+            labels: engine_labels(info.labels.unwrap_or_default()),
+            closed: false,
             usable: true,
             trouble: None,
         })
     }
+}
+
+/// The labels that an engine was started with, `key=value` each.
+fn engine_labels(labels: Vec<String>) -> BTreeMap<String, String> {
+    let pair = |label: String| {
+        let (key, value) = label.split_once('=').unwrap_or((&label, ""));
+        (key.to_owned(), value.to_owned())
+    };
+    labels.into_iter().map(pair).collect()
 }
 
 pub(super) fn labels_of(told: &ContainerInspectResponse) -> Option<&HashMap<String, String>> {

@@ -1,5 +1,6 @@
 //! The fake engine as a scheduler.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
-use launcher_model::container::{Container, ContainerPhase, Host};
+use launcher_model::container::{Container, ContainerPhase, Host, Promised};
 use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::plan::containers::{self, ContainerStep};
 use launcher_model::version::Version;
@@ -185,7 +186,14 @@ impl Fake {
 #[async_trait]
 impl Scheduler for Fake {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { name: "fake", many_hosts: false, exec: true, exec_checks: true }
+        Capabilities {
+            name: "fake",
+            many_hosts: false,
+            exec: true,
+            exec_checks: true,
+            keeps_stopped: true,
+            replaces: false,
+        }
     }
 
     async fn hosts(&self) -> Result<Vec<Host>> {
@@ -198,9 +206,16 @@ impl Scheduler for Fake {
             cpus: 2,
             memory: 4 << 30,
             running: running.try_into().unwrap_or(u32::MAX),
+            promised: Promised::default(),
+            labels: BTreeMap::new(),
+            closed: false,
             usable: true,
             trouble: None,
         }])
+    }
+
+    async fn set_closed(&self, _host: &str, _closed: bool) -> Result<()> {
+        Err(Error::Unsupported { engine: "the fake", what: "place containers on another host" })
     }
 
     async fn resolve(

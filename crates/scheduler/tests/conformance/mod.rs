@@ -108,6 +108,8 @@ pub(crate) fn place(version: Version, replicas: u16) -> Placement {
         replicas,
         since: Timestamp::now(),
         variables: Arc::default(),
+        avoid: Arc::default(),
+        released: Default::default(),
     }
 }
 

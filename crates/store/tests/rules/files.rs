@@ -1,10 +1,11 @@
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use launcher_model::VersionNumber;
-use launcher_model::container::Host;
+use launcher_model::container::{Host, Promised};
 use launcher_store::{Error, Store, sqlite};
 use launcher_testkit::Folder;
 use sqlx::Executor;
@@ -110,6 +111,9 @@ async fn write_until_killed(file: &Path) -> ! {
             cpus: 1,
             memory: 1,
             running: version.number.0,
+            promised: Promised::default(),
+            labels: BTreeMap::new(),
+            closed: false,
             usable: true,
             trouble: None,
         };

@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use launcher_model::VersionNumber;
-use launcher_model::container::{Container, ContainerPhase, Host};
+use launcher_model::container::{Container, ContainerPhase, Host, Promised};
 use launcher_store::Store;
 use sqlx::Executor;
 
@@ -30,6 +32,9 @@ fn host(name: &str, running: u32) -> Host {
         cpus: 2,
         memory: 1 << 33,
         running,
+        promised: Promised::default(),
+        labels: BTreeMap::new(),
+        closed: false,
         usable: true,
         trouble: None,
     }

@@ -2,6 +2,7 @@
 
 mod ask;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -191,7 +192,14 @@ impl Trial {
             created_by: "init".to_owned(),
         };
         let variables = Arc::new(Vec::new());
-        Placement { version: Arc::new(version), replicas: 1, since: now, variables }
+        Placement {
+            version: Arc::new(version),
+            replicas: 1,
+            since: now,
+            variables,
+            avoid: Arc::default(),
+            released: BTreeSet::new(),
+        }
     }
 
     async fn ended(&self, container: &Container) -> Result<Option<Seen>, Error> {
@@ -203,7 +211,10 @@ impl Trial {
                 Ok(Some(Seen::Ended { code: *code, last: lines.collect().await }))
             }
             ContainerPhase::Unstartable { why } => Ok(Some(Seen::Untried(why.clone()))),
-            ContainerPhase::Created | ContainerPhase::Running { .. } => Ok(None),
+            ContainerPhase::Waiting { .. }
+            | ContainerPhase::Created
+            | ContainerPhase::Running { .. }
+            | ContainerPhase::Lost { .. } => Ok(None),
         }
     }
 

@@ -88,6 +88,8 @@ pub(in crate::cli) fn containers(containers: &[ContainerView], look: &Look) -> S
 
 fn phase(phase: &ContainerPhase) -> Cell {
     match phase {
+        ContainerPhase::Waiting { .. } => plain("waiting").fg(Color::Yellow),
+        ContainerPhase::Lost { .. } => plain("lost").fg(Color::Red),
         ContainerPhase::Created => plain("created"),
         ContainerPhase::Running { .. } => plain("running"),
         ContainerPhase::Exited { out_of_memory: true, .. } => plain("out of memory").fg(Color::Red),
@@ -110,6 +112,7 @@ fn health(health: &Health) -> Cell {
 fn trouble(ContainerView { container, health }: &ContainerView) -> String {
     let (what, why) = match (&container.phase, health) {
         (ContainerPhase::Unstartable { why }, _) => ("cannot be started", why),
+        (ContainerPhase::Waiting { why: Some(why) }, _) => ("waits for a host", why),
         (_, Health::Unhealthy { why }) => ("is unhealthy", why),
         (ContainerPhase::Running { .. }, Health::Unknown { last: Some(why) }) => {
             ("is not healthy yet", why)

@@ -168,6 +168,10 @@ fn square(checked: &Checked, should_run: bool) -> Square {
     let ended = if should_run { "bad" } else { "none" };
     let container = &checked.container;
     let (class, state) = match (&container.phase, &checked.health) {
+        (ContainerPhase::Waiting { why }, _) => {
+            ("none", why.clone().unwrap_or_else(|| "waits for a host".to_owned()))
+        }
+        (ContainerPhase::Lost { .. }, _) => ("bad", "its host cannot be reached".to_owned()),
         (ContainerPhase::Created, _) => ("none", "not started yet".to_owned()),
         (ContainerPhase::Exited { out_of_memory: true, .. }, _) => {
             ("bad", "out of memory".to_owned())
