@@ -88,7 +88,12 @@ impl Upload {
     /// When they cannot be kept.
     pub async fn settings(&self, text: &[u8]) -> Result<()> {
         let path = self.folder.join(SETTINGS);
-        tokio::fs::write(&path, text).await.map_err(Error::file("cannot write", path))
+        let written = async {
+            let mut file = tokio::fs::File::create(&path).await?;
+            file.write_all(text).await?;
+            file.sync_all().await
+        };
+        written.await.map_err(Error::file("cannot write", path.clone()))
     }
 
     /// Its files, as a tar archive.
@@ -112,7 +117,12 @@ impl Upload {
             }
             file.write_all(&piece).await.map_err(Error::file("cannot write", &path))?;
         }
-        file.flush().await.map_err(Error::file("cannot write", path))
+        // Its build is promised with the answer, and a promise outlives a power cut.
+        let written = async {
+            file.flush().await?;
+            file.sync_all().await
+        };
+        written.await.map_err(Error::file("cannot write", path.clone()))
     }
 
     /// Queues its build.

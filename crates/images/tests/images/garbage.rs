@@ -2,6 +2,7 @@
 
 use launcher_model::build::BuildState;
 use launcher_model::event::EventKind;
+use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_registry::{About, Error};
 
 use crate::world::{World, digest, eventually, of, pinned};
@@ -74,6 +75,26 @@ async fn an_image_of_a_build_that_came_to_nothing_goes_and_one_that_is_wanted_st
     world.build_over(other, BuildState::Failed).await;
     world.told(EventKind::ImageRemoved, 2).await;
     assert_eq!(world.registry.deleted(), [digest(1)]);
+}
+
+#[tokio::test]
+async fn what_never_left_the_engine_goes_with_the_next_build() {
+    let world = World::new().await;
+    let shop = world.service(SHOP, None).await;
+    let failed = async |number| {
+        let build = world.build_pushing(&shop, &format!("{number:040x}")).await;
+        let reference = ImageRef::Id(digest(number));
+        let image = PinnedImage { requested: reference.clone(), reference, digest: digest(number) };
+        world.build_pushed(build, &image).await;
+        world.build_over(build, BuildState::Failed).await;
+    };
+    failed(1).await;
+    assert!(world.store.left_images(None).await.unwrap().is_empty(), "its layers may be of use");
+    failed(2).await;
+    world.told(EventKind::ImageRemoved, 1).await;
+    assert_eq!(world.builder.forgotten(), [digest(1)]);
+    assert!(world.registry.deleted().is_empty());
+    assert!(world.store.left_images(None).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -13,11 +13,15 @@ use super::row::{json, time, word};
 use super::write::Write;
 use crate::LeftImage;
 
-/// One that never left the engine is left to the next builds when it became no version.
+/// One that never left the engine and became no version is left to the next build of its service, which may
+/// find its layers in the cache, and goes with that one's end.
 const LEFT: &str = "SELECT id, service, image, version, commit_id, created_at FROM builds
     WHERE image IS NOT NULL AND image_gone_at IS NULL AND state NOT IN ('queued', 'running')
         AND (?1 IS NULL OR json_extract(image, '$.digest') = ?1)
-        AND (version IS NOT NULL OR json_extract(image, '$.reference') NOT LIKE 'sha256:%')
+        AND (version IS NOT NULL OR json_extract(image, '$.reference') NOT LIKE 'sha256:%'
+            OR EXISTS (SELECT 1 FROM builds AS later
+                WHERE later.service = builds.service AND later.id > builds.id
+                    AND later.image IS NOT NULL AND later.state NOT IN ('queued', 'running')))
         AND NOT EXISTS (SELECT 1 FROM versions
             JOIN environments ON environments.service = versions.service AND version = number
             WHERE digest = json_extract(builds.image, '$.digest') AND environments.state <> 'destroyed')
