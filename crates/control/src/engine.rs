@@ -37,7 +37,7 @@ pub(crate) async fn follow(inner: Arc<Inner>) {
                 // A driver's stream does not end; one that does is begun anew.
                 None => changes = inner.scheduler.watch(),
             },
-            _ = full_look.tick() => look_at_everything(&inner).await,
+            _ = full_look.tick() => look_again(&inner).await,
         }
     }
 }
@@ -93,6 +93,15 @@ async fn tell(inner: &Inner, kind: EventKind, text: String) {
     if let Err(error) = inner.store.record(&[NewEvent::new(kind, text)], inner.now()).await {
         tracing::error!(%error, "an event of the engine could not be recorded");
     }
+}
+
+/// One look at all there is comes first: it tells the driver which services have to be looked at closer,
+/// so that the engine is not asked for each of them.
+async fn look_again(inner: &Arc<Inner>) {
+    if let Err(error) = inner.scheduler.observe(None).await {
+        tracing::debug!(%error, "the containers could not be listed");
+    }
+    look_at_everything(inner).await;
 }
 
 async fn look_at_everything(inner: &Arc<Inner>) {

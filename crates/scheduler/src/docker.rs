@@ -10,6 +10,7 @@ mod exec;
 mod follow;
 mod halt;
 mod image;
+mod known;
 mod lines;
 mod logs;
 mod observe;
@@ -31,6 +32,7 @@ use serde::Deserialize;
 
 use self::builder::Tests;
 use self::connection::Connection;
+use self::known::Known;
 use self::one_off::Runs;
 use crate::identity::Installation;
 use crate::{
@@ -111,6 +113,7 @@ struct Engine {
     authorities: HashMap<String, Authority>,
     runs: Runs,
     tests: Tests,
+    known: Known,
 }
 
 impl Docker {
@@ -132,6 +135,7 @@ impl Docker {
             authorities: config.authorities,
             runs: Runs::default(),
             tests: Tests::default(),
+            known: Known::default(),
         })))
     }
 }
@@ -170,11 +174,12 @@ impl Scheduler for Docker {
     }
 
     async fn ensure(&self, placement: &Placement) -> Result<Ensured> {
-        self.0.ensure(placement).await
+        let service = &placement.version.service;
+        self.0.changing(service, self.0.ensure(placement)).await
     }
 
     async fn observe(&self, service: Option<&ServiceName>) -> Result<Vec<Container>> {
-        self.0.observe(service, None).await
+        self.0.observe(service).await
     }
 
     fn watch(&self) -> BoxStream<'static, Change> {
@@ -187,7 +192,7 @@ impl Scheduler for Docker {
         version: VersionNumber,
         grace: Duration,
     ) -> Result<()> {
-        self.0.stop(service, version, grace).await
+        self.0.changing(service, self.0.stop(service, version, grace)).await
     }
 
     async fn remove(
@@ -196,7 +201,7 @@ impl Scheduler for Docker {
         version: VersionNumber,
         grace: Duration,
     ) -> Result<()> {
-        self.0.remove(service, version, grace).await
+        self.0.changing(service, self.0.remove(service, version, grace)).await
     }
 
     async fn logs(

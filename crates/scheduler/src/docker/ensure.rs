@@ -14,7 +14,7 @@ use crate::{Ensured, Placement, Result};
 impl Engine {
     pub(super) async fn ensure(&self, placement: &Placement) -> Result<Ensured> {
         let version = &placement.version;
-        let observed = self.observe(Some(&version.service), Some(version.number)).await?;
+        let observed = self.observe_version(&version.service, version.number).await?;
         let now = Timestamp::now();
         let plan = containers::plan(placement.replicas, &observed, placement.since, now);
         let call = self.connection.call("creating containers").await?;

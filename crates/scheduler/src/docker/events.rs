@@ -11,9 +11,12 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use jiff::Timestamp;
 use launcher_model::ServiceName;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Engine;
 use super::connection::Call;
+use super::known::Vouching;
 use crate::identity::SERVE;
 use crate::{Change, Result, labels};
 
@@ -37,7 +40,8 @@ const ACTIONS: [&str; 10] = [
     "restart",
 ];
 
-/// Changes from now on, for ever.
+/// Changes from now on, for ever. The engine's events are taken in as they come, whether or not somebody
+/// asks for the next change: what is [known](super::known) of containers depends on them.
 pub(super) fn watch(engine: Arc<Engine>) -> BoxStream<'static, Change> {
     let watcher = Watcher {
         engine,
@@ -47,18 +51,28 @@ pub(super) fn watch(engine: Arc<Engine>) -> BoxStream<'static, Change> {
         delays: delays(),
         changes: VecDeque::new(),
     };
-    let next = async |mut watcher: Watcher| Some((watcher.next().await, watcher));
-    stream::unfold(watcher, next).boxed()
+    let (tell, told) = mpsc::channel(1);
+    let task = AbortOnDropHandle::new(tokio::spawn(watcher.run(tell)));
+    let next = async |(mut told, task): (mpsc::Receiver<Change>, AbortOnDropHandle<()>)| {
+        Some((told.recv().await?, (told, task)))
+    };
+    stream::unfold((told, task), next).boxed()
 }
 
 struct Watcher {
     engine: Arc<Engine>,
     /// None while the engine is away.
-    events: Option<BoxStream<'static, Vec<Result<EventMessage>>>>,
+    events: Option<Attached>,
     attached: Instant,
     told_lost: bool,
     delays: ExponentialBackoff,
     changes: VecDeque<Change>,
+}
+
+/// The engine's events, and what may be relied on while they come.
+struct Attached {
+    events: BoxStream<'static, Vec<Result<EventMessage>>>,
+    _vouching: Vouching,
 }
 
 fn delays() -> ExponentialBackoff {
@@ -70,26 +84,51 @@ fn delays() -> ExponentialBackoff {
 }
 
 impl Watcher {
-    async fn next(&mut self) -> Change {
+    /// Runs until nobody listens any more.
+    async fn run(mut self, tell: mpsc::Sender<Change>) {
         loop {
-            if let Some(change) = self.changes.pop_front() {
-                return change;
-            }
-            match &mut self.events {
-                None => self.attach().await,
-                Some(events) => match events.next().await {
+            let Some(attached) = &mut self.events else {
+                if !self.tell_all(&tell).await {
+                    return;
+                }
+                self.attach().await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                events = attached.events.next() => match events {
                     Some(events) => self.take(events),
                     None => self.detach("its event stream ended".to_owned()),
                 },
+                permit = tell.reserve(), if !self.changes.is_empty() => match permit {
+                    Ok(permit) => {
+                        if let Some(change) = self.changes.pop_front() {
+                            permit.send(change);
+                        }
+                    }
+                    Err(_) => return,
+                },
             }
         }
+    }
+
+    /// Tells what there is to tell. False when nobody listens any more.
+    async fn tell_all(&mut self, tell: &mpsc::Sender<Change>) -> bool {
+        while let Some(change) = self.changes.pop_front() {
+            if tell.send(change).await.is_err() {
+                return false;
+            }
+        }
+        !tell.is_closed()
     }
 
     async fn attach(&mut self) {
         match self.engine.connection.open("listening to events").await {
             Ok((call, info)) => {
                 self.engine.sweep_runs(&call).await;
-                self.events = Some(listen(&self.engine, call, &info));
+                let events = listen(&self.engine, call, &info);
+                let _vouching = Vouching::begin(Arc::clone(&self.engine));
+                self.events = Some(Attached { events, _vouching });
                 self.attached = Instant::now();
                 self.told_lost = false;
                 self.changes.push_back(Change::Everything);
@@ -105,7 +144,11 @@ impl Watcher {
         for event in events {
             match event {
                 Ok(event) => {
-                    if let Some(change) = change(event).filter(|c| !self.changes.contains(c)) {
+                    let Some(change) = change(event) else { continue };
+                    if let Change::Service(service) | Change::Ended { service, .. } = &change {
+                        self.engine.known.changed(service);
+                    }
+                    if !self.changes.contains(&change) {
                         self.changes.push_back(change);
                     }
                 }

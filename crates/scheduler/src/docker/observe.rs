@@ -1,6 +1,6 @@
 //! What there is: containers and the host, as the engine tells them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use launcher_model::{ServiceName, VersionNumber};
 
 use super::Engine;
 use super::connection::{Call, is_missing, is_trouble};
+use super::known::Print;
 use crate::identity::{Identity, Part, SERVE};
 use crate::{Error, Result, labels};
 
@@ -26,16 +27,65 @@ fn socket(binding: &PortBinding) -> Option<SocketAddr> {
 }
 
 impl Engine {
-    /// The containers that take requests: a service's, a version's, or all of this installation.
-    pub(super) async fn observe(
+    /// The containers that take requests: a service's, or all of this installation. The engine is asked for
+    /// no more than may have changed since the last time.
+    pub(super) async fn observe(&self, service: Option<&ServiceName>) -> Result<Vec<Container>> {
+        let Some(service) = service else { return self.observe_all().await };
+        if let Some(known) = self.known.containers(service) {
+            return Ok(known);
+        }
+        let mark = self.known.mark();
+        let call = self.connection.call("looking at containers").await?;
+        let listed = self.list(&call, Some(service), None, Some(SERVE)).await?;
+        let prints = listed.iter().map(Print::of).collect();
+        let containers = self.look_at(&call, listed).await?;
+        self.known.keep(service, &containers, prints, mark);
+        Ok(containers)
+    }
+
+    /// The same of one version, as it is at this moment.
+    pub(super) async fn observe_version(
         &self,
-        service: Option<&ServiceName>,
-        version: Option<VersionNumber>,
+        service: &ServiceName,
+        version: VersionNumber,
     ) -> Result<Vec<Container>> {
         let call = self.connection.call("looking at containers").await?;
-        let listed = self.list(&call, service, version, Some(SERVE)).await?;
+        let listed = self.list(&call, Some(service), Some(version), Some(SERVE)).await?;
+        self.look_at(&call, listed).await
+    }
+
+    /// Lists all, and looks closer at those services whose list has changed.
+    async fn observe_all(&self) -> Result<Vec<Container>> {
+        let mark = self.known.mark();
+        let call = self.connection.call("looking at containers").await?;
+        let listed = self.list(&call, None, None, Some(SERVE)).await?;
+        let mut by_service: BTreeMap<ServiceName, Vec<ContainerSummary>> = BTreeMap::new();
+        for found in listed {
+            let name = found.labels.as_ref().and_then(|labels| labels.get(labels::SERVICE));
+            if let Some(service) = name.and_then(|name| ServiceName::new(name.as_str()).ok()) {
+                by_service.entry(service).or_default().push(found);
+            }
+        }
+        let services: BTreeSet<ServiceName> = by_service.keys().cloned().collect();
+        let mut all = Vec::new();
+        for (service, listed) in by_service {
+            let prints: BTreeSet<Print> = listed.iter().map(Print::of).collect();
+            if let Some(known) = self.known.confirmed(&service, &prints) {
+                all.extend(known);
+                continue;
+            }
+            let containers = self.look_at(&call, listed).await?;
+            self.known.keep(&service, &containers, prints, mark);
+            all.extend(containers);
+        }
+        self.known.listed(&services, mark);
+        Ok(all)
+    }
+
+    /// Looks closer at what was listed, in the order of services, versions and places.
+    async fn look_at(&self, call: &Call, listed: Vec<ContainerSummary>) -> Result<Vec<Container>> {
         let mut containers: Vec<_> = stream::iter(listed.into_iter().filter_map(|found| found.id))
-            .map(|id| self.look(&call, id))
+            .map(|id| self.look(call, id))
             .buffer_unordered(self.concurrency)
             .try_filter_map(async |container| Ok(container))
             .try_collect()
