@@ -6,17 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use launcher_control::{Clock, Control};
+use launcher_model::branch::Branch;
 use launcher_model::build::{Build, BuildState, Origin};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::{BuildId, ServiceName, VersionNumber};
 use launcher_registry::Registry;
 use launcher_scheduler::{Builder, RegistryLogin};
 use launcher_store::vault::Vault;
-use launcher_store::{BuildChange, NewBuild, Queued, Store};
+use launcher_store::{BuildChange, BuildFilter, NewBuild, Page, Queued, Store};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::git::{Repositories, Repository};
+use crate::gone;
 use crate::journal::{self};
 use crate::log::{Entries, Logs};
 use crate::place::Files;
@@ -25,6 +27,9 @@ use crate::{Error, Result};
 
 /// Where one environment can be looked at.
 pub type PreviewUrl = Arc<dyn Fn(&ServiceName, VersionNumber) -> String + Send + Sync>;
+
+/// Where the environment of a branch is reached.
+pub type BranchUrl = Arc<dyn Fn(&Branch) -> String + Send + Sync>;
 
 /// What builds work with.
 pub struct Parts {
@@ -53,6 +58,8 @@ pub struct Config {
     pub logins: HashMap<String, RegistryLogin>,
     /// Where environments can be looked at.
     pub preview_url: PreviewUrl,
+    /// Where environments of branches are reached.
+    pub branch_url: BranchUrl,
 }
 
 /// The builds of all services. Clones are the same ones.
@@ -105,6 +112,7 @@ impl Builds {
         let builds = Self { inner };
         builds.take_up().await?;
         builds.report()?;
+        builds.follow_deletions();
         Ok(builds)
     }
 
@@ -120,6 +128,7 @@ impl Builds {
         }
         self.sweep_uploads().await;
         inner.repositories.sweep().await;
+        gone::sweep(inner).await;
         for build in inner.store.unfinished_builds(None).await? {
             inner.logs.expect(build.id);
             inner.queue(&build.service).wake();
@@ -143,6 +152,8 @@ impl Builds {
     /// # Errors
     /// When there is none, or its repository cannot be made.
     pub async fn repository(&self, service: &ServiceName) -> Result<Repository> {
+        // What removes the repositories of services that are gone waits.
+        let _placing = self.inner.placing.lock().await;
         let known = self.inner.store.service(service).await?;
         if known.is_none_or(|known| known.deletion.is_some()) {
             return Err(Error::NoService(service.clone()));
@@ -200,10 +211,15 @@ impl Builds {
                 "what was sent in for build {old} is not kept any more; send it again, with `launcher build`"
             )));
         }
+        let branch = match &build.branch {
+            Some(branch) if !self.is_newest(&build, branch).await? => None,
+            branch => branch.clone(),
+        };
+        let passed = build.branch.clone().filter(|_| branch.is_none());
         let new = NewBuild {
             service: build.service,
             origin: build.origin,
-            branch: build.branch,
+            branch,
             commit: build.commit,
             subject: build.subject,
             by: by.to_owned(),
@@ -213,7 +229,33 @@ impl Builds {
             None if origin == Origin::Upload => Files::With(old),
             None => Files::Committed,
         };
-        self.place(new, files).await
+        let queued = self.place(new, files).await?;
+        if let Some(branch) = passed {
+            let text = format!(
+                "{branch} has moved on since: this counts as no branch, changes no settings of the service, and \
+                 goes live by nothing but a deployment"
+            );
+            self.inner.tell(queued.build.id, text).await;
+        }
+        Ok(queued)
+    }
+
+    /// Whether nothing else of its branch was asked for after a build. What a code host asked for is
+    /// compared with its branch when it is fetched.
+    async fn is_newest(&self, build: &Build, branch: &str) -> Result<bool> {
+        if build.origin == Origin::Hook {
+            return Ok(true);
+        }
+        let filter = BuildFilter {
+            service: Some(build.service.clone()),
+            branch: Some(branch.to_owned()),
+            page: Page { before: None, limit: 1 },
+        };
+        let newest = self.inner.store.builds(&filter).await?;
+        let same = |newest: &Build| {
+            newest.id == build.id || (newest.commit.is_some() && newest.commit == build.commit)
+        };
+        Ok(newest.first().is_none_or(same))
     }
 
     /// A build's log so far, and what comes until it is over.

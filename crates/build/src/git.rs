@@ -13,7 +13,7 @@ mod repository;
 mod serve;
 mod sideband;
 
-pub use commit::{Commit, archive, file, head_of, read, remove_branch};
+pub use commit::{Commit, archive, file, has, head_of, read, remove_branch};
 pub use elsewhere::{Elsewhere, fetch_branch, head_elsewhere};
 pub use receive::{Push, Received, RefUpdate, receive};
 pub use repository::{Repositories, Repository};

@@ -8,6 +8,7 @@
 mod builds;
 mod delivery;
 mod error;
+mod gone;
 mod journal;
 mod log;
 mod narrate;
@@ -23,7 +24,7 @@ mod upload;
 
 pub mod git;
 
-pub use builds::{Builds, Config, Parts, PreviewUrl};
+pub use builds::{BranchUrl, Builds, Config, Parts, PreviewUrl};
 pub use delivery::Delivered;
 pub use error::Error;
 pub use log::Entries;

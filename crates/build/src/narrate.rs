@@ -12,6 +12,7 @@ pub fn narrate(entry: &LogEntry) -> String {
             let note = note.as_ref().map(|note| format!(": {}", clean(note))).unwrap_or_default();
             match state {
                 StepState::Skipped => format!("    skipped{note}"),
+                StepState::Cancelled => format!("    broken off after {}{note}", seconds(*took_ms)),
                 StepState::Failed => format!("    failed after {}{note}", seconds(*took_ms)),
                 StepState::Passed | StepState::Running => {
                     format!("    done in {}{note}", seconds(*took_ms))

@@ -7,12 +7,13 @@ mod fetch;
 mod jenkins;
 mod launch;
 mod moved;
+mod next;
 mod recorder;
 mod steps;
 
 use std::sync::{Arc, PoisonError};
 
-use launcher_model::build::{Build, BuildState, LogEntry};
+use launcher_model::build::{Build, BuildState, LogEntry, Origin, StepKind};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::{BuildId, VersionNumber};
 use launcher_store::BuildChange;
@@ -76,15 +77,17 @@ async fn begin(inner: &Inner, build: Build) -> Result<Option<Build>> {
     let id = build.id;
     if build.attempts >= MOST_ATTEMPTS {
         let reason = format!(
-            "the server ended during each of {MOST_ATTEMPTS} attempts; see its log, then retry it"
+            "the server ended during each of {MOST_ATTEMPTS} attempts; see with `launcher builds log {id}` where, \
+             and run it again with `launcher builds retry {id}`"
         );
         let event = NewEvent::new(EventKind::BuildFailed, format!("build {id} failed: {reason}"));
         let change = BuildChange {
             state: Some(BuildState::Failed),
-            reason: Some(reason),
+            reason: Some(reason.clone()),
             ..BuildChange::default()
         };
         let event = event.service(&build.service);
+        inner.tell(id, format!("build {id} failed: {reason}")).await;
         inner.store.change_build(id, change, &[event], inner.now()).await?;
         return Ok(None);
     }
@@ -106,7 +109,9 @@ async fn end(inner: &Inner, recorder: Recorder<'_>, ended: End) -> Result<()> {
         End::Passed(version) => {
             let url = (inner.config.preview_url)(&service, version);
             recorder.note(format!("{version} of {service} is ready: {url}")).await;
-            recorder.note(format!("make it live: launcher deploy {service} {version}")).await;
+            for line in inner.next_for(&recorder.build, version).await {
+                recorder.note(line).await;
+            }
             let text = format!("build {build} has made {version}, which is ready");
             let event = NewEvent::new(EventKind::BuildPassed, text).version(version);
             let change = BuildChange { state: Some(BuildState::Passed), ..BuildChange::default() };
@@ -119,7 +124,7 @@ async fn end(inner: &Inner, recorder: Recorder<'_>, ended: End) -> Result<()> {
                 None => error.to_string(),
             };
             recorder.note(format!("build {build} failed. {reason}")).await;
-            recorder.note(format!("run it again: launcher builds retry {build}")).await;
+            recorder.note(what_to_do(&recorder.build, step)).await;
             let text = format!("build {build} failed: {reason}");
             let event = NewEvent::new(EventKind::BuildFailed, text).service(&service);
             let change = BuildChange {
@@ -155,6 +160,20 @@ async fn end(inner: &Inner, recorder: Recorder<'_>, ended: End) -> Result<()> {
             Ok(())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// What somebody does whose build has failed. What is wrong in the source stays wrong however often it is
+/// built.
+fn what_to_do(build: &Build, step: Option<StepKind>) -> String {
+    let again = format!("launcher builds retry {}", build.id);
+    let mend = match build.origin {
+        Origin::Upload => "mend it, and send it again with `launcher build`",
+        Origin::Push | Origin::Hook => "mend it, and push again",
+    };
+    match step {
+        Some(StepKind::Push | StepKind::Launch) | None => format!("run it again: {again}"),
+        Some(_) => format!("{mend}; to run the same again: {again}"),
     }
 }
 

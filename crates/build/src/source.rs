@@ -50,19 +50,15 @@ impl Source {
         }
     }
 
-    /// The settings that are in the source; those that the service has when there are none in it.
-    pub(crate) async fn settings(
-        &self,
-        service: &ServiceName,
-        known: ServiceSpec,
-    ) -> Result<Arc<ServiceSpec>> {
+    /// The settings that are in the source; none when there are none in it.
+    pub(crate) async fn settings(&self, service: &ServiceName) -> Result<Option<Arc<ServiceSpec>>> {
         let text = match self {
             Self::Commit { repository, id } => {
                 git::file(repository, id, SETTINGS, LONGEST_SETTINGS).await?
             }
             Self::Upload { folder } => sent_in(&folder.join(SETTINGS)).await?,
         };
-        let Some(text) = text else { return Ok(Arc::new(known)) };
+        let Some(text) = text else { return Ok(None) };
         let text = String::from_utf8(text)
             .map_err(|_| Error::Source(format!("{SETTINGS} is not UTF-8 text")))?;
         let spec = read(SETTINGS, &text).map_err(|error| Error::Settings(Box::new(error)))?;
@@ -72,7 +68,7 @@ impl Source {
                 spec.service.name, spec.service.name
             )));
         }
-        Ok(Arc::new(spec))
+        Ok(Some(Arc::new(spec)))
     }
 
     /// The files that an image is built of, without those that the source itself leaves out.
@@ -80,6 +76,7 @@ impl Source {
         let built = built(spec)?;
         match self {
             Self::Commit { repository, id } => {
+                has_dockerfile(repository, id, built, &spec.build.dockerfile).await?;
                 let ignore = ignored(repository, id, built, &spec.build.dockerfile).await?;
                 let archive = git::archive(repository, id, built)?;
                 Ok(bounded(dockerignore::filter(archive, ignore)))
@@ -97,6 +94,23 @@ fn built(spec: &ServiceSpec) -> Result<&str> {
             "nothing says what to build: write build = \".\" under [service] in {SETTINGS}, beside a Dockerfile"
         ))
     })
+}
+
+/// Builders say it in words of their own, with paths of theirs.
+async fn has_dockerfile(
+    repository: &Repository,
+    commit: &str,
+    built: &str,
+    dockerfile: &str,
+) -> Result<()> {
+    let path = tidy(&format!("{built}/{dockerfile}"));
+    if git::has(repository, commit, &path).await? {
+        return Ok(());
+    }
+    Err(Error::Source(format!(
+        "there is no {path} in this commit: add it, or say where it is, with build = \"FOLDER\" under [service] \
+         and dockerfile = \"NAME\" under [build] in {SETTINGS}"
+    )))
 }
 
 /// What a commit's `.dockerignore` says.

@@ -90,6 +90,8 @@ pub enum StepState {
     Failed,
     /// There was nothing to do, or it was not reached.
     Skipped,
+    /// It was broken off, with the build.
+    Cancelled,
 }
 
 /// One step of a build.

@@ -61,6 +61,23 @@ pub async fn remove_branch(repository: &Repository, branch: &str) -> Result<()> 
     output("removing a branch", &mut command).await.map(drop)
 }
 
+/// Whether there is a file, or a link, of this path in a commit.
+///
+/// # Errors
+/// When git fails.
+pub async fn has(repository: &Repository, commit: &str, path: &str) -> Result<bool> {
+    let listed = listed(repository, commit, path).await?;
+    Ok(listed.split('\0').any(|entry| ["100", "120"].iter().any(|mode| entry.starts_with(mode))))
+}
+
+/// What git lists of a path: `100644 blob ID\tPATH` for a file, `120000 blob …` for a link.
+async fn listed(repository: &Repository, commit: &str, path: &str) -> Result<String> {
+    let mut list = git(repository.directory());
+    list.args(["ls-tree", "-z", "--end-of-options", commit, "--", path]);
+    let listed = output("looking for a file", &mut list).await?;
+    Ok(String::from_utf8_lossy(&listed).into_owned())
+}
+
 /// A file of a commit; none when there is no file of this path, and an error when it is longer than `most`.
 ///
 /// # Errors
@@ -71,11 +88,8 @@ pub async fn file(
     path: &str,
     most: usize,
 ) -> Result<Option<Vec<u8>>> {
-    let mut list = git(repository.directory());
-    list.args(["ls-tree", "-z", "--end-of-options", commit, "--", path]);
-    let listed = output("looking for a file", &mut list).await?;
-    let listed = String::from_utf8_lossy(&listed);
-    // `100644 blob ID\tPATH`: links and folders are no files.
+    let listed = listed(repository, commit, path).await?;
+    // Links and folders are no files.
     let Some(entry) = listed.split('\0').find_map(|entry| entry.strip_prefix("100")) else {
         return Ok(None);
     };

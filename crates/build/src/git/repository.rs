@@ -90,6 +90,18 @@ impl Repositories {
         }
     }
 
+    /// The services that have a repository.
+    pub(crate) async fn all(&self) -> Vec<ServiceName> {
+        let mut services = Vec::new();
+        let Ok(mut found) = tokio::fs::read_dir(&self.root).await else { return services };
+        while let Ok(Some(entry)) = found.next_entry().await {
+            let name = entry.file_name();
+            let service = name.to_str().and_then(|name| name.strip_suffix(".git"));
+            services.extend(service.and_then(|service| ServiceName::new(service).ok()));
+        }
+        services
+    }
+
     /// A service's repository, whether it is there or not.
     #[must_use]
     pub fn of(&self, service: &ServiceName) -> Repository {

@@ -51,7 +51,8 @@ impl<'a> Recorder<'a> {
     /// Whether a step was done, by this server or by one before it.
     pub(super) fn is_done(&self, kind: StepKind) -> bool {
         let done = |step: &&Step| step.kind == kind && step.finished_at.is_some();
-        self.build.steps.iter().any(|step| done(&step) && step.state != StepState::Failed)
+        let failed = |step: &Step| matches!(step.state, StepState::Failed | StepState::Cancelled);
+        self.build.steps.iter().any(|step| done(&step) && !failed(step))
     }
 
     /// Does a step, and keeps how it went.

@@ -106,7 +106,13 @@ async fn read(
     if !is_here {
         fetch::fetch(inner, build, &known, log).await?;
     }
-    let spec = source.settings(&build.service, known).await?;
+    let spec = match source.settings(&build.service).await? {
+        Some(spec) => spec,
+        None => {
+            log.line("there is no launcher.toml in it: the settings of the service count").await;
+            Arc::new(known)
+        }
+    };
     let commit = build.commit.as_deref().map_or("a working copy", short);
     let subject = build.subject.as_deref().map(|subject| format!(" {subject}")).unwrap_or_default();
     Ok(Outcome::new(spec, format!("{commit}{subject}")))

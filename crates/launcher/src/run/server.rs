@@ -138,12 +138,13 @@ async fn assemble(
         vault: Arc::clone(&vault),
         clock: Arc::clone(&clock),
     };
-    let urls = Arc::clone(&settings);
+    let (urls, branch_urls) = (Arc::clone(&settings), Arc::clone(&settings));
     let builds = launcher_build::Config {
         data: data.path().to_owned(),
         at_once: BUILDS_AT_ONCE,
         logins,
         preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
+        branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
     };
     let builds = Builds::start(parts, builds).await?;
     Ok((App { control, builds, store, vault, scheduler, clock, settings }, images))

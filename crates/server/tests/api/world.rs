@@ -387,12 +387,13 @@ async fn builds(
         vault: Arc::clone(vault),
         clock: Arc::new(Timestamp::now),
     };
-    let urls = Arc::clone(settings);
+    let (urls, branch_urls) = (Arc::clone(settings), Arc::clone(settings));
     let config = launcher_build::Config {
         data: folder.to_owned(),
         at_once: 2,
         logins: HashMap::new(),
         preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
+        branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
     };
     Builds::start(parts, config).await.unwrap()
 }

@@ -241,6 +241,9 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         at_once: 2,
         logins: HashMap::new(),
         preview_url: Arc::new(|service, version| format!("http://{version}.{service}.localhost")),
+        branch_url: Arc::new(|branch| {
+            format!("http://{}.{}.localhost", branch.label, branch.service)
+        }),
     };
     let builds = launcher_build::Builds::start(parts, config).await.unwrap();
     App { control, builds, store, vault, scheduler, clock, settings: Arc::new(settings) }

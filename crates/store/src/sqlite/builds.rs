@@ -1,7 +1,7 @@
 //! Builds.
 
 use jiff::Timestamp;
-use launcher_model::build::{Build, BuildState};
+use launcher_model::build::{Build, BuildState, StepState};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::{BuildId, ServiceName, VersionNumber};
 use sqlx::sqlite::SqliteRow;
@@ -118,11 +118,25 @@ pub(super) async fn change(
     build.commit = change.commit.or(build.commit);
     build.subject = change.subject.or(build.subject);
     build.reason = change.reason.or(build.reason);
+    if build.state.is_over() {
+        break_off(&mut build, at);
+    }
     update(write, &build).await?;
     for event in new_events {
         events::record_one(write, event.clone(), at).await?;
     }
     Ok(build)
+}
+
+/// What was under way in a build is not any more.
+fn break_off(build: &mut Build, at: Timestamp) {
+    for step in build.steps.iter_mut().filter(|step| step.state == StepState::Running) {
+        step.state = match build.state {
+            BuildState::Failed => StepState::Failed,
+            _ => StepState::Cancelled,
+        };
+        step.finished_at = Some(at);
+    }
 }
 
 async fn update(write: &mut Write, build: &Build) -> Result<(), Fault> {

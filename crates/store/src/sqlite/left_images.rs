@@ -21,7 +21,8 @@ const LEFT: &str = "SELECT id, service, image, version, commit_id, created_at FR
         AND (version IS NOT NULL OR json_extract(image, '$.reference') NOT LIKE 'sha256:%'
             OR EXISTS (SELECT 1 FROM builds AS later
                 WHERE later.service = builds.service AND later.id > builds.id
-                    AND later.image IS NOT NULL AND later.state NOT IN ('queued', 'running')))
+                    AND later.image IS NOT NULL AND later.state NOT IN ('queued', 'running'))
+            OR NOT EXISTS (SELECT 1 FROM services WHERE name = builds.service))
         AND NOT EXISTS (SELECT 1 FROM versions
             JOIN environments ON environments.service = versions.service AND version = number
             WHERE digest = json_extract(builds.image, '$.digest') AND environments.state <> 'destroyed')

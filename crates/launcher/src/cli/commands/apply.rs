@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use launcher_model::service;
+use launcher_model::service::{self, ServiceSpec};
 use launcher_server::api::views::{PutView, PutWord};
 use reqwest::Method;
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub(super) async fn apply((context, apply): (Context, Apply)) -> Result<(), Fail
         (PutWord::Unchanged, _) => {}
         (_, true) => say("nothing was changed; run it without --dry-run to change this"),
         (PutWord::Created, false) => {
-            say(&format!("launch its first version: `launcher launch {service} --image REF`"));
+            say(&first_version(&context, &spec));
         }
         (PutWord::Changed, false) => {
             say(
@@ -42,6 +42,18 @@ pub(super) async fn apply((context, apply): (Context, Apply)) -> Result<(), Fail
         }
     }
     Ok(())
+}
+
+/// How a service that was created a moment ago gets its first version.
+fn first_version(context: &Context, spec: &ServiceSpec) -> String {
+    let service = &spec.service.name;
+    if spec.service.build.is_none() {
+        return format!("launch its first version: `launcher launch {service} --image REF`");
+    }
+    let url = context.client.url();
+    format!(
+        "make its first version: commit, and `git push {url}/git/{service}.git main`; or without git: `launcher build`"
+    )
 }
 
 /// The file's name, as mistakes in it are told by, and its text.

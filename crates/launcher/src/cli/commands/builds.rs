@@ -25,11 +25,19 @@ pub(super) async fn list((context, list): (Context, BuildList)) -> Result<(), Fa
     let tail = tail.or((!listing.json).then_some(SHOWN));
     let items = context.client.part_of(&path, &query, tail).await?;
     let name = service.map_or_else(|| "SERVICE".to_owned(), |service| service.to_string());
-    let empty = format!(
+    let narrowed = tail == Some(0) || !query.is_empty();
+    let empty = match narrowed {
+        true => "there is no such build; `launcher builds` lists all".to_owned(),
+        false => empty(&name, &context),
+    };
+    context.show(items, listing.json, &empty, builds::list)
+}
+
+fn empty(name: &str, context: &Context) -> String {
+    format!(
         "nothing was built yet; `git push {}/git/{name}.git main` builds a service whose launcher.toml says build = \".\"",
         context.client.url()
-    );
-    context.show(items, listing.json, &empty, builds::list)
+    )
 }
 
 pub(super) async fn show((context, one): (Context, OneBuild)) -> Result<(), Failure> {

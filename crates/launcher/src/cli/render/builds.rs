@@ -89,6 +89,7 @@ fn step_state(step: &Step) -> Cell {
         StepState::Failed => plain("failed").fg(Color::Red),
         StepState::Running => plain("running").fg(Color::Yellow),
         StepState::Skipped => plain("skipped").fg(Color::DarkGrey),
+        StepState::Cancelled => plain("cancelled").fg(Color::DarkGrey),
     }
 }
 

@@ -3,6 +3,7 @@
 mod hostile;
 mod pushing;
 mod raw;
+mod retrying;
 
 use std::net::SocketAddr;
 
