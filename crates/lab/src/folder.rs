@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::{Error, Result};
 
 /// Where the directories of all labs are. It has to be a file system that engines keep their layers on.
-pub(crate) const ROOT: &str = "/var/lib/launcher-lab";
+const ROOT: &str = "/var/lib/launcher-lab";
 
 /// What names of labs begin with.
 const PREFIX: &str = "lab-";
@@ -66,33 +66,50 @@ pub(crate) fn take_turn() -> Result<File> {
     Ok(lock)
 }
 
-/// The names of labs whose process is gone and who are still there.
+/// The directories of labs whose process is gone and who are still there.
 ///
 /// # Errors
-/// When their directories cannot be read.
-pub(crate) fn abandoned() -> Result<Vec<String>> {
-    let root = Path::new(ROOT);
-    let mut abandoned = Vec::new();
-    for entry in fs::read_dir(root).map_err(failed("reading", root))? {
-        let entry = entry.map_err(failed("reading", root))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(PREFIX) && entry.path().is_dir() && is_abandoned(&entry.path())? {
-            abandoned.push(name);
-        }
-    }
-    Ok(abandoned)
+/// When they cannot be read.
+pub(crate) fn abandoned() -> Result<Vec<PathBuf>> {
+    list(true)
 }
 
-fn is_abandoned(path: &Path) -> Result<bool> {
+/// The directories of labs that run.
+///
+/// # Errors
+/// When they cannot be read.
+pub(crate) fn running() -> Result<Vec<PathBuf>> {
+    list(false)
+}
+
+fn list(abandoned: bool) -> Result<Vec<PathBuf>> {
+    let root = Path::new(ROOT);
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("reading", root)(error)),
+    };
+    let mut labs = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed("reading", root))?;
+        let is_lab = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_lab && is_abandoned(&entry.path())?.is_some_and(|state| state == abandoned) {
+            labs.push(entry.path());
+        }
+    }
+    Ok(labs)
+}
+
+/// Nothing when it went away meanwhile.
+fn is_abandoned(path: &Path) -> Result<Option<bool>> {
     let lock = match open_lock(path) {
         Ok(lock) => lock,
-        // It went away meanwhile.
-        Err(Error::File { why, .. }) if why.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(Error::File { why, .. }) if why.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
     match lock.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
+        Ok(()) => Ok(Some(true)),
+        Err(TryLockError::WouldBlock) => Ok(Some(false)),
         Err(TryLockError::Error(error)) => Err(failed("locking", path)(error)),
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::folder::{Folder, make_directory};
 use crate::machine::{Machine, Place};
 use crate::network::Network;
-use crate::process::{Process, Start};
+use crate::process::{Process, Start, words};
 use crate::{HostOptions, Result};
 
 /// A host: a machine with an address, on which a Docker Engine runs. Each verb may be repeated, and does
@@ -137,11 +137,12 @@ impl Host {
     /// When the system refuses.
     pub async fn kill(&self) -> Result<()> {
         let mut state = self.state.lock().await;
-        if let Some(machine) = state.machine.take() {
-            machine.lose(self.place()).await?;
+        // The engine is dropped, and so killed, after its machine: it would say goodbye before.
+        let State { engine: _engine, machine, .. } = std::mem::take(&mut *state);
+        match machine {
+            Some(machine) => machine.lose(self.place()).await,
+            None => Ok(()),
         }
-        *state = State::default();
-        Ok(())
     }
 
     /// Starts it again after it was lost, as a machine does that was switched off: what was on its disk is
@@ -222,8 +223,7 @@ impl Host {
         arguments: &[impl AsRef<OsStr> + Sync],
         log: &Path,
     ) -> Result<Process> {
-        let arguments = arguments.iter().map(|argument| argument.as_ref().to_owned());
-        let words = [program.as_os_str().to_owned()].into_iter().chain(arguments).collect();
+        let words = words(program, arguments);
         let state = self.state.lock().await;
         let machine = state.machine.as_ref().ok_or_else(|| self.down())?;
         machine.start(Start { mark: &self.mark, words, log }).await

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::cannot_start;
-use crate::folder::{self, Folder, ROOT};
+use crate::folder::{self, Folder};
 use crate::{Error, Result};
 
 /// What it does.
@@ -93,8 +93,8 @@ fn wait(keeper: &mut Child, directory: &Path) -> Result<()> {
 /// # Errors
 /// When something of them stays.
 pub(crate) fn sweep() -> Result<()> {
-    for mark in folder::abandoned()? {
-        let directory = Path::new(ROOT).join(&mark);
+    for directory in folder::abandoned()? {
+        let mark = directory.file_name().unwrap_or_default().to_string_lossy();
         wait(&mut spawn(&mark, &directory, Stdio::null())?, &directory)?;
     }
     Ok(())

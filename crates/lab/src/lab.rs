@@ -1,7 +1,8 @@
 //! A lab: hosts, and the network and the registry between them.
 
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -10,11 +11,12 @@ use crate::error::Error;
 use crate::folder::{self, Folder};
 use crate::keeper::{self, Keeper};
 use crate::network::Network;
+use crate::process::{Process, Start, words};
 use crate::registry::Registry;
 use crate::swarm::{self, Node};
 use crate::{Host, Image, Options, Result, image};
 
-/// Several hosts on this machine. All of it is gone when this is dropped, which takes a second or two.
+/// Several hosts on this machine. All of it is gone when this is dropped, which takes a second.
 #[derive(Debug)]
 pub struct Lab {
     hosts: Vec<Host>,
@@ -129,6 +131,29 @@ impl Lab {
     /// When there is no such image, it cannot be built, or that engine does not answer.
     pub async fn push(&self, name: &str, image: &Image) -> Result<String> {
         image::push(image, name, &self.registry().to_string(), &self.hosts[0]).await
+    }
+
+    /// Runs a program beside the hosts, on this machine; what it says is appended to the file `log`. It ends
+    /// with the lab.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn run(
+        &self,
+        program: &Path,
+        arguments: &[impl AsRef<OsStr>],
+        log: &Path,
+    ) -> Result<Process> {
+        let words = words(program, arguments);
+        Process::start(&Start { mark: self.name(), words, log })
+    }
+
+    /// The directories of the labs that run on this machine.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn running() -> Result<Vec<PathBuf>> {
+        folder::running()
     }
 
     /// Takes it away, as dropping it does, and tells whether something has stayed.

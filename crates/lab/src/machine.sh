@@ -10,7 +10,8 @@ mount --make-rprivate /
 # What this machine's own engine has mounted would stay mounted for as long as the host is there.
 awk '$2 ~ "^(/var)?/run/|^/var/lib/docker/" { print $2 }' /proc/self/mounts | sort -r |
     while read -r place; do
-        umount --lazy "$place"
+        # One that the engine takes away meanwhile is gone here, too.
+        umount --lazy "$place" 2>/dev/null || true
     done
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 run /run

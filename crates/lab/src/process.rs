@@ -18,7 +18,10 @@ use crate::{Error, Result};
 /// How often is looked whether something has happened that nobody tells of.
 pub(crate) const LOOK: Duration = Duration::from_millis(10);
 
-/// A program on a host. It is killed when this is dropped.
+/// The variable by which the test suite knows what it has started.
+const RUN: &str = "LAUNCHER_TEST_RUN";
+
+/// A program of a lab. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -49,6 +52,12 @@ impl Start<'_> {
         let second = log.try_clone().map_err(failed("opening", self.log))?;
         let (program, arguments) = self.words.split_first().unwrap_or((&EMPTY, &[]));
         let mut command = Command::new(program);
+        // The program's own settings are the lab's to make, not those of whoever works with it.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LAUNCHER_") && name != RUN {
+                command.env_remove(name);
+            }
+        }
         command
             .args(arguments)
             .env(MARK, self.mark)
@@ -154,6 +163,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.signal(Signal::KILL);
     }
+}
+
+/// A program and its arguments, as one list.
+pub(crate) fn words(program: &Path, arguments: &[impl AsRef<OsStr>]) -> Vec<OsString> {
+    let arguments = arguments.iter().map(|argument| argument.as_ref().to_owned());
+    [program.as_os_str().to_owned()].into_iter().chain(arguments).collect()
 }
 
 /// What leads into the namespaces of a host, whose first process is this one, when a command is put behind.

@@ -5,7 +5,7 @@
 mod support;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -16,7 +16,7 @@ use bollard::models::{
 };
 use bollard::query_parameters::ListContainersOptions;
 use launcher_lab::{Error, HostOptions, Image, Lab, Options, SwarmOptions};
-use support::{answers, is_ready, namespaces, push_web, shell, still_there, traces, until};
+use support::{answers, is_ready, push_web, shell, traces, until};
 
 /// The port at which the service is published on each host.
 const PORT: u16 = 8000;
@@ -185,18 +185,35 @@ async fn docker_lab_leaves_nothing_behind() {
     serve(&one).await;
     let (name, directory) = (one.name().to_owned(), one.directory().to_owned());
     let seen = traces(&name, &directory).join("\n");
-    for kind in ["ip -o link", "iptables -S", "control group", "process", "directory"] {
+    for kind in ["ip -o link", "iptables -S", "control group", "process", "contained", "directory"]
+    {
         assert!(seen.contains(&format!("{kind}: ")), "no {kind} in\n{seen}");
     }
-    let namespaces = namespaces(&one).await;
-    assert_eq!(still_there(&namespaces), namespaces);
     one.close().unwrap();
     assert_eq!(traces(&name, &directory), Vec::<String>::new());
-    assert_eq!(still_there(&namespaces), Vec::<String>::new());
 
     // One that is dropped does not take others along, and leaves as little.
     two.hosts()[0].docker().unwrap().ping().await.unwrap();
     let (name, directory) = (two.name().to_owned(), two.directory().to_owned());
     drop(two);
     assert_eq!(traces(&name, &directory), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn docker_lab_leaves_nothing_when_it_is_given_up_at_its_start() {
+    let host = format!("given-up-{}", std::process::id());
+    let options = Options { hosts: vec![HostOptions::new(&host)], swarm: None };
+    let starting = async {
+        let lab = || Lab::running().unwrap().into_iter().find(|lab| lab.join(&host).exists());
+        let log = |lab: PathBuf| lab.join(&host).join("dockerd.log");
+        until("its engine starting", async || lab().map(log).is_some_and(|log| log.exists())).await;
+        lab().unwrap()
+    };
+    // What is given up is dropped before anything else is done.
+    let directory = tokio::select! {
+        opened = Lab::open(options) => panic!("it came up first: {opened:?}"),
+        directory = starting => directory,
+    };
+    let name = directory.file_name().unwrap().to_str().unwrap();
+    assert_eq!(traces(name, &directory), Vec::<String>::new());
 }

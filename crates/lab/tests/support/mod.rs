@@ -1,5 +1,7 @@
 //! What the tests of labs share.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -56,32 +58,19 @@ pub(crate) fn traces(lab: &str, directory: &Path) -> Vec<String> {
         traces.extend(lines_with(&shell(list), lab, list));
     }
     traces.extend(lines_with(&shell("cat /proc/mounts"), lab, "mount"));
-    traces.extend(lines_with(&shell("find /sys/fs/cgroup -type d"), lab, "control group"));
+    traces.extend(lines_with(
+        &shell("find /sys/fs/cgroup -type d 2>/dev/null || true"),
+        lab,
+        "control group",
+    ));
     let processes = format!("grep -lszxF LAUNCHER_LAB={lab} /proc/[0-9]*/environ || true");
     traces.extend(lines_with(&shell(&processes), "environ", "process"));
+    let contained = format!("grep -ls /{lab}/ /proc/[0-9]*/cgroup || true");
+    traces.extend(lines_with(&shell(&contained), "cgroup", "contained"));
     if directory.exists() {
         traces.push(format!("directory: {}", directory.display()));
     }
     traces
-}
-
-/// The network namespaces of a lab's hosts.
-pub(crate) async fn namespaces(lab: &Lab) -> Vec<String> {
-    let mut namespaces = Vec::new();
-    for host in lab.hosts() {
-        let log = lab.directory().join(format!("{}-namespace", host.name()));
-        let asked = host.run(Path::new("readlink"), &["/proc/self/ns/net"], &log).await;
-        assert!(asked.unwrap().wait().await.unwrap().success());
-        namespaces.push(std::fs::read_to_string(&log).unwrap().trim().to_owned());
-    }
-    namespaces
-}
-
-/// Those of these network namespaces in which there is a process.
-pub(crate) fn still_there(namespaces: &[String]) -> Vec<String> {
-    let used = shell("readlink /proc/[0-9]*/ns/net || true");
-    let used = |namespace: &&String| used.lines().any(|line| line == namespace.as_str());
-    namespaces.iter().filter(used).cloned().collect()
 }
 
 fn lines_with(text: &str, part: &str, kind: &str) -> Vec<String> {
