@@ -2,14 +2,14 @@
 # Arguments are passed on: make demo ARGS=--exit, make test ARGS=health
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint
+.PHONY: help setup demo test bench lab lint
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building, testing and measuring need
-	@dev/setup.sh build demo test bench
+	@dev/setup.sh build demo test bench lab
 
 demo: ## Build it and show it: deploy, preview, fail, roll back, under load
 	@dev/demo.sh $(ARGS)
@@ -19,6 +19,9 @@ test: ## Run the whole test suite on a real Docker Engine
 
 bench: ## Measure it beside its peers; writes target/bench.json
 	@dev/bench.sh $(ARGS)
+
+lab: ## Several hosts on this machine, in a Swarm, with a server and edges, until ctrl-C
+	@dev/lab.sh $(ARGS)
 
 lint: ## Check format, lints, documentation, licences and scripts
 	@dev/lint.sh

@@ -43,7 +43,7 @@ fi
 
 mapfile -t scripts < <(grep -rlE '^#!.*(bash|/sh)$' dev .ci)
 if have shellcheck; then
-    step shellcheck --external-sources dev/lib.sh "${scripts[@]}"
+    step shellcheck --external-sources dev/lib.sh crates/lab/src/*.sh "${scripts[@]}"
 else
     say '== skipped: shellcheck, which is not installed (apt-get install shellcheck)'
 fi

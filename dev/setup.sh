@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
-#   dev/setup.sh WHAT...      build | demo | test | bench
+#   dev/setup.sh WHAT...      build | demo | test | bench | lab
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -55,6 +55,15 @@ need_for_test() {
     need busybox 'a static busybox' busybox-static
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
     need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
+}
+
+# Every host of a lab has an engine of its own, whatever engine answers here.
+need_for_lab() {
+    need dockerd 'Docker: engine, 20.10 or newer' docker.io
+    need iptables iptables iptables
+    need ip 'iproute2 (ip)' iproute2
+    need unshare 'util-linux (unshare, nsenter)' util-linux
+    need docker-registry 'a container registry (docker-registry)' docker-registry
 }
 
 need_for_bench() {
@@ -149,7 +158,7 @@ install_node_modules() {
     [[ $done -nt $lock ]] || npm ci --no-audit --no-fund --prefix "$root/web"
 }
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab'
 need_for_build
 for what in "$@"; do
     case $what in
@@ -162,13 +171,19 @@ for what in "$@"; do
             need_for_docker
             need_for_git
             need_for_test
+            need_for_lab
             ;;
         bench)
             need_for_docker
             need_for_git
             need_for_bench
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench" ;;
+        lab)
+            need_for_docker
+            need_for_git
+            need_for_lab
+            ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab" ;;
     esac
 done
 check_rust

@@ -21,12 +21,13 @@ run_tests() {
     fi
 }
 
-# What is there of ours on the engine: one a line, to be compared from before to after.
+# What is there of ours on the engine, and which labs: one a line, to be compared from before to after.
 on_the_engine() {
     docker ps -a --no-trunc --filter label=launcher.service --format 'container {{.ID}} {{.Names}}'
     docker images -a --no-trunc --filter label=launcher.test --format 'image {{.ID}}'
     docker network ls --no-trunc --format 'network {{.ID}} {{.Name}}'
     docker volume ls --format 'volume {{.Name}}'
+    find /var/lib/launcher-lab -mindepth 1 -maxdepth 1 -type d -printf 'lab %p\n' 2>/dev/null || true
 }
 
 # Every process that descends from the tests, a daemon too, has this run's mark in its environment.
