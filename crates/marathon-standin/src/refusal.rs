@@ -68,11 +68,13 @@ impl Refusal {
             }
             Self::Nonsense(text) => (StatusCode::BAD_REQUEST, message(text)),
             Self::Invalid(wrong) => (StatusCode::UNPROCESSABLE_ENTITY, invalid(&wrong, version)),
-            Self::NoApp(id) => not_found(format!("App '{id}' does not exist")),
-            Self::NoTask(id) => not_found(format!("Task '{id}' does not exist")),
-            Self::NoGroup(id) => not_found(format!("Group '{id}' does not exist")),
-            Self::NoDeployment(id) => not_found(format!("DeploymentPlan {id} does not exist")),
-            Self::NotQueued(id) => not_found(format!("Application {id} not found in tasks queue.")),
+            Self::NoApp(id) => not_found(&format!("App '{id}' does not exist")),
+            Self::NoTask(id) => not_found(&format!("Task '{id}' does not exist")),
+            Self::NoGroup(id) => not_found(&format!("Group '{id}' does not exist")),
+            Self::NoDeployment(id) => not_found(&format!("DeploymentPlan {id} does not exist")),
+            Self::NotQueued(id) => {
+                not_found(&format!("Application {id} not found in tasks queue."))
+            }
             Self::AppExists(id) => {
                 (StatusCode::CONFLICT, message(format!("An app with id [{id}] already exists.")))
             }
@@ -97,7 +99,7 @@ impl Refusal {
     }
 }
 
-fn not_found(text: String) -> (StatusCode, Value) {
+fn not_found(text: &str) -> (StatusCode, Value) {
     (StatusCode::NOT_FOUND, json!({ "message": text }))
 }
 

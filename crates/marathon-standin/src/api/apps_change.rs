@@ -149,7 +149,7 @@ impl Caller<'_> {
         let changed = change(state);
         let posted = changed.is_ok().then(|| {
             let app = state.apps.get(id).map(|app| app.told(self.instance.version()));
-            Event::posted(&self.client, uri, app.map_or(Value::Null, Value::Object))
+            Event::posted(&self.client, uri, &app.map_or(Value::Null, Value::Object))
         });
         state.release(posted);
         changed

@@ -110,6 +110,14 @@ impl Inventory<'_> {
         framework["unreachable_tasks"] = state.tasks.iter().filter(is_lost).map(tell).collect();
         framework["completed_tasks"] =
             state.completed.iter().map(|(task, _)| self.task(task)).collect();
+        framework["resources"] = framework["used_resources"].clone();
+        framework["registered_time"] = epoch_seconds(state.began).into();
+        framework["unregistered_time"] = 0.0.into();
+        framework["failover_timeout"] = 604_800.0.into();
+        framework["checkpoint"] = true.into();
+        framework["user"] = "root".into();
+        framework["principal"] = "marathon".into();
+        framework["roles"] = json!(["*"]);
         framework["offers"] = json!([]);
         framework["executors"] = json!([]);
         framework
@@ -147,14 +155,6 @@ impl Inventory<'_> {
             "active": connected,
             "connected": connected,
             "recovered": false,
-            "user": "root",
-            "failover_timeout": 604_800.0,
-            "checkpoint": true,
-            "registered_time": epoch_seconds(state.began),
-            "unregistered_time": 0.0,
-            "principal": "marathon",
-            "resources": used,
-            "roles": ["*"],
         })
     }
 
@@ -258,9 +258,13 @@ fn statuses(task: &Task) -> Value {
 fn discovery(task: &Task, name: &str) -> Value {
     let definitions = task.definition.ports();
     let named = definitions.iter().filter(|port| port.host.is_some()).zip(&task.ports);
-    let ports = named.map(
-        |(port, number)| json!({ "number": number, "name": port.name, "protocol": port.protocol }),
-    );
+    let ports = named.map(|(port, number)| {
+        let mut told = json!({ "number": number, "protocol": port.protocol });
+        if let Some(name) = &port.name {
+            told["name"] = name.as_str().into();
+        }
+        told
+    });
     json!({
         "visibility": "FRAMEWORK",
         "name": name,

@@ -63,7 +63,7 @@ impl Deployment {
     /// What it does with an app now, or has done; none when its turn has not come.
     pub(crate) fn turn(&self, app: &str) -> Option<Action> {
         let steps = self.steps.iter().take(self.current).flatten();
-        steps.filter(|(_, id)| id == app).map(|(action, _)| *action).last()
+        steps.rev().find(|(_, id)| id == app).map(|(action, _)| *action)
     }
 
     fn affected(&self) -> BTreeSet<&str> {

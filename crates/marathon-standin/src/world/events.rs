@@ -44,7 +44,7 @@ impl Event {
         body
     }
 
-    pub(crate) fn posted(client: &str, uri: &str, app: Value) -> Self {
+    pub(crate) fn posted(client: &str, uri: &str, app: &Value) -> Self {
         let body = json!({ "clientIp": client, "uri": uri, "appDefinition": app });
         Self::new("api_post_event", body)
     }
