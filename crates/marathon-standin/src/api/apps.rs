@@ -76,7 +76,7 @@ pub(super) async fn below(
     let version = instance.version();
     let caller = Caller { instance: &instance, query: &query, client: peer.ip().to_string() };
     let outcome = match (method, Target::parse(&path)) {
-        (Method::GET, Target::App(id)) => one(&instance, &id, &query),
+        (Method::GET, Target::App(id)) => one(&instance, &id),
         (Method::PUT, Target::App(id)) => caller.update(&id, &body, true),
         (Method::PATCH, Target::App(id)) if version.has_instances() => {
             caller.update(&id, &body, false)
@@ -152,7 +152,7 @@ fn split_outside_of_brackets(text: &str) -> Vec<&str> {
     .collect()
 }
 
-fn one(instance: &Instance, id: &str, _: &Query) -> Outcome {
+fn one(instance: &Instance, id: &str) -> Outcome {
     let state = instance.world.state();
     let app = state.apps.get(id).ok_or_else(|| Refusal::NoApp(id.to_owned()))?;
     let told = instance.tell_app(&state, id, app, Embed::ALL);

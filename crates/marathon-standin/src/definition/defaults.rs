@@ -100,7 +100,7 @@ fn ports(fields: &mut Map<String, Value>) {
 }
 
 fn health_checks(fields: &mut Map<String, Value>, version: Version) {
-    let has_ports = ["portDefinitions"].iter().any(|name| is_filled(fields.get(*name)))
+    let has_ports = is_filled(fields.get("portDefinitions"))
         || is_filled(fields.get("container").and_then(|container| container.get("portMappings")));
     for check in fields.get_mut("healthChecks").and_then(Value::as_array_mut).into_iter().flatten()
     {

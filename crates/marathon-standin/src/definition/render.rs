@@ -10,7 +10,7 @@ use crate::version::Version;
 pub(super) fn render(definition: &Definition, version: Version) -> Map<String, Value> {
     let mut fields = Map::clone(&definition.0);
     if version.has_networks() {
-        // Empty collections are left out, except for labels of a kind that others read blindly.
+        // Empty collections are left out.
         fields.retain(|_, value| !is_empty(value));
         fields.entry("executor").or_insert(json!(""));
         if definition.network_mode() == "host" {

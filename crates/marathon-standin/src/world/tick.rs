@@ -138,14 +138,13 @@ impl World {
         if early(app.queue.until) || early(app.queue.next_offers) {
             return;
         }
-        for launched in 0..missing {
+        for _ in 0..missing {
             if !self.launch_one(state, id) {
                 if let Some(app) = state.apps.get_mut(id) {
                     app.queue.next_offers = now.checked_add(OFFERS);
                 }
                 return;
             }
-            tracing::debug!(app = id, launched, "launched an instance");
         }
         if let Some(app) = state.apps.get_mut(id) {
             app.queue.since = None;

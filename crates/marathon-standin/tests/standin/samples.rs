@@ -145,26 +145,26 @@ async fn docker_standin_tells_apps_as_the_samples_do() {
 
     let mut events = Vec::new();
     read_events(&mut stream, &mut events, "app_terminated_event").await;
-    for (kind, but) in [
-        ("event_stream_attached", vec![]),
-        ("api_post_event", vec![]),
-        ("group_change_success", vec![]),
-        ("group_change_failed", vec![]),
-        ("deployment_info", vec![]),
-        ("add_health_check_event", vec![]),
-        ("deployment_step_success", vec![]),
-        ("status_update_event", vec![]),
-        ("instance_changed_event", vec![]),
-        ("health_status_changed_event", vec![]),
-        ("instance_health_changed_event", vec![]),
-        ("deployment_success", vec![]),
-        ("deployment_failed", vec![]),
-        ("remove_health_check_event", vec![]),
-        ("app_terminated_event", vec![]),
+    for kind in [
+        "event_stream_attached",
+        "api_post_event",
+        "group_change_success",
+        "group_change_failed",
+        "deployment_info",
+        "add_health_check_event",
+        "deployment_step_success",
+        "status_update_event",
+        "instance_changed_event",
+        "health_status_changed_event",
+        "instance_health_changed_event",
+        "deployment_success",
+        "deployment_failed",
+        "remove_health_check_event",
+        "app_terminated_event",
     ] {
         let event = events.iter().find(|event| event["eventType"] == kind);
         let event = event.unwrap_or_else(|| panic!("no {kind} in {events:#?}"));
-        assert_like(event, &format!("events/{kind}.json"), &but);
+        assert_like(event, &format!("events/{kind}.json"), &[]);
     }
     let of_create: Vec<&str> = events
         .iter()
