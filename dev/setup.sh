@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
-#   dev/setup.sh WHAT...      build | demo | test | bench | lab
+#   dev/setup.sh WHAT...      build | demo | test | bench | lab | marathon-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -53,6 +53,7 @@ need_for_test() {
     need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
+    need_for_marathon_clients
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
     need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
 }
@@ -64,6 +65,16 @@ need_for_lab() {
     need ip 'iproute2 (ip)' iproute2
     need unshare 'util-linux (unshare, nsenter)' util-linux
     need docker-registry 'a container registry (docker-registry)' docker-registry
+}
+
+# Debian's own Python, for which it packages the client.
+python=/usr/bin/python3
+
+need_for_marathon_clients() {
+    "$python" -c 'import marathon' 2>/dev/null || missing["Marathon's client for Python"]=python3-marathon
+    "$python" -c 'import ensurepip' 2>/dev/null || missing["Python's venv"]=python3-venv
+    need node 'Node.js' nodejs
+    need npm 'Node.js with npm' nodejs npm
 }
 
 need_for_bench() {
@@ -158,8 +169,25 @@ install_node_modules() {
     [[ $done -nt $lock ]] || npm ci --no-audit --no-fund --prefix "$root/web"
 }
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab'
+# Clients that others wrote, beside what is built: each is there once the copy of its list is.
+install_marathon_clients() {
+    local lists=$root/dev/marathon-clients clients=$target/marathon-clients
+    mkdir -p "$clients"
+    cmp -s "$lists/requirements.txt" "$clients/requirements.txt" || {
+        "$python" -m venv --clear "$clients/venv"
+        "$clients/venv/bin/pip" install -q --disable-pip-version-check -r "$lists/requirements.txt"
+        cp "$lists/requirements.txt" "$clients"
+    }
+    cmp -s "$lists/package-lock.json" "$clients/node_modules/.installed-lock.json" || {
+        cp "$lists"/package{,-lock}.json "$clients"
+        npm ci --no-audit --no-fund --prefix "$clients"
+        cp "$lists/package-lock.json" "$clients/node_modules/.installed-lock.json"
+    }
+}
+
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients'
 need_for_build
+marathon_clients=
 for what in "$@"; do
     case $what in
         build) ;;
@@ -172,6 +200,11 @@ for what in "$@"; do
             need_for_git
             need_for_test
             need_for_lab
+            marathon_clients=yes
+            ;;
+        marathon-clients)
+            need_for_marathon_clients
+            marathon_clients=yes
             ;;
         bench)
             need_for_docker
@@ -183,9 +216,10 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients" ;;
     esac
 done
 check_rust
 install_missing
 install_node_modules
+[[ -z $marathon_clients ]] || install_marathon_clients

@@ -24,6 +24,7 @@ run_tests() {
 # What is there of ours on the engine, and which labs: one a line, to be compared from before to after.
 on_the_engine() {
     docker ps -a --no-trunc --filter label=launcher.service --format 'container {{.ID}} {{.Names}}'
+    docker ps -a --no-trunc --filter label=launcher.standin --format 'container {{.ID}} {{.Names}}'
     docker images -a --no-trunc --filter label=launcher.test --format 'image {{.ID}}'
     docker network ls --no-trunc --format 'network {{.ID}} {{.Name}}'
     docker volume ls --format 'volume {{.Name}}'
