@@ -60,9 +60,10 @@ impl Places {
     pub(super) fn assign(&mut self, app: &App, now: Timestamp) -> BTreeMap<u16, Seat> {
         let places = self.0.entry(app.id.clone()).or_default();
         let wanted = u16::try_from(app.instances).unwrap_or(u16::MAX);
-        let mut left = places.empty(app);
-        places.count_failure(app, &mut left, wanted);
+        let left = places.empty(app);
+        places.count_known_failure(app, &left);
         places.fill(app);
+        places.count_unknown_failure(app, wanted);
         places.close_up(wanted);
         places.notice_lost(now);
         places.seats.retain(|slot, seat| *slot <= wanted || seat.task.is_some());
@@ -102,31 +103,40 @@ impl AppPlaces {
         left
     }
 
-    /// Marathon tells an app's last failure: whose place that was, or, when the task was never seen, the
-    /// lowest that is empty.
-    fn count_failure(&mut self, app: &App, left: &mut Vec<(u16, Task)>, wanted: u16) {
-        let Some(failure) = &app.last_task_failure else { return };
-        if self.failure.as_ref() == Some(&failure.task_id) {
-            return;
-        }
-        self.failure = Some(failure.task_id.clone());
-        let known = left.iter().position(|(_, task)| task.id == failure.task_id);
-        let known = known.map(|index| left.swap_remove(index));
-        // What failed before the app was last asked to run says nothing of now.
-        let is_old = failure.timestamp.zip(app.version).is_some_and(|(at, version)| at < version);
-        if known.is_none() && is_old {
-            return;
-        }
-        let slot = known.as_ref().map(|(slot, _)| *slot);
-        let Some(slot) = slot.or_else(|| self.lowest_empty().filter(|slot| *slot <= wanted)) else {
+    /// Marathon tells an app's last failure: that of one that has just left its place.
+    fn count_known_failure(&mut self, app: &App, left: &[(u16, Task)]) {
+        let Some(failure) = self.news(app) else { return };
+        let Some((slot, task)) = left.iter().find(|(_, task)| task.id == failure.task_id) else {
             return;
         };
-        let seat = self.seats.entry(slot).or_default();
-        let started = known.as_ref().and_then(|(_, task)| task.started_at);
-        if known.is_none() {
-            seat.replaced += 1;
+        self.count(*slot, failure, task.started_at);
+    }
+
+    /// Or that of a task that was never seen: it was meant for the lowest place that is still empty.
+    fn count_unknown_failure(&mut self, app: &App, wanted: u16) {
+        let Some(failure) = self.news(app) else { return };
+        let there = |seat: &Seat| seat.task.as_ref().is_some_and(|t| t.id == failure.task_id);
+        // What failed before the app was last asked to run says nothing of now.
+        let is_old = failure.timestamp.zip(app.version).is_some_and(|(at, version)| at < version);
+        if is_old || self.seats.values().any(there) {
+            return;
         }
+        if let Some(slot) = self.lowest_empty().filter(|slot| *slot <= wanted) {
+            self.seats.entry(slot).or_default().replaced += 1;
+            self.count(slot, failure, None);
+        }
+    }
+
+    /// A failure that was not counted yet.
+    fn news<'a>(&self, app: &'a App) -> Option<&'a TaskFailure> {
+        let last = app.last_task_failure.as_ref();
+        last.filter(|failure| self.failure.as_ref() != Some(&failure.task_id))
+    }
+
+    fn count(&mut self, slot: u16, failure: &TaskFailure, started: Option<Timestamp>) {
+        self.failure = Some(failure.task_id.clone());
         let ran = failure.timestamp.zip(started).map(|(end, start)| end.duration_since(start));
+        let seat = self.seats.entry(slot).or_default();
         seat.failures = if ran.is_some_and(|ran| ran >= STEADY) { 1 } else { seat.failures + 1 };
         seat.failed = Some(Failed { failure: failure.clone(), started });
     }

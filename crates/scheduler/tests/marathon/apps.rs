@@ -172,7 +172,10 @@ async fn a_lock_of_somebody_else_is_waited_for() {
     engine.ensure(&placement(2)).await.unwrap();
     world.lock().unwrap().locked = usize::MAX;
     let error = engine.ensure(&placement(3)).await.unwrap_err();
-    assert!(error.is_passing() && error.to_string().contains("theirs also changes /other"), "{error}");
+    assert!(
+        error.is_passing() && error.to_string().contains("theirs also changes /other"),
+        "{error}"
+    );
     assert!(master.seen().iter().all(|seen| !seen.target.contains("force=true")));
 }
 

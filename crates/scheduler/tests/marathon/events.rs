@@ -139,7 +139,10 @@ async fn a_standby_that_sends_the_stream_to_the_leader_is_followed_with_the_logi
     let mut changes = engine.watch();
     until(&mut changes, |change| *change == Change::Everything).await;
     let asked = leader.seen();
-    assert_eq!((asked[0].path(), asked[0].headers["authorization"].as_str()), ("/v2/events", "token=abc"));
+    assert_eq!(
+        (asked[0].path(), asked[0].headers["authorization"].as_str()),
+        ("/v2/events", "token=abc")
+    );
     assert_eq!(asked[0].headers["accept"], "text/event-stream");
 }
 
@@ -153,7 +156,9 @@ async fn a_server_without_a_stream_is_told_where_to_send_events() {
     let listed = json!({ "callbackUrls": [stale, "http://10.0.0.9:1/others"] });
     let master = Master::start(move |seen: &Seen| match (seen.method.as_str(), seen.path()) {
         ("GET", "/v2/eventSubscriptions") => Reply::Json(200, listed.clone()),
-        (_, "/v2/eventSubscriptions") => Reply::Json(200, json!({ "eventType": "subscribe_event" })),
+        (_, "/v2/eventSubscriptions") => {
+            Reply::Json(200, json!({ "eventType": "subscribe_event" }))
+        }
         _ => Reply::Redirect(307, format!("{to}{}", seen.target)),
     })
     .await;

@@ -31,7 +31,8 @@ async fn hosts_are_asked_of_the_master_that_leads() {
     let leader = Arc::new(Master::start(mesos).await);
     let to = leader.address;
     // As Mesos does it: the address has no scheme.
-    let follower = Master::start(move |seen| Reply::Redirect(307, format!("//{to}{}", seen.target))).await;
+    let follower =
+        Master::start(move |seen| Reply::Redirect(307, format!("//{to}{}", seen.target))).await;
     let marathon = Master::start(nothing).await;
     let urls = vec![follower.url()];
     let engine = driver(Config { mesos: urls, ..config(&[&marathon]) });
@@ -46,7 +47,8 @@ async fn hosts_are_asked_of_the_master_that_leads() {
     let calls: Vec<_> = leader.seen().into_iter().filter(|seen| seen.method == "POST").collect();
     let [call] = calls.as_slice() else { panic!("it is open already: {calls:?}") };
     let id = "5534dd65-f0c4-4aca-8fcf-ec199b5fa89b-S0";
-    let expected = json!({ "type": "DEACTIVATE_AGENT", "deactivate_agent": { "agent_id": { "value": id } } });
+    let expected =
+        json!({ "type": "DEACTIVATE_AGENT", "deactivate_agent": { "agent_id": { "value": id } } });
     assert_eq!(call.json(), expected);
     let error = engine.set_closed("nowhere", true).await.unwrap_err();
     assert!(matches!(error, Error::Refused { .. }), "{error}");

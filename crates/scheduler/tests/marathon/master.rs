@@ -132,7 +132,9 @@ async fn answer(stream: TcpStream, script: Arc<Script>, record: Arc<Mutex<Vec<Se
     record.lock().unwrap().push(seen);
     let mut stream = stream.into_inner();
     let (status, head, body) = match reply {
-        Reply::Json(status, body) => (status, "Content-Type: application/json".to_owned(), body.to_string()),
+        Reply::Json(status, body) => {
+            (status, "Content-Type: application/json".to_owned(), body.to_string())
+        }
         Reply::Text(status, kind, body) => (status, format!("Content-Type: {kind}"), body),
         Reply::Redirect(status, place) => (status, format!("Location: {place}"), String::new()),
         Reply::Hangup => return,

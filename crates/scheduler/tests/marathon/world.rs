@@ -46,11 +46,16 @@ impl World {
         if seen.method != "GET" && self.locked > 0 && !is_forced {
             self.locked -= 1;
             let ids: Vec<_> = self.deployments.iter().map(|d| json!({ "id": d["id"] })).collect();
-            return Reply::Json(409, json!({ "message": "App is locked by one or more deployments.", "deployments": ids }));
+            return Reply::Json(
+                409,
+                json!({ "message": "App is locked by one or more deployments.", "deployments": ids }),
+            );
         }
         match (seen.method.as_str(), path.as_str()) {
             ("GET", "/v2/info") => Reply::Json(200, info(&self.version)),
-            ("GET", "/v2/apps") => Reply::Json(200, json!({ "apps": self.apps.values().collect::<Vec<_>>() })),
+            ("GET", "/v2/apps") => {
+                Reply::Json(200, json!({ "apps": self.apps.values().collect::<Vec<_>>() }))
+            }
             ("GET", "/v2/queue") => Reply::Json(200, json!({ "queue": [] })),
             ("GET", "/v2/deployments") => Reply::Json(200, json!(self.deployments)),
             ("GET", "/v2/events") => {
@@ -65,7 +70,10 @@ impl World {
                     return Reply::Json(404, json!({ "message": "URI not found" }));
                 };
                 let Some(app) = self.apps.get_mut(&id) else {
-                    return Reply::Json(404, json!({ "message": format!("App '{id}' does not exist") }));
+                    return Reply::Json(
+                        404,
+                        json!({ "message": format!("App '{id}' does not exist") }),
+                    );
                 };
                 match method {
                     "GET" => Reply::Json(200, json!({ "app": app })),
@@ -87,7 +95,10 @@ impl World {
     fn create(&mut self, mut app: Value) -> Reply {
         let id = app["id"].as_str().unwrap().to_owned();
         if self.apps.contains_key(&id) {
-            return Reply::Json(409, json!({ "message": format!("An app with id [{id}] already exists.") }));
+            return Reply::Json(
+                409,
+                json!({ "message": format!("An app with id [{id}] already exists.") }),
+            );
         }
         app["tasks"] = json!([]);
         self.apps.insert(id.clone(), app.clone());
@@ -104,7 +115,8 @@ impl World {
             let had = tasks.len();
             tasks.retain(|task| !ids.contains(task["id"].as_str().unwrap()));
             let gone = had - tasks.len();
-            app["instances"] = json!(app["instances"].as_u64().unwrap() - u64::try_from(gone).unwrap());
+            app["instances"] =
+                json!(app["instances"].as_u64().unwrap() - u64::try_from(gone).unwrap());
         }
         begun()
     }
