@@ -112,14 +112,12 @@ impl Engine {
 
     /// Has so many instances of an app. One that is gone is left alone.
     pub(super) async fn scale(&self, app: &str, instances: u32) -> Result<()> {
-        let change = Change {
-            method: Method::PUT,
-            path: format!("/v2/apps{app}"),
-            body: Some(format!("{{\"instances\":{instances}}}").into_bytes()),
-            doing: "changing the number of an app's instances",
-        };
+        const DOING: &str = "changing the number of an app's instances";
+        let body = format!("{{\"instances\":{instances}}}").into_bytes();
+        let path = format!("/v2/apps{app}");
+        let change = Change { method: Method::PUT, path, body: Some(body), doing: DOING };
         // PUT creates what is not there; an app of nothing but a number is refused then, with 422.
-        self.expect(self.change(change).await?, "changing the number of an app's instances")
+        expect(&self.change(change).await?, DOING)
     }
 
     /// Ends tasks, and has as many fewer instances of their apps. Tasks that are gone are passed over.
@@ -128,7 +126,7 @@ impl Engine {
         let body = serde_json::json!({ "ids": tasks }).to_string().into_bytes();
         let path = "/v2/tasks/delete?scale=true".to_owned();
         let change = Change { method: Method::POST, path, body: Some(body), doing: DOING };
-        self.expect(self.change(change).await?, DOING)
+        expect(&self.change(change).await?, DOING)
     }
 
     /// Removes an app with its tasks; gives the deployment that does so. One that is gone is no error.
@@ -143,12 +141,13 @@ impl Engine {
         let begun: Begun = answer.json(DOING)?;
         Ok(begun.id())
     }
+}
 
-    fn expect(&self, answer: Answer, doing: &'static str) -> Result<()> {
-        match answer.status {
-            StatusCode::CONFLICT => Err(Error::Refused { doing, why: answer.words() }),
-            _ => Ok(()),
-        }
+/// Takes an app that is gone for one that has changed, and no other refusal.
+fn expect(answer: &Answer, doing: &'static str) -> Result<()> {
+    match answer.status {
+        StatusCode::CONFLICT => Err(Error::Refused { doing, why: answer.words() }),
+        _ => Ok(()),
     }
 }
 

@@ -191,7 +191,7 @@ pub(super) fn app(
         kill_selection: dialect.has_strategies().then_some("YOUNGEST_FIRST"),
         unreachable_strategy: dialect.has_strategies().then(|| unreachable(dialect)),
         task_kill_grace_period_seconds: dialect.has_grace().then_some(GRACE.as_secs()),
-        fetch: archive.clone().filter(|_| dialect.has_fetch()).map(fetched).collect(),
+        fetch: archive.clone().filter(|_| dialect.has_fetch()).map(|uri| fetched(uri)).collect(),
         uris: archive.filter(|_| !dialect.has_fetch()).cloned().collect(),
     };
     serde_json::to_vec(&request)
@@ -202,8 +202,8 @@ fn mebibytes(bytes: u64) -> f64 {
     u32::try_from(bytes.div_ceil(1 << 20)).map_or(f64::from(u32::MAX), f64::from)
 }
 
-fn fetched(uri: &String) -> Fetched {
-    Fetched { uri: uri.clone(), extract: true, executable: false, cache: false }
+fn fetched(uri: &str) -> Fetched {
+    Fetched { uri: uri.to_owned(), extract: true, executable: false, cache: false }
 }
 
 /// A container that is lost is replaced at once, and one that comes back is ended and not kept beside its
