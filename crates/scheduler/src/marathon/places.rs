@@ -157,19 +157,23 @@ impl AppPlaces {
         }
     }
 
-    /// Moves who holds a place that is no more to one that is empty.
+    /// Moves who holds a place that is no more to one that is empty, or to that of one whose agent cannot
+    /// be reached: a replacement may be there before Marathon gives that one up.
     fn close_up(&mut self, wanted: u16) {
         let above: Vec<_> = self.seats.range(wanted.saturating_add(1)..).map(|(s, _)| *s).collect();
         for slot in above {
-            let Some(to) = self.lowest_empty().filter(|to| *to <= wanted) else { return };
-            let stays =
-                |seat: &Seat| seat.task.as_ref().is_none_or(|task| task.doing() == Doing::Ending);
-            if self.seats.get(&slot).is_none_or(stays) {
+            let doing = self.seats.get(&slot).and_then(|seat| Some(seat.task.as_ref()?.doing()));
+            if !matches!(doing, Some(Doing::Starting | Doing::Running)) {
                 continue;
             }
-            if let Some(seat) = self.seats.remove(&slot) {
-                self.seats.insert(to, seat);
-            }
+            let lost = |slot: &u16| {
+                let task = self.seats.get(slot).and_then(|seat| seat.task.as_ref());
+                task.is_none_or(|task| task.doing() == Doing::Unreachable)
+            };
+            let Some(to) = (1..=wanted).find(lost) else { return };
+            let (here, there) = (self.seats.remove(&slot), self.seats.remove(&to));
+            self.seats.extend(here.map(|seat| (to, seat)));
+            self.seats.extend(there.map(|seat| (slot, seat)));
         }
     }
 
@@ -286,6 +290,17 @@ mod tests {
         // One that is told to end stays where it is.
         let ending = app(1, &[("c", 3, "TASK_KILLING")]);
         assert_eq!(filled(&places.assign(&ending, now)), pairs(&[(2, "c")]));
+    }
+
+    #[test]
+    fn who_replaces_one_that_is_lost_has_its_place() {
+        let mut places = Places::default();
+        let now = Timestamp::UNIX_EPOCH;
+        places.assign(&app(2, &[("a", 1, RUNS), ("b", 2, RUNS)]), now);
+        let tasks = [("a", 1, "TASK_UNREACHABLE"), ("b", 2, RUNS), ("c", 3, RUNS)];
+        let seats = places.assign(&app(2, &tasks), now);
+        assert_eq!(filled(&seats), pairs(&[(1, "c"), (2, "b"), (3, "a")]));
+        assert_eq!(seats[&3].lost, Some(now));
     }
 
     #[test]

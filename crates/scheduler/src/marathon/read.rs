@@ -44,7 +44,10 @@ impl View<'_> {
                 exec_check: self.exec_check(task),
             },
             Doing::Unreachable => ContainerPhase::Lost { since: seat.lost.unwrap_or(self.now) },
-            Doing::Starting if task.host.is_empty() => ContainerPhase::Waiting { why: None },
+            // Late versions list what is on no host yet, too.
+            Doing::Starting if task.host.is_empty() => {
+                ContainerPhase::Waiting { why: self.why(seat) }
+            }
             Doing::Starting => ContainerPhase::Created,
             // It takes no new requests, and what it was ended for is over soon.
             Doing::Ending | Doing::Ended => return None,
@@ -73,9 +76,14 @@ impl View<'_> {
             let container = self.shape(slot, &before, id, started, phase);
             return Container { host: failed.failure.host.clone(), ..container };
         }
-        let why = reasons::sentence(self.app, self.queued, failed, seat.failures);
+        let why = self.why(seat);
         let id = format!("{}.waiting-{slot}", self.app.id.trim_matches('/').replace('/', "_"));
         self.shape(slot, seat, id, made, ContainerPhase::Waiting { why })
+    }
+
+    /// Why nothing runs in a place.
+    fn why(&self, seat: &Seat) -> Option<String> {
+        reasons::sentence(self.app, self.queued, seat.failed.as_ref(), seat.failures)
     }
 
     fn shape(

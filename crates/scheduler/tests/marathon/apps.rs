@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use launcher_model::VersionNumber;
 use launcher_model::container::Container;
+use launcher_model::image::ImageRef;
 use launcher_scheduler::{Error, Placement, Scheduler};
 use serde_json::json;
 
-use crate::master::{config, driver};
+use crate::master::{Master, Reply, config, driver};
 use crate::world::{placement, shop, world};
 
 const GRACE: Duration = Duration::from_secs(1);
@@ -177,6 +179,52 @@ async fn a_lock_of_somebody_else_is_waited_for() {
         "{error}"
     );
     assert!(master.seen().iter().all(|seen| !seen.target.contains("force=true")));
+}
+
+#[tokio::test]
+async fn a_new_start_does_not_wait_for_failures_of_before() {
+    let (master, world) = world("1.9.73").await;
+    let engine = master.driver();
+    engine.ensure(&placement(1)).await.unwrap();
+    let failed = |at: Timestamp| {
+        let mut world = world.lock().unwrap();
+        let app = world.apps.get_mut(FIRST).unwrap();
+        app["tasks"] = json!([]);
+        app["lastTaskFailure"] = json!({ "taskId": "t", "message": "exited with status 3", "timestamp": at.to_string() });
+        let delay = json!({ "timeLeftSeconds": 40, "overdue": false });
+        world.queue = vec![json!({ "app": { "id": FIRST }, "count": 1, "delay": delay })];
+    };
+    let ended =
+        || master.seen().iter().filter(|s| s.target == format!("/v2/queue{FIRST}/delay")).count();
+    failed(Timestamp::now());
+    let since = Timestamp::now() - Duration::from_secs(60);
+    engine.ensure(&Placement { since, ..placement(1) }).await.unwrap();
+    assert_eq!(ended(), 0, "it failed since it was asked to start");
+    failed(Timestamp::now() - Duration::from_secs(60));
+    engine.ensure(&placement(1)).await.unwrap();
+    assert_eq!(ended(), 1);
+}
+
+#[tokio::test]
+async fn images_are_those_of_a_registry() {
+    let (master, _world) = world("1.9.73").await;
+    let engine = master.driver();
+    let id: ImageRef = format!("sha256:{}", "ab".repeat(32)).parse().unwrap();
+    let error = engine.resolve(&id, None).await.unwrap_err();
+    assert!(matches!(error, Error::Image { .. }) && !error.is_passing(), "{error}");
+
+    let empty = Master::start(|_| Reply::Json(404, json!({ "errors": [] }))).await;
+    let name = format!("{}/shop", empty.address);
+    let tag: ImageRef = format!("{name}:1").parse().unwrap();
+    let error = engine.resolve(&tag, None).await.unwrap_err();
+    assert!(error.to_string().contains("push it first"), "{error}");
+    let mut image = placement(1).version.image.clone();
+    image.reference = format!("{name}@{}", image.digest).parse().unwrap();
+    let error = engine.fetch(&image, None).await.unwrap_err();
+    assert!(matches!(error, Error::Image { .. }), "{error}");
+    // Agents may have it already.
+    drop(empty);
+    engine.fetch(&image, None).await.unwrap();
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<String>,
     /// Deployments that are never over.
     pub(crate) deployments: Vec<Value>,
+    /// What `/v2/queue` shows.
+    pub(crate) queue: Vec<Value>,
     /// So many changes are refused because of those.
     pub(crate) locked: usize,
     /// Each stream that is open.
@@ -56,7 +58,7 @@ impl World {
             ("GET", "/v2/apps") => {
                 Reply::Json(200, json!({ "apps": self.apps.values().collect::<Vec<_>>() }))
             }
-            ("GET", "/v2/queue") => Reply::Json(200, json!({ "queue": [] })),
+            ("GET", "/v2/queue") => Reply::Json(200, json!({ "queue": self.queue })),
             ("GET", "/v2/deployments") => Reply::Json(200, json!(self.deployments)),
             ("GET", "/v2/events") => {
                 let (sender, receiver) = mpsc::unbounded_channel();
