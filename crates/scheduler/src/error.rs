@@ -15,6 +15,16 @@ pub enum Error {
         /// Its words.
         why: String,
     },
+    /// The engine is there, and has too much to do or something to finish first.
+    #[error("{engine} cannot do it now, while {doing}: {why}")]
+    Busy {
+        /// Which engine and where.
+        engine: String,
+        /// What was being done.
+        doing: &'static str,
+        /// Its words.
+        why: String,
+    },
     /// There is no such image, or no one may read it.
     #[error("the image {image} cannot be had: {why}")]
     Image {
@@ -88,7 +98,7 @@ impl Error {
     /// Whether trying the same again later may help.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Unreachable { .. })
+        matches!(self, Self::Unreachable { .. } | Self::Busy { .. })
     }
 }
 

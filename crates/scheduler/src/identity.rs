@@ -35,11 +35,16 @@ impl Installation {
         &self.0
     }
 
+    /// What of its name goes into the names of what belongs to it.
+    pub(crate) fn short(&self) -> &str {
+        &self.0[..self.0.len().min(SHORT)]
+    }
+
     /// A container's name. Two installations whose names begin alike may want the same one; labels
     /// tell them apart.
     pub(crate) fn name(&self, identity: &Identity) -> String {
         let Identity { service, version, part } = identity;
-        let short = &self.0[..self.0.len().min(SHORT)];
+        let short = self.short();
         match part {
             Part::Serve { slot, attempt: 0, .. } => {
                 format!("launcher-{short}-{service}-{version}-{slot}")
@@ -54,7 +59,7 @@ impl Installation {
 
     /// The name of what belongs to a build's test.
     pub(crate) fn test_name(&self, build: &BuildIdentity) -> String {
-        let short = &self.0[..self.0.len().min(SHORT)];
+        let short = self.short();
         format!("launcher-{short}-{}-b{}-test", build.service, build.id)
     }
 

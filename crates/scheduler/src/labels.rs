@@ -19,6 +19,9 @@ pub const FAILURES: &str = "launcher.failures";
 /// The port on which it serves.
 pub const PORT: &str = "launcher.port";
 
+/// The hosts that what bears it cannot be placed on, sorted, with commas between them.
+pub const AVOID: &str = "launcher.avoid";
+
 /// The installation that an image was built in. Containers inherit the labels of their image, whoever
 /// starts them: so those of images have names of their own.
 pub const IMAGE_INSTALLATION: &str = "launcher.image.installation";

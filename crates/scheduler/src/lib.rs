@@ -14,6 +14,7 @@ pub mod dockerignore;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod labels;
+pub mod marathon;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;

@@ -1,5 +1,7 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
+mod marathon;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use launcher_registry::{Access, Authority, Login};
 use launcher_scheduler::docker::ImageBuilder;
 use secrecy::SecretString;
 use serde::Deserialize;
+
+use self::marathon::Marathon;
 
 /// Where the file is looked for when nobody says.
 const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
@@ -29,6 +33,8 @@ struct File {
     scheduler: SchedulerName,
     #[serde(default)]
     docker: Docker,
+    #[serde(default)]
+    marathon: Marathon,
     #[serde(default)]
     registries: Vec<Registry>,
 }
@@ -57,6 +63,8 @@ pub(crate) enum SchedulerName {
     /// One Docker Engine.
     #[default]
     Docker,
+    /// Marathon on Mesos.
+    Marathon,
 }
 
 /// `[docker]`: which engine.
@@ -129,6 +137,8 @@ pub(crate) struct Config {
     pub(crate) docker_builder: ImageBuilder,
     /// How large its cache may be.
     pub(crate) docker_build_cache: Option<Bytes>,
+    /// Which Marathon, where that places containers.
+    pub(crate) marathon: Marathon,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
 }
@@ -179,6 +189,7 @@ impl Config {
             docker_publish: publish,
             docker_builder: file.docker.builder,
             docker_build_cache: file.docker.build_cache,
+            marathon: file.marathon,
             registries: read_registries(file.registries)?,
             data,
             http,

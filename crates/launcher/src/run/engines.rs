@@ -1,10 +1,13 @@
 //! The engines that the server works with: what places containers, and what makes images.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Result;
+use launcher_registry::Authority;
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::docker::{self, Docker};
+use launcher_scheduler::marathon::Marathon;
 
 use super::config::{Config, SchedulerName};
 
@@ -21,6 +24,10 @@ pub(super) fn connect(config: &Config, installation: &str) -> Result<Engines> {
     let docker = Docker::connect(docker_settings(config, installation))?;
     let scheduler: Arc<dyn Scheduler> = match config.scheduler {
         SchedulerName::Docker => Arc::new(docker.clone()),
+        SchedulerName::Marathon => {
+            let settings = config.marathon.settings(installation, authorities(config))?;
+            Arc::new(Marathon::connect(settings)?)
+        }
     };
     Ok(Engines { scheduler, docker })
 }
@@ -36,9 +43,12 @@ fn docker_settings(config: &Config, installation: &str) -> docker::Config {
     if let Some(cache) = config.docker_build_cache {
         settings.cache = cache.0;
     }
-    let accesses = config.registries.iter();
-    settings.authorities = accesses
-        .filter_map(|(host, access)| Some((host.clone(), access.authority.clone()?)))
-        .collect();
+    settings.authorities = authorities(config);
     settings
+}
+
+/// Private authorities of registries, by their hosts.
+fn authorities(config: &Config) -> HashMap<String, Authority> {
+    let accesses = config.registries.iter();
+    accesses.filter_map(|(host, access)| Some((host.clone(), access.authority.clone()?))).collect()
 }
