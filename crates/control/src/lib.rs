@@ -16,6 +16,7 @@ mod hold;
 mod images;
 mod jobs;
 mod launch;
+mod leaving;
 mod logins;
 mod maintenance;
 mod observe;

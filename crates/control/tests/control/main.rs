@@ -17,6 +17,7 @@ mod environments;
 mod failures;
 mod freezes;
 mod holds;
+mod leaving;
 mod logins;
 mod maintenance;
 mod orphans;
