@@ -191,7 +191,8 @@ impl Reconciler {
         let route = self.inner.store.route(&self.slot.name).await?;
         let mut access = self.inner.access(&self.slot, &wish.spec).await?;
         access.branches = wish.branches_for_edges();
-        let staying = crate::table::staying(&wish.environments, &route, observed, &self.slot.ending());
+        let staying =
+            crate::table::staying(&wish.environments, &route, observed, &self.slot.ending());
         let (spec, health) = (&wish.spec, wish.health());
         self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
         Ok(true)
@@ -246,7 +247,7 @@ impl Reconciler {
         let asked = Asked {
             replicas: environment.replicas,
             since: environment.starting_since.unwrap_or(environment.since),
-            avoid: Arc::default(),
+            avoid: self.inner.hosts.to_avoid(&own),
             released: self.leaving.released(number),
         };
         let avoid = &asked.avoid;

@@ -70,6 +70,7 @@ impl Reconciler {
             news.events.push((self.inner.now(), lost));
             news.containers = containers;
             self.slot.set_observed(carried);
+            self.inner.hosts.have_changed();
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod environments;
 mod failures;
 mod freezes;
 mod holds;
+mod hosts;
 mod leaving;
 mod logins;
 mod maintenance;
