@@ -18,7 +18,7 @@ use launcher_model::service::{Deploy, ServiceSpec};
 use launcher_store::EventFilter;
 
 use crate::slot::Slot;
-use crate::switch::{DeployRequest, Target, deploy, history, serves};
+use crate::switch::{DeployRequest, Target, deploy, history};
 use crate::{Control, Error, Inner, Result};
 
 /// After a switch that could not even begin, it is decided anew this much later.
@@ -164,7 +164,7 @@ impl Inner {
             let ready = match environment.state {
                 EnvironmentState::Creating => false,
                 EnvironmentState::Ready => {
-                    let serving = observed.iter().filter(|checked| serves(checked, number)).count();
+                    let serving = crate::table::served_places(environment, &observed);
                     serving >= usize::from(environment.replicas)
                 }
                 _ => continue,

@@ -54,3 +54,16 @@ pub(crate) async fn still_served(
     }
     Ok(served)
 }
+
+/// Whether every edge that has joined or is connected has this revision of a service's table, or a newer
+/// one, within the time that a switch may take.
+pub(crate) async fn have_all_followed(
+    inner: &Inner,
+    service: &ServiceName,
+    revision: u64,
+) -> Result<bool> {
+    let within = inner.config.prepare_within + inner.config.commit_within;
+    let told = inner.hub.applied(service, revision, within).await;
+    let here: Vec<EdgeName> = told.iter().map(|(edge, _)| edge.clone()).collect();
+    Ok(told.iter().all(|(_, outcome)| outcome.is_ok()) && inner.joined_but(&here).await?.is_empty())
+}

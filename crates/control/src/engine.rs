@@ -112,10 +112,11 @@ async fn look_at_everything(inner: &Arc<Inner>) {
     if let Err(error) = remove_orphans(inner).await {
         tracing::warn!(%error, "containers of services that are gone could not be looked for");
     }
-    if let Ok(hosts) = inner.scheduler.hosts().await
-        && let Err(error) = inner.store.record_hosts(&hosts, inner.now()).await
-    {
-        tracing::warn!(%error, "the hosts could not be recorded");
+    if let Ok(hosts) = inner.scheduler.hosts().await {
+        inner.keep_closed(&hosts).await;
+        if let Err(error) = inner.store.record_hosts(&hosts, inner.now()).await {
+            tracing::warn!(%error, "the hosts could not be recorded");
+        }
     }
 }
 

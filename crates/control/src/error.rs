@@ -13,6 +13,9 @@ pub enum Error {
     /// There is no such version.
     #[error("{0} has no {1}; `launcher status {0}` lists its versions")]
     NoVersion(ServiceName, VersionNumber),
+    /// The engine has no such host.
+    #[error("there is no host {0}; `launcher hosts` lists those there are")]
+    NoHost(String),
     /// The settings make no sense.
     #[error("{0}")]
     Invalid(String),

@@ -100,7 +100,8 @@ struct Edge {
     committing: HashMap<DeploymentId, (Answer<Flip>, ServiceName, u64)>,
     holding: HashMap<ServiceName, Answer<bool>>,
     releasing: HashMap<ServiceName, Answer<HoldOutcome>>,
-    ending: HashMap<(ServiceName, VersionNumber), Answer<bool>>,
+    /// What is to come to rest there, by the nonces of the questions.
+    ending: HashMap<u64, Answer<bool>>,
     /// The revision of each service that it has acknowledged.
     applied: BTreeMap<ServiceName, u64>,
     /// Who waits for it to acknowledge one.
@@ -347,8 +348,8 @@ impl Hub {
                     let _ = answer.send(Ok(outcome));
                 }
             }
-            FromEdge::Rested { service, version, at_rest } => {
-                if let Some(answer) = edge.ending.remove(&(service, version)) {
+            FromEdge::Rested { nonce, at_rest } => {
+                if let Some(answer) = edge.ending.remove(&nonce) {
                     let _ = answer.send(Ok(at_rest));
                 }
             }

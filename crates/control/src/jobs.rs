@@ -2,13 +2,13 @@
 
 mod work;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use launcher_model::VersionNumber;
-use launcher_model::environment::{Environment, Failure};
+use launcher_model::environment::Failure;
 use launcher_model::plan::environment::Job;
 use launcher_model::version::Version;
 use tokio::task::{AbortHandle, Id, JoinSet};
@@ -23,8 +23,8 @@ pub(crate) use work::last_lines;
 pub(crate) struct Jobs {
     running: JoinSet<Outcome>,
     by_task: HashMap<Id, Begun>,
-    /// When containers may be asked for again: the end of a replacement's delay.
-    holds: HashMap<VersionNumber, Instant>,
+    /// What containers were asked for last, and when the same may be asked for again.
+    holds: HashMap<VersionNumber, Hold>,
     /// What failed is tried again then.
     retries: HashMap<VersionNumber, Retry>,
     /// Everything of these versions has been removed once, one-off containers too.
@@ -34,7 +34,26 @@ pub(crate) struct Jobs {
 struct Begun {
     version: VersionNumber,
     job: Job,
+    asked: Option<Asked>,
     task: AbortHandle,
+}
+
+/// What an engine is asked for, beside what a version says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// How many containers.
+    pub(crate) replicas: u16,
+    /// When the environment was last asked to start.
+    pub(crate) since: Timestamp,
+    /// The hosts that it shall not use.
+    pub(crate) avoid: Arc<BTreeSet<String>>,
+    /// The containers that may be ended.
+    pub(crate) released: BTreeSet<String>,
+}
+
+struct Hold {
+    asked: Asked,
+    until: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +67,7 @@ struct Retry {
 pub(crate) struct Done {
     pub(crate) version: VersionNumber,
     job: Job,
+    asked: Option<Asked>,
     outcome: Outcome,
 }
 
@@ -70,6 +90,8 @@ pub(crate) enum Outcome {
 
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// An engine that was asked for something, and shows nothing new, is asked for the same again after so long.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// No replacement is delayed for longer.
 const LONGEST_HOLD: Duration = Duration::from_secs(120);
 
@@ -95,7 +117,7 @@ impl Jobs {
     /// How long until a job may be begun that may not be yet.
     pub(crate) fn earliest_hold(&self) -> Option<Duration> {
         let retries = self.retries.values().map(|retry| retry.at);
-        let ends = self.holds.values().copied().chain(retries);
+        let ends = self.holds.values().map(|hold| hold.until).chain(retries);
         let left = ends.filter_map(|end| end.checked_duration_since(Instant::now()));
         left.filter(|left| !left.is_zero()).min()
     }
@@ -111,20 +133,23 @@ impl Jobs {
         inner: &Arc<Inner>,
         slot: &Arc<Slot>,
         job: Job,
-        environment: &Environment,
+        asked: Asked,
         version: &Arc<Version>,
     ) {
         let number = version.number;
-        let held = |end: &Instant| *end > Instant::now();
+        let held = |hold: &Hold| hold.until > Instant::now() && hold.asked == asked;
         let held = job == Job::Ensure && self.holds.get(&number).is_some_and(held);
         if held || !self.may_try(number, job) {
             return;
         }
         self.holds.remove(&number);
+        if job == Job::Ensure {
+            slot.ends(number, asked.released.clone());
+        }
         let (inner, slot) = (Arc::clone(inner), Arc::clone(slot));
-        let (environment, version) = (environment.clone(), Arc::clone(version));
-        self.spawn(number, job, async move {
-            work::perform(&inner, &slot, job, &environment, &version).await
+        let (ask, version) = (asked.clone(), Arc::clone(version));
+        self.spawn(number, job, Some(asked), async move {
+            work::perform(&inner, &slot, job, ask, &version).await
         });
     }
 
@@ -139,7 +164,12 @@ impl Jobs {
             return;
         }
         let (inner, slot) = (Arc::clone(inner), Arc::clone(slot));
-        self.spawn(number, Job::Remove, async move { work::remove(&inner, &slot, number).await });
+        self.spawn(
+            number,
+            Job::Remove,
+            None,
+            async move { work::remove(&inner, &slot, number).await },
+        );
     }
 
     /// What has failed waits; something else that is wanted now does not.
@@ -152,10 +182,11 @@ impl Jobs {
         &mut self,
         number: VersionNumber,
         job: Job,
+        asked: Option<Asked>,
         work: impl Future<Output = Outcome> + Send + 'static,
     ) {
         let task = self.running.spawn(work);
-        self.by_task.insert(task.id(), Begun { version: number, job, task });
+        self.by_task.insert(task.id(), Begun { version: number, job, asked, task });
     }
 
     /// Waits for the end of a job; forever, while there is none.
@@ -171,21 +202,23 @@ impl Jobs {
                 (error.id(), Outcome::Passing(Error::Refused(why)))
             }
         };
-        let Begun { version, job, .. } = self.by_task.remove(&id)?;
-        Some(Done { version, job, outcome })
+        let Begun { version, job, asked, .. } = self.by_task.remove(&id)?;
+        Some(Done { version, job, asked, outcome })
     }
 
     /// Takes in how a job ended. A failure that trying again will not mend is given back.
     pub(crate) fn ended(&mut self, done: Done, now: Timestamp) -> Option<Failure> {
-        let Done { version, job, outcome } = done;
+        let Done { version, job, asked, outcome } = done;
         match outcome {
             Outcome::Well(again_at) => {
                 self.retries.remove(&version);
                 if job == Job::Remove {
                     self.removed.insert(version);
                 }
-                if let Some(at) = again_at {
-                    self.holds.insert(version, Instant::now() + time_until(at, now));
+                if let (Job::Ensure, Some(asked)) = (job, asked) {
+                    let wait = again_at.map_or(ASK_AGAIN, |at| time_until(at, now));
+                    let until = Instant::now() + wait;
+                    self.holds.insert(version, Hold { asked, until });
                 }
                 None
             }

@@ -13,9 +13,11 @@ mod engine;
 mod error;
 mod health;
 mod hold;
+mod hosts;
 mod images;
 mod jobs;
 mod launch;
+mod leaving;
 mod logins;
 mod maintenance;
 mod observe;
@@ -51,6 +53,7 @@ use crate::slot::Slot;
 pub use branches::BranchView;
 pub use commands::Started;
 pub use error::Error;
+pub use hosts::{HostView, OnHost};
 pub use images::{Pushed, Removing, Using};
 pub use launch::LaunchRequest;
 pub use logins::PreviewLogins;
@@ -125,6 +128,7 @@ pub(crate) struct Inner {
     /// Since when all edges tell what is looked at.
     pub(crate) watching: Watching,
     pub(crate) engine: Mutex<EngineState>,
+    pub(crate) hosts: hosts::Hosts,
     pub(crate) images: images::Images,
     /// Numbers every table that is published; higher than what any server before this one gave.
     pub(crate) revision: AtomicU64,
@@ -162,6 +166,7 @@ impl Control {
                 drains: Drains::default(),
                 watching: Watching::since(now),
                 engine: Mutex::default(),
+                hosts: hosts::Hosts::default(),
                 images: images::Images::default(),
                 revision: AtomicU64::new(epoch << 32),
                 slots: Mutex::default(),
@@ -170,12 +175,14 @@ impl Control {
                 stop: tokio_util::sync::CancellationToken::new(),
             }
         });
+        inner.read_closed_hosts().await?;
         drains::resume(&inner).await?;
         tokio::spawn(drains::listen(Arc::clone(&inner), parts.notices));
         for service in inner.store.services().await? {
             inner.begin(&service.spec.service.name);
         }
         tokio::spawn(engine::follow(Arc::clone(&inner)));
+        tokio::spawn(hosts::follow(Arc::clone(&inner)));
         tokio::spawn(welcome_edges(Arc::clone(&inner)));
         Ok(Self { inner })
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::plan::environment::Checked;
+use launcher_model::plan::leaving::served_places;
 use launcher_model::route::Route;
 use launcher_model::{ServiceName, VersionNumber, Weight};
 use launcher_store::vault::PassFor;
@@ -27,10 +28,10 @@ pub struct EnvironmentView {
 }
 
 impl EnvironmentView {
-    /// How many containers may be sent requests.
+    /// How many of its places have a container that may be sent requests.
     #[must_use]
     pub fn healthy(&self) -> usize {
-        self.containers.iter().filter(|checked| checked.serves()).count()
+        served_places(self.environment.replicas, &self.containers)
     }
 
     /// How many containers of a ready environment are not known to be healthy or not: the server was

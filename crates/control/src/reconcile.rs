@@ -27,7 +27,8 @@ use launcher_store::{Deletion, EnvironmentChange};
 use crate::auto::Auto;
 use crate::away;
 use crate::branches::{Rests, for_edges};
-use crate::jobs::{Done, Jobs};
+use crate::jobs::{Asked, Done, Jobs};
+use crate::leaving::Leaving;
 use crate::slot::Slot;
 use crate::{Inner, Result};
 use look::News;
@@ -43,6 +44,7 @@ pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
         slot,
         jobs: Jobs::default(),
         rests: Rests::default(),
+        leaving: Leaving::default(),
         before: None,
         auto: Auto::default(),
         failures: 0,
@@ -91,6 +93,7 @@ struct Reconciler {
     slot: Arc<Slot>,
     jobs: Jobs,
     rests: Rests,
+    leaving: Leaving,
     /// The version that was live before what the route's generation made live, as far as it was read.
     before: Option<(Generation, Option<VersionNumber>)>,
     auto: Auto,
@@ -128,6 +131,7 @@ impl Reconciler {
             self.slot.settle();
         }
         looked?;
+        self.follow_leaving(&wish, &observed);
 
         let mut again = self.jobs.earliest_hold();
         let mut changed = false;
@@ -187,10 +191,34 @@ impl Reconciler {
         let route = self.inner.store.route(&self.slot.name).await?;
         let mut access = self.inner.access(&self.slot, &wish.spec).await?;
         access.branches = wish.branches_for_edges();
-        let staying = crate::table::staying(&wish.environments, &route, observed);
+        let staying =
+            crate::table::staying(&wish.environments, &route, observed, &self.slot.ending());
         let (spec, health) = (&wish.spec, wish.health());
         self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
         Ok(true)
+    }
+
+    /// Has the containers that leave come to rest, once they are out of the table that edges have.
+    fn follow_leaving(&mut self, wish: &Wish, observed: &[Checked]) {
+        let environments = wish.environments.iter();
+        let running = environments.filter(|environment| environment.wanted == Wanted::Running);
+        let leaving: Vec<_> = running
+            .map(|environment| (environment.version, crate::table::leaving(environment, observed)))
+            .collect();
+        let all = leaving.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
+        self.leaving.retain(&all);
+        let slot = Arc::clone(&self.slot);
+        let Some(turn) = slot.try_turn() else { return };
+        let Some(table) = &turn.published else { return };
+        let within = wish.spec.traffic.drain.duration();
+        for (version, ids) in leaving {
+            let pool = table.pools.get(&version);
+            let is_out = |id: &str| pool.is_none_or(|pool| !pool.endpoints.contains_key(id));
+            let left = observed.iter().map(|checked| &checked.container);
+            let left = left.filter(|one| ids.contains(&one.id) && is_out(&one.id)).cloned();
+            let (to, left) = ((&self.inner, &slot), left.collect());
+            self.leaving.follow(to, version, left, table.revision, within);
+        }
     }
 
     /// Takes one environment a step further. True when something was written that changes the next
@@ -216,7 +244,14 @@ impl Reconciler {
             .cloned()
             .collect();
         let now = self.inner.now();
-        let view = View { environment, spec: &version.spec, containers: &own, now };
+        let asked = Asked {
+            replicas: environment.replicas,
+            since: environment.starting_since.unwrap_or(environment.since),
+            avoid: self.inner.hosts.to_avoid(&own),
+            released: self.leaving.released(number),
+        };
+        let avoid = &asked.avoid;
+        let view = View { environment, spec: &version.spec, containers: &own, avoid, now };
         let decision = decide(view);
         if decision.reached == Some(EnvironmentState::Destroyed) && !self.jobs.take_removed(number)
         {
@@ -234,7 +269,7 @@ impl Reconciler {
         if let Some(job) = decision.job
             && !moved
         {
-            self.jobs.begin(&self.inner, &self.slot, job, environment, version);
+            self.jobs.begin(&self.inner, &self.slot, job, asked, version);
         }
         let wait =
             decision.again_at.map(|at| at.duration_since(now).try_into().unwrap_or_default());

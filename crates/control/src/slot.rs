@@ -1,6 +1,6 @@
 //! What is known of one service while the server runs: nothing that could not be found out again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -22,6 +22,8 @@ pub(crate) struct Slot {
     observed: RwLock<Option<Arc<Vec<Checked>>>>,
     /// Containers whose end was told, and that have not been looked at since.
     ended: Mutex<HashSet<String>>,
+    /// Containers that a job is ending now, by their version.
+    ending: Mutex<HashMap<VersionNumber, BTreeSet<String>>>,
     versions: Mutex<HashMap<VersionNumber, Arc<Version>>>,
     /// Why environments that shall run cannot be made whole.
     troubles: Mutex<HashMap<VersionNumber, String>>,
@@ -77,6 +79,7 @@ impl Slot {
             dirty: AtomicBool::new(true),
             observed: RwLock::default(),
             ended: Mutex::default(),
+            ending: Mutex::default(),
             versions: Mutex::default(),
             troubles: Mutex::default(),
             logins: Mutex::default(),
@@ -127,6 +130,27 @@ impl Slot {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|one| !ended.contains(one));
+    }
+
+    /// A job ends these containers of a version from now on.
+    pub(crate) fn ends(&self, version: VersionNumber, containers: BTreeSet<String>) {
+        if !containers.is_empty() {
+            self.ending.lock().unwrap_or_else(PoisonError::into_inner).insert(version, containers);
+        }
+    }
+
+    /// Containers that are being ended. Whatever is wanted meanwhile, nothing may be sent there.
+    pub(crate) fn ending(&self) -> BTreeSet<String> {
+        let ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        ending.values().flatten().cloned().collect()
+    }
+
+    /// What was ended has been looked at, but for versions that a job still is about.
+    pub(crate) fn ended_but(&self, is_busy: impl Fn(VersionNumber) -> bool) {
+        self.ending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|version, _| is_busy(*version));
     }
 
     pub(crate) async fn woken(&self) {

@@ -28,7 +28,7 @@ use begin::{Begun, New, begin};
 use receipt::{add_absent, fill, micros, millis};
 
 pub use target::Target;
-pub(crate) use target::{history, live_before, serves};
+pub(crate) use target::{history, live_before};
 
 /// Which switch is asked for.
 #[derive(Debug, Clone)]
@@ -272,7 +272,7 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
         weights: new.deployment.to.clone(),
     };
     let environments = inner.store.environments(&slot.name, false).await?;
-    let staying = crate::table::staying(&environments, &next, &observed);
+    let staying = crate::table::staying(&environments, &next, &observed, &slot.ending());
     let health = inner.health_settings(slot, &staying, &next).await?;
     let mut access = inner.access(slot, &spec).await?;
     access.branches = inner.branches_for_edges(slot, &environments).await?;
@@ -289,8 +289,9 @@ async fn must_serve(
     observed: &[Checked],
 ) -> Result<()> {
     let environment = inner.store.environment(&slot.name, number).await?;
-    let wanted = environment.map_or(0, |environment| usize::from(environment.replicas));
-    let serving = observed.iter().filter(|checked| target::serves(checked, number)).count();
+    let Some(environment) = environment else { return Ok(()) };
+    let wanted = usize::from(environment.replicas);
+    let serving = crate::table::served_places(&environment, observed);
     if serving >= wanted {
         return Ok(());
     }

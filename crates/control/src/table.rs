@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use launcher_edge::table::{Branches, Login, Maintenance, Passes, Pool, Rules, ServiceTable};
+use launcher_model::container::Container;
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
@@ -16,22 +17,48 @@ use crate::{Inner, Result};
 
 /// Those containers that shall go on serving. The others leave the routes before they are told to stop,
 /// so that they have nothing but what is in flight to end.
+///
+/// `ending` are those that may be told to stop at this moment, whatever is wanted now.
 pub(crate) fn staying(
     environments: &[Environment],
     route: &Route,
     observed: &[Checked],
+    ending: &BTreeSet<String>,
 ) -> Vec<Checked> {
-    let stays = |checked: &&Checked| {
-        let container = &checked.container;
-        let environment = environments.iter().find(|one| one.version == container.version);
-        environment.is_some_and(|environment| {
-            // What is put to sleep runs until edges know that.
-            let runs = environment.wanted == Wanted::Running || environment.asleep;
-            let wanted = runs || route.is_live(container.version);
-            wanted && container.slot <= environment.replicas
-        })
-    };
-    observed.iter().filter(stays).cloned().collect()
+    let mut staying = Vec::new();
+    for environment in environments {
+        // What is put to sleep runs until edges know that.
+        let runs = environment.wanted == Wanted::Running || environment.asleep;
+        if !runs && !route.is_live(environment.version) {
+            continue;
+        }
+        let leaving = leaving(environment, observed);
+        let stays = |checked: &&Checked| {
+            let Container { id, slot, .. } = &checked.container;
+            *slot <= environment.replicas && !leaving.contains(id) && !ending.contains(id)
+        };
+        staying.extend(own(environment, observed).filter(stays).cloned());
+    }
+    staying
+}
+
+/// The ids of an environment's containers that leave: see [`launcher_model::plan::leaving`].
+pub(crate) fn leaving(environment: &Environment, observed: &[Checked]) -> BTreeSet<String> {
+    launcher_model::plan::leaving::leaving(environment.replicas, own(environment, observed))
+}
+
+/// How many of an environment's places have a container that may be sent requests.
+pub(crate) fn served_places(environment: &Environment, observed: &[Checked]) -> usize {
+    let own = own(environment, observed);
+    launcher_model::plan::leaving::served_places(environment.replicas, own)
+}
+
+fn own<'c>(
+    environment: &Environment,
+    observed: &'c [Checked],
+) -> impl Iterator<Item = &'c Checked> {
+    let version = environment.version;
+    observed.iter().filter(move |checked| checked.container.version == version)
 }
 
 /// What of a table is kept beside the service's settings: who gets in, and who does not, and the names of

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::compiled::{Site, Table};
-use crate::driver::Driver;
 use crate::driver::switch::Committed;
+use crate::driver::{Driver, Resting};
 use crate::engine::{Engine, Limits, Listening};
 use crate::keep::{Common, Keep};
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
@@ -27,6 +27,7 @@ use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
 
 mod change;
+mod departed;
 mod directory;
 mod drain;
 mod follow;
@@ -35,6 +36,7 @@ mod prepare;
 mod previews;
 mod switch;
 
+use departed::Departed;
 use drain::Drain;
 use hold::Held;
 use prepare::Prepared;
@@ -65,6 +67,8 @@ struct State {
     committed: BTreeMap<ServiceName, Committed>,
     drains: BTreeMap<u64, Drain>,
     last_drain: u64,
+    /// Containers that have left the table, and with which something may be under way.
+    departed: Vec<Departed>,
     /// Outcomes that the control plane has not stored yet.
     outcomes: BTreeMap<DeploymentId, DrainOutcome>,
     /// Services whose new requests wait, or did and nobody has asked yet how that went.
@@ -208,13 +212,8 @@ impl Driver for Builtin {
         self.0.release(&service).await
     }
 
-    async fn at_rest(
-        &self,
-        service: ServiceName,
-        version: VersionNumber,
-        within: Duration,
-    ) -> bool {
-        self.0.at_rest(&service, version, within).await
+    async fn at_rest(&self, resting: Resting, within: Duration) -> bool {
+        self.0.at_rest(&resting, within).await
     }
 
     async fn looked(&self) -> Vec<(ServiceName, Vec<VersionNumber>)> {

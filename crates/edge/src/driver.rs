@@ -2,12 +2,26 @@
 
 pub(crate) mod switch;
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
 use crate::table::{RouteTable, ServiceTable};
+
+/// What is to come to rest: a version, or some of its containers.
+#[derive(Debug, Clone)]
+pub struct Resting {
+    /// Whose version it is.
+    pub service: ServiceName,
+    /// The version.
+    pub version: VersionNumber,
+    /// Containers that have left the table, by id, and where they were reached; all of the version when
+    /// there is nothing.
+    pub containers: Option<BTreeMap<String, SocketAddr>>,
+}
 
 /// What carries the traffic: the proxy that is built in, or another one that is run by this daemon.
 ///
@@ -78,13 +92,8 @@ pub trait Driver: Send + Sync + 'static {
         async { HoldOutcome::default() }
     }
 
-    /// Waits until nothing of a version is under way, for at most `within`. Whether it came to that.
-    fn at_rest(
-        &self,
-        service: ServiceName,
-        version: VersionNumber,
-        within: Duration,
-    ) -> impl Future<Output = bool> + Send;
+    /// Waits until nothing of this is under way, for at most `within`. Whether it came to that.
+    fn at_rest(&self, resting: Resting, within: Duration) -> impl Future<Output = bool> + Send;
 
     /// Waits until somebody has looked at environments of branches, or still does, and says which those
     /// are. For one caller at a time, who may stop waiting.

@@ -20,8 +20,8 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::driver::Driver;
 use crate::driver::switch::Committed;
+use crate::driver::{Driver, Resting};
 use crate::keep::{Common, Keep};
 use crate::looks::Looks;
 use crate::protocol::{DrainOutcome, Flip, Readiness};
@@ -277,13 +277,8 @@ impl Driver for Nginx {
         self.shared.abandon().await;
     }
 
-    async fn at_rest(
-        &self,
-        service: ServiceName,
-        version: VersionNumber,
-        within: Duration,
-    ) -> bool {
-        self.shared.at_rest(&service, version, within).await
+    async fn at_rest(&self, resting: Resting, within: Duration) -> bool {
+        self.shared.at_rest(resting, within).await
     }
 
     async fn looked(&self) -> Vec<(ServiceName, Vec<VersionNumber>)> {

@@ -11,6 +11,9 @@
 //! A connection that breaks abandons what was prepared on it; the welcome of the next one carries the
 //! truth.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
 use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -18,7 +21,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::table::{Digest, RouteTable, ServiceTable};
 
 /// The version of this protocol; a peer that speaks another one is refused.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 
 /// What is looked at is told so often at most.
 pub const LOOKS_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
@@ -92,13 +95,18 @@ pub enum ToEdge {
         /// The service that is held.
         service: ServiceName,
     },
-    /// Wait until nothing of a version is under way. The table leads no request to it any more, or hardly.
-    /// Answered with [`FromEdge::Rested`].
+    /// Wait until nothing of a version, or of some of its containers, is under way. The table leads no
+    /// request there any more, or hardly. Answered with [`FromEdge::Rested`].
     Rest {
+        /// Repeated in the answer.
+        nonce: u64,
         /// The service.
         service: ServiceName,
         /// The version.
         version: VersionNumber,
+        /// Those of its containers that have left the table, by id, and where the edge reached them; all of
+        /// the version when there is nothing.
+        containers: Option<BTreeMap<String, SocketAddr>>,
         /// How long to wait, in milliseconds.
         within_ms: u64,
     },
@@ -142,7 +150,7 @@ pub enum FromEdge {
         /// What carries the traffic: `builtin`, later `nginx`.
         driver: String,
         /// The addresses on which it serves HTTP.
-        http: Vec<std::net::SocketAddr>,
+        http: Vec<SocketAddr>,
         /// Deployments whose previous versions still drain here.
         draining: Vec<DeploymentId>,
         /// The installation whose routes it has; none when it has none.
@@ -196,10 +204,8 @@ pub enum FromEdge {
     },
     /// The answer to [`ToEdge::Rest`].
     Rested {
-        /// The service.
-        service: ServiceName,
-        /// The version.
-        version: VersionNumber,
+        /// As in the question.
+        nonce: u64,
         /// Whether nothing is under way.
         at_rest: bool,
     },

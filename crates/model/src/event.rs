@@ -100,6 +100,16 @@ pub enum EventKind {
     EdgeJoined,
     /// It was revoked.
     EdgeRevoked,
+    /// A host takes nothing new.
+    HostClosed,
+    /// What is on a host goes elsewhere.
+    HostDraining,
+    /// Nothing of ours runs on a host that was being drained.
+    HostDrained,
+    /// A host takes containers again.
+    HostOpened,
+    /// A host was given other labels, or another owner.
+    HostDescribed,
     /// The scheduler's engine cannot be reached.
     EngineLost,
     /// The scheduler's engine answers again.

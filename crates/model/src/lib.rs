@@ -9,6 +9,7 @@ pub mod container;
 pub mod environment;
 pub mod event;
 pub mod expected;
+pub mod host;
 pub mod image;
 pub mod maintenance;
 pub mod name;

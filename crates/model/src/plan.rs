@@ -4,5 +4,6 @@ pub mod auto;
 pub mod branches;
 pub mod containers;
 pub mod environment;
+pub mod leaving;
 pub mod retention;
 pub mod shares;

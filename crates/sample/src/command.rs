@@ -47,7 +47,7 @@ fn serve() -> Result<u8, Error> {
         // As the first process of a container it has no handlers but these.
         let mut terminate = signal(SignalKind::terminate()).map_err(Error::Start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Start)?;
-        let version = options.version.clone();
+        let (version, hasty) = (options.version.clone(), options.hasty);
         let server = Server::bind(options).await?;
         say(&format!("version {version} listens on {}", server.addr()));
         let shutdown = async {
@@ -56,6 +56,12 @@ fn serve() -> Result<u8, Error> {
                 _ = interrupt.recv() => {}
             }
         };
+        if hasty {
+            return tokio::select! {
+                ended = server.run(std::future::pending()) => ended,
+                () = shutdown => Ok(0),
+            };
+        }
         server.run(shutdown).await
     })
 }

@@ -18,6 +18,8 @@ pub struct Options {
     pub start_delay: Duration,
     /// In which way it is broken, if it is.
     pub broken: Option<Broken>,
+    /// It ends at once when it is told to, and breaks off what is under way.
+    pub hasty: bool,
     /// How many threads serve; each connection belongs to one.
     pub threads: NonZeroUsize,
 }
@@ -41,14 +43,15 @@ impl Default for Options {
             version: "1".to_owned(),
             start_delay: Duration::ZERO,
             broken: None,
+            hasty: false,
             threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         }
     }
 }
 
 impl Options {
-    /// Reads the environment: `SAMPLE_VERSION`, `PORT`, `SAMPLE_START_DELAY_MS`, and `SAMPLE_BROKEN`,
-    /// which is `exit`, `unhealthy` or `hang`. What is not set, or empty, keeps its default.
+    /// Reads the environment: `SAMPLE_VERSION`, `PORT`, `SAMPLE_START_DELAY_MS`, `SAMPLE_BROKEN`, which is
+    /// `exit`, `unhealthy` or `hang`, and `SAMPLE_HASTY`, which is `true` or `false`. What is not set, or empty, keeps its default.
     ///
     /// # Errors
     /// [`Error::Setting`] names the first variable that cannot be used.
@@ -72,6 +75,9 @@ impl Options {
         if let Some(broken) = variable("SAMPLE_BROKEN") {
             options.broken =
                 Some(parse("SAMPLE_BROKEN", &broken, "exit, unhealthy or hang", broken_kind)?);
+        }
+        if let Some(hasty) = variable("SAMPLE_HASTY") {
+            options.hasty = parse("SAMPLE_HASTY", &hasty, "true or false", number)?;
         }
         Ok(options)
     }
@@ -139,12 +145,13 @@ mod tests {
             ("PORT", "9000"),
             ("SAMPLE_START_DELAY_MS", "1500"),
             ("SAMPLE_BROKEN", "unhealthy"),
+            ("SAMPLE_HASTY", "true"),
         ])
         .unwrap();
         assert_eq!(options.version, "42");
         assert_eq!(options.listen, "0.0.0.0:9000".parse().unwrap());
         assert_eq!(options.start_delay, Duration::from_millis(1500));
-        assert_eq!(options.broken, Some(Broken::Unhealthy));
+        assert_eq!((options.broken, options.hasty), (Some(Broken::Unhealthy), true));
     }
 
     #[test]
@@ -153,6 +160,7 @@ mod tests {
             ("PORT", "70000", "0 to 65535"),
             ("SAMPLE_START_DELAY_MS", "soon", "milliseconds"),
             ("SAMPLE_BROKEN", "badly", "exit, unhealthy or hang"),
+            ("SAMPLE_HASTY", "very", "true or false"),
             ("SAMPLE_VERSION", "1\r\nx: y", "printable"),
         ] {
             let message = read(&[(name, value)]).unwrap_err().to_string();

@@ -6,6 +6,7 @@
 //! the engine goes away.
 
 mod builds;
+mod hosts;
 mod one_off;
 mod scheduler;
 mod script;
@@ -19,6 +20,7 @@ use launcher_model::image::ImageRef;
 use launcher_model::{ServiceName, VersionNumber};
 
 pub use self::builds::{BuildScript, BuiltImage, StepScript};
+use self::hosts::Hosts;
 pub use self::script::{Command, Script};
 use self::world::{Held, World};
 use crate::identity::{Installation, SERVE};
@@ -29,6 +31,8 @@ use crate::{Change, Result, labels};
 pub enum Verb {
     /// `hosts`
     Hosts,
+    /// `set_closed`
+    SetClosed,
     /// `resolve`
     Resolve,
     /// `fetch`
@@ -121,6 +125,23 @@ impl Fake {
         let state = self.world.state();
         let one_off = |held: &&Held| self.owns(held) && held.labels[labels::ROLE] != SERVE;
         state.containers.values().filter(one_off).map(|held| held.container.name.clone()).collect()
+    }
+
+    /// The engine has these hosts from now on, and not only one.
+    pub fn set_hosts<const N: usize>(&self, names: [&str; N]) {
+        self.world.state().hosts = Hosts::named(names);
+        self.world.announce(Change::Everything);
+    }
+
+    /// A host gets a label.
+    pub fn label_host(&self, host: &str, label: &str, value: &str) {
+        self.world.state().hosts.label(host, label, value);
+    }
+
+    /// A host cannot be reached any more, nor what is on it.
+    pub fn lose_host(&self, host: &str) {
+        self.world.state().lose_host(host);
+        self.world.announce(Change::Everything);
     }
 
     /// A container dies.

@@ -9,6 +9,7 @@ mod environments;
 mod events;
 mod holds;
 mod hooks;
+mod hosts;
 mod infrastructure;
 mod maintenance;
 mod secrets;
@@ -106,7 +107,12 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(holds::hold, holds::release))
         .routes(routes!(maintenance::show, maintenance::begin, maintenance::end))
         .routes(routes!(events::list))
-        .routes(routes!(infrastructure::hosts))
+        .routes(routes!(hosts::list))
+        .routes(routes!(hosts::show))
+        .routes(routes!(hosts::close))
+        .routes(routes!(hosts::drain))
+        .routes(routes!(hosts::open))
+        .routes(routes!(hosts::describe))
         .routes(routes!(infrastructure::containers))
         .routes(routes!(edges::list, edges::invite))
         .routes(routes!(edges::revoke))

@@ -6,6 +6,7 @@
 mod branches;
 mod builds;
 mod error;
+mod hosts;
 mod images;
 mod records;
 pub mod sqlite;
@@ -29,6 +30,7 @@ use tokio::sync::broadcast;
 pub use branches::BranchStore;
 pub use builds::BuildStore;
 pub use error::Error;
+pub use hosts::{HostStore, KeptHost};
 pub use images::ImageStore;
 pub use records::{
     AboutEdge, Answer, BuildChange, BuildFilter, Deletion, DeploymentFilter, Edge,
@@ -55,7 +57,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// are only kept, to the microsecond.
 #[async_trait]
 pub trait Store:
-    BranchStore + BuildStore + ImageStore + UpstreamStore + Send + Sync + 'static
+    BranchStore + BuildStore + HostStore + ImageStore + UpstreamStore + Send + Sync + 'static
 {
     // Services -------------------------------------------------------------------------------------
 

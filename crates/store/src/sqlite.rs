@@ -18,6 +18,7 @@ mod fault;
 mod follows;
 mod hosts;
 mod idempotency;
+mod kept_hosts;
 mod left_images;
 mod maintenance;
 mod meta;

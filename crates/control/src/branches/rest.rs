@@ -9,8 +9,9 @@ use std::time::Duration;
 use launcher_model::{EdgeName, VersionNumber};
 use tokio::task::AbortHandle;
 
+use crate::Inner;
+use crate::away::have_all_followed;
 use crate::slot::Slot;
-use crate::{Inner, Result};
 
 /// From one look for edges that have not followed to the next.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -67,7 +68,7 @@ impl Rests {
 async fn rest(inner: &Inner, slot: &Slot, version: VersionNumber, revision: u64, within: Duration) {
     inner.hub.wait_for_an_edge(EDGE_WAIT).await;
     loop {
-        match have_all_followed(inner, slot, revision).await {
+        match have_all_followed(inner, &slot.name, revision).await {
             Ok(true) => break,
             Ok(false) => {}
             Err(error) => {
@@ -77,17 +78,9 @@ async fn rest(inner: &Inner, slot: &Slot, version: VersionNumber, revision: u64,
         tokio::time::sleep(AGAIN).await;
     }
     launcher_fault::point("branch.followed");
-    let busy = inner.hub.rest(&slot.name, version, within).await;
+    let busy = inner.hub.rest(&slot.name, version, None, within).await;
     if !busy.is_empty() {
         let edges: Vec<&str> = busy.iter().map(EdgeName::as_str).collect();
         tracing::info!(service = %slot.name, %version, ?edges, "what still is under way is cut");
     }
-}
-
-/// Whether every edge that has joined or is connected has this table, or a newer one.
-async fn have_all_followed(inner: &Inner, slot: &Slot, revision: u64) -> Result<bool> {
-    let within = inner.config.prepare_within + inner.config.commit_within;
-    let told = inner.hub.applied(&slot.name, revision, within).await;
-    let here: Vec<EdgeName> = told.iter().map(|(edge, _)| edge.clone()).collect();
-    Ok(told.iter().all(|(_, outcome)| outcome.is_ok()) && inner.joined_but(&here).await?.is_empty())
 }

@@ -1,28 +1,45 @@
-//! Waiting until nothing of a version is under way on any edge.
+//! Waiting until nothing of a version, or of some of its containers, is under way on any edge.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use launcher_edge::protocol::ToEdge;
+use launcher_model::container::Container;
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use tokio::sync::oneshot;
 
 use super::{Edge, GRACE, Hub, settle};
 
+impl Edge {
+    /// Where this edge reached these containers.
+    fn reached(&self, containers: &[Container]) -> BTreeMap<String, SocketAddr> {
+        let afar = |one: &Container| one.published.filter(|_| self.view.remote);
+        let at = |one: &Container| Some((one.id.clone(), afar(one).or(one.address)?));
+        containers.iter().filter_map(at).collect()
+    }
+}
+
 impl Hub {
-    /// Waits until nothing of a version is under way on any connected edge, for at most `within`. Returns
-    /// the edges of which that is not known.
+    /// Waits until nothing of a version, or only of these `containers` of it, is under way on any connected
+    /// edge, for at most `within`. Returns the edges of which that is not known.
     pub async fn rest(
         &self,
         service: &ServiceName,
         version: VersionNumber,
+        containers: Option<&[Container]>,
         within: Duration,
     ) -> Vec<EdgeName> {
         let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         let ask = |edge: &mut Edge| {
             let (answer, asked) = oneshot::channel();
-            edge.ending.insert((service.clone(), version), answer);
-            let _ = edge.outbox.send(ToEdge::Rest { service: service.clone(), version, within_ms });
+            let nonce = rand::random();
+            edge.ending.insert(nonce, answer);
+            let containers = containers.map(|containers| edge.reached(containers));
+            let service = service.clone();
+            let rest = ToEdge::Rest { nonce, service, version, containers, within_ms };
+            let _ = edge.outbox.send(rest);
             asked
         };
         let asked: Vec<_> = {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use launcher_model::VersionNumber;
-use launcher_model::environment::{Environment, Failure, Release};
+use launcher_model::environment::{Failure, Release};
 use launcher_model::image::ImageRef;
 use launcher_model::plan::environment::Job;
 use launcher_model::version::Version;
 use launcher_scheduler::{LogOptions, OneOff, OneOffRole, Output, Placement, RegistryLogin};
 use launcher_store::EnvironmentChange;
 
-use super::{LOG_LINES, LOG_WAIT, Outcome};
+use super::{Asked, LOG_LINES, LOG_WAIT, Outcome};
 use crate::slot::Slot;
 use crate::{Error, Inner, Result, variables};
 
@@ -20,13 +20,13 @@ pub(super) async fn perform(
     inner: &Inner,
     slot: &Slot,
     job: Job,
-    environment: &Environment,
+    asked: Asked,
     version: &Arc<Version>,
 ) -> Outcome {
     let done = match job {
         Job::Fetch => fetch(inner, slot, version).await,
         Job::Release => return release(inner, slot, version).await.unwrap_or_else(judge),
-        Job::Ensure => return ensure(inner, environment, version).await.unwrap_or_else(judge),
+        Job::Ensure => return ensure(inner, asked, version).await.unwrap_or_else(judge),
         Job::Stop => stop(inner, slot, version.number).await,
         Job::Remove => return remove(inner, slot, version.number).await,
     };
@@ -99,19 +99,11 @@ async fn run_to_end(inner: &Inner, one_off: &OneOff) -> Result<(i64, Vec<String>
     Err(Error::Refused("the engine did not say how the release command ended".to_owned()))
 }
 
-async fn ensure(
-    inner: &Inner,
-    environment: &Environment,
-    version: &Arc<Version>,
-) -> Result<Outcome> {
-    let placement = Placement {
-        version: Arc::clone(version),
-        replicas: environment.replicas,
-        since: environment.starting_since.unwrap_or(environment.since),
-        variables: variables::of(inner, version).await?,
-        avoid: Arc::default(),
-        released: Default::default(),
-    };
+async fn ensure(inner: &Inner, asked: Asked, version: &Arc<Version>) -> Result<Outcome> {
+    let Asked { replicas, since, avoid, released } = asked;
+    let variables = variables::of(inner, version).await?;
+    let version = Arc::clone(version);
+    let placement = Placement { version, replicas, since, variables, avoid, released };
     let ensured = inner.scheduler.ensure(&placement).await?;
     Ok(Outcome::Well(ensured.again_at))
 }

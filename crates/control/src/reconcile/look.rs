@@ -42,6 +42,7 @@ impl Reconciler {
             }
         };
         self.slot.looked_at(&ended);
+        self.slot.ended_but(|version| self.jobs.is_busy(version));
         let settings = containers.iter().filter_map(|container| {
             let health = &wish.versions.get(&container.version)?.spec.health;
             let woken = wish.environment(container.version).is_some_and(is_woken);
@@ -69,6 +70,7 @@ impl Reconciler {
             news.events.push((self.inner.now(), lost));
             news.containers = containers;
             self.slot.set_observed(carried);
+            self.inner.hosts.have_changed();
         }
         Ok(())
     }

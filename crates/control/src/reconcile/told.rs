@@ -5,6 +5,7 @@ use launcher_model::container::{ContainerPhase, Health};
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::plan::environment::Checked;
+use launcher_model::plan::leaving::served_places;
 use launcher_model::version::Version;
 use launcher_model::{ServiceName, VersionNumber};
 
@@ -22,7 +23,7 @@ pub(super) fn reached(
     let number = environment.version;
     let (kind, text) = match state {
         EnvironmentState::Ready => {
-            let serving = containers.iter().filter(|checked| checked.serves()).count();
+            let serving = served_places(environment.replicas, containers);
             let since = environment.starting_since.unwrap_or(version.created_at);
             let took = seconds_since(since, inner.now());
             let noun = if serving == 1 { "container" } else { "containers" };
@@ -76,6 +77,10 @@ pub(super) fn of_containers(
         let container = &checked.container;
         let environment = wish.environment(container.version)?;
         if environment.wanted != Wanted::Running || container.slot > environment.replicas {
+            return None;
+        }
+        // Another one has its place.
+        if crate::table::leaving(environment, before?).contains(&container.id) {
             return None;
         }
         let now = after.iter().find(|other| other.container.id == container.id);

@@ -1,7 +1,6 @@
 //! Which versions a switch goes to, and whether it may.
 
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
-use launcher_model::plan::environment::Checked;
 use launcher_model::plan::shares;
 use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Route, Weights};
 use launcher_model::{ServiceName, VersionNumber, Weight};
@@ -112,11 +111,6 @@ pub(super) fn must_start(environment: &Environment) -> Result<bool> {
             refused(format!("{number} has failed and cannot be live: {why}"))
         }
     }
-}
-
-/// Whether it is a container of this version that may be sent requests.
-pub(crate) fn serves(checked: &Checked, number: VersionNumber) -> bool {
-    checked.container.version == number && checked.serves()
 }
 
 /// Shares in words: `v2`, `v1 90 %, v2 10 %`, or `nothing`.

@@ -330,7 +330,7 @@ enum Half {
     Prepare(DeploymentId),
     Commit(DeploymentId),
     Hold(ServiceName),
-    Rest(ServiceName, VersionNumber),
+    Rest(u64),
 }
 
 enum Heard {
@@ -418,12 +418,12 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
             state.draining.remove(&deployment);
             Vec::new()
         }
-        ToEdge::Rest { service, version, .. } => {
+        ToEdge::Rest { nonce, .. } => {
             state.asked.push("rest");
             match state.rest.clone() {
-                Reply::Held => return Heard::Held(Half::Rest(service, version)),
+                Reply::Held => return Heard::Held(Half::Rest(nonce)),
                 Reply::Silent => Vec::new(),
-                _ => vec![FromEdge::Rested { service, version, at_rest: true }],
+                _ => vec![FromEdge::Rested { nonce, at_rest: true }],
             }
         }
         ToEdge::Ping { nonce } => vec![FromEdge::Pong { nonce }],
@@ -439,8 +439,8 @@ fn commit_or_prepared(state: &Mutex<State>, half: Half) -> Vec<FromEdge> {
     match half {
         Half::Prepare(deployment) => vec![prepared(&state, deployment)],
         Half::Commit(deployment) => commit(&mut state, deployment),
-        Half::Rest(service, version) => {
-            vec![FromEdge::Rested { service, version, at_rest: true }]
+        Half::Rest(nonce) => {
+            vec![FromEdge::Rested { nonce, at_rest: true }]
         }
         Half::Hold(service) => vec![FromEdge::Held { service, outcome: Ok(false) }],
     }

@@ -17,6 +17,8 @@ mod environments;
 mod failures;
 mod freezes;
 mod holds;
+mod hosts;
+mod leaving;
 mod logins;
 mod maintenance;
 mod orphans;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use launcher_model::{DeploymentId, ServiceName};
 use tokio::sync::mpsc;
 
+use super::departed::Departed;
 use super::{Service, Shared, State};
 use crate::compiled::{Pool, PoolId, Site};
 use crate::engine::{Change, Watch};
@@ -19,6 +20,7 @@ pub(super) struct Plan {
     gone: Vec<PoolId>,
     left: Vec<Left>,
     came: Vec<PoolId>,
+    departed: Vec<Departed>,
 }
 
 /// The pools of one service that leave production.
@@ -65,6 +67,7 @@ impl Plan {
         let old = pools(before);
         let is_new = |pool: &Arc<Pool>| !old.iter().any(|old| old.stamp == pool.stamp);
         self.touched.extend(pools(after).into_iter().filter(is_new));
+        self.departed.extend(Departed::between(before, after));
         let goes = |id: PoolId| !after.is_some_and(|site| site.has(id));
         self.gone.extend(old.iter().map(|pool| pool.id).filter(|id| goes(*id)));
         let (was, is) = (live(before), live(after));
@@ -96,6 +99,7 @@ impl Shared {
         for pool in &plan.came {
             state.drains.values_mut().for_each(|drain| drain.supersede(*pool));
         }
+        state.depart(plan.departed);
         let mut begun = Vec::new();
         let mut watch = Vec::new();
         for left in plan.left {

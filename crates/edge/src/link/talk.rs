@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use launcher_model::{DeploymentId, ServiceName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
 use tokio::task::JoinSet;
 
 use super::{Introduction, Quiet, belonging};
-use crate::driver::Driver;
+use crate::driver::{Driver, Resting};
 use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
 use crate::table::{RouteTable, ServiceTable};
 use crate::wire::{self, Reader, WireError, Writer};
@@ -79,8 +79,8 @@ where
                 }
             }
             Some(ended) = talk.ending.join_next() => {
-                if let Ok((service, version, at_rest)) = ended {
-                    talk.say(FromEdge::Rested { service, version, at_rest }).await?;
+                if let Ok((nonce, at_rest)) = ended {
+                    talk.say(FromEdge::Rested { nonce, at_rest }).await?;
                 }
             }
             looked = driver.looked(), if *welcomed => for (service, versions) in looked {
@@ -134,8 +134,8 @@ struct Talk<'d, S, D> {
     held: BTreeMap<ServiceName, Instant>,
     /// Services that are held, and whose traffic is coming to rest.
     resting: JoinSet<(ServiceName, bool)>,
-    /// Versions of which nothing is to be under way any more.
-    ending: JoinSet<(ServiceName, VersionNumber, bool)>,
+    /// What of versions and containers is coming to its end, by the nonces of the questions.
+    ending: JoinSet<(u64, bool)>,
     /// Aborted while they were being prepared.
     aborted: BTreeSet<DeploymentId>,
     /// Whether the control plane is of another installation.
@@ -216,13 +216,11 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 self.held.remove(&service);
                 self.say(FromEdge::Released { service, outcome }).await?;
             }
-            ToEdge::Rest { service, version, within_ms } => {
+            ToEdge::Rest { nonce, service, version, containers, within_ms } => {
                 let driver = self.driver.clone();
                 let within = Duration::from_millis(within_ms);
-                self.ending.spawn(async move {
-                    let at_rest = driver.at_rest(service.clone(), version, within).await;
-                    (service, version, at_rest)
-                });
+                let resting = Resting { service, version, containers };
+                self.ending.spawn(async move { (nonce, driver.at_rest(resting, within).await) });
             }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
             ToEdge::Joined { .. } => {}

@@ -12,6 +12,7 @@ use launcher_model::{ServiceName, VersionNumber};
 
 use super::process::{Master, Worker, connections};
 use super::{Shared, State};
+use crate::driver::Resting;
 
 /// How often old workers are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -24,14 +25,13 @@ impl State {
 }
 
 impl Shared {
-    /// Waits until old workers have nothing to do with a version, for at most so long.
-    pub(super) async fn at_rest(
-        &self,
-        service: &ServiceName,
-        version: VersionNumber,
-        within: Duration,
-    ) -> bool {
-        let addresses = self.state.lock().await.addresses(service, version);
+    /// Waits until old workers have nothing to do with a version or these containers of it, for at most so
+    /// long.
+    pub(super) async fn at_rest(&self, resting: Resting, within: Duration) -> bool {
+        let addresses = match resting.containers {
+            Some(containers) => containers.into_values().collect(),
+            None => self.state.lock().await.addresses(&resting.service, resting.version),
+        };
         let until = Instant::now() + within;
         // A request that an old worker has taken that instant may only now reach its container.
         let mut looks_at_rest = 0;

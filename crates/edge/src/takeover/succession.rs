@@ -14,7 +14,7 @@ use super::message::{Left, ToPredecessor};
 use super::part::Parts;
 use super::predecessor::{FromIt, Predecessor, ToIt};
 use crate::builtin::Builtin;
-use crate::driver::Driver;
+use crate::driver::{Driver, Resting};
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, InFlight, Readiness};
 use crate::table::{RouteTable, ServiceTable};
 
@@ -285,16 +285,11 @@ impl Driver for Succession {
     }
 
     /// What a predecessor has under way is not known here; it is gone at the end of its own drain.
-    async fn at_rest(
-        &self,
-        service: ServiceName,
-        version: VersionNumber,
-        within: Duration,
-    ) -> bool {
+    async fn at_rest(&self, resting: Resting, within: Duration) -> bool {
         let began = Instant::now();
         let alone = tokio::time::timeout(within, self.is_alone()).await.is_ok();
         let left = within.saturating_sub(began.elapsed());
-        self.builtin.at_rest(service, version, left).await && alone
+        self.builtin.at_rest(resting, left).await && alone
     }
 
     /// As long as there is a predecessor, whatever is asked for there counts as looked at.

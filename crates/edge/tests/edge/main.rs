@@ -14,6 +14,7 @@ mod ejection;
 mod framing;
 mod headers;
 mod holding;
+mod leaving;
 mod limits;
 mod load;
 mod logins;

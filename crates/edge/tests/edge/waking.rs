@@ -205,17 +205,22 @@ async fn looks_are_told_now_and_then_and_only_of_branches() {
     let apart: Vec<_> = told.windows(2).map(|two| two[1] - two[0]).collect();
     assert!(apart.iter().all(|apart| *apart > Duration::from_millis(1500)), "{apart:?}");
 
-    let version = VersionNumber(2);
-    let service = || launcher_model::ServiceName::new("shop").unwrap();
-    lab.control.say(ToEdge::Rest { service: service(), version, within_ms: 200 }).await;
+    let rest = |nonce, within_ms| ToEdge::Rest {
+        nonce,
+        service: launcher_model::ServiceName::new("shop").unwrap(),
+        version: VersionNumber(2),
+        containers: None,
+        within_ms,
+    };
+    lab.control.say(rest(1, 200)).await;
     let rested = loop {
         match lab.control.hear().await {
             FromEdge::Looked { .. } => {}
             other => break other,
         }
     };
-    assert_eq!(rested, FromEdge::Rested { service: service(), version, at_rest: false });
-    lab.control.say(ToEdge::Rest { service: service(), version, within_ms: 9_000 }).await;
+    assert_eq!(rested, FromEdge::Rested { nonce: 1, at_rest: false });
+    lab.control.say(rest(2, 9_000)).await;
     drop(socket);
     let rested = loop {
         match lab.control.hear().await {
@@ -223,5 +228,5 @@ async fn looks_are_told_now_and_then_and_only_of_branches() {
             other => break other,
         }
     };
-    assert_eq!(rested, FromEdge::Rested { service: service(), version, at_rest: true });
+    assert_eq!(rested, FromEdge::Rested { nonce: 2, at_rest: true });
 }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use launcher_model::Span;
+use launcher_edge::protocol::{FromEdge, ToEdge};
+use launcher_model::{ServiceName, Span, VersionNumber};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::lab::Lab;
@@ -112,4 +113,37 @@ async fn heavy_nginx_lets_requests_end_and_cuts_none_of_a_version_that_is_live_a
     tokio::time::sleep_until(passed.into()).await;
     go.send(true).unwrap();
     assert_eq!(asked.await.unwrap().body, "late");
+}
+
+#[tokio::test]
+async fn heavy_nginx_tells_when_a_container_that_left_has_nothing_in_flight() {
+    let (go, wait) = tokio::sync::watch::channel(false);
+    let slow = Container::serve("slow", move |_| {
+        let mut wait = wait.clone();
+        async move {
+            wait.wait_for(|go| *go).await.unwrap();
+            text("late")
+        }
+    })
+    .await;
+    let quick = Container::named("quick").await;
+    let mut lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&slow])])]).await;
+    let mut client = Client::connect(lab.http).await;
+    let asked = tokio::spawn(async move { client.ask(request(HOST, "/")).await.body });
+    until("the request is there", || slow.requests() == 1).await;
+    lab.control.replace(&shop(2, &[(1, 100)], &[(1, &[&quick])])).await;
+    assert_eq!(lab.get("/").await.body, "quick");
+    let rest = |nonce, within_ms| ToEdge::Rest {
+        nonce,
+        service: ServiceName::new("shop").unwrap(),
+        version: VersionNumber(1),
+        containers: Some([("0-slow".to_owned(), slow.address)].into()),
+        within_ms,
+    };
+    lab.control.say(rest(1, 300)).await;
+    assert_eq!(lab.control.hear().await, FromEdge::Rested { nonce: 1, at_rest: false });
+    lab.control.say(rest(2, 9_000)).await;
+    go.send(true).unwrap();
+    assert_eq!(lab.control.hear().await, FromEdge::Rested { nonce: 2, at_rest: true });
+    assert_eq!(asked.await.unwrap(), "late");
 }

@@ -67,7 +67,9 @@ async fn heavy_nginx_has_requests_wait_for_an_environment_that_is_asleep() {
     .await;
     let service = ServiceName::new("shop").unwrap();
     let version = VersionNumber(2);
-    lab.control.say(ToEdge::Rest { service, version, within_ms: 9_000 }).await;
+    lab.control
+        .say(ToEdge::Rest { nonce: 1, service, version, containers: None, within_ms: 9_000 })
+        .await;
     is_told(&mut lab, |message| matches!(message, FromEdge::Rested { at_rest: true, .. })).await;
 
     replace(&mut lab, asleep(4, 300)).await;

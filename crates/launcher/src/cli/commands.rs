@@ -13,6 +13,7 @@ mod environments;
 mod events;
 mod execute;
 mod generate;
+mod hosts;
 mod infrastructure;
 mod launch;
 mod logins;
@@ -30,8 +31,8 @@ use serde_json::Value;
 
 use super::Failure;
 use super::args::client::{
-    Branches, BranchesCommand, Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand,
-    SecretCommand, To, TokenCommand,
+    Branches, BranchesCommand, Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand, Hosts,
+    HostsCommand, SecretCommand, To, TokenCommand,
 };
 use super::client::Client;
 use super::foreign::Shown;
@@ -143,7 +144,13 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Destroy(to) => environments::destroy(Context::new(to)?).await,
         C::Pin(to) => environments::ask(Context::new(to)?, "pin").await,
         C::Unpin(to) => environments::ask(Context::new(to)?, "unpin").await,
-        C::Hosts(to) => infrastructure::hosts(Context::new(to)?).await,
+        C::Hosts(Hosts { act: None, list }) => hosts::list(Context::new(list)?).await,
+        C::Hosts(Hosts { act: Some(act), .. }) => match act {
+            HostsCommand::Close(to) => hosts::close(Context::new(to)?).await,
+            HostsCommand::Drain(to) => hosts::drain(Context::new(to)?).await,
+            HostsCommand::Open(to) => hosts::open(Context::new(to)?).await,
+            HostsCommand::Label(to) => hosts::label(Context::new(to)?).await,
+        },
         C::Edges(Edges { act: None, list }) => edges::list(Context::new(list)?).await,
         C::Edges(Edges { act: Some(EdgesCommand::Invite(to)), .. }) => {
             edges::invite(Context::new(to)?).await

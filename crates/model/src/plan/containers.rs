@@ -1,6 +1,7 @@
 //! Which containers to create, start and remove, for an engine that does not see to that by itself.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -51,15 +52,17 @@ const STEADY: SignedDuration = SignedDuration::from_secs(60);
 ///
 /// Of a place's containers the one with the highest attempt counts; the one that died before it is kept
 /// for its log until the next one dies. Exit status is no reason to leave a place empty: a service
-/// does not end.
+/// does not end. What runs and is too much goes once it is `released`.
 #[must_use]
 pub fn plan(
     replicas: u16,
     observed: &[Container],
+    released: &BTreeSet<String>,
     since: Timestamp,
     now: Timestamp,
 ) -> ContainerPlan {
-    let mut planner = Planner { clock: Clock::new(since, now), plan: ContainerPlan::default() };
+    let clock = Clock::new(since, now);
+    let mut planner = Planner { clock, released, plan: ContainerPlan::default() };
     for surplus in observed.iter().filter(|container| !(1..=replicas).contains(&container.slot)) {
         planner.remove(surplus);
     }
@@ -100,12 +103,13 @@ impl Clock {
     }
 }
 
-struct Planner {
+struct Planner<'r> {
     clock: Clock,
+    released: &'r BTreeSet<String>,
     plan: ContainerPlan,
 }
 
-impl Planner {
+impl Planner<'_> {
     /// `filled` are a place's containers, the latest first.
     fn fill(&mut self, slot: u16, filled: &[&Container]) {
         let Some(current) = filled.first() else {
@@ -166,7 +170,11 @@ impl Planner {
         self.plan.steps.push(ContainerStep::Start { id: container.id.clone() });
     }
 
+    /// Removes one, unless it runs and edges may still send something there.
     fn remove(&mut self, container: &Container) {
+        if container.is_running() && !self.released.contains(&container.id) {
+            return;
+        }
         self.plan.steps.push(ContainerStep::Remove { id: container.id.clone() });
     }
 }

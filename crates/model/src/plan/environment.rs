@@ -1,9 +1,12 @@
 //! What to do next for one environment.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::container::{Container, ContainerPhase, Health};
 use crate::environment::{Environment, EnvironmentState, Release, Wanted};
+use crate::plan::leaving::served_places;
 use crate::service::ServiceSpec;
 
 /// A container and what is known of its health.
@@ -38,6 +41,8 @@ pub struct View<'a> {
     pub spec: &'a ServiceSpec,
     /// Its containers.
     pub containers: &'a [Checked],
+    /// The hosts that it is not to use.
+    pub avoid: &'a BTreeSet<String>,
     /// The time.
     pub now: Timestamp,
 }
@@ -126,8 +131,8 @@ fn running(view: View<'_>) -> Decision {
 }
 
 fn starting(view: View<'_>, since: Timestamp) -> Decision {
-    let replicas = usize::from(view.environment.replicas);
-    if view.containers.iter().filter(|checked| checked.serves()).count() >= replicas {
+    let replicas = view.environment.replicas;
+    if served_places(replicas, view.containers) >= usize::from(replicas) {
         return Decision {
             reached: Some(EnvironmentState::Ready),
             job: ensure_if_needed(view),
@@ -156,7 +161,8 @@ fn starting(view: View<'_>, since: Timestamp) -> Decision {
     }
 }
 
-/// An engine need not be asked when each place is filled by one running container.
+/// An engine need not be asked when each place is filled by one running container, on a host that it may
+/// be on.
 fn ensure_if_needed(view: View<'_>) -> Option<Job> {
     let mut filled = vec![false; usize::from(view.environment.replicas)];
     for checked in view.containers {
@@ -164,7 +170,7 @@ fn ensure_if_needed(view: View<'_>) -> Option<Job> {
         match place.and_then(|place| filled.get_mut(place)) {
             None => return Some(Job::Ensure),
             Some(place) if checked.container.is_running() => {
-                if std::mem::replace(place, true) {
+                if std::mem::replace(place, true) || view.avoid.contains(&checked.container.host) {
                     return Some(Job::Ensure);
                 }
             }
@@ -189,7 +195,7 @@ fn unstartable(view: View<'_>) -> Option<Verdict> {
 /// one that tells most.
 fn overdue(view: View<'_>) -> Verdict {
     let within = view.spec.health.start_period;
-    let serving = view.containers.iter().filter(|checked| checked.serves()).count();
+    let serving = served_places(view.environment.replicas, view.containers);
     let score = format!(
         "{serving} of {} containers were healthy within {within}",
         view.environment.replicas

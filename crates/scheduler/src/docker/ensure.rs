@@ -16,7 +16,8 @@ impl Engine {
         let version = &placement.version;
         let observed = self.observe_version(&version.service, version.number).await?;
         let now = Timestamp::now();
-        let plan = containers::plan(placement.replicas, &observed, placement.since, now);
+        let Placement { replicas, released, since, .. } = placement;
+        let plan = containers::plan(*replicas, &observed, released, *since, now);
         let call = self.connection.call("creating containers").await?;
         let outcomes: Vec<Result<Started>> = stream::iter(plan.steps)
             .map(|step| Box::pin(self.carry_out(&call, placement, step)))

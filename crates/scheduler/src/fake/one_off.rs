@@ -1,5 +1,6 @@
 //! One-off containers of the fake engine.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ fn begin(fake: &Fake, one_off: &OneOff) -> Result<String> {
         OneOffRole::Release => Part::Release,
         OneOffRole::Run => Part::Run { nonce: state.next().to_string() },
     };
-    let id = fake.create(&mut state, &one_off.version, &one_off.variables, part)?;
+    let id =
+        fake.create(&mut state, &one_off.version, &one_off.variables, part, &BTreeSet::new())?;
     let Some(held) = state.containers.get_mut(&id) else { return Err(Error::NoContainer(id)) };
     if held.container.phase == ContainerPhase::Created {
         let command = (held.script.commands)(&one_off.command);

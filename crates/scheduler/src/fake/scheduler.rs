@@ -1,6 +1,6 @@
 //! The fake engine as a scheduler.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::Timestamp;
-use launcher_model::container::{Container, ContainerPhase, Host, Promised};
+use launcher_model::container::{Container, ContainerPhase, Host};
 use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::plan::containers::{self, ContainerStep};
 use launcher_model::version::Version;
@@ -18,15 +18,12 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::{BroadcastStream, ReceiverStream};
 
 use super::world::{Held, State};
-use super::{Fake, Verb, one_off};
+use super::{Fake, Verb, hosts, one_off};
 use crate::identity::{Identity, Part, SERVE};
 use crate::{
     Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, LogStream, OneOff,
     Output, Placement, RegistryLogin, Result, Scheduler, labels,
 };
-
-/// The name of the only host.
-const HOST: &str = "fake";
 
 impl Fake {
     /// The ids of our containers of a version, of one role or of all.
@@ -54,6 +51,7 @@ impl Fake {
         version: &Version,
         variables: &[(String, SecretString)],
         part: Part,
+        avoid: &BTreeSet<String>,
     ) -> Result<String> {
         let digest = &version.image.digest;
         if !state.fetched.contains(digest) {
@@ -90,10 +88,10 @@ impl Fake {
             attempt,
             failures,
             created: Timestamp::now(),
-            host: HOST.to_owned(),
+            host: String::new(),
             address: None,
             published: None,
-            phase: ContainerPhase::Created,
+            phase: ContainerPhase::Waiting { why: None },
         };
         let shown =
             variables.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned()));
@@ -105,8 +103,11 @@ impl Fake {
             script: state.script(digest),
             log: Vec::new(),
             starts: 0,
+            promised: hosts::promised(version),
         };
-        state.containers.insert(id.clone(), held.clone());
+        state.containers.insert(id.clone(), held);
+        state.place_those_that_wait(std::slice::from_ref(&id), avoid);
+        let held = state.containers[&id].clone();
         self.world.tell(state, &held);
         Ok(id)
     }
@@ -124,7 +125,8 @@ impl Fake {
                 let port = placement.version.spec.service.port;
                 let part = Part::Serve { slot, attempt, failures, port };
                 let mut state = self.world.still(DOING)?;
-                self.create(&mut state, &placement.version, &placement.variables, part)?
+                let Placement { version, variables, avoid, .. } = placement;
+                self.create(&mut state, version, variables, part, avoid)?
             }
         };
         let takes = {
@@ -188,7 +190,7 @@ impl Scheduler for Fake {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             name: "fake",
-            many_hosts: false,
+            many_hosts: self.world.state().hosts.are_many(),
             exec: true,
             exec_checks: true,
             keeps_stopped: true,
@@ -198,24 +200,12 @@ impl Scheduler for Fake {
 
     async fn hosts(&self) -> Result<Vec<Host>> {
         let state = self.world.reach(Verb::Hosts, "asking the engine about itself")?;
-        let running = state.containers.values().filter(|held| held.container.is_running()).count();
-        Ok(vec![Host {
-            name: HOST.to_owned(),
-            address: "127.0.0.1".to_owned(),
-            engine: "Fake 1".to_owned(),
-            cpus: 2,
-            memory: 4 << 30,
-            running: running.try_into().unwrap_or(u32::MAX),
-            promised: Promised::default(),
-            labels: BTreeMap::new(),
-            closed: false,
-            usable: true,
-            trouble: None,
-        }])
+        Ok(state.hosts.seen(&state.containers))
     }
 
-    async fn set_closed(&self, _host: &str, _closed: bool) -> Result<()> {
-        Err(Error::Unsupported { engine: "the fake", what: "place containers on another host" })
+    async fn set_closed(&self, host: &str, closed: bool) -> Result<()> {
+        const DOING: &str = "closing or opening a host";
+        self.world.reach(Verb::SetClosed, DOING)?.hosts.set_closed(host, closed)
     }
 
     async fn resolve(
@@ -253,11 +243,15 @@ impl Scheduler for Fake {
         let version = &placement.version;
         let now = Timestamp::now();
         let plan = {
-            let state = self.world.reach(Verb::Ensure, "looking at containers")?;
+            let mut state = self.world.reach(Verb::Ensure, "looking at containers")?;
             let ids = self.ids(&state, &version.service, version.number, Some(SERVE));
+            state.place_those_that_wait(&ids, &placement.avoid);
             let observed: Vec<_> =
                 ids.iter().map(|id| state.containers[id].container.clone()).collect();
-            containers::plan(placement.replicas, &observed, placement.since, now)
+            let Placement { replicas, avoid, released, since, .. } = placement;
+            let mut plan = containers::plan(*replicas, &observed, released, *since, now);
+            plan.steps.extend(hosts::moves(*replicas, &observed, avoid));
+            plan
         };
         let steps = plan.steps.into_iter().map(|step| self.carry_out(placement, step));
         let outcomes = join_all(steps).await.into_iter().collect::<Result<Vec<_>>>()?;

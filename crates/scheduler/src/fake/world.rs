@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use launcher_model::container::{Container, ContainerPhase};
+use launcher_model::container::{Container, ContainerPhase, Promised};
 use launcher_model::image::{Digest, ImageRef};
 use launcher_model::{ServiceName, VersionNumber};
 use tokio::sync::{broadcast, watch};
 
 use super::builds::Builds;
+use super::hosts::Hosts;
 use super::{Script, Verb};
 use crate::{Change, Error, LogLine, LogStream, Result, labels};
 
@@ -36,6 +37,7 @@ pub(super) struct State {
     pub(super) away: Option<String>,
     pub(super) calls: HashMap<Verb, usize>,
     pub(super) addresses: Option<Addresses>,
+    pub(super) hosts: Hosts,
     made: u64,
 }
 
@@ -52,6 +54,8 @@ pub(super) struct Held {
     pub(super) log: Vec<LogLine>,
     /// Counts its starts, so that an end that was planned for an earlier one is not taken for this one's.
     pub(super) starts: u32,
+    /// What its host has promised it.
+    pub(super) promised: Promised,
 }
 
 impl World {
@@ -131,7 +135,8 @@ impl World {
     /// Starts a container; one that runs is left alone. Whether the engine could.
     pub(super) fn start(self: &Arc<Self>, state: &mut State, id: &str) -> bool {
         let Some(held) = state.containers.get(id) else { return true };
-        if held.container.is_running() {
+        let waits = matches!(held.container.phase, ContainerPhase::Waiting { .. });
+        if held.container.is_running() || waits {
             return true;
         }
         let address = held.address(state);

@@ -43,7 +43,11 @@ pub(crate) async fn scales_up_and_down(ground: &impl Ground) {
     let four = Placement { replicas: 4, ..two.clone() };
     let more = running(&settle(&*engine, &four).await);
     assert!(more.is_superset(&first) && more.len() == 4);
+    // As long as edges may send something there, they run on.
     engine.ensure(&two).await.unwrap();
+    assert!(running(&observed(&*engine).await).is_superset(&more));
+    let released = more.difference(&first).cloned().collect();
+    engine.ensure(&Placement { released, ..two }).await.unwrap();
     let fewer = observed(&*engine).await;
     assert_eq!(running(&fewer), first);
     assert_eq!(fewer.len(), 2);

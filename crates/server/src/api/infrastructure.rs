@@ -1,21 +1,13 @@
-//! Hosts, containers, and the server itself.
+//! Containers, and the server itself.
 
 use axum::Json as Answer;
 use axum::extract::State;
-use launcher_model::container::Host;
 
 use super::views::{ContainerView, ServerView};
 use crate::App;
 use crate::auth::Principal;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-
-/// Lists the hosts that containers are placed on.
-#[utoipa::path(get, path = "/hosts", tag = "infrastructure",
-    responses((status = 200, body = Page<Host>), (status = "4XX", body = Problem)))]
-pub(super) async fn hosts(State(app): State<App>) -> Result<Answer<Page<Host>>, Problem> {
-    Ok(Answer(Page::whole(app.scheduler.hosts().await?)))
-}
 
 /// Lists the containers of all services, as they were last observed.
 #[utoipa::path(get, path = "/containers", tag = "infrastructure",

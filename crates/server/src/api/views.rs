@@ -6,6 +6,7 @@ mod deployments;
 mod edges;
 mod environments;
 mod freezes;
+mod hosts;
 mod maintenance;
 mod services;
 
@@ -23,6 +24,8 @@ pub use environments::{
     CommandBody, ContainerView, EnvironmentSummary, LaunchBody, ScaleBody, VersionView,
 };
 pub use freezes::{AutoView, FreezeView};
+pub use hosts::{HostView, OnHostView};
+pub(crate) use hosts::{all_labels, host_address, state_word};
 pub use maintenance::{
     AcknowledgementView, MaintainedView, MaintenanceBody, MaintenanceSummary, MaintenanceView,
 };

@@ -122,7 +122,7 @@ impl From<launcher_control::Error> for Problem {
         use launcher_control::Error;
         let detail = error.to_string();
         match error {
-            Error::NoService(_) | Error::NoVersion(..) => Self::missing(detail),
+            Error::NoService(_) | Error::NoVersion(..) | Error::NoHost(_) => Self::missing(detail),
             Error::Invalid(_) => Self::invalid(detail),
             Error::Refused(_) => Self::refused(detail),
             Error::Frozen { .. } => {

@@ -12,6 +12,7 @@ mod freezes;
 mod git;
 mod holds;
 mod hooks;
+mod hosts;
 mod idempotency;
 mod maintenance;
 mod malformed;

@@ -30,7 +30,7 @@ fn filled_in(template: &str) -> String {
     let parts = template.split('/').map(|part| match part {
         "{service}" => "shop",
         "{version}" | "{id}" => "1",
-        "{name}" | "{edge}" | "{branch}" => "something",
+        "{name}" | "{edge}" | "{branch}" | "{host}" => "something",
         other => {
             assert!(!other.contains('{'), "{template}: say here what {other} may be");
             other

@@ -24,6 +24,7 @@ const STEPS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0009_automatic_deployments.sql"),
     ),
     (10, "upstream", include_str!("../../migrations/sqlite/0010_upstream.sql")),
+    (11, "hosts", include_str!("../../migrations/sqlite/0011_hosts.sql")),
 ];
 
 /// Brings a database to the newest schema.

@@ -3,6 +3,7 @@
 mod branches;
 mod builds;
 mod images;
+mod kept_hosts;
 mod upstream;
 
 use std::collections::BTreeMap;

@@ -13,6 +13,7 @@ mod environments;
 mod events;
 mod files;
 mod full;
+mod hosts;
 mod idempotency;
 mod maintenance;
 mod observed;

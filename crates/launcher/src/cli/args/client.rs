@@ -6,6 +6,7 @@ mod credentials;
 mod deployments;
 mod edges;
 mod environments;
+mod hosts;
 mod maintenance;
 mod services;
 
@@ -24,6 +25,7 @@ pub(crate) use credentials::{
 pub(crate) use deployments::{Deploy, History, Hold, Release, Rollback, Switch, Try};
 pub(crate) use edges::{Edges, EdgesCommand, Invite, OneEdge};
 pub(crate) use environments::{Exec, Launch, Logs, OneVersion, RunOnce, Scale};
+pub(crate) use hosts::{DrainHost, Hosts, HostsCommand, HostsList, LabelHost, OneHost};
 pub(crate) use maintenance::{Maintenance, MaintenanceAct};
 pub(crate) use services::{Apply, Delete, Status};
 
@@ -129,9 +131,9 @@ pub(crate) enum ClientCommand {
     /// Let an environment grow old as any other
     #[command(after_help = examples::UNPIN)]
     Unpin(To<OneVersion>),
-    /// List the hosts that containers run on
-    #[command(after_help = examples::HOSTS)]
-    Hosts(To<Listing>),
+    /// List the hosts that containers run on; close, drain, open and label one
+    #[command(after_help = examples::HOSTS, args_conflicts_with_subcommands = true)]
+    Hosts(Hosts),
     /// List the edges that carry the traffic; invite and revoke those of other machines
     #[command(after_help = examples::EDGES, args_conflicts_with_subcommands = true)]
     Edges(Edges),

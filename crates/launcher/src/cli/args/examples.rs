@@ -162,7 +162,33 @@ EXAMPLES
   launcher unpin shop 40";
 pub(super) const HOSTS: &str = "\
 EXAMPLES
-  launcher hosts";
+  launcher hosts
+  launcher hosts alpha                 one, with what runs on it
+  launcher hosts drain alpha --wait
+  launcher hosts open alpha";
+pub(super) const HOSTS_CLOSE: &str = "\
+EXAMPLES
+  launcher hosts close alpha
+  launcher hosts open alpha            undoes it";
+pub(super) const HOSTS_DRAIN: &str = "\
+EXAMPLES
+  launcher hosts drain alpha --wait    before its kernel is updated, or it is taken away
+  launcher hosts open alpha            undoes it
+
+Each container is replaced on another host first. It ends once the new one serves and nothing of it is in
+flight on any edge. It goes on when you interrupt this; `launcher hosts alpha` shows what is still there.";
+pub(super) const HOSTS_OPEN: &str = "\
+EXAMPLES
+  launcher hosts open alpha
+
+What was moved away does not come back by itself.";
+pub(super) const HOSTS_LABEL: &str = "\
+EXAMPLES
+  launcher hosts label alpha rack=a12 warranty=2027 --owner storage
+  launcher hosts label alpha rack=     takes the label away
+
+They are for people and for what reads the inventory. Where containers are placed ([placement] in
+launcher.toml) depends on the engine's labels alone.";
 pub(super) const EDGES: &str = "\
 EXAMPLES
   launcher edges

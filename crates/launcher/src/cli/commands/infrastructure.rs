@@ -1,15 +1,9 @@
-//! `hosts` and `containers`.
+//! `containers`.
 
 use super::Context;
 use crate::cli::Failure;
 use crate::cli::args::client::Listing;
 use crate::cli::render::infrastructure;
-
-pub(super) async fn hosts((context, listing): (Context, Listing)) -> Result<(), Failure> {
-    let items = context.client.list(&["hosts"]).await?;
-    let empty = "there are no hosts; `launcher doctor` says whether the engine answers";
-    context.show(items, listing.json, empty, infrastructure::hosts)
-}
 
 pub(super) async fn containers((context, listing): (Context, Listing)) -> Result<(), Failure> {
     let items = context.client.list(&["containers"]).await?;

@@ -1,33 +1,100 @@
 //! Hosts, edges and containers.
 
 use comfy_table::{Cell, Color};
-use launcher_model::container::{ContainerPhase, Health, Host};
-use launcher_server::api::views::{ContainerView, EdgeState, EdgeView};
+use launcher_model::container::{ContainerPhase, Health};
+use launcher_model::host::{Closing, HostState};
+use launcher_server::api::views::{ContainerView, EdgeState, EdgeView, HostView, OnHostView};
 
 use super::words::{ago, memory};
 use super::{Columns, Look, alarming, or_dash, plain};
 
 /// The hosts.
-pub(in crate::cli) fn hosts(hosts: &[Host], look: &Look) -> String {
-    let header = ["HOST", "ADDRESS", "ENGINE", "CPUS", "MEMORY", "RUNNING", "USABLE"];
+pub(in crate::cli) fn hosts(hosts: &[HostView], look: &Look) -> String {
+    let header =
+        ["HOST", "ADDRESS", "ENGINE", "STATE", "CPUS FREE", "MEMORY FREE", "OURS", "OWNER"];
     let mut columns = Columns::new(look, &header);
-    for host in hosts {
-        let usable = match (&host.trouble, host.usable) {
-            (_, true) => "yes".to_owned(),
-            (Some(why), false) => format!("no: {why}"),
-            (None, false) => "no".to_owned(),
-        };
+    for view in hosts {
+        let HostView { host, state, notes, .. } = view;
         columns.row([
             plain(&host.name),
             plain(&host.address),
             plain(&host.engine),
-            plain(host.cpus),
-            plain(memory(host.memory)),
-            plain(host.running),
-            alarming(plain(usable), !host.usable),
+            host_state(*state),
+            plain(format!("{} of {}", cpus(view.free.milli_cpus), host.cpus)),
+            plain(format!("{} of {}", memory(view.free.memory), memory(host.memory))),
+            plain(ours(view)),
+            or_dash(notes.owner.as_ref()),
         ]);
     }
-    columns.text()
+    hosts.iter().fold(columns.text(), |text, view| text + &host_trouble(view))
+}
+
+/// One host, and what runs on it.
+pub(in crate::cli) fn host(view: &HostView, look: &Look) -> String {
+    let mut text = hosts(std::slice::from_ref(view), look);
+    let labels = view.all_labels().into_iter().map(|(label, value)| format!("{label}={value}"));
+    let labels: Vec<_> = labels.collect();
+    if !labels.is_empty() {
+        text += &format!("labels: {}\n", labels.join(", "));
+    }
+    if let Some(closure) = &view.closure {
+        let how = match closure.closing {
+            Closing::Closed => "closed",
+            Closing::Draining => "drained",
+        };
+        text += &format!("{how} by {}, {}\n", closure.by, ago(closure.since, look.now));
+    }
+    if view.containers.is_empty() {
+        return text;
+    }
+    let mut columns = Columns::new(look, &["SERVICE", "VERSION", "RUNNING"]);
+    for on_host in &view.containers {
+        let OnHostView { service, version, running, .. } = on_host;
+        columns.row([plain(service), plain(version), plain(running)]);
+    }
+    text + "\n" + &columns.text()
+}
+
+/// How far a host is that is being drained.
+pub(in crate::cli) fn what_is_left(view: &HostView) -> String {
+    let name = &view.host.name;
+    if view.containers.is_empty() {
+        return format!("{name} is drained: no container of ours runs on it");
+    }
+    let left = view.containers.iter().map(|on_host| {
+        let OnHostView { service, version, running, waits } = on_host;
+        let waits = waits.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("{running} of {service} {version}{waits}")
+    });
+    let left: Vec<_> = left.collect();
+    format!("{name} is being drained: {} still there: {}", ours(view), left.join(", "))
+}
+
+/// How many containers of ours run there.
+fn ours(view: &HostView) -> usize {
+    view.containers.iter().map(|on_host| on_host.running).sum()
+}
+
+fn host_state(state: HostState) -> Cell {
+    match state {
+        HostState::Ready => plain("ready").fg(Color::Green),
+        HostState::Closed => plain("closed").fg(Color::Yellow),
+        HostState::Draining => plain("draining").fg(Color::Yellow),
+        HostState::Drained => plain("drained").fg(Color::Yellow),
+        HostState::Down => plain("down").fg(Color::Red),
+    }
+}
+
+/// Why a host cannot be used, where its engine says so.
+fn host_trouble(view: &HostView) -> String {
+    let trouble = view.host.trouble.as_ref();
+    trouble.map(|why| format!("{}: {why}\n", view.host.name)).unwrap_or_default()
+}
+
+/// Thousandths of processors in processors.
+fn cpus(milli: u64) -> String {
+    let text = format!("{:.2}", milli as f64 / 1000.0);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The edges.
@@ -132,6 +199,14 @@ mod tests {
     fn hosts_fit_into_a_terminal() {
         let fixture = include_str!("fixtures/hosts.json");
         insta::assert_snapshot!(hosts(&read::<Vec<_>>(fixture), &look()));
+    }
+
+    #[test]
+    fn a_host_tells_what_runs_on_it_and_how_far_its_drain_is() {
+        let views: Vec<HostView> = read(include_str!("fixtures/hosts.json"));
+        let [draining, down] = views.as_slice() else { panic!("{views:?}") };
+        let told = [host(draining, &look()), what_is_left(draining), what_is_left(down)];
+        insta::assert_snapshot!(told.join("\n"));
     }
 
     #[test]

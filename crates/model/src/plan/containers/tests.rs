@@ -50,6 +50,12 @@ fn remove(id: &str) -> ContainerStep {
     ContainerStep::Remove { id: id.into() }
 }
 
+/// Plans for what may all be ended.
+fn plan(replicas: u16, observed: &[Container], since: Timestamp, now: Timestamp) -> ContainerPlan {
+    let released = observed.iter().map(|container| container.id.clone()).collect();
+    super::plan(replicas, observed, &released, since, now)
+}
+
 #[test]
 fn empty_places_are_filled_and_full_ones_left_alone() {
     let plan = plan(3, &[up(2, 0)], BEGIN, at(10));
@@ -121,6 +127,18 @@ fn what_cannot_be_started_is_replaced_with_delay() {
 fn an_older_one_that_runs_beside_the_latest_is_removed() {
     let plan = plan(1, &[up(1, 1), up(1, 2), died(1, 0, 1, 2)], BEGIN, at(10));
     assert_eq!(plan.steps, [remove("1-0"), remove("1-1")]);
+}
+
+#[test]
+fn what_runs_and_is_too_much_stays_until_it_is_released() {
+    let observed = [up(1, 1), up(1, 0), up(2, 0), up(3, 0), died(2, 1, 1, 2)];
+    let steps = |released: &[&str]| {
+        let released = released.iter().map(|id| (*id).to_owned()).collect();
+        super::plan(1, &observed, &released, BEGIN, at(10)).steps
+    };
+    assert_eq!(steps(&[]), [remove("2-1")]);
+    assert_eq!(steps(&["3-0"]), [remove("3-0"), remove("2-1")]);
+    assert_eq!(steps(&["1-0", "1-1"]), [remove("2-1"), remove("1-0")]);
 }
 
 #[test]

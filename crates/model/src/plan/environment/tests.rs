@@ -57,7 +57,7 @@ fn exited(slot: u16, code: i64) -> Checked {
 
 fn decide_at(environment: &Environment, containers: &[Checked], seconds: i64) -> Decision {
     let now = NOW + SignedDuration::from_secs(seconds);
-    decide(View { environment, spec: &spec(), containers, now })
+    decide(View { environment, spec: &spec(), containers, avoid: &BTreeSet::new(), now })
 }
 
 #[test]
@@ -147,4 +147,22 @@ fn stopping_and_destroying_end_when_the_containers_have() {
     let leaving = environment(EnvironmentState::Stopped, Wanted::Gone);
     assert_eq!(decide_at(&leaving, &[exited(1, 143)], 0).job, Some(Job::Remove));
     assert_eq!(decide_at(&leaving, &[], 0).reached, Some(EnvironmentState::Destroyed));
+}
+
+#[test]
+fn a_container_on_a_host_to_avoid_has_the_engine_asked() {
+    let environment = environment(EnvironmentState::Ready, Wanted::Running);
+    let containers = [up(1, Health::Healthy), up(2, Health::Healthy)];
+    let job = |host: &str| {
+        let avoid = BTreeSet::from([host.to_owned()]);
+        let view = View {
+            environment: &environment,
+            spec: &spec(),
+            containers: &containers,
+            avoid: &avoid,
+            now: NOW,
+        };
+        decide(view).job
+    };
+    assert_eq!((job("a"), job("b")), (Some(Job::Ensure), None));
 }

@@ -1,0 +1,114 @@
+//! Fewer containers, and more again, under load.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use launcher_testkit::load::Plan;
+use launcher_testkit::{Api, Engine, Installation, Load};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+const HOST: &str = "shop.example.com";
+
+/// From 4 containers to 1 and back, so often.
+const ROUNDS: usize = 3;
+
+/// Requests that take a while, each over a connection of its own.
+struct Slow {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    tasks: Vec<JoinHandle<Vec<String>>>,
+}
+
+impl Slow {
+    fn start(edge: std::net::SocketAddr, at_once: usize) -> Self {
+        let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let tasks = (0..at_once).map(|nth| {
+            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+            let url = format!("http://{edge}/slow?ms={}", 600 + 100 * nth);
+            tokio::spawn(async move {
+                let client = reqwest::Client::builder()
+                    .no_proxy()
+                    .pool_max_idle_per_host(0)
+                    .build()
+                    .unwrap();
+                let mut failed = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    // Nothing repeats a POST.
+                    match client.post(&url).header("host", HOST).body("order").send().await {
+                        Ok(answer) if answer.status() == 200 => {
+                            answered.fetch_add(1, Ordering::Relaxed);
+                        }
+                        other => failed.push(format!("{other:?}")),
+                    }
+                }
+                failed
+            })
+        });
+        let tasks = tasks.collect();
+        Self { stop, answered, tasks }
+    }
+
+    async fn stop(self) -> (u64, Vec<String>) {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut failed = Vec::new();
+        for task in self.tasks {
+            failed.extend(task.await.unwrap());
+        }
+        (self.answered.load(Ordering::Relaxed), failed)
+    }
+}
+
+async fn scale(api: &Api, engine: &Engine, installation: &str, replicas: usize) {
+    let body = json!({ "replicas": replicas });
+    let _: Value = api.post("/services/shop/versions/1/scale", body).await;
+    let what = format!("{replicas} healthy containers and no other");
+    launcher_testkit::wait::until(&what, Duration::from_secs(60), || async {
+        let version = api.version("shop", 1).await;
+        let there = engine.containers(installation).await.len();
+        (version["environment"]["healthy"] == json!(replicas) && there == replicas).then_some(())
+    })
+    .await;
+}
+
+/// An application that dies at once when it is told to end loses no request, however slow: it is told when it
+/// has none any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_fewer_containers_of_a_hasty_application_lose_nothing() {
+    let program = Path::new(env!("CARGO_BIN_EXE_launcher"));
+    let engine = Engine::local();
+    let image = engine.build(program, 1, &[("SAMPLE_HASTY", "true")]);
+    let mut installation = Installation::new(program, &engine);
+    let api = installation.start().await;
+    api.put_service(json!({
+        "service": { "name": "shop", "hosts": [HOST], "replicas": 4, "port": 8080 },
+        "health": { "path": "/healthz", "interval": "1s" },
+    }))
+    .await;
+    api.launch_ready("shop", &image.id).await;
+    api.deploy("shop", 1).await;
+    let load = Load::start(Plan {
+        edge: installation.http,
+        host: HOST.to_owned(),
+        connections: 16,
+        sockets: 0,
+        pause: Duration::from_millis(5),
+    });
+    load.timeline.begins(1);
+    load.timeline.ended(1);
+    let slow = Slow::start(installation.http, 8);
+    for _ in 0..ROUNDS {
+        scale(&api, &engine, installation.id(), 1).await;
+        scale(&api, &engine, installation.id(), 4).await;
+    }
+    let (answered, failed) = slow.stop().await;
+    assert_eq!(failed, Vec::<String>::new());
+    assert!(answered > 8, "{answered}");
+    let report = load.stop();
+    assert_eq!((report.failed, report.closed), (0, 0), "{report:?}");
+    assert!(report.answered > 100, "{report:?}");
+}
