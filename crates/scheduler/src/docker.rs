@@ -1,21 +1,21 @@
 //! One Docker Engine, through its API.
 
-mod body;
+pub(crate) mod body;
 mod builder;
-mod connection;
+pub(crate) mod connection;
 mod create;
 mod ensure;
-mod events;
+pub(crate) mod events;
 mod exec;
 mod follow;
 mod halt;
-mod image;
+pub(crate) mod image;
 mod known;
-mod lines;
-mod logs;
-mod observe;
+pub(crate) mod lines;
+pub(crate) mod logs;
+pub(crate) mod observe;
 mod one_off;
-mod trust;
+pub(crate) mod trust;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -98,10 +98,10 @@ impl Config {
 
 /// Places containers on one Docker Engine. A clone is the same driver.
 #[derive(Debug, Clone)]
-pub struct Docker(Arc<Engine>);
+pub struct Docker(pub(crate) Arc<Engine>);
 
 #[derive(Debug)]
-struct Engine {
+pub(crate) struct Engine {
     connection: Arc<Connection>,
     installation: Installation,
     network: Option<String>,

@@ -15,6 +15,7 @@ pub mod dockerignore;
 pub mod fake;
 pub mod labels;
 pub mod marathon;
+pub mod swarm;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;

@@ -2,7 +2,7 @@
 
 mod marathon;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use launcher_model::Bytes;
 use launcher_registry::{Access, Authority, Login};
 use launcher_scheduler::docker::ImageBuilder;
+use launcher_scheduler::swarm::Secrets;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -35,6 +36,8 @@ struct File {
     docker: Docker,
     #[serde(default)]
     marathon: Marathon,
+    #[serde(default)]
+    swarm: Swarm,
     #[serde(default)]
     registries: Vec<Registry>,
 }
@@ -65,6 +68,8 @@ pub(crate) enum SchedulerName {
     Docker,
     /// Marathon on Mesos.
     Marathon,
+    /// A Docker Swarm.
+    Swarm,
 }
 
 /// `[docker]`: which engine.
@@ -77,6 +82,20 @@ struct Docker {
     #[serde(default)]
     builder: ImageBuilder,
     build_cache: Option<Bytes>,
+}
+
+/// `[swarm]`: which Swarm.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Swarm {
+    /// Where its managers listen, which are tried in turn; this machine's engine when none is named.
+    pub(crate) hosts: Option<Vec<String>>,
+    /// How containers are given secrets.
+    #[serde(default)]
+    pub(crate) secrets: Secrets,
+    /// Where hosts' own engines listen, by the hosts' names.
+    #[serde(default)]
+    pub(crate) engines: BTreeMap<String, String>,
 }
 
 /// `[[registries]]`: how one is reached.
@@ -127,6 +146,8 @@ pub(crate) struct Config {
     pub(crate) preview_port: Option<u16>,
     /// What places containers.
     pub(crate) scheduler: SchedulerName,
+    /// Which Swarm, where that is what places them.
+    pub(crate) swarm: Swarm,
     /// Where the Docker Engine listens.
     pub(crate) docker_host: Option<String>,
     /// The network that containers join.
@@ -184,6 +205,7 @@ impl Config {
             preview_port: (port != own_port).then_some(port),
             preview_scheme: scheme,
             scheduler: file.scheduler,
+            swarm: file.swarm,
             docker_host: variable("LAUNCHER_DOCKER_HOST").or(file.docker.host),
             docker_network: file.docker.network,
             docker_publish: publish,

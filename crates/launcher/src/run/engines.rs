@@ -8,6 +8,7 @@ use launcher_registry::Authority;
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::docker::{self, Docker};
 use launcher_scheduler::marathon::Marathon;
+use launcher_scheduler::swarm::{self, Swarm};
 
 use super::config::{Config, SchedulerName};
 
@@ -28,6 +29,7 @@ pub(super) fn connect(config: &Config, installation: &str) -> Result<Engines> {
             let settings = config.marathon.settings(installation, authorities(config))?;
             Arc::new(Marathon::connect(settings)?)
         }
+        SchedulerName::Swarm => Arc::new(Swarm::connect(swarm_settings(config, installation))?),
     };
     Ok(Engines { scheduler, docker })
 }
@@ -51,4 +53,15 @@ fn docker_settings(config: &Config, installation: &str) -> docker::Config {
 fn authorities(config: &Config) -> HashMap<String, Authority> {
     let accesses = config.registries.iter();
     accesses.filter_map(|(host, access)| Some((host.clone(), access.authority.clone()?))).collect()
+}
+
+fn swarm_settings(config: &Config, installation: &str) -> swarm::Config {
+    let mut settings = swarm::Config::new(installation.to_owned());
+    if let Some(hosts) = &config.swarm.hosts {
+        settings.hosts.clone_from(hosts);
+    }
+    settings.secrets = config.swarm.secrets;
+    settings.engines.clone_from(&config.swarm.engines);
+    settings.registries.clone_from(&config.registries);
+    settings
 }

@@ -1,5 +1,6 @@
 //! What the engine is told to create.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use super::Engine;
 use crate::identity::{Identity, Part};
 
 /// Enough for any server; a container that forks without end stops there instead of taking the host down.
-const MAX_PROCESSES: i64 = 4096;
+pub(crate) const MAX_PROCESSES: i64 = 4096;
+/// What keeps containers' logs.
+pub(crate) const LOG_DRIVER: &str = "json-file";
 /// A log keeps so many files of so many bytes each; the oldest is dropped.
 const LOG_FILES: &str = "3";
 const LOG_FILE_SIZE: &str = "10m";
@@ -64,12 +67,8 @@ impl Engine {
             network_mode: self.network.clone(),
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
             log_config: Some(HostConfigLogConfig {
-                typ: Some("json-file".to_owned()),
-                config: Some(
-                    [("max-size", LOG_FILE_SIZE), ("max-file", LOG_FILES)]
-                        .map(|(option, value)| (option.to_owned(), value.to_owned()))
-                        .into(),
-                ),
+                typ: Some(LOG_DRIVER.to_owned()),
+                config: Some(log_options()),
             }),
             // A container that the engine restarts by itself comes back under another address, which
             // only the control plane can tell the edges. So all replacement is the control plane's.
@@ -82,13 +81,20 @@ impl Engine {
     }
 }
 
+/// How much of a log is kept.
+pub(crate) fn log_options() -> HashMap<String, String> {
+    [("max-size", LOG_FILE_SIZE), ("max-file", LOG_FILES)]
+        .map(|(option, value)| (option.to_owned(), value.to_owned()))
+        .into()
+}
+
 /// A port of this address; the engine chooses which.
 fn any_port(address: IpAddr) -> PortBinding {
     PortBinding { host_ip: Some(address.to_string()), host_port: None }
 }
 
 /// `variables`, and what every container is told unless they say otherwise.
-fn environment(version: &Version, variables: &[(String, SecretString)]) -> Vec<String> {
+pub(crate) fn environment(version: &Version, variables: &[(String, SecretString)]) -> Vec<String> {
     let defaults = [
         ("PORT", version.spec.service.port.to_string()),
         ("LAUNCHER_SERVICE", version.service.to_string()),
@@ -102,7 +108,7 @@ fn environment(version: &Version, variables: &[(String, SecretString)]) -> Vec<S
     missing.chain(given).collect()
 }
 
-fn exec_check(health: &Health) -> Option<HealthConfig> {
+pub(crate) fn exec_check(health: &Health) -> Option<HealthConfig> {
     let Probe::Exec(command) = health.probe() else { return None };
     let nanoseconds =
         |time: Duration| Some(i64::try_from(time.max(SHORTEST).as_nanos()).unwrap_or(i64::MAX));
@@ -121,6 +127,6 @@ fn exec_check(health: &Health) -> Option<HealthConfig> {
 }
 
 /// Says that the engine checks nothing.
-pub(super) fn no_check() -> HealthConfig {
+pub(crate) fn no_check() -> HealthConfig {
     HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }
 }

@@ -23,7 +23,7 @@ const _: () = assert!(
 
 /// The way to one engine.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     host: String,
     opened: Mutex<Option<Opened>>,
 }
@@ -39,7 +39,7 @@ impl Connection {
     ///
     /// # Errors
     /// When `host` is neither a Unix socket nor an address without TLS.
-    pub(super) fn new(host: String) -> Result<Self> {
+    pub(crate) fn new(host: String) -> Result<Self> {
         let known = ["unix://", "tcp://", "http://", "/"].iter().any(|s| host.starts_with(s));
         if !known {
             let why =
@@ -49,24 +49,29 @@ impl Connection {
         Ok(Self { host, opened: Mutex::default() })
     }
 
+    /// Where the engine listens, as it was configured.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Whether the engine is on this machine.
-    pub(super) fn is_local(&self) -> bool {
+    pub(crate) fn is_local(&self) -> bool {
         self.host.starts_with("unix://") || self.host.starts_with('/')
     }
 
     /// The engine's socket, when it is on this machine.
-    pub(super) fn socket(&self) -> Option<&str> {
+    pub(crate) fn socket(&self) -> Option<&str> {
         self.is_local().then(|| self.host.strip_prefix("unix://").unwrap_or(&self.host))
     }
 
     /// The engine's host and port, when it is not known by a socket.
-    pub(super) fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         let after = self.host.split_once("://").map_or(self.host.as_str(), |(_, rest)| rest);
         after.trim_end_matches('/')
     }
 
     /// What stands before the port in the address by which other machines reach the engine's.
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         if self.is_local() {
             return "127.0.0.1";
         }
@@ -74,7 +79,7 @@ impl Connection {
     }
 
     /// Prepares calls of the engine for one purpose, which its errors name.
-    pub(super) async fn call(self: &Arc<Self>, doing: &'static str) -> Result<Call> {
+    pub(crate) async fn call(self: &Arc<Self>, doing: &'static str) -> Result<Call> {
         let remembered = self.opened.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match remembered {
             Some(opened) => Ok(self.prepare(opened, doing)),
@@ -83,7 +88,7 @@ impl Connection {
     }
 
     /// The same, with what the engine says of itself now.
-    pub(super) async fn open(self: &Arc<Self>, doing: &'static str) -> Result<(Call, SystemInfo)> {
+    pub(crate) async fn open(self: &Arc<Self>, doing: &'static str) -> Result<(Call, SystemInfo)> {
         let reached = tokio::time::timeout(REACH, self.reach()).await;
         let reached = reached.unwrap_or(Err(EngineError::RequestTimeoutError));
         let (api, info) = reached.map_err(|error| self.translate(doing, error))?;
@@ -138,34 +143,34 @@ impl Connection {
 
 /// Calls of the engine for one purpose.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) api: bollard::Docker,
+pub(crate) struct Call {
+    pub(crate) api: bollard::Docker,
     /// The name of the engine's machine.
-    pub(super) host: Arc<str>,
+    pub(crate) host: Arc<str>,
     doing: &'static str,
     connection: Arc<Connection>,
 }
 
 impl Call {
     /// The same way for another purpose.
-    pub(super) fn to(&self, doing: &'static str) -> Self {
+    pub(crate) fn to(&self, doing: &'static str) -> Self {
         Self { doing, ..self.clone() }
     }
 
     /// The same way, for an answer that may take so much longer.
-    pub(super) fn patient(mut self, longer: Duration) -> Self {
+    pub(crate) fn patient(mut self, longer: Duration) -> Self {
         self.api.set_timeout(Duration::from_secs(ANSWER).saturating_add(longer));
         self
     }
 
     /// What an engine's error is to a caller.
-    pub(super) fn fail(&self, error: EngineError) -> Error {
+    pub(crate) fn fail(&self, error: EngineError) -> Error {
         self.connection.translate(self.doing, error)
     }
 }
 
 /// The status that the engine refused with, and its words.
-pub(super) fn refusal(error: &EngineError) -> Option<(u16, &str)> {
+pub(crate) fn refusal(error: &EngineError) -> Option<(u16, &str)> {
     match error {
         EngineError::DockerResponseServerError { status_code, message } => {
             Some((*status_code, message))
@@ -175,12 +180,12 @@ pub(super) fn refusal(error: &EngineError) -> Option<(u16, &str)> {
 }
 
 /// Whether the engine knows no such container (or image, or whatever was asked for).
-pub(super) fn is_missing(error: &EngineError) -> bool {
+pub(crate) fn is_missing(error: &EngineError) -> bool {
     refusal(error).is_some_and(|(status, _)| status == 404)
 }
 
 /// Whether the engine is removing the container already.
-pub(super) fn is_leaving(error: &EngineError) -> bool {
+pub(crate) fn is_leaving(error: &EngineError) -> bool {
     refusal(error).is_some_and(|(status, message)| {
         let message = message.to_ascii_lowercase();
         status == 409 && (message.contains("already in progress") || message.contains("marked for"))
@@ -189,7 +194,7 @@ pub(super) fn is_leaving(error: &EngineError) -> bool {
 
 /// Whether an engine's words tell of trouble of its own, as while it is stopped, or after it was killed in
 /// the middle of something; trying again later may help.
-pub(super) fn is_trouble(words: &str) -> bool {
+pub(crate) fn is_trouble(words: &str) -> bool {
     [
         "failed to start shim",
         "connection error: desc",

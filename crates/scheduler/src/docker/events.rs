@@ -43,8 +43,18 @@ const ACTIONS: [&str; 10] = [
 /// Changes from now on, for ever. The engine's events are taken in as they come, whether or not somebody
 /// asks for the next change: what is [known](super::known) of containers depends on them.
 pub(super) fn watch(engine: Arc<Engine>) -> BoxStream<'static, Change> {
+    listen_for_ever(engine, true)
+}
+
+/// The same of an engine that another driver places containers on. Nothing is removed from it.
+pub(crate) fn watch_only(engine: Arc<Engine>) -> BoxStream<'static, Change> {
+    listen_for_ever(engine, false)
+}
+
+fn listen_for_ever(engine: Arc<Engine>, sweeps: bool) -> BoxStream<'static, Change> {
     let watcher = Watcher {
         engine,
+        sweeps,
         events: None,
         attached: Instant::now(),
         told_lost: false,
@@ -61,6 +71,8 @@ pub(super) fn watch(engine: Arc<Engine>) -> BoxStream<'static, Change> {
 
 struct Watcher {
     engine: Arc<Engine>,
+    /// Whether the commands of people that a killed process has left are removed.
+    sweeps: bool,
     /// None while the engine is away.
     events: Option<Attached>,
     attached: Instant,
@@ -75,7 +87,7 @@ struct Attached {
     _vouching: Vouching,
 }
 
-fn delays() -> ExponentialBackoff {
+pub(crate) fn delays() -> ExponentialBackoff {
     ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(50))
         .with_max_delay(Duration::from_secs(2))
@@ -125,7 +137,9 @@ impl Watcher {
     async fn attach(&mut self) {
         match self.engine.connection.open("listening to events").await {
             Ok((call, info)) => {
-                self.engine.sweep_runs(&call).await;
+                if self.sweeps {
+                    self.engine.sweep_runs(&call).await;
+                }
                 let events = listen(&self.engine, call, &info);
                 let _vouching = Vouching::begin(Arc::clone(&self.engine));
                 self.events = Some(Attached { events, _vouching });
@@ -167,7 +181,8 @@ impl Watcher {
 
     fn lose(&mut self, why: String) {
         if !std::mem::replace(&mut self.told_lost, true) {
-            tracing::warn!(%why, "the engine's events are lost");
+            let place = self.engine.connection.authority();
+            tracing::warn!(%place, %why, "the engine's events are lost");
             self.changes.push_back(Change::Lost { why });
         }
     }

@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::Engine;
 use super::connection::{Call, is_missing};
+use super::trust::is_insecure;
 use crate::{Error, RegistryLogin, Result};
 
 impl Engine {
@@ -50,7 +51,7 @@ impl Engine {
             login: login.cloned(),
             authority: self.authorities.get(place.registry()).cloned(),
         };
-        let insecure = access.authority.is_none() && self.is_insecure(&place).await;
+        let insecure = access.authority.is_none() && is_insecure(&self.connection, &place).await;
         let trouble = match launcher_registry::digest_of(image, access, insecure).await {
             Ok(digest) => {
                 let reference = ImageRef::Digest(repository.clone(), digest.clone());
@@ -133,7 +134,7 @@ pub(super) async fn inspect(call: &Call, image: &ImageRef) -> Result<Option<Imag
     }
 }
 
-fn pinned(requested: &ImageRef, reference: ImageRef, digest: &Digest) -> PinnedImage {
+pub(crate) fn pinned(requested: &ImageRef, reference: ImageRef, digest: &Digest) -> PinnedImage {
     PinnedImage { requested: requested.clone(), reference, digest: digest.clone() }
 }
 
@@ -142,7 +143,7 @@ pub(super) fn is_same_repository(known: &str, repository: &ImageRepository) -> b
     ImageRepository::new(known).is_ok_and(|known| Place::of(&known) == Place::of(repository))
 }
 
-pub(super) fn credentials(
+pub(crate) fn credentials(
     login: &RegistryLogin,
     repository: &ImageRepository,
 ) -> DockerCredentials {

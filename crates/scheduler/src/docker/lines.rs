@@ -12,7 +12,7 @@ const LONGEST: usize = 64 * 1024;
 
 /// Whether each piece begins with the time at which it was printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stamps {
+pub(crate) enum Stamps {
     /// As in a log that was asked for with timestamps: one piece is one line, or part of one.
     Each,
     /// As in what a command prints: pieces end anywhere.
@@ -20,7 +20,7 @@ pub(super) enum Stamps {
 }
 
 /// The lines of a stream of pieces; what is left of the last one comes at the end.
-pub(super) fn lines(
+pub(crate) fn lines(
     pieces: impl Stream<Item = Result<LogOutput>> + Send + 'static,
     stamps: Stamps,
 ) -> impl Stream<Item = Result<LogLine>> + Send + 'static {

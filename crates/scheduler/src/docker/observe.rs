@@ -258,12 +258,12 @@ fn exec_check(state: &ContainerState) -> Option<ExecCheck> {
 }
 
 /// A time as the engine writes it; none for the zero value that stands for "never".
-pub(super) fn time(text: &str) -> Option<Timestamp> {
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|time| *time > Timestamp::UNIX_EPOCH)
 }
 
 /// What went wrong, without the names of the layers that passed it on.
-pub(super) fn plain_words(error: &str) -> &str {
+pub(crate) fn plain_words(error: &str) -> &str {
     let error =
         error.rsplit_once("unable to start container process: ").map_or(error, |(_, why)| why);
     error.strip_suffix(": unknown").unwrap_or(error)

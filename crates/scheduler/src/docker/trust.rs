@@ -1,41 +1,47 @@
 //! Which registries the engine takes without TLS, or with any certificate.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use bollard::models::RegistryServiceConfig;
 use launcher_registry::{Place, Trust};
 
-use super::{Docker, Engine};
+use super::Docker;
+use super::connection::Connection;
 
 #[async_trait]
 impl Trust for Docker {
     async fn is_insecure(&self, place: &Place) -> bool {
-        self.0.is_insecure(place).await
+        is_insecure(&self.0.connection, place).await
     }
 }
 
-impl Engine {
-    /// Whether the engine takes a registry without TLS or with any certificate. The engine pulls in the
-    /// end, so its own settings are the ones that count.
-    pub(super) async fn is_insecure(&self, place: &Place) -> bool {
-        if place.is_hub() {
-            return false;
-        }
-        if place.is_loopback() {
-            return true;
-        }
-        let told = self.connection.open("asking the engine about registries").await;
-        let Some(settings) = told.ok().and_then(|(_, info)| info.registry_config) else {
-            return false;
-        };
-        let index = settings.index_configs.unwrap_or_default().remove(place.registry());
-        if let Some(secure) = index.and_then(|index| index.secure) {
-            return !secure;
-        }
-        let networks = settings.insecure_registry_cidrs.unwrap_or_default();
-        let addresses = addresses(place.host()).await;
-        addresses.iter().any(|ip| networks.iter().any(|network| contains(network, *ip)))
+/// Whether the engine takes a registry without TLS or with any certificate. The engine pulls in the
+/// end, so its own settings are the ones that count.
+pub(super) async fn is_insecure(connection: &Arc<Connection>, place: &Place) -> bool {
+    let known = place.is_hub() || place.is_loopback();
+    let told =
+        if known { None } else { connection.open("asking the engine about registries").await.ok() };
+    settings_allow(told.and_then(|(_, info)| info.registry_config), place).await
+}
+
+/// The same, as an engine tells it that has been asked.
+pub(crate) async fn settings_allow(settings: Option<RegistryServiceConfig>, place: &Place) -> bool {
+    if place.is_hub() {
+        return false;
     }
+    if place.is_loopback() {
+        return true;
+    }
+    let Some(settings) = settings else { return false };
+    let index = settings.index_configs.unwrap_or_default().remove(place.registry());
+    if let Some(secure) = index.and_then(|index| index.secure) {
+        return !secure;
+    }
+    let networks = settings.insecure_registry_cidrs.unwrap_or_default();
+    let addresses = addresses(place.host()).await;
+    addresses.iter().any(|ip| networks.iter().any(|network| contains(network, *ip)))
 }
 
 async fn addresses(host: &str) -> Vec<IpAddr> {

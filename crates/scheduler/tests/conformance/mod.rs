@@ -7,6 +7,9 @@
 pub(crate) mod commands;
 pub(crate) mod containers;
 pub(crate) mod faults;
+pub(crate) mod hosts;
+pub(crate) mod lost;
+pub(crate) mod many;
 pub(crate) mod replacement;
 
 use std::collections::BTreeSet;
@@ -65,6 +68,14 @@ pub(crate) trait Ground: Send + Sync + Sized + 'static {
     async fn bring_back(&self);
     /// How many containers it can be asked for at once.
     fn many(&self) -> u16;
+    /// An engine of many hosts loses one: it is cut off, and nobody is told.
+    async fn lose_host(&self, name: &str) {
+        panic!("{name} is the only host");
+    }
+    /// That host is back.
+    async fn find_host(&self, name: &str) {
+        panic!("{name} was never lost");
+    }
 }
 
 /// Long enough for whatever an engine does on a busy machine.
@@ -130,13 +141,22 @@ pub(crate) fn shell(script: &str) -> Vec<String> {
 }
 
 /// Waits until `check` gives something.
-pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) async fn eventually<T>(what: &str, check: impl AsyncFnMut() -> Option<T>) -> T {
+    patiently(PATIENCE, what, check).await
+}
+
+/// The same, for as long as this.
+pub(crate) async fn patiently<T>(
+    patience: Duration,
+    what: &str,
+    mut check: impl AsyncFnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = check().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {PATIENCE:?}: {what}");
+        assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -156,6 +176,45 @@ pub(crate) async fn settle(engine: &dyn Scheduler, placement: &Placement) -> Vec
             containers.iter().filter(|c| c.is_running()).map(|c| c.slot).collect();
         let filled: BTreeSet<_> = running.iter().copied().collect();
         (filled == wanted && running.len() == filled.len()).then_some(containers)
+    })
+    .await
+}
+
+/// What one call of `ensure` leads to: at once where the driver does it, else when the engine has done it.
+pub(crate) async fn ensured(engine: &dyn Scheduler, placement: &Placement) -> Vec<Container> {
+    engine.ensure(placement).await.unwrap();
+    if engine.capabilities().replaces {
+        settle(engine, placement).await
+    } else {
+        engine.observe(Some(&placement.version.service)).await.unwrap()
+    }
+}
+
+/// Plays the part of the control plane and its edges: what stands above the places that are wanted, and what
+/// has a newer one that runs in its place, is released. Until nothing else is left; at every moment each place
+/// that was filled is.
+pub(crate) async fn settle_released(
+    engine: &dyn Scheduler,
+    placement: &Placement,
+) -> Vec<Container> {
+    let mut placement = placement.clone();
+    let places = 1..=placement.replicas;
+    eventually("only what is wanted is left", async || {
+        engine.ensure(&placement).await.unwrap();
+        let all = engine.observe(Some(&placement.version.service)).await.unwrap();
+        let running: Vec<_> = all.iter().filter(|c| c.is_running()).collect();
+        let served: BTreeSet<u16> =
+            running.iter().filter(|c| c.address.is_some()).map(|c| c.slot).collect();
+        assert!(places.clone().all(|place| served.contains(&place)), "a place is empty: {all:?}");
+        let over = |old: &&&Container| {
+            old.slot > placement.replicas
+                || running.iter().any(|new| new.slot == old.slot && new.attempt > old.attempt)
+        };
+        let released: BTreeSet<_> = running.iter().filter(over).map(|c| c.id.clone()).collect();
+        let away = running.iter().all(|c| !placement.avoid.contains(&c.host));
+        let settled = released.is_empty() && away && running.len() == places.len();
+        placement.released = released;
+        settled.then_some(all)
     })
     .await
 }
@@ -212,26 +271,34 @@ pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.expect("it takes too long")
 }
 
-/// Every story, each as a test of its own, in a module of the given name.
+/// Every story, each as a test of its own, in a module of the given name. With `together`, one test tells
+/// all stories of a subject, on what `Ground::together` makes ready for them: for an engine that takes long
+/// to come up.
 #[macro_export]
 macro_rules! conformance {
-    ($engine:ident, $ground:ty) => {
-        $crate::conformance! { @stories $engine, $ground,
+    ($engine:ident, $ground:ty) => { $crate::conformance! { @list each $engine, $ground } };
+    (together $engine:ident, $ground:ty) => { $crate::conformance! { @list together $engine, $ground } };
+    (@list $how:ident $engine:ident, $ground:ty) => {
+        $crate::conformance! { @$how $engine, $ground,
             containers: creates_what_is_missing_and_no_more, scales_up_and_down,
-                stops_and_starts_the_same_containers, removes_all_of_a_version_and_nothing_else,
-                names_at_their_limits_fit, many_at_once, tells_its_host;
+                scaling_down_ends_exactly_what_is_released, stops_and_starts_the_same_containers,
+                removes_all_of_a_version_and_nothing_else, names_at_their_limits_fit, tells_its_host;
+            many: many_at_once;
             replacement: what_dies_is_replaced_with_growing_delay,
                 what_was_removed_by_hand_is_created_again, what_cannot_start_is_told_and_tried_later;
             faults: what_is_killed_between_two_steps_is_finished_by_the_next,
                 an_engine_that_goes_away_is_told_and_comes_back, changes_are_told_as_they_happen,
-                what_is_not_ours_is_left_alone, a_name_that_is_taken_is_an_error,
-                an_image_that_cannot_be_pulled_is_told;
+                what_happens_while_the_engine_is_away_is_seen, what_is_not_ours_is_left_alone,
+                a_name_that_is_taken_is_an_error, an_image_that_cannot_be_pulled_is_told;
             commands: logs_are_read_and_followed, commands_run_in_containers,
                 a_release_command_runs_once, a_release_command_that_hangs_is_killed,
                 a_person_s_command_ends_with_its_listener;
+            hosts: what_no_host_has_free_is_waited_for, an_avoided_host_is_left_and_taken_again,
+                a_closed_host_gets_nothing_new;
+            lost: a_host_that_is_lost_is_told_and_comes_back;
         }
     };
-    (@stories $engine:ident, $ground:ty, $($file:ident: $($story:ident),+;)+) => {
+    (@each $engine:ident, $ground:ty, $($file:ident: $($story:ident),+;)+) => {
         mod $engine {
             $($(
                 #[tokio::test]
@@ -240,6 +307,25 @@ macro_rules! conformance {
                     $crate::conformance::$file::$story(&ground).await;
                 }
             )+)+
+        }
+    };
+    (@together $engine:ident, $ground:ty, $($file:ident: $($story:ident),+;)+) => {
+        mod $engine {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $file() {
+                    use futures_util::FutureExt;
+                    let stories = vec![$((
+                        stringify!($story),
+                        async {
+                            let ground = <$ground as $crate::conformance::Ground>::prepare().await;
+                            $crate::conformance::$file::$story(&ground).await;
+                        }
+                        .boxed_local(),
+                    )),+];
+                    <$ground>::together(stories).await;
+                }
+            )+
         }
     };
 }

@@ -90,7 +90,7 @@ pub(crate) fn by_id(id: Digest) -> PinnedImage {
     }
 }
 
-fn context(dockerfile: &str) -> bytes::Bytes {
+pub(crate) fn context(dockerfile: &str) -> bytes::Bytes {
     let busybox = std::fs::read("/bin/busybox")
         .expect("no /bin/busybox: run `dev/setup.sh test`, or install the package busybox-static");
     let mut tar = tar::Builder::new(Vec::new());
@@ -129,7 +129,7 @@ impl Ground for DockerGround {
             .expect("the Docker Engine does not answer: run `dev/setup.sh test`, or start dockerd");
         let unique = format!("{:08x}", rand::random::<u32>());
         let ours = format!("{unique}-ours");
-        let switch = Switch::install(&ours);
+        let switch = Switch::install(&ours, "/var/run/docker.sock");
         Self { theirs: format!("{unique}-theirs"), ours, api, switch }
     }
 

@@ -8,14 +8,15 @@ use tokio::task::JoinSet;
 
 pub(crate) struct Switch {
     folder: tempfile::TempDir,
+    engine: PathBuf,
     on: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Switch {
-    /// It is on.
-    pub(crate) fn install(name: &str) -> Self {
+    /// It is on. The engine's own socket is at `engine`.
+    pub(crate) fn install(name: &str, engine: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
-        let switch = Self { folder, on: Mutex::default() };
+        let switch = Self { folder, engine: PathBuf::from(engine), on: Mutex::default() };
         switch.connect();
         switch
     }
@@ -30,7 +31,7 @@ impl Switch {
 
     fn connect(&self) {
         let listener = UnixListener::bind(self.socket()).unwrap();
-        *self.on.lock().unwrap() = Some(tokio::spawn(pass_on(listener)));
+        *self.on.lock().unwrap() = Some(tokio::spawn(pass_on(listener, self.engine.clone())));
     }
 
     /// Cuts every connection, and takes no new ones.
@@ -49,12 +50,13 @@ impl Switch {
 }
 
 /// Connections end with the task.
-async fn pass_on(listener: UnixListener) {
+async fn pass_on(listener: UnixListener, engine: PathBuf) {
     let mut connections = JoinSet::new();
     loop {
         let (mut from, _) = listener.accept().await.unwrap();
+        let engine = engine.clone();
         connections.spawn(async move {
-            let mut to = UnixStream::connect("/var/run/docker.sock").await.unwrap();
+            let mut to = UnixStream::connect(engine).await.unwrap();
             let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
         });
         while connections.try_join_next().is_some() {}

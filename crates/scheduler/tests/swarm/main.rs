@@ -1,0 +1,18 @@
+//! The conformance stories on a real Swarm of three hosts, and what only that driver has.
+//!
+//! They need what a lab needs: root's rights, Docker's engine, `/bin/busybox` (a static one) and Debian's
+//! `docker-registry`; `dev/setup.sh test` sees to all of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../conformance/mod.rs"]
+mod conformance;
+#[path = "../docker/switch.rs"]
+mod switch;
+
+mod calls;
+mod ground;
+mod managers;
+mod settings;
+
+conformance!(together docker_swarm_conformance, crate::ground::SwarmGround);

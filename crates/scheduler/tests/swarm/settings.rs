@@ -1,0 +1,155 @@
+//! What a container is given, and what is refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::query_parameters::{InspectContainerOptions, ListSecretsOptions};
+use launcher_model::VersionNumber;
+use launcher_model::secret::{SecretName, SecretVersion};
+use launcher_model::service::ServiceSpec;
+use launcher_scheduler::swarm::Secrets;
+use launcher_scheduler::{Error, ExecRequest, OneOffRole, Placement, Scheduler};
+
+use crate::conformance::{
+    Behaviour, Ground, eventually, one_off, place, placement, settle, shell, shop, to_end,
+    version_of,
+};
+use crate::ground::{SwarmGround, on_a_swarm, serves};
+
+fn spec(text: &str) -> ServiceSpec {
+    let basics = "[service]\nname = \"shop\"\nport = 8080\n";
+    launcher_model::service::read("launcher.toml", &format!("{basics}{text}")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_swarm_settings() {
+    let story = Box::pin(async {
+        let ground = SwarmGround::prepare().await;
+        containers_have_limits_labels_and_variables(&ground).await;
+        containers_serve_at_the_address_that_is_told(&ground).await;
+        secrets_are_files_and_go_with_the_last_that_had_them(&ground).await;
+        an_image_without_a_registry_is_refused(&ground).await;
+        a_release_command_that_was_killed_stays_overdue(&ground).await;
+    });
+    on_a_swarm(1, story).await;
+}
+
+async fn containers_have_limits_labels_and_variables(ground: &SwarmGround) {
+    let engine = ground.driver(|_| {});
+    let mut version = version_of("shop", 7, ground.image(Behaviour::Runs).await);
+    let host = engine.hosts().await.unwrap().remove(0).name;
+    version.spec = spec(&format!(
+        "[resources]\ncpus = 0.5\nmemory = \"64MiB\"\n[placement]\nhosts = {{ name = \"{host}\" }}\n"
+    ));
+    let mut placement = place(version, 2);
+    placement.variables = Arc::new(vec![("GREETING".into(), "hello = world".into())]);
+    let containers = settle(&engine, &placement).await;
+    assert!(containers.iter().all(|container| container.host == host), "{containers:?}");
+    let own = ground.site.lab.host(&host).unwrap().docker().unwrap();
+    let told = own.inspect_container(&containers[0].id, None::<InspectContainerOptions>).await;
+    let told = told.unwrap();
+    assert_eq!(told.name.unwrap().trim_start_matches('/'), containers[0].name);
+    let limits = told.host_config.unwrap();
+    assert_eq!(limits.nano_cpus, Some(500_000_000));
+    assert_eq!((limits.memory, limits.pids_limit), (Some(64 << 20), Some(4096)));
+    let log = limits.log_config.unwrap();
+    assert_eq!(
+        (log.typ.as_deref(), log.config.unwrap()["max-size"].as_str()),
+        (Some("json-file"), "10m")
+    );
+    let config = told.config.unwrap();
+    assert_eq!(config.healthcheck.unwrap().test.unwrap(), ["NONE"]);
+    let variables = config.env.unwrap();
+    for expected in ["PORT=8080", "LAUNCHER_VERSION=7", "GREETING=hello = world"] {
+        assert!(variables.iter().any(|variable| variable == expected), "{expected}: {variables:?}");
+    }
+    let hosts = engine.hosts().await.unwrap();
+    let promised = hosts.iter().find(|other| other.name == host).unwrap().promised;
+    assert!(promised.milli_cpus >= 1000 && promised.memory >= 128 << 20, "{promised:?}");
+    engine.remove(&shop(), VersionNumber(7), Duration::ZERO).await.unwrap();
+}
+
+async fn containers_serve_at_the_address_that_is_told(ground: &SwarmGround) {
+    let engine = ground.driver(|_| {});
+    let placement = place(version_of("shop", 3, ground.push("serves", &serves()).await), 2);
+    for container in settle(&engine, &placement).await {
+        let address = container.address.unwrap();
+        let page = eventually("it answers", async || get(address).await).await;
+        assert!(page.ends_with("shop 3\n"), "{page}");
+    }
+    engine.remove(&shop(), VersionNumber(3), Duration::ZERO).await.unwrap();
+}
+
+async fn get(address: std::net::SocketAddr) -> Option<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
+    stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    answer.contains("200 OK").then_some(answer)
+}
+
+async fn secrets_are_files_and_go_with_the_last_that_had_them(ground: &SwarmGround) {
+    let engine = ground.driver(|config| config.secrets = Secrets::Files);
+    let image = ground.image(Behaviour::Runs).await;
+    let with_secret = |number| {
+        let mut version = version_of("shop", number, image.clone());
+        let secret = SecretVersion { name: SecretName::new("shop/password").unwrap(), number: 1 };
+        version.secrets.insert("PASSWORD".to_owned(), secret);
+        let variables = Arc::new(vec![("PASSWORD".into(), "hunter2".into())]);
+        Placement { variables, ..place(version, 1) }
+    };
+    for number in [11, 12] {
+        engine.ensure(&with_secret(number)).await.unwrap();
+    }
+    let container = eventually("it runs", async || {
+        let all = engine.observe(Some(&shop())).await.unwrap();
+        all.into_iter().find(|c| c.version == VersionNumber(11) && c.is_running())
+    })
+    .await;
+    let script = "echo $PASSWORD_FILE; busybox cat $PASSWORD_FILE; echo; echo [$PASSWORD]";
+    let request = ExecRequest { command: shell(script) };
+    let (lines, _) = to_end(engine.exec(&container.id, request).await.unwrap()).await;
+    assert_eq!(lines, ["/run/secrets/PASSWORD", "hunter2", "[]"]);
+    let secrets =
+        async || ground.api().list_secrets(None::<ListSecretsOptions>).await.unwrap().len();
+    assert_eq!(secrets().await, 1, "two versions with the same value have one secret");
+    engine.remove(&shop(), VersionNumber(11), Duration::ZERO).await.unwrap();
+    assert_eq!(secrets().await, 1);
+    engine.remove(&shop(), VersionNumber(12), Duration::ZERO).await.unwrap();
+    assert_eq!(secrets().await, 0);
+}
+
+async fn an_image_without_a_registry_is_refused(ground: &SwarmGround) {
+    let engine = ground.driver(|_| {});
+    let mut placement = placement(ground, Behaviour::Runs, 1).await;
+    let mut version = (*placement.version).clone();
+    let id: launcher_model::image::ImageRef = version.image.digest.to_string().parse().unwrap();
+    version.image.reference = id;
+    placement.version = Arc::new(version);
+    let image = &placement.version.image;
+    for refused in [engine.fetch(image, None).await.err(), engine.ensure(&placement).await.err()] {
+        let error = refused.expect("it is in no registry");
+        assert!(matches!(error, Error::Image { .. }), "{error}");
+        assert!(error.to_string().contains("REGISTRY/NAME"), "{error}");
+    }
+}
+
+async fn a_release_command_that_was_killed_stays_overdue(ground: &SwarmGround) {
+    let placement = placement(ground, Behaviour::Runs, 1).await;
+    let mut release = one_off(&placement, OneOffRole::Release, "echo hanging; busybox sleep 600");
+    release.timeout = Duration::from_secs(1);
+    for _ in 0..2 {
+        // The second asks as another process would.
+        let engine = ground.driver(|_| {});
+        let mut output = engine.run_once(&release).await.unwrap();
+        let mut last = None;
+        while let Some(item) =
+            crate::conformance::within(futures_util::StreamExt::next(&mut output)).await
+        {
+            last = Some(item);
+        }
+        assert!(matches!(last, Some(Err(Error::Overdue { .. }))), "{last:?}");
+    }
+    assert_eq!(ground.one_offs().await, 1, "it was not begun again");
+}
