@@ -51,7 +51,7 @@ async fn process(command: Command) -> anyhow::Result<()> {
             let (control, take_over) = (control.place(), !no_takeover);
             let nginx = (driver == DriverName::Nginx).then_some(nginx);
             let options = run::edge::Options { control, data, http, threads, nginx, take_over };
-            run::edge::run(options).await
+            Box::pin(run::edge::run(options)).await
         }
         Command::Demo(DemoArgs { exit, json, keep_logs }) => {
             demo::run(demo::Options { exit, json, keep_logs }).await
