@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,6 +11,8 @@ use std::time::Duration;
 use launcher_testkit::load::Plan;
 use launcher_testkit::{Api, Engine, Installation, Load};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 const HOST: &str = "shop.example.com";
@@ -25,22 +28,19 @@ struct Slow {
 }
 
 impl Slow {
-    fn start(edge: std::net::SocketAddr, at_once: usize) -> Self {
+    fn start(edge: SocketAddr, at_once: u64) -> Self {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let tasks = (0..at_once).map(|nth| {
             let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
-            let url = format!("http://{edge}/slow?ms={}", 600 + 100 * nth);
+            let takes = Duration::from_millis(600 + 100 * nth);
             tokio::spawn(async move {
-                let client = reqwest::Client::builder()
-                    .no_proxy()
-                    .pool_max_idle_per_host(0)
-                    .build()
-                    .unwrap();
                 let mut failed = Vec::new();
                 while !stop.load(Ordering::Relaxed) {
-                    // Nothing repeats a POST.
-                    match client.post(&url).header("host", HOST).body("order").send().await {
-                        Ok(answer) if answer.status() == 200 => {
+                    match order(edge, takes).await {
+                        Ok(answer)
+                            if answer.starts_with("HTTP/1.1 200 ")
+                                && answer.ends_with("first, last") =>
+                        {
                             answered.fetch_add(1, Ordering::Relaxed);
                         }
                         other => failed.push(format!("{other:?}")),
@@ -61,6 +61,20 @@ impl Slow {
         }
         (self.answered.load(Ordering::Relaxed), failed)
     }
+}
+
+/// A request that takes so long, and that nothing repeats. Its answer, as it comes.
+async fn order(edge: SocketAddr, takes: Duration) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(edge).await?;
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nhost: {HOST}\r\ncontent-length: 11\r\nconnection: close\r\n\r\nfirst"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    tokio::time::sleep(takes).await;
+    stream.write_all(b", last").await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }
 
 async fn scale(api: &Api, engine: &Engine, installation: &str, replicas: usize) {

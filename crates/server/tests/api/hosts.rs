@@ -113,7 +113,7 @@ async fn prometheus_gets_targets() {
     let hosts = world.get("/api/v1/hosts?format=prometheus").await.is(200).json();
     insta::assert_json_snapshot!("prometheus_hosts", hosts);
     let other = world.get("/api/v1/hosts?format=prometheus&port=8081").await.is(200).json();
-    assert_eq!(other[0]["targets"], json!(["127.0.0.1:8081"]));
+    assert_eq!(other[0]["targets"], json!(["a:8081"]));
     let of = "/api/v1/hosts?format=prometheus&of=containers";
     let containers = world.get(of).await.is(200).json();
     insta::assert_json_snapshot!("prometheus_containers", containers, {

@@ -175,8 +175,9 @@ EXAMPLES
   launcher hosts drain alpha --wait    before its kernel is updated, or it is taken away
   launcher hosts open alpha            undoes it
 
-Each container is replaced on another host first. It ends once the new one serves and nothing of it is in
-flight on any edge. It goes on when you interrupt this; `launcher hosts alpha` shows what is still there.";
+Each container is replaced on another host first, and ends once the new one serves and nothing of
+it is in flight on any edge. The drain goes on when you interrupt this; `launcher hosts alpha`
+shows what is still there.";
 pub(super) const HOSTS_OPEN: &str = "\
 EXAMPLES
   launcher hosts open alpha

@@ -59,7 +59,8 @@ pub(in crate::cli) fn host(view: &HostView, look: &Look) -> String {
 pub(in crate::cli) fn what_is_left(view: &HostView) -> String {
     let name = &view.host.name;
     if view.containers.is_empty() {
-        return format!("{name} is drained: no container of ours runs on it");
+        let drained = if view.state == HostState::Drained { "it is drained: " } else { "" };
+        return format!("{name}: {drained}no container of ours runs there");
     }
     let left = view.containers.iter().map(|on_host| {
         let OnHostView { service, version, running, waits } = on_host;

@@ -1,6 +1,7 @@
 //! Hosts.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use launcher_control::OnHost;
 use launcher_model::container::{Host, Promised};
@@ -76,18 +77,20 @@ pub(crate) fn all_labels<'h>(host: &'h Host, notes: &'h HostNotes) -> BTreeMap<&
     both.map(|(label, value)| (label.as_str(), value.as_str())).collect()
 }
 
-/// The name or number by which other machines reach a host; nothing when its engine is only spoken with by
-/// a socket of the machine.
+/// The name or number by which other machines reach a host; nothing when its engine is only spoken with from
+/// the machine itself.
 pub(crate) fn host_address(host: &Host) -> Option<&str> {
-    let Some((scheme, rest)) = host.address.split_once("://") else {
-        return (!host.address.is_empty()).then_some(&host.address);
+    let address = match host.address.split_once("://") {
+        None => host.address.as_str(),
+        Some(("unix", _)) => return None,
+        Some((_, rest)) => {
+            let authority = rest.split('/').next().unwrap_or_default();
+            let bare = authority.rsplit_once(':').map_or(authority, |(bare, _port)| bare);
+            bare.trim_start_matches('[').trim_end_matches(']')
+        }
     };
-    let authority = rest.split('/').next().filter(|authority| !authority.is_empty())?;
-    if scheme == "unix" {
-        return None;
-    }
-    let bare = authority.rsplit_once(':').map_or(authority, |(bare, _port)| bare);
-    Some(bare.trim_start_matches('[').trim_end_matches(']'))
+    let is_here = address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    (!address.is_empty() && !is_here).then_some(address)
 }
 
 /// A host's state in the API's word.
@@ -98,5 +101,31 @@ pub(crate) fn state_word(state: HostState) -> &'static str {
         HostState::Draining => "draining",
         HostState::Drained => "drained",
         HostState::Down => "down",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_an_address_that_other_machines_can_use_or_none() {
+        let host: Host = serde_json::from_value(serde_json::json!({
+            "name": "a", "address": "", "engine": "", "cpus": 1, "memory": 1, "running": 0, "usable": true,
+        }))
+        .unwrap();
+        for (address, reached) in [
+            ("10.0.0.5", Some("10.0.0.5")),
+            ("a.example.com", Some("a.example.com")),
+            ("fd00::5", Some("fd00::5")),
+            ("tcp://10.0.0.5:2375", Some("10.0.0.5")),
+            ("tcp://[fd00::5]:2375/", Some("fd00::5")),
+            ("unix:///var/run/docker.sock", None),
+            ("127.0.0.1", None),
+            ("", None),
+        ] {
+            let host = Host { address: address.to_owned(), ..host.clone() };
+            assert_eq!(host_address(&host), reached, "{address}");
+        }
     }
 }
