@@ -201,6 +201,9 @@ mod tests {
         assert_eq!(steps(2, &["h1", "h2"], &[], &[second()]), third);
     }
 
+    /// Instances, hosts to avoid, tasks with their hosts.
+    type Simulated = (u32, BTreeSet<String>, Vec<(String, String)>);
+
     proptest! {
         /// Carried out again and again, a plan ends, with what is wanted, and has ended no task that ran
         /// and was not released.
@@ -211,7 +214,7 @@ mod tests {
             avoid_first in any::<bool>(),
         ) {
             let avoid: BTreeSet<String> = if avoid_first { ["h0".to_owned()].into() } else { BTreeSet::new() };
-            let mut apps: BTreeMap<u32, (u32, BTreeSet<String>, Vec<(String, String)>)> = BTreeMap::new();
+            let mut apps: BTreeMap<u32, Simulated> = BTreeMap::new();
             if before > 0 {
                 let tasks = (0..before).map(|n| (format!("t{n}"), format!("h{}", n % 2))).collect();
                 apps.insert(1, (before, BTreeSet::new(), tasks));
