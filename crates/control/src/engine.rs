@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use futures_util::StreamExt;
 use jiff::Timestamp;
+use launcher_model::container::Container;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::Change;
@@ -98,18 +99,31 @@ async fn tell(inner: &Inner, kind: EventKind, text: String) {
 /// One look at all there is comes first: it tells the driver which services have to be looked at closer,
 /// so that the engine is not asked for each of them.
 async fn look_again(inner: &Arc<Inner>) {
-    if let Err(error) = inner.scheduler.observe(None).await {
-        tracing::debug!(%error, "the containers could not be listed");
+    let observed = inner.scheduler.observe(None).await;
+    for slot in inner.slots() {
+        slot.look_again();
     }
-    look_at_everything(inner).await;
+    look_at_the_rest(inner, observed).await;
 }
 
+/// Services do not wait for what is not theirs.
 async fn look_at_everything(inner: &Arc<Inner>) {
     for slot in inner.slots() {
         slot.look_again();
     }
+    look_at_the_rest(inner, inner.scheduler.observe(None).await).await;
+}
+
+async fn look_at_the_rest(
+    inner: &Arc<Inner>,
+    observed: launcher_scheduler::Result<Vec<Container>>,
+) {
     crate::drains::end_what_is_over(inner).await;
-    if let Err(error) = remove_orphans(inner).await {
+    let removed = match observed {
+        Ok(observed) => remove_orphans(inner, observed).await,
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = removed {
         tracing::warn!(%error, "containers of services that are gone could not be looked for");
     }
     if let Ok(hosts) = inner.scheduler.hosts().await {
@@ -122,8 +136,7 @@ async fn look_at_everything(inner: &Arc<Inner>) {
 
 /// Removes containers that bear our labels and whose service is not there any more. Those of a service that is
 /// there are its loop's business.
-async fn remove_orphans(inner: &Arc<Inner>) -> crate::Result<()> {
-    let observed = inner.scheduler.observe(None).await?;
+async fn remove_orphans(inner: &Arc<Inner>, observed: Vec<Container>) -> crate::Result<()> {
     let orphans: BTreeSet<(ServiceName, VersionNumber)> = observed
         .into_iter()
         .filter(|container| inner.slot(&container.service).is_none())
