@@ -121,7 +121,7 @@ impl Docker {
     /// cannot be reached.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) when a setting cannot be used.
+    /// [`Error::Setting`] when a setting cannot be used.
     pub fn connect(config: Config) -> Result<Self> {
         Ok(Self(Arc::new(Engine {
             connection: Arc::new(Connection::new(config.host)?),

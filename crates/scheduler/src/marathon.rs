@@ -122,7 +122,7 @@ impl Marathon {
     /// reached.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) when a setting cannot be used.
+    /// [`Error::Setting`] when a setting cannot be used.
     pub fn connect(config: Config) -> Result<Self> {
         let client = Client::new(&config.urls, config.login, config.deadline)?;
         let mesos_http = reqwest::Client::builder()
