@@ -204,6 +204,8 @@ impl Watcher {
 
     fn lose(&mut self, why: String) {
         self.attached = None;
+        // Nobody is answered any more out of a picture that was taken before.
+        self.swarm.0.keeper.touch();
         if !std::mem::replace(&mut self.told_lost, true) {
             tracing::warn!(%why, "the Swarm is lost");
             self.changes.push_back(Change::Lost { why });
