@@ -7,6 +7,8 @@
 mod branches;
 mod dismantle;
 mod look;
+mod publish;
+mod retire;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +19,6 @@ use launcher_model::branch::Branch;
 use launcher_model::container::Health;
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
 use launcher_model::plan::environment::{Checked, Decision, Job, Verdict, View, decide};
-use launcher_model::plan::retention::{Retired, retire};
 use launcher_model::route::{Deployment, Route};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
@@ -25,7 +26,6 @@ use launcher_model::{Generation, VersionNumber};
 use launcher_store::{Deletion, EnvironmentChange};
 
 use crate::auto::Auto;
-use crate::away;
 use crate::branches::{Rests, for_edges};
 use crate::jobs::{Asked, Done, Jobs};
 use crate::leaving::Leaving;
@@ -180,45 +180,6 @@ impl Reconciler {
     async fn unfinished(&self) -> Result<Vec<Deployment>> {
         let all = self.inner.store.unfinished_deployments().await?;
         Ok(all.into_iter().filter(|one| one.service == self.slot.name).collect())
-    }
-
-    /// Hands edges the service's table, where it differs from the one that they have. Whether they have
-    /// it now.
-    async fn publish(&self, wish: &Wish, observed: &[Checked]) -> Result<bool> {
-        // A switch under way publishes by itself, and wakes this loop at its end.
-        let Some(mut routing) = self.slot.try_turn() else { return Ok(false) };
-        // These may have been changed since the wish was read, but not while the lock is held.
-        let route = self.inner.store.route(&self.slot.name).await?;
-        let mut access = self.inner.access(&self.slot, &wish.spec).await?;
-        access.branches = wish.branches_for_edges();
-        let staying =
-            crate::table::staying(&wish.environments, &route, observed, &self.slot.ending());
-        let (spec, health) = (&wish.spec, wish.health());
-        self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
-        Ok(true)
-    }
-
-    /// Has the containers that leave come to rest, once they are out of the table that edges have.
-    fn follow_leaving(&mut self, wish: &Wish, observed: &[Checked]) {
-        let environments = wish.environments.iter();
-        let running = environments.filter(|environment| environment.wanted == Wanted::Running);
-        let leaving: Vec<_> = running
-            .map(|environment| (environment.version, crate::table::leaving(environment, observed)))
-            .collect();
-        let all = leaving.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
-        self.leaving.retain(&all);
-        let slot = Arc::clone(&self.slot);
-        let Some(turn) = slot.try_turn() else { return };
-        let Some(table) = &turn.published else { return };
-        let within = wish.spec.traffic.drain.duration();
-        for (version, ids) in leaving {
-            let pool = table.pools.get(&version);
-            let is_out = |id: &str| pool.is_none_or(|pool| !pool.endpoints.contains_key(id));
-            let left = observed.iter().map(|checked| &checked.container);
-            let left = left.filter(|one| ids.contains(&one.id) && is_out(&one.id)).cloned();
-            let (to, left) = ((&self.inner, &slot), left.collect());
-            self.leaving.follow(to, version, left, table.revision, within);
-        }
     }
 
     /// Takes one environment a step further. True when something was written that changes the next
@@ -390,52 +351,6 @@ impl Reconciler {
                 self.jobs.begin_removal(&self.inner, &self.slot, number);
             }
         }
-    }
-
-    /// Stops and destroys what falls out of `[keep]`.
-    async fn retire(&mut self, wish: &Wish) -> Result<bool> {
-        // While a switch is under way, which versions must stay is not decided yet.
-        let slot = Arc::clone(&self.slot);
-        let Some(_turn) = slot.try_turn() else { return Ok(false) };
-        if self.slot.active().is_some() {
-            return Ok(false);
-        }
-        // A switch that was made since the wish was read has left versions that drain now.
-        let route = self.inner.store.route(&self.slot.name).await?;
-        if route != wish.route {
-            return Ok(true);
-        }
-        let mut untouchable: BTreeSet<VersionNumber> = route.live().collect();
-        for deployment in &wish.unfinished {
-            untouchable.extend(deployment.from.keys().chain(deployment.to.keys()));
-        }
-        let before = self.live_before(&route).await?;
-        let mut retired = retire(&wish.spec.keep, &wish.environments, &untouchable, before);
-        if retired != Retired::default() {
-            let served = away::still_served(&self.inner, &self.slot.name).await?;
-            untouchable.extend(served.keys());
-            retired = retire(&wish.spec.keep, &wish.environments, &untouchable, before);
-        }
-        let moves = [(Wanted::Stopped, &retired.stop), (Wanted::Gone, &retired.destroy)];
-        for (wanted, versions) in moves {
-            for number in versions {
-                let change = EnvironmentChange { wanted: Some(wanted), ..Default::default() };
-                self.change(*number, change, &[]).await?;
-            }
-        }
-        Ok(!retired.stop.is_empty() || !retired.destroy.is_empty())
-    }
-
-    /// The version to go back to. It changes with the route alone, and is read once for each.
-    async fn live_before(&mut self, route: &Route) -> Result<Option<VersionNumber>> {
-        if let Some((generation, before)) = self.before
-            && generation == route.generation
-        {
-            return Ok(before);
-        }
-        let before = crate::switch::live_before(&self.inner, &self.slot.name, route).await?;
-        self.before = Some((route.generation, before));
-        Ok(before)
     }
 }
 

@@ -1,0 +1,50 @@
+//! What edges are given, and what has left that.
+
+use std::sync::Arc;
+
+use launcher_model::environment::Wanted;
+use launcher_model::plan::environment::Checked;
+
+use super::{Reconciler, Wish};
+use crate::Result;
+
+impl Reconciler {
+    /// Hands edges the service's table, where it differs from the one that they have. Whether they have
+    /// it now.
+    pub(super) async fn publish(&self, wish: &Wish, observed: &[Checked]) -> Result<bool> {
+        // A switch under way publishes by itself, and wakes this loop at its end.
+        let Some(mut routing) = self.slot.try_turn() else { return Ok(false) };
+        // These may have been changed since the wish was read, but not while the lock is held.
+        let route = self.inner.store.route(&self.slot.name).await?;
+        let mut access = self.inner.access(&self.slot, &wish.spec).await?;
+        access.branches = wish.branches_for_edges();
+        let staying =
+            crate::table::staying(&wish.environments, &route, observed, &self.slot.ending());
+        let (spec, health) = (&wish.spec, wish.health());
+        self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
+        Ok(true)
+    }
+
+    /// Has the containers that leave come to rest, once they are out of the table that edges have.
+    pub(super) fn follow_leaving(&mut self, wish: &Wish, observed: &[Checked]) {
+        let environments = wish.environments.iter();
+        let running = environments.filter(|environment| environment.wanted == Wanted::Running);
+        let leaving: Vec<_> = running
+            .map(|environment| (environment.version, crate::table::leaving(environment, observed)))
+            .collect();
+        let all = leaving.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
+        self.leaving.retain(&all);
+        let slot = Arc::clone(&self.slot);
+        let Some(turn) = slot.try_turn() else { return };
+        let Some(table) = &turn.published else { return };
+        let within = wish.spec.traffic.drain.duration();
+        for (version, ids) in leaving {
+            let pool = table.pools.get(&version);
+            let is_out = |id: &str| pool.is_none_or(|pool| !pool.endpoints.contains_key(id));
+            let left = observed.iter().map(|checked| &checked.container);
+            let left = left.filter(|one| ids.contains(&one.id) && is_out(&one.id)).cloned();
+            let (to, left) = ((&self.inner, &slot), left.collect());
+            self.leaving.follow(to, version, left, table.revision, within);
+        }
+    }
+}
