@@ -5,22 +5,20 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use launcher_lab::{Image, Lab};
+pub(crate) use launcher_testkit::wait::SOON;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long is waited for what should happen soon; generous, because machines are busy.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
-
 /// Asks again and again until the answer is yes.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
-    let began = Instant::now();
-    while !ask().await {
-        assert!(began.elapsed() < SOON, "{what} did not come to pass within {SOON:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut asked = || {
+        let answer = ask();
+        async move { answer.await.then_some(()) }
+    };
+    launcher_testkit::wait::until(what, SOON, &mut asked).await;
 }
 
 /// Whether something answers to HTTP there, within a second.

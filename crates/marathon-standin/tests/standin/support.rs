@@ -3,29 +3,19 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::query_parameters::ListContainersOptions;
 use launcher_marathon_standin::{AgentOptions, Options, StandIn};
+pub(crate) use launcher_testkit::wait::SOON;
 use serde_json::{Value, json};
 
-/// How long is waited for what should happen soon; generous, because machines are busy.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
-
 /// Asks until the answer is something.
-pub(crate) async fn until<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+pub(crate) async fn until<T, F>(what: &str, ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    let began = Instant::now();
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(began.elapsed() < SOON, "{what} did not come to pass within {SOON:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    launcher_testkit::wait::until(what, SOON, ask).await
 }
 
 /// An image that answers `/health` on port 8080; removed when it is dropped.
