@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bollard::models::ContainerSummary;
 use launcher_model::ServiceName;
-use launcher_model::container::Container;
+use launcher_model::container::{Container, ContainerPhase};
 
 use super::Engine;
 
@@ -33,6 +33,9 @@ struct Inner {
 struct Seen {
     containers: Vec<Container>,
     prints: BTreeSet<Print>,
+    /// Nothing of it changes without an event: what a check of the engine's own prints does, as long as it
+    /// has not passed.
+    lasting: bool,
     mark: Mark,
 }
 
@@ -47,6 +50,7 @@ pub(super) struct Print {
     id: String,
     state: String,
     health: String,
+    addresses: BTreeSet<String>,
 }
 
 impl Print {
@@ -59,8 +63,23 @@ impl Print {
             id: listed.id.clone().unwrap_or_default(),
             state: state.unwrap_or_default(),
             health: health.map(|(_, health)| health.to_owned()).unwrap_or_default(),
+            addresses: addresses(listed),
         }
     }
+}
+
+/// Where it is on its networks: no event of a container tells that it was moved to another one.
+fn addresses(listed: &ContainerSummary) -> BTreeSet<String> {
+    let networks = listed.network_settings.as_ref().and_then(|all| all.networks.as_ref());
+    let networks = networks.into_iter().flatten();
+    networks.filter_map(|(_, network)| network.ip_address.clone()).collect()
+}
+
+fn is_lasting(container: &Container) -> bool {
+    let ContainerPhase::Running { exec_check: Some(check), .. } = &container.phase else {
+        return true;
+    };
+    check.healthy
 }
 
 /// As long as it is there, a stream of events stands.
@@ -110,7 +129,10 @@ impl Known {
     pub(super) fn containers(&self, service: &ServiceName) -> Option<Vec<Container>> {
         let inner = self.lock();
         match inner.seen.get(service) {
-            Some(seen) => inner.holds(service, seen.mark).then(|| seen.containers.clone()),
+            Some(seen) => {
+                let holds = seen.lasting && inner.holds(service, seen.mark);
+                holds.then(|| seen.containers.clone())
+            }
             None => inner.listed.filter(|mark| inner.holds(service, *mark)).map(|_| Vec::new()),
         }
     }
@@ -123,7 +145,7 @@ impl Known {
     ) -> Option<Vec<Container>> {
         let inner = self.lock();
         let seen = inner.seen.get(service)?;
-        let same = inner.holds(service, seen.mark) && seen.prints == *prints;
+        let same = seen.lasting && inner.holds(service, seen.mark) && seen.prints == *prints;
         same.then(|| seen.containers.clone())
     }
 
@@ -138,7 +160,8 @@ impl Known {
         let mut inner = self.lock();
         // Somebody who began to look later may have been faster.
         if inner.seen.get(service).is_none_or(|seen| seen.mark <= mark) {
-            let seen = Seen { containers: containers.to_vec(), prints, mark };
+            let lasting = containers.iter().all(is_lasting);
+            let seen = Seen { containers: containers.to_vec(), prints, lasting, mark };
             inner.seen.insert(service.clone(), seen);
         }
     }

@@ -67,18 +67,25 @@ impl Engine {
             }
         }
         let services: BTreeSet<ServiceName> = by_service.keys().cloned().collect();
-        let mut all = Vec::new();
+        let (mut all, mut changed, mut unsure) = (Vec::new(), Vec::new(), Vec::new());
         for (service, listed) in by_service {
             let prints: BTreeSet<Print> = listed.iter().map(Print::of).collect();
-            if let Some(known) = self.known.confirmed(&service, &prints) {
-                all.extend(known);
-                continue;
+            match self.known.confirmed(&service, &prints) {
+                Some(known) => all.extend(known),
+                None => {
+                    changed.push((service, prints));
+                    unsure.extend(listed);
+                }
             }
-            let containers = self.look_at(&call, listed).await?;
-            self.known.keep(&service, &containers, prints, mark);
-            all.extend(containers);
+        }
+        let looked_at = self.look_at(&call, unsure).await?;
+        for (service, prints) in changed {
+            let of_it = looked_at.iter().filter(|container| container.service == service);
+            self.known.keep(&service, &of_it.cloned().collect::<Vec<_>>(), prints, mark);
         }
         self.known.listed(&services, mark);
+        all.extend(looked_at);
+        sort(&mut all);
         Ok(all)
     }
 
@@ -90,10 +97,7 @@ impl Engine {
             .try_filter_map(async |container| Ok(container))
             .try_collect()
             .await?;
-        containers.sort_by(|a: &Container, b| {
-            let order = |c: &Container| (c.version, c.slot, c.attempt);
-            a.service.cmp(&b.service).then_with(|| order(a).cmp(&order(b)))
-        });
+        sort(&mut containers);
         Ok(containers)
     }
 
@@ -210,6 +214,12 @@ impl Engine {
             trouble: None,
         })
     }
+}
+
+/// By services, versions and places.
+fn sort(containers: &mut [Container]) {
+    let order = |c: &Container| (c.version, c.slot, c.attempt);
+    containers.sort_by(|a, b| a.service.cmp(&b.service).then_with(|| order(a).cmp(&order(b))));
 }
 
 /// The labels that an engine was started with, `key=value` each.

@@ -44,3 +44,24 @@ async fn docker_checks_with_a_command_and_tells_the_outcome() {
     until(&mut changes, told).await;
     assert!(!check(&*engine).await.unwrap().healthy);
 }
+
+#[tokio::test]
+async fn docker_tells_what_a_failing_check_says_last_though_no_event_does() {
+    let ground = DockerGround::prepare().await;
+    let engine = ground.engine();
+    let mut changes = engine.watch();
+    until(&mut changes, |change| *change == Change::Everything).await;
+    let mut version = version_of("shop", 1, ground.image(Behaviour::Runs).await);
+    let text = "[service]\nname = \"shop\"\nport = 8080\n[health]\ninterval = \"200ms\"\n\
+        exec = [\"/bin/busybox\", \"sh\", \"-c\", \"echo x >>/looks; busybox wc -l </looks; exit 1\"]\n";
+    version.spec = launcher_model::service::read("launcher.toml", text).unwrap();
+    settle(&*engine, &place(version, 1)).await;
+    // It counts itself.
+    for looks in [3, 5] {
+        eventually("the check says more", async || {
+            let said: u32 = check(&*engine).await?.output.parse().ok()?;
+            (said >= looks).then_some(())
+        })
+        .await;
+    }
+}

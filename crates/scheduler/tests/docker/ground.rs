@@ -27,7 +27,7 @@ pub(crate) struct DockerGround {
     ours: String,
     theirs: String,
     pub(crate) api: bollard::Docker,
-    switch: Switch,
+    pub(crate) switch: Switch,
 }
 
 impl DockerGround {

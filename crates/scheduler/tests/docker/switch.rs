@@ -1,22 +1,27 @@
-//! A way to the engine that a test can cut: a socket of its own, passed on to the engine's.
+//! A way to the engine that a test can cut, and on which it sees how often the engine is asked: a socket of
+//! its own, passed on to the engine's.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
+use tokio_util::io::InspectReader;
 
 pub(crate) struct Switch {
     folder: tempfile::TempDir,
     engine: PathBuf,
     on: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    asked: Arc<AtomicUsize>,
 }
 
 impl Switch {
     /// It is on. The engine's own socket is at `engine`.
     pub(crate) fn install(name: &str, engine: &str) -> Self {
         let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
-        let switch = Self { folder, engine: PathBuf::from(engine), on: Mutex::default() };
+        let engine = PathBuf::from(engine);
+        let switch = Self { folder, engine, on: Mutex::default(), asked: Arc::default() };
         switch.connect();
         switch
     }
@@ -31,7 +36,14 @@ impl Switch {
 
     fn connect(&self) {
         let listener = UnixListener::bind(self.socket()).unwrap();
-        *self.on.lock().unwrap() = Some(tokio::spawn(pass_on(listener, self.engine.clone())));
+        let passing = pass_on(listener, self.engine.clone(), Arc::clone(&self.asked));
+        *self.on.lock().unwrap() = Some(tokio::spawn(passing));
+    }
+
+    /// How many requests have come through.
+    #[allow(dead_code, reason = "the tests of another driver count its calls there")]
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// Cuts every connection, and takes no new ones.
@@ -49,12 +61,19 @@ impl Switch {
     }
 }
 
+/// How the first line of each request ends.
+const HEAD: &[u8] = b" HTTP/1.1\r\n";
+
 /// Connections end with the task.
-async fn pass_on(listener: UnixListener, engine: PathBuf) {
+async fn pass_on(listener: UnixListener, engine: PathBuf, asked: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     loop {
-        let (mut from, _) = listener.accept().await.unwrap();
-        let engine = engine.clone();
+        let (from, _) = listener.accept().await.unwrap();
+        let (engine, asked) = (engine.clone(), Arc::clone(&asked));
+        let mut from = InspectReader::new(from, move |bytes: &[u8]| {
+            let heads = bytes.windows(HEAD.len()).filter(|window| *window == HEAD).count();
+            asked.fetch_add(heads, Ordering::Relaxed);
+        });
         connections.spawn(async move {
             let mut to = UnixStream::connect(engine).await.unwrap();
             let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
