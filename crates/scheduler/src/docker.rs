@@ -33,8 +33,8 @@ use serde::Deserialize;
 use self::builder::Tests;
 use self::connection::Connection;
 use self::known::Known;
-use self::one_off::Runs;
 use crate::identity::Installation;
+use crate::runs::Runs;
 use crate::{
     Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
     Placement, RegistryLogin, Result, Scheduler,

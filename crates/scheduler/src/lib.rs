@@ -5,8 +5,10 @@
 //! state of its own: what is, it reads from the engine; what is ours, it knows by labels.
 
 mod builder;
+mod changes;
 mod error;
 mod identity;
+mod runs;
 mod types;
 
 pub mod docker;

@@ -39,8 +39,8 @@ use serde::Deserialize;
 use self::hosts::Counted;
 use self::keeper::{Keeper, Picture};
 use self::managers::Managers;
-use self::one_off::Runs;
 use crate::identity::Installation;
+use crate::runs::Runs;
 use crate::{
     Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, OneOff, Output, Placement,
     RegistryLogin, Result, Scheduler,

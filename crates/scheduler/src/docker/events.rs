@@ -4,19 +4,18 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use bollard::models::{EventMessage, SystemInfo};
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use jiff::Timestamp;
 use launcher_model::ServiceName;
-use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::Engine;
 use super::connection::Call;
 use super::known::Vouching;
+use crate::changes::{delays, taken_in};
 use crate::identity::SERVE;
 use crate::{Change, Result, labels};
 
@@ -61,12 +60,8 @@ fn listen_for_ever(engine: Arc<Engine>, sweeps: bool) -> BoxStream<'static, Chan
         delays: delays(),
         changes: VecDeque::new(),
     };
-    let (tell, told) = mpsc::channel(1);
-    let task = AbortOnDropHandle::new(tokio::spawn(watcher.run(tell)));
-    let next = async |(mut told, task): (mpsc::Receiver<Change>, AbortOnDropHandle<()>)| {
-        Some((told.recv().await?, (told, task)))
-    };
-    stream::unfold((told, task), next).boxed()
+    let next = async |mut watcher: Watcher| Some((watcher.next().await, watcher));
+    taken_in(stream::unfold(watcher, next).boxed())
 }
 
 struct Watcher {
@@ -87,51 +82,20 @@ struct Attached {
     _vouching: Vouching,
 }
 
-pub(crate) fn delays() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(2))
-        .without_max_times()
-        .build()
-}
-
 impl Watcher {
-    /// Runs until nobody listens any more.
-    async fn run(mut self, tell: mpsc::Sender<Change>) {
+    async fn next(&mut self) -> Change {
         loop {
-            let Some(attached) = &mut self.events else {
-                if !self.tell_all(&tell).await {
-                    return;
-                }
-                self.attach().await;
-                continue;
-            };
-            tokio::select! {
-                biased;
-                events = attached.events.next() => match events {
+            if let Some(change) = self.changes.pop_front() {
+                return change;
+            }
+            match &mut self.events {
+                None => self.attach().await,
+                Some(attached) => match attached.events.next().await {
                     Some(events) => self.take(events),
                     None => self.detach("its event stream ended".to_owned()),
                 },
-                permit = tell.reserve(), if !self.changes.is_empty() => match permit {
-                    Ok(permit) => {
-                        if let Some(change) = self.changes.pop_front() {
-                            permit.send(change);
-                        }
-                    }
-                    Err(_) => return,
-                },
             }
         }
-    }
-
-    /// Tells what there is to tell. False when nobody listens any more.
-    async fn tell_all(&mut self, tell: &mpsc::Sender<Change>) -> bool {
-        while let Some(change) = self.changes.pop_front() {
-            if tell.send(change).await.is_err() {
-                return false;
-            }
-        }
-        !tell.is_closed()
     }
 
     async fn attach(&mut self) {

@@ -1,6 +1,6 @@
 //! Containers' logs.
 
-use bollard::query_parameters::LogsOptionsBuilder;
+use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
@@ -28,15 +28,20 @@ pub(super) fn read(
     id: &str,
     options: LogOptions,
 ) -> BoxStream<'static, Result<LogLine>> {
+    let call = call.clone();
+    let pieces =
+        call.api.logs(id, Some(query(options))).map(move |piece| piece.map_err(|e| call.fail(e)));
+    lines(pieces, Stamps::Each).boxed()
+}
+
+/// Which part of a log is asked for: of both streams, with the time of each line.
+pub(crate) fn query(options: LogOptions) -> LogsOptions {
     let tail = options.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
-    let query = LogsOptionsBuilder::new()
+    LogsOptionsBuilder::new()
         .stdout(true)
         .stderr(true)
         .timestamps(true)
         .follow(options.follow)
         .tail(&tail)
-        .build();
-    let call = call.clone();
-    let pieces = call.api.logs(id, Some(query)).map(move |piece| piece.map_err(|e| call.fail(e)));
-    lines(pieces, Stamps::Each).boxed()
+        .build()
 }

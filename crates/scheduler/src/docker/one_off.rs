@@ -1,21 +1,17 @@
 //! One-off containers: a version's release command, and commands of people.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use rand::RngExt;
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::Engine;
 use super::connection::Call;
 use super::create::{Started, start};
-use super::follow::{BUFFER, Follower};
+use super::follow::Follower;
 use super::halt;
 use crate::identity::{Identity, Part, RUN};
+use crate::runs::{RunGuard, tell};
 use crate::{Error, OneOff, OneOffRole, Output, Result};
 
 /// Starts a one-off container, or joins it, and tells what it prints and how it ends.
@@ -32,7 +28,7 @@ pub(super) async fn run(
     let identity = Identity { service: version.service.clone(), version: version.number, part };
     let body = engine.body(&identity, version, &one_off.variables, Some(&one_off.command));
     let guard = (one_off.role == OneOffRole::Run)
-        .then(|| RunGuard::new(&engine, &call, engine.installation.name(&identity)));
+        .then(|| guarded(&engine, &call, engine.installation.name(&identity)));
     let made = engine.create(&call, &engine.installation.name(&identity), &body).await?;
     if made.is_unstarted() {
         match start(&call, &made.id).await? {
@@ -44,59 +40,14 @@ pub(super) async fn run(
         }
     }
     let follower = Follower::new(call, made, &one_off.command, one_off.timeout);
-    let (to, output) = mpsc::channel(BUFFER);
-    tokio::spawn(async move {
-        tokio::select! {
-            outcome = follower.follow(&to) => {
-                let _ = to.send(outcome.map(|code| Output::Exit { code })).await;
-            }
-            () = to.closed() => {}
-        }
-        drop(guard);
-    });
-    Ok(ReceiverStream::new(output).boxed())
-}
-
-/// The names of the containers that run a person's command for this process.
-#[derive(Debug, Default)]
-pub(super) struct Runs(Mutex<HashSet<String>>);
-
-impl Runs {
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn contain(&self, name: &str) -> bool {
-        self.lock().contains(name)
-    }
+    Ok(tell(async move |to| follower.follow(&to).await, guard))
 }
 
 /// Removes the container of a person's command when nobody listens to it any more.
-struct RunGuard {
-    engine: Arc<Engine>,
-    call: Call,
-    name: String,
-}
-
-impl RunGuard {
-    fn new(engine: &Arc<Engine>, call: &Call, name: String) -> Self {
-        engine.runs.lock().insert(name.clone());
-        Self { engine: Arc::clone(engine), call: call.to("removing a one-off container"), name }
-    }
-}
-
-impl Drop for RunGuard {
-    fn drop(&mut self) {
-        let (engine, call) = (Arc::clone(&self.engine), self.call.clone());
-        let name = std::mem::take(&mut self.name);
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move {
-            if let Err(error) = discard_own(&engine, &call, &name).await {
-                tracing::warn!(%name, %error, "a one-off container is left for later");
-            }
-            engine.runs.lock().remove(&name);
-        });
-    }
+fn guarded(engine: &Arc<Engine>, call: &Call, name: String) -> RunGuard {
+    let (discarding, own) = (Arc::clone(engine), name.clone());
+    let call = call.to("removing a one-off container");
+    engine.runs.guard(name, async move { discard_own(&discarding, &call, &own).await })
 }
 
 async fn discard_own(engine: &Engine, call: &Call, name: &str) -> Result<()> {

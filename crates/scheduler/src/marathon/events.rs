@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use backon::ExponentialBackoff;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use launcher_model::ServiceName;
@@ -24,6 +24,7 @@ use super::Engine;
 use super::snapshot::Snapshot;
 use super::version::Version;
 use super::wire::event::Event;
+use crate::changes::delays;
 use crate::{Change, Error, Result};
 
 /// So many changes wait for one who reads slowly; who misses some is told to look at everything.
@@ -119,14 +120,6 @@ struct Follower {
     last: Option<Arc<Snapshot>>,
     delays: ExponentialBackoff,
     told_lost: bool,
-}
-
-fn delays() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(2))
-        .without_max_times()
-        .build()
 }
 
 impl Follower {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bollard::models::Task;
-use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
@@ -14,6 +13,7 @@ use super::task::{self, ended};
 use super::{Picture, Swarm};
 use crate::docker::connection::Call;
 use crate::docker::lines::{Stamps, lines};
+use crate::docker::logs::query;
 use crate::{Error, LogLine, LogOptions, LogStream, Result};
 
 /// So many lines wait for a slow reader.
@@ -46,14 +46,7 @@ impl Swarm {
         task: &str,
         options: LogOptions,
     ) -> Result<BoxStream<'static, Result<LogLine>>> {
-        let tail = options.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
-        let query = LogsOptionsBuilder::new()
-            .stdout(true)
-            .stderr(true)
-            .timestamps(true)
-            .follow(options.follow)
-            .tail(&tail)
-            .build();
+        let query = query(options);
         let open = |call: Call| {
             let query = query.clone();
             async move {

@@ -1,8 +1,6 @@
 //! One-off containers: a version's release command, and commands of people. Each is a service of its own
 //! with one task that is not started again.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bollard::models::{ServiceSpec, Task, TaskState};
@@ -10,10 +8,8 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use rand::RngExt;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_stream::wrappers::ReceiverStream;
 
 use super::ensure::{label, scale};
 use super::names::{Purpose, service_name};
@@ -22,10 +18,9 @@ use super::task::{self, ended, made, state};
 use super::{Swarm, image, why};
 use crate::docker::observe::plain_words;
 use crate::identity::RUN;
+use crate::runs::{RunGuard, tell};
 use crate::{Error, OneOff, OneOffRole, Output, Result, labels};
 
-/// So many lines wait for a slow reader.
-const BUFFER: usize = 64;
 /// How long a host may take to be found, to pull the image, and to start the container.
 const START: Duration = Duration::from_secs(300);
 /// How often is looked how far the task is.
@@ -45,7 +40,7 @@ pub(super) async fn run(
         OneOffRole::Run => Purpose::Run(format!("{:08x}", rand::rng().random::<u32>())),
     };
     let name = service_name(&swarm.0.installation, &version.service, version.number, &purpose);
-    let guard = (one_off.role == OneOffRole::Run).then(|| RunGuard::new(swarm, name.clone()));
+    let guard = (one_off.role == OneOffRole::Run).then(|| guarded(swarm, name.clone()));
     let files = swarm.files(version, &one_off.variables).await?;
     let order = Order {
         version,
@@ -63,17 +58,13 @@ pub(super) async fn run(
         command: one_off.command.join(" "),
         timeout: one_off.timeout,
     };
-    let (to, output) = mpsc::channel(BUFFER);
-    tokio::spawn(async move {
-        tokio::select! {
-            outcome = follower.follow(&to) => {
-                let _ = to.send(outcome.map(|code| Output::Exit { code })).await;
-            }
-            () = to.closed() => {}
-        }
-        drop(guard);
-    });
-    Ok(ReceiverStream::new(output).boxed())
+    Ok(tell(async move |to| Box::pin(follower.follow(&to)).await, guard))
+}
+
+/// Removes the service of a person's command when nobody listens to it any more.
+fn guarded(swarm: &Swarm, name: String) -> RunGuard {
+    let (discarding, own) = (swarm.clone(), name.clone());
+    swarm.0.runs.guard(name, async move { discarding.delete_own(&own).await })
 }
 
 /// Tells what a one-off container prints, and kills it when its time is over.
@@ -195,42 +186,6 @@ impl Follower {
     }
 }
 
-/// The names of the services that run a person's command for this process.
-#[derive(Debug, Default)]
-pub(super) struct Runs(Mutex<HashSet<String>>);
-
-impl Runs {
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Removes the service of a person's command when nobody listens to it any more.
-struct RunGuard {
-    swarm: Swarm,
-    name: String,
-}
-
-impl RunGuard {
-    fn new(swarm: &Swarm, name: String) -> Self {
-        swarm.0.runs.lock().insert(name.clone());
-        Self { swarm: swarm.clone(), name }
-    }
-}
-
-impl Drop for RunGuard {
-    fn drop(&mut self) {
-        let (swarm, name) = (self.swarm.clone(), std::mem::take(&mut self.name));
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move {
-            if let Err(error) = swarm.delete_own(&name).await {
-                tracing::warn!(%name, %error, "a one-off service is left for later");
-            }
-            swarm.0.runs.lock().remove(&name);
-        });
-    }
-}
-
 impl Swarm {
     /// Removes a service of that name, if it is this installation's.
     async fn delete_own(&self, name: &str) -> Result<()> {
@@ -250,7 +205,7 @@ impl Swarm {
         for service in picture.services.iter() {
             let name = service.spec.as_ref().and_then(|spec| spec.name.as_deref());
             let (Some(id), Some(name)) = (service.id.as_deref(), name) else { continue };
-            if label(service, labels::ROLE) != Some(RUN) || self.0.runs.lock().contains(name) {
+            if label(service, labels::ROLE) != Some(RUN) || self.0.runs.contain(name) {
                 continue;
             }
             if let Err(error) = self.delete_service(id).await {

@@ -23,8 +23,9 @@ use tokio::time::Instant;
 use super::keeper::Watching;
 use super::task::{self, ended, state};
 use super::{Picture, Swarm};
+use crate::changes::{delays, taken_in};
 use crate::docker::connection::Call;
-use crate::docker::events::{delays, watch_only};
+use crate::docker::events::watch_only;
 use crate::{Change, Result};
 
 /// The time between two pictures while something is under way.
@@ -50,7 +51,7 @@ pub(super) fn watch(swarm: &Swarm) -> BoxStream<'static, Change> {
         changes: VecDeque::new(),
     };
     let next = async |mut watcher: Watcher| Some((watcher.next().await, watcher));
-    stream::unfold(watcher, next).boxed()
+    taken_in(stream::unfold(watcher, next).boxed())
 }
 
 struct Watcher {
