@@ -64,40 +64,29 @@ pub(crate) fn data(lab: &Lab) -> PathBuf {
     lab.directory().join("server")
 }
 
-/// Writes the files `docker.toml`, with which the server places containers on the engine of its host, and,
-/// where there is a Swarm, `swarm.toml`, with which it places them on all. Returns the first.
+/// Writes `server.toml`. The server places containers on all hosts where there is a Swarm, and on the engine
+/// of its own host where there is none.
 ///
 /// # Errors
-/// When they cannot be written.
+/// When it cannot be written.
 pub(crate) fn write(lab: &Lab, server: &Host) -> Result<PathBuf> {
-    if !lab.managers().is_empty() {
-        write_file(lab, server, "swarm", Some(swarm(lab)))?;
-    }
-    write_file(lab, server, "docker", None)
+    let swarm = (!lab.managers().is_empty()).then(|| swarm(lab));
+    let file = File {
+        data: data(lab),
+        listen: api(server),
+        http: vec![SocketAddr::from((server.address(), HTTP))],
+        scheduler: if swarm.is_some() { "swarm" } else { "docker" },
+        edges: Edges { listen: edges(server) },
+        docker: Docker { host: server.socket(), publish: server.address() },
+        swarm,
+    };
+    let path = lab.directory().join("server.toml");
+    std::fs::write(&path, toml::to_string(&file)?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 fn swarm(lab: &Lab) -> Swarm {
     let engines = lab.hosts().iter().map(|host| (host.name().to_owned(), host.socket()));
     Swarm { hosts: lab.managers().iter().map(Host::socket).collect(), engines: engines.collect() }
-}
-
-fn write_file(
-    lab: &Lab,
-    server: &Host,
-    scheduler: &'static str,
-    swarm: Option<Swarm>,
-) -> Result<PathBuf> {
-    let file = File {
-        data: data(lab),
-        listen: api(server),
-        http: vec![SocketAddr::from((server.address(), HTTP))],
-        scheduler,
-        edges: Edges { listen: edges(server) },
-        docker: Docker { host: server.socket(), publish: server.address() },
-        swarm,
-    };
-    let path = lab.directory().join(format!("{scheduler}.toml"));
-    std::fs::write(&path, toml::to_string(&file)?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
 }
