@@ -1,13 +1,13 @@
 //! A Docker Engine as tests use it: what is on it, and test images.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use bollard::Docker;
-use bollard::models::PushImageInfo;
+use bollard::models::{ContainerSummary, PushImageInfo};
 use bollard::query_parameters::{
     EventsOptionsBuilder, KillContainerOptions, ListContainersOptions, ListImagesOptionsBuilder,
     PushImageOptionsBuilder, RemoveContainerOptions, RemoveImageOptions, TagImageOptionsBuilder,
@@ -59,16 +59,34 @@ impl Engine {
 
     /// The ids of an installation's containers that are there to serve, whatever they do.
     pub async fn serving_containers(&self, installation: &str) -> Vec<String> {
-        let installation = format!("launcher.installation={installation}");
-        self.labelled(vec![installation, "launcher.role=serve".to_owned()]).await
+        self.labelled(serving(installation)).await
+    }
+
+    /// How many containers of each version are there to serve, by `shop/1`; with those that do not run, or
+    /// without.
+    pub async fn containers_by_version(
+        &self,
+        installation: &str,
+        all: bool,
+    ) -> BTreeMap<String, u64> {
+        let mut versions = BTreeMap::new();
+        for container in self.list(serving(installation), all).await {
+            let labels = container.labels.unwrap_or_default();
+            let version = format!("{}/{}", labels["launcher.service"], labels["launcher.version"]);
+            *versions.entry(version).or_default() += 1;
+        }
+        versions
     }
 
     async fn labelled(&self, labels: Vec<String>) -> Vec<String> {
-        let filters = HashMap::from([("label".to_owned(), labels)]);
-        let options =
-            ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
-        let listed = self.docker.list_containers(Some(options)).await.unwrap();
+        let listed = self.list(labels, true).await;
         listed.into_iter().filter_map(|container| container.id).collect()
+    }
+
+    async fn list(&self, labels: Vec<String>, all: bool) -> Vec<ContainerSummary> {
+        let filters = Some(HashMap::from([("label".to_owned(), labels)]));
+        let options = ListContainersOptions { all, filters, ..Default::default() };
+        self.docker.list_containers(Some(options)).await.unwrap()
     }
 
     /// Ends a container's process, as a crash would.
@@ -130,6 +148,10 @@ impl Engine {
         let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         Image { id, tag, engine: self.clone(), names: Mutex::default() }
     }
+}
+
+fn serving(installation: &str) -> Vec<String> {
+    vec![format!("launcher.installation={installation}"), "launcher.role=serve".to_owned()]
 }
 
 /// An image that is removed when this is dropped.

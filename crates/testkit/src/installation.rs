@@ -27,6 +27,7 @@ pub struct Installation {
     edge: Option<Child>,
     supervisor: Option<Child>,
     variables: Vec<(String, String)>,
+    configuration: Option<PathBuf>,
     installation: Option<String>,
 }
 
@@ -54,6 +55,7 @@ impl Installation {
             edge: None,
             supervisor: None,
             variables: Vec::new(),
+            configuration: None,
             installation: None,
         }
     }
@@ -62,6 +64,16 @@ impl Installation {
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.to_owned(), value.into()));
+    }
+
+    /// Gives the server that is started from now on a configuration file.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn configure(&mut self, content: &str) {
+        let path = self.directory.path().join("config.toml");
+        std::fs::write(&path, content).unwrap();
+        self.configuration = Some(path);
     }
 
     /// The data directory.
@@ -88,10 +100,18 @@ impl Installation {
 
     /// Starts the server, without waiting for it.
     pub fn start_server(&mut self) {
+        self.server = Some(self.start_as("server"));
+    }
+
+    /// Starts what has a configuration: `server` or `up`.
+    fn start_as(&self, name: &str) -> Child {
         let (data, listen, http) = (self.data(), self.listen.to_string(), self.http.to_string());
         let data = data.to_str().unwrap();
-        let arguments = ["server", "--data", data, "--listen", &listen, "--http", &http];
-        self.server = Some(self.command(&arguments));
+        let mut arguments = vec![name, "--data", data, "--listen", &listen, "--http", &http];
+        if let Some(path) = &self.configuration {
+            arguments.extend(["--config", path.to_str().unwrap()]);
+        }
+        self.command(&arguments)
     }
 
     /// Starts the edge, without waiting for it.
@@ -144,10 +164,7 @@ impl Installation {
 
     /// Starts `launcher up`, which keeps both running, and waits until the edge is connected.
     pub async fn start_supervised(&mut self) -> Api {
-        let (data, listen, http) = (self.data(), self.listen.to_string(), self.http.to_string());
-        let data = data.to_str().unwrap();
-        self.supervisor =
-            Some(self.command(&["up", "--data", data, "--listen", &listen, "--http", &http]));
+        self.supervisor = Some(self.start_as("up"));
         self.wait_until_up().await
     }
 

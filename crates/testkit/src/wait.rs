@@ -13,12 +13,31 @@ pub async fn until<T, F>(what: &str, within: Duration, mut ask: impl FnMut() -> 
 where
     F: Future<Output = Option<T>>,
 {
+    let mut ask = || {
+        let answer = ask();
+        async { answer.await.ok_or(String::new()) }
+    };
+    until_ok(what, within, &mut ask).await
+}
+
+/// Asks again and again until the answer is not that something is missing.
+///
+/// # Panics
+/// When something still is after `within`; it says what.
+pub async fn until_ok<T, F>(what: &str, within: Duration, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<T, String>>,
+{
     let began = Instant::now();
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(began.elapsed() < within, "{what} did not come to pass within {within:?}");
+        let missing = match ask().await {
+            Ok(answer) => return answer,
+            Err(missing) => missing,
+        };
+        assert!(
+            began.elapsed() < within,
+            "{what} did not come to pass within {within:?} {missing}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
