@@ -26,13 +26,18 @@ pub struct Installation {
     server: Option<Child>,
     edge: Option<Child>,
     supervisor: Option<Child>,
+    joined: Vec<Child>,
     variables: Vec<(String, String)>,
     configuration: Option<PathBuf>,
     installation: Option<String>,
 }
 
-/// A port that is free at this moment.
-fn free_port() -> SocketAddr {
+/// An address of this machine that is free at this moment.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> SocketAddr {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.local_addr().unwrap()
 }
@@ -54,6 +59,7 @@ impl Installation {
             server: None,
             edge: None,
             supervisor: None,
+            joined: Vec::new(),
             variables: Vec::new(),
             configuration: None,
             installation: None,
@@ -153,13 +159,24 @@ impl Installation {
         let serves = ["--data", data.to_str().unwrap(), "--http", &http];
         let log = self.scratch().join(format!("{name}.log"));
         machine.run(&self.program, &[&joins[..], &serves[..]].concat(), &log);
-        until(&format!("{name} being connected"), SOON, || async {
-            let edges = api.get("/edges").await;
-            let connected = |edge: &Value| edge["name"] == name && edge["state"] == "connected";
-            edges["items"].as_array()?.iter().any(connected).then_some(())
-        })
-        .await;
+        wait_until_connected(api, name).await;
         machine
+    }
+
+    /// Invites an edge, has it run on this machine, and waits until it is connected. It serves HTTP at
+    /// `http`, and ends with this.
+    ///
+    /// # Panics
+    /// When it does not get there soon.
+    pub async fn start_edge_at(&mut self, api: &Api, name: &str, http: SocketAddr) {
+        let invitation = api.post("/edges", json!({ "name": name })).await;
+        let text = |field: &str| invitation[field].as_str().expect("a text").to_owned();
+        let (server, token, data) = (text("server"), text("token"), self.scratch().join(name));
+        let joins = ["edge", "--server", &server, "--token", &token, "--threads", "1"];
+        let http = http.to_string();
+        let serves = ["--data", data.to_str().unwrap(), "--http", &http];
+        self.joined.push(self.command(&[&joins[..], &serves[..]].concat()));
+        wait_until_connected(api, name).await;
     }
 
     /// Starts `launcher up`, which keeps both running, and waits until the edge is connected.
@@ -321,6 +338,15 @@ impl Killer {
     }
 }
 
+async fn wait_until_connected(api: &Api, edge: &str) {
+    until(&format!("{edge} being connected"), SOON, || async {
+        let edges = api.get("/edges").await;
+        let connected = |known: &Value| known["name"] == edge && known["state"] == "connected";
+        edges["items"].as_array()?.iter().any(connected).then_some(())
+    })
+    .await;
+}
+
 fn ended(child: &mut Option<Child>) -> bool {
     child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
 }
@@ -355,6 +381,7 @@ impl Drop for Installation {
         terminate(self.supervisor.take());
         terminate(self.server.take());
         kill(self.edge.take());
+        self.joined.drain(..).for_each(|edge| kill(Some(edge)));
         if let Some(id) = self.installation.clone() {
             let engine = self.engine.clone();
             block_on(async move { engine.remove_all(&id).await });

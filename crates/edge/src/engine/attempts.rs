@@ -17,6 +17,10 @@ use crate::compiled::Failure;
 /// milliseconds: a container that closes unused connections may be closing an older one this moment.
 const WARM_MS: u64 = 1_000;
 
+/// So many containers that cannot be reached are tried: with its host all that a host runs is lost, and the
+/// first of them may not be known yet.
+const MOST_UNREACHABLE: u32 = 3;
+
 /// A request on its way, as often as it takes.
 pub(super) struct Attempts {
     pub(super) target: Target,
@@ -54,10 +58,11 @@ impl Failed {
 }
 
 impl Attempts {
-    /// Sends the request to a container of the target's version, and to a second one when the first
+    /// Sends the request to a container of the target's version, and to another one when that
     /// cannot be reached, or breaks off before it answers a request that may be repeated.
     pub(super) async fn run(&mut self, client: &Client) -> Result<(Box<Conn>, Head), Page> {
         let mut failed: Option<Rc<Endpoint>> = None;
+        let (mut unreachable, mut broke) = (0, false);
         let mut oldest = Some(self.oldest(client));
         loop {
             let endpoint = self.choose(client, failed.as_ref())?;
@@ -75,11 +80,13 @@ impl Attempts {
             }
             match why {
                 Failed::Unreachable(error) => {
-                    if failed.is_some() {
+                    unreachable += 1;
+                    let again = failed.as_ref().is_some_and(|last| Rc::ptr_eq(last, &endpoint));
+                    if again || unreachable == MOST_UNREACHABLE {
                         return Err(self.bad(&endpoint, &format!("cannot be reached: {error}")));
                     }
                 }
-                Failed::Broke if failed.is_none() && self.request.repeatable => {}
+                Failed::Broke if self.request.repeatable && !broke => broke = true,
                 Failed::Broke => {
                     let what = "closed the connection before it answered";
                     return Err(self.bad(&endpoint, what));

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Frame;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -107,13 +108,24 @@ impl From<Framing> for Rest {
     }
 }
 
+/// A container's host that has been silent for so long is asked whether it is there.
+const SILENT: Duration = Duration::from_secs(5);
+/// From one such question to the next.
+const ASKED: Duration = Duration::from_secs(1);
+
 impl Conn {
-    /// Connects.
+    /// Connects. The connection breaks when the container's host leaves what is sent to it unacknowledged
+    /// for as long as connecting may take: a host that is lost says nothing, and a request that hangs there
+    /// can be answered by another one.
     pub(super) async fn open(address: SocketAddr, timeout: Duration) -> io::Result<Box<Self>> {
         let stream = tokio::time::timeout(timeout, TcpStream::connect(address))
             .await
             .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))??;
         stream.set_nodelay(true)?;
+        let socket = SockRef::from(&stream);
+        socket.set_tcp_user_timeout(Some(timeout))?;
+        // While a response is waited for nothing is sent, so the kernel asks whether the host is there.
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENT).with_interval(ASKED))?;
         let buffer = BytesMut::new();
         Ok(Box::new(Self {
             stream,

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
-use launcher_lab::{Image as Source, Lab, Options, SwarmOptions};
+use launcher_lab::{Host, Image as Source, Lab, Options, SwarmOptions};
 use launcher_marathon_standin::{AgentOptions, Options as StandInOptions, StandIn};
 use launcher_testkit::{Engine, Image, Installation, Registry};
 
@@ -35,9 +35,16 @@ impl Ground {
 
     /// Three hosts in a Swarm.
     pub(crate) async fn swarm() -> Self {
+        // One that is lost is noticed within some 4 s.
         let heartbeat = Some(Duration::from_secs(1));
         let swarm = SwarmOptions { heartbeat, ..SwarmOptions::default() };
         Self::of(Kind::Swarm(Lab::open(Options::hosts(3).swarm(swarm)).await.expect("no lab")))
+    }
+
+    /// A host of a Swarm.
+    pub(crate) fn host(&self, name: &str) -> &Host {
+        let Kind::Swarm(lab) = &self.kind else { panic!("it has no hosts of its own") };
+        lab.host(name).unwrap()
     }
 
     /// Marathon, stood in for, with two agents that are one engine.
@@ -124,7 +131,7 @@ impl Ground {
 }
 
 /// The server's configuration for the Swarm of a lab.
-pub(crate) fn swarm_configuration(lab: &Lab) -> String {
+fn swarm_configuration(lab: &Lab) -> String {
     let managers: Vec<String> = lab.managers().iter().map(|host| host.socket()).collect();
     let engines =
         lab.hosts().iter().map(|host| format!("{:?} = {:?}\n", host.name(), host.socket()));
