@@ -61,8 +61,6 @@ pub struct Report {
     pub by_version: BTreeMap<u64, u64>,
     /// Each answer.
     pub answers: Answers,
-    /// When each request was asked that failed.
-    pub failures: Vec<Instant>,
     /// The first few things that went wrong, in words.
     pub complaints: Vec<String>,
 }
@@ -97,7 +95,6 @@ struct Seen {
     sockets_closed: AtomicU64,
     echoed: AtomicU64,
     answers: Mutex<Vec<Answer>>,
-    failures: Mutex<Vec<Instant>>,
     complaints: Mutex<Vec<String>>,
 }
 
@@ -108,11 +105,6 @@ impl Seen {
         if complaints.len() < 20 {
             complaints.push(why);
         }
-    }
-
-    fn fail(&self, asked: Instant, why: String) {
-        self.failures.lock().unwrap().push(asked);
-        self.complain(&self.failed, why);
     }
 }
 
@@ -179,7 +171,6 @@ impl Load {
             closed: read(&seen.closed),
             sockets_closed: read(&seen.sockets_closed),
             echoed: read(&seen.echoed),
-            failures: seen.failures.lock().unwrap().clone(),
             complaints: seen.complaints.lock().unwrap().clone(),
             ..Report::default()
         };
@@ -244,7 +235,7 @@ const RECONNECT: Duration = Duration::from_millis(20);
 async fn keep_asking(plan: &Plan, patience: Patience, seen: &Seen, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let Some(mut sender) = connect(plan).await else {
-            seen.fail(Instant::now(), "a connection was refused".to_owned());
+            seen.complain(&seen.failed, "a connection was refused".to_owned());
             tokio::time::sleep(RECONNECT).await;
             continue;
         };
@@ -254,7 +245,6 @@ async fn keep_asking(plan: &Plan, patience: Patience, seen: &Seen, stop: &Atomic
                 seen.complain(&seen.closed, "a keep-alive connection was closed".to_owned());
                 break;
             }
-            let asked = Instant::now();
             match ask(plan, &mut sender, seen).await {
                 Ok(()) => has_carried = true,
                 Err(NoAnswer::Closed(_)) if has_carried && patience == Patience::AsksAgain => {
@@ -262,7 +252,7 @@ async fn keep_asking(plan: &Plan, patience: Patience, seen: &Seen, stop: &Atomic
                     break;
                 }
                 Err(no_answer) => {
-                    seen.fail(asked, no_answer.to_string());
+                    seen.complain(&seen.failed, no_answer.to_string());
                     break;
                 }
             }
@@ -328,7 +318,7 @@ async fn ask(
         }
         _ => {
             let first = text.lines().next().unwrap_or_default();
-            seen.fail(asked, format!("an answer was {status}: {first}"));
+            seen.complain(&seen.failed, format!("an answer was {status}: {first}"));
         }
     }
     Ok(())
