@@ -13,7 +13,7 @@ use launcher_model::container::Host;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::host::{Closing, HostNotes, HostState};
 use launcher_model::plan::environment::Checked;
-use launcher_scheduler::Error as EngineError;
+use launcher_scheduler::{Error as EngineError, Scheduler};
 use tokio::sync::Notify;
 
 use crate::engine::EngineState;
@@ -43,13 +43,18 @@ impl Hosts {
         Arc::clone(&self.closed.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The hosts that an environment with these containers is not to use: those that are drained, and those
-    /// that are closed, unless it is there already.
-    pub(crate) fn to_avoid(&self, own: &[Checked]) -> Arc<BTreeSet<String>> {
+    /// The hosts that an environment with these containers is not to use: those that are drained, those that
+    /// the engine leaves, and those that are closed, unless it is there already.
+    pub(crate) fn to_avoid(
+        &self,
+        own: &[Checked],
+        engine: &dyn Scheduler,
+    ) -> Arc<BTreeSet<String>> {
         let closed = self.closed();
-        let is_there = |host: &&String| own.iter().any(|checked| checked.container.host == **host);
-        let closed_to_it = closed.closed.iter().filter(|host| !is_there(host));
-        Arc::new(closed.draining.iter().chain(closed_to_it).cloned().collect())
+        let its_hosts = || own.iter().map(|checked| &checked.container.host);
+        let closed_to_it = closed.closed.iter().filter(|host| its_hosts().all(|its| its != *host));
+        let left = its_hosts().filter(|host| engine.leaves(host));
+        Arc::new(closed.draining.iter().chain(closed_to_it).chain(left).cloned().collect())
     }
 
     /// Containers have changed.

@@ -208,7 +208,7 @@ impl Reconciler {
         let asked = Asked {
             replicas: environment.replicas,
             since: environment.starting_since.unwrap_or(environment.since),
-            avoid: self.inner.hosts.to_avoid(&own),
+            avoid: self.inner.hosts.to_avoid(&own, &*self.inner.scheduler),
             released: self.leaving.released(number),
         };
         let avoid = &asked.avoid;

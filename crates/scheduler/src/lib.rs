@@ -8,6 +8,7 @@ mod builder;
 mod changes;
 mod error;
 mod identity;
+mod moving;
 mod runs;
 mod types;
 
@@ -28,6 +29,7 @@ use launcher_model::{ServiceName, VersionNumber};
 pub use builder::{BuildOrder, Builder, Building, Context, Push, Pushing, TestRun};
 pub use error::Error;
 pub use launcher_registry::Login as RegistryLogin;
+pub use moving::Moving;
 pub use types::{
     Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, LogStream, OneOff, OneOffRole,
     Output, Placement,
@@ -44,6 +46,11 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub trait Scheduler: Send + Sync + 'static {
     /// What this engine can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether what runs on a host is to go elsewhere whatever people say of the host.
+    fn leaves(&self, _host: &str) -> bool {
+        false
+    }
 
     /// The machines that it places containers on.
     async fn hosts(&self) -> Result<Vec<Host>>;

@@ -32,6 +32,7 @@ struct File {
     preview: Preview,
     #[serde(default)]
     scheduler: SchedulerName,
+    moving_from: Option<SchedulerName>,
     #[serde(default)]
     docker: Docker,
     #[serde(default)]
@@ -146,6 +147,8 @@ pub(crate) struct Config {
     pub(crate) preview_port: Option<u16>,
     /// What places containers.
     pub(crate) scheduler: SchedulerName,
+    /// What placed them before, and still has some.
+    pub(crate) moving_from: Option<SchedulerName>,
     /// Which Swarm, where that is what places them.
     pub(crate) swarm: Swarm,
     /// Where the Docker Engine listens.
@@ -183,6 +186,11 @@ impl Config {
             })?),
             None => file.preview.port,
         };
+        if file.moving_from == Some(file.scheduler) {
+            bail!(
+                "moving_from is the same as scheduler; it says what placed containers before, so leave it out when that has not changed"
+            );
+        }
         let own_port = match scheme.as_str() {
             "http" => 80,
             "https" => 443,
@@ -205,6 +213,7 @@ impl Config {
             preview_port: (port != own_port).then_some(port),
             preview_scheme: scheme,
             scheduler: file.scheduler,
+            moving_from: file.moving_from,
             swarm: file.swarm,
             docker_host: variable("LAUNCHER_DOCKER_HOST").or(file.docker.host),
             docker_network: file.docker.network,

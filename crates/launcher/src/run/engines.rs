@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use launcher_registry::Authority;
-use launcher_scheduler::Scheduler;
 use launcher_scheduler::docker::{self, Docker};
 use launcher_scheduler::marathon::Marathon;
 use launcher_scheduler::swarm::{self, Swarm};
+use launcher_scheduler::{Moving, Scheduler};
 
 use super::config::{Config, SchedulerName};
 
@@ -23,15 +23,28 @@ pub(super) struct Engines {
 /// Makes them as the configuration says. Nothing is asked of an engine yet.
 pub(super) fn connect(config: &Config, installation: &str) -> Result<Engines> {
     let docker = Docker::connect(docker_settings(config, installation))?;
-    let scheduler: Arc<dyn Scheduler> = match config.scheduler {
+    let place = |name| scheduler(name, config, installation, &docker);
+    let scheduler = match config.moving_from {
+        None => place(config.scheduler)?,
+        Some(from) => Arc::new(Moving::new(place(from)?, place(config.scheduler)?)),
+    };
+    Ok(Engines { scheduler, docker })
+}
+
+fn scheduler(
+    name: SchedulerName,
+    config: &Config,
+    installation: &str,
+    docker: &Docker,
+) -> Result<Arc<dyn Scheduler>> {
+    Ok(match name {
         SchedulerName::Docker => Arc::new(docker.clone()),
         SchedulerName::Marathon => {
             let settings = config.marathon.settings(installation, authorities(config))?;
             Arc::new(Marathon::connect(settings)?)
         }
         SchedulerName::Swarm => Arc::new(Swarm::connect(swarm_settings(config, installation))?),
-    };
-    Ok(Engines { scheduler, docker })
+    })
 }
 
 fn docker_settings(config: &Config, installation: &str) -> docker::Config {

@@ -6,4 +6,5 @@
 mod ground;
 mod kills;
 mod lost_hosts;
+mod moves;
 mod story;

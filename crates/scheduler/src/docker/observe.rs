@@ -115,7 +115,10 @@ impl Engine {
         wanted.extend(role.map(|role| format!("{}={role}", labels::ROLE)));
         let filters = HashMap::from([("label", wanted)]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        call.api.list_containers(Some(options)).await.map_err(|error| call.fail(error))
+        let mut listed =
+            call.api.list_containers(Some(options)).await.map_err(|error| call.fail(error))?;
+        listed.retain(|found| !is_of_a_swarm(found));
+        Ok(listed)
     }
 
     /// A container that was there a moment ago; none when it is gone, or its labels are not ours after all.
@@ -214,6 +217,12 @@ impl Engine {
             trouble: None,
         })
     }
+}
+
+/// Whether a Swarm has placed it, which sees to it itself. It has labels of ours too, when this engine is one
+/// of that Swarm's.
+fn is_of_a_swarm(found: &ContainerSummary) -> bool {
+    found.labels.as_ref().is_some_and(|labels| labels.contains_key("com.docker.swarm.task.id"))
 }
 
 /// By services, versions and places.

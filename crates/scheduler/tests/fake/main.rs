@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../conformance/mod.rs"]
 mod conformance;
+mod moving;
 
 use std::sync::Arc;
 use std::time::Duration;
