@@ -41,6 +41,7 @@ use self::addresses::Addresses;
 use self::client::Client;
 pub use self::client::Login;
 use self::events::{Callback, Listeners};
+use self::mesos::seen::Agents;
 use self::names::Names;
 use self::request::Common;
 use self::server::Server;
@@ -75,6 +76,9 @@ pub struct Config {
     pub docker_config: Option<String>,
     /// Private authorities of registries, by `host[:port]`, for asking them what a name means.
     pub authorities: HashMap<String, Authority>,
+    /// Registries, as `host[:port]`, that may be asked without TLS or with any certificate. Agents' engines
+    /// have a setting of their own for that.
+    pub insecure_registries: Vec<String>,
 }
 
 impl Config {
@@ -92,6 +96,7 @@ impl Config {
             memory: 512 << 20,
             docker_config: None,
             authorities: HashMap::new(),
+            insecure_registries: Vec::new(),
         }
     }
 }
@@ -108,7 +113,9 @@ struct Engine {
     mesos: Vec<Url>,
     mesos_http: reqwest::Client,
     callback: Option<Callback>,
+    agents: Agents,
     authorities: HashMap<String, Authority>,
+    insecure_registries: Vec<String>,
     server: Server,
     snapshots: Snapshots,
     addresses: Addresses,
@@ -145,7 +152,9 @@ impl Marathon {
             mesos: mesos::read_masters(&config.mesos)?,
             mesos_http,
             callback: config.callback.as_deref().map(Callback::read).transpose()?,
+            agents: Agents::default(),
             authorities: config.authorities,
+            insecure_registries: config.insecure_registries,
             server: Server::default(),
             snapshots: Snapshots::new(),
             addresses: Addresses::default(),
@@ -161,10 +170,15 @@ impl Scheduler for Marathon {
         Capabilities {
             name: "marathon",
             many_hosts: true,
+            logs: false,
             exec: false,
+            one_off: false,
             exec_checks: true,
             keeps_stopped: false,
             replaces: true,
+            ends_chosen: true,
+            tells_lost: false,
+            forgets_avoided: false,
         }
     }
 

@@ -99,7 +99,8 @@ pub(crate) async fn what_cannot_start_is_told_and_tried_later(ground: &impl Grou
     .await;
     let container = &broken;
     let ContainerPhase::Unstartable { why } = &container.phase else { panic!("{container:?}") };
-    assert!(why.contains("/no/such/program"), "{why}");
+    // Some engines tell no more than what became of the command that was to start it.
+    assert!(why.contains("/no/such/program") || why.contains("command does not exist"), "{why}");
 
     // Not before the delay is over, however often it is called.
     let second = eventually("another one is tried", async || {

@@ -26,6 +26,8 @@ pub(crate) struct Marathon {
     cpus: Option<Cpus>,
     memory: Option<Bytes>,
     docker_config: Option<String>,
+    #[serde(default)]
+    insecure_registries: Vec<String>,
 }
 
 impl Marathon {
@@ -56,6 +58,7 @@ impl Marathon {
         }
         settings.docker_config.clone_from(&self.docker_config);
         settings.authorities = authorities;
+        settings.insecure_registries.clone_from(&self.insecure_registries);
         Ok(settings)
     }
 
