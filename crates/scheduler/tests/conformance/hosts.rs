@@ -53,7 +53,7 @@ pub(crate) async fn an_avoided_host_is_left_and_taken_again(ground: &impl Ground
     let moved = settle_released(&*engine, &avoiding).await;
     assert!(moved.iter().all(|container| container.host != host), "{moved:?}");
     let slots: Vec<_> = moved.iter().map(|container| container.slot).collect();
-    assert_eq!(slots, [1, 2, 3]);
+    assert_eq!(slots, [1, 2, 3], "{moved:?}");
     // That the host may be used again moves nothing; what is new may go there, if the engine can.
     engine.ensure(&all).await.unwrap();
     assert_eq!(running(&observed(&*engine).await), running(&moved));

@@ -214,7 +214,8 @@ pub(crate) async fn settle_released(
         };
         let released: BTreeSet<_> = running.iter().filter(over).map(|c| c.id.clone()).collect();
         let away = running.iter().all(|c| !placement.avoid.contains(&c.host));
-        let settled = released.is_empty() && away && running.len() == places.len();
+        let alone = running.len() == places.len() && all.len() == running.len();
+        let settled = released.is_empty() && away && alone;
         placement.released = released;
         settled.then_some(all)
     })

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,7 +29,7 @@ tokio::task_local! {
 }
 
 /// The version of Marathon that all stories are told on.
-const LATEST: &str = "1.11.24";
+pub(crate) const LATEST: &str = "1.11.24";
 /// So many ports of each host has a stand-in for itself: it sees no others' there.
 const PORTS: u16 = 200;
 
@@ -37,12 +38,28 @@ pub(crate) struct Site {
     pub(crate) lab: Lab,
     images: Mutex<HashMap<String, PinnedImage>>,
     standins: AtomicU16,
+    leaving: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Stand-ins take their containers away before the lab goes.
+impl Drop for Site {
+    fn drop(&mut self) {
+        for leaving in self.leaving.lock().unwrap().drain(..) {
+            let left = leaving.join();
+            assert!(left.is_ok() || std::thread::panicking(), "what a test has made is left");
+        }
+    }
 }
 
 /// Tells something in a lab of three hosts.
 pub(crate) async fn in_a_lab(story: impl Future<Output = ()>) {
     let lab = Lab::open(launcher_lab::Options::hosts(3)).await.expect("no lab");
-    let site = Site { lab, images: Mutex::default(), standins: AtomicU16::new(0) };
+    let site = Site {
+        lab,
+        images: Mutex::default(),
+        standins: AtomicU16::new(0),
+        leaving: std::sync::Mutex::default(),
+    };
     SITE.scope(Arc::new(site), Box::pin(story)).await;
 }
 
@@ -52,7 +69,8 @@ pub(crate) async fn on_version(version: &'static str, story: impl Future<Output 
 }
 
 pub(crate) struct MarathonGround {
-    pub(crate) standin: StandIn,
+    /// None only when it goes.
+    standin: Option<StandIn>,
     pub(crate) site: Arc<Site>,
     /// Two of them whose names begin alike.
     ours: String,
@@ -87,7 +105,11 @@ impl MarathonGround {
             [Switch::install(&standin.url()).await, Switch::install(&standin.mesos_url()).await];
         let unique = format!("{:08x}", rand::random::<u32>());
         let (ours, theirs) = (format!("{unique}-ours"), format!("{unique}-theirs"));
-        Self { standin, site, ours, theirs, switches }
+        Self { standin: Some(standin), site, ours, theirs, switches }
+    }
+
+    pub(crate) fn standin(&self) -> &StandIn {
+        self.standin.as_ref().expect("it is there until this goes")
     }
 
     /// The driver, with settings of the test's own.
@@ -99,7 +121,7 @@ impl MarathonGround {
 
     fn config(&self, installation: &str) -> Config {
         Config {
-            urls: self.standin.urls(),
+            urls: self.standin().urls(),
             deadline: Duration::from_secs(20),
             memory: 64 << 20,
             insecure_registries: vec![self.site.lab.registry().to_string()],
@@ -238,11 +260,20 @@ impl Ground for MarathonGround {
 
     async fn lose_host(&self, name: &str) {
         self.host(name).cut().await.unwrap();
-        self.standin.lose_agent(name).unwrap();
+        self.standin().lose_agent(name).unwrap();
     }
 
     async fn find_host(&self, name: &str) {
         self.host(name).mend().await.unwrap();
-        self.standin.return_agent(name).unwrap();
+        self.standin().return_agent(name).unwrap();
+    }
+}
+
+/// It takes the containers away, which takes a moment; other stories go on meanwhile.
+impl Drop for MarathonGround {
+    fn drop(&mut self) {
+        let standin = self.standin.take();
+        let leaving = std::thread::spawn(move || drop(standin));
+        self.site.leaving.lock().unwrap().push(leaving);
     }
 }

@@ -15,8 +15,11 @@ mod calls;
 mod events;
 mod ground;
 mod hosts;
+mod idle;
+mod leaders;
 mod master;
 mod switch;
+mod versions;
 mod world;
 
 conformance!(together docker_marathon_conformance, crate::ground::MarathonGround);
