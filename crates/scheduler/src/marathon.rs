@@ -7,6 +7,7 @@
 mod addresses;
 mod change;
 mod client;
+mod engines;
 mod ensure;
 mod events;
 mod halt;
@@ -25,7 +26,7 @@ mod snapshot;
 mod version;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ use self::names::Names;
 use self::request::Common;
 use self::server::Server;
 use self::snapshot::Snapshots;
+use crate::docker::Docker;
 use crate::identity::Installation;
 use crate::{
     Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
@@ -79,6 +81,9 @@ pub struct Config {
     /// Registries, as `host[:port]`, that may be asked without TLS or with any certificate. Agents' engines
     /// have a setting of their own for that.
     pub insecure_registries: Vec<String>,
+    /// Where agents' own Docker Engines listen, by the names of the agents: logs, and commands in running
+    /// containers, are asked of them.
+    pub engines: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -97,6 +102,7 @@ impl Config {
             docker_config: None,
             authorities: HashMap::new(),
             insecure_registries: Vec::new(),
+            engines: BTreeMap::new(),
         }
     }
 }
@@ -116,6 +122,7 @@ struct Engine {
     agents: Agents,
     authorities: HashMap<String, Authority>,
     insecure_registries: Vec<String>,
+    engines: BTreeMap<String, Docker>,
     server: Server,
     snapshots: Snapshots,
     addresses: Addresses,
@@ -143,7 +150,7 @@ impl Marathon {
             })?;
         Ok(Self(Arc::new(Engine {
             client,
-            names: Names::new(Installation::new(config.installation)?),
+            names: Names::new(Installation::new(config.installation.as_str())?),
             common: Common {
                 cpus: config.cpus,
                 memory: config.memory,
@@ -155,6 +162,7 @@ impl Marathon {
             agents: Agents::default(),
             authorities: config.authorities,
             insecure_registries: config.insecure_registries,
+            engines: engines::connect(&config.engines, &config.installation)?,
             server: Server::default(),
             snapshots: Snapshots::new(),
             addresses: Addresses::default(),
@@ -170,8 +178,8 @@ impl Scheduler for Marathon {
         Capabilities {
             name: "marathon",
             many_hosts: true,
-            logs: false,
-            exec: false,
+            logs: !self.0.engines.is_empty(),
+            exec: !self.0.engines.is_empty(),
             one_off: false,
             exec_checks: true,
             keeps_stopped: false,
@@ -236,20 +244,18 @@ impl Scheduler for Marathon {
 
     async fn logs(
         &self,
-        _container: &str,
-        _options: LogOptions,
+        container: &str,
+        options: LogOptions,
     ) -> Result<BoxStream<'static, Result<LogLine>>> {
-        let what = "read logs: they are in the sandboxes that Mesos's own pages show";
-        Err(Error::Unsupported { engine: "Marathon", what })
+        self.0.logs(container, options).await
     }
 
     async fn exec(
         &self,
-        _container: &str,
-        _request: ExecRequest,
+        container: &str,
+        request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
-        let what = "run commands in containers: use `docker exec` on the container's host";
-        Err(Error::Unsupported { engine: "Marathon", what })
+        self.0.exec(container, request).await
     }
 
     /// Marathon starts again whatever ends, and does not tell with which status it ended well.

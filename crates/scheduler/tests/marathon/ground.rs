@@ -120,10 +120,13 @@ impl MarathonGround {
     }
 
     fn config(&self, installation: &str) -> Config {
+        let hosts = self.site.lab.hosts().iter();
+        let engines = hosts.map(|host| (host.address().to_string(), host.socket()));
         Config {
             urls: self.standin().urls(),
             deadline: Duration::from_secs(20),
             memory: 64 << 20,
+            engines: engines.collect(),
             insecure_registries: vec![self.site.lab.registry().to_string()],
             ..Config::new(installation, "")
         }

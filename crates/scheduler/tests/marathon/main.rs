@@ -18,6 +18,7 @@ mod hosts;
 mod idle;
 mod leaders;
 mod master;
+mod settings;
 mod switch;
 mod versions;
 mod world;
