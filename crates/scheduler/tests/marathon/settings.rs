@@ -74,7 +74,7 @@ async fn a_check_by_command_is_told(ground: &MarathonGround) {
     let with_shell = format!("COPY busybox /bin/sh\n{}", serves());
     let mut version = version_of("shop", 1, ground.push("shell", &with_shell).await);
     version.spec = spec(
-        "[health]\ninterval = \"1s\"\nexec = [\"/bin/busybox\", \"test\", \"-e\", \"/it's well\"]\n",
+        "[health]\ninterval = \"1s\"\nstart_period = \"1s\"\nexec = [\"/bin/busybox\", \"test\", \"-e\", \"/it's well\"]\n",
     );
     let container = settle(&engine, &place(version, 1)).await.remove(0);
     eventually("it is checked, and not well", async || {
