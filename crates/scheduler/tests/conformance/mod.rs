@@ -271,7 +271,7 @@ pub(crate) async fn killed_after<T>(steps: usize, work: impl Future<Output = T>)
 
 /// Tells these stories a few at a time, and says in the end which of them failed.
 #[allow(dead_code, reason = "for engines that take long to come up")]
-pub(crate) async fn all_told(stories: Vec<(&str, LocalBoxFuture<'_, ()>)>) {
+pub(crate) async fn all_told<Name: std::fmt::Debug>(stories: Vec<(Name, LocalBoxFuture<'_, ()>)>) {
     let told = stories.into_iter().map(async |(name, story)| {
         let outcome = AssertUnwindSafe(story).catch_unwind().await;
         (name, outcome.is_ok())

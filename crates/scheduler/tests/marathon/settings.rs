@@ -20,11 +20,11 @@ fn spec(text: &str) -> ServiceSpec {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn docker_marathon_settings() {
-    let stories = async {
+    let stories = Box::pin(async {
         containers_have_limits_labels_and_variables(&MarathonGround::prepare().await).await;
         a_check_by_command_is_told(&MarathonGround::prepare().await).await;
         an_agent_whose_engine_is_not_named_is_told_as_such(&MarathonGround::prepare().await).await;
-    };
+    });
     in_a_lab(on_version(LATEST, stories)).await;
 }
 

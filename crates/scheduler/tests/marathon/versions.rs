@@ -41,8 +41,8 @@ async fn docker_marathon_dialects() {
 }
 
 async fn told(version: &'static str, stories: Vec<(&str, LocalBoxFuture<'_, ()>)>) {
-    eprintln!("Marathon {version}");
-    all_told(stories).await;
+    let named = stories.into_iter().map(|(name, story)| ((version, name), story));
+    all_told(named.collect()).await;
     let ground = MarathonGround::prepare().await;
     assert_eq!(ground.standin().version().to_string(), version);
     what_runs_serves_at_the_address_that_is_told(&ground).await;
