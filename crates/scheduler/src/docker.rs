@@ -146,10 +146,15 @@ impl Scheduler for Docker {
         Capabilities {
             name: "docker",
             many_hosts: false,
+            logs: true,
             exec: true,
+            one_off: true,
             exec_checks: true,
             keeps_stopped: true,
             replaces: false,
+            ends_chosen: true,
+            tells_lost: false,
+            forgets_avoided: false,
         }
     }
 

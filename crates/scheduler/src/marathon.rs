@@ -7,6 +7,7 @@
 mod addresses;
 mod change;
 mod client;
+mod engines;
 mod ensure;
 mod events;
 mod halt;
@@ -25,7 +26,7 @@ mod snapshot;
 mod version;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,10 +42,12 @@ use self::addresses::Addresses;
 use self::client::Client;
 pub use self::client::Login;
 use self::events::{Callback, Listeners};
+use self::mesos::seen::Agents;
 use self::names::Names;
 use self::request::Common;
 use self::server::Server;
 use self::snapshot::Snapshots;
+use crate::docker::Docker;
 use crate::identity::Installation;
 use crate::{
     Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
@@ -75,6 +78,12 @@ pub struct Config {
     pub docker_config: Option<String>,
     /// Private authorities of registries, by `host[:port]`, for asking them what a name means.
     pub authorities: HashMap<String, Authority>,
+    /// Registries, as `host[:port]`, that may be asked without TLS or with any certificate. Agents' engines
+    /// have a setting of their own for that.
+    pub insecure_registries: Vec<String>,
+    /// Where agents' own Docker Engines listen, by the names of the agents: logs, and commands in running
+    /// containers, are asked of them.
+    pub engines: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -92,6 +101,8 @@ impl Config {
             memory: 512 << 20,
             docker_config: None,
             authorities: HashMap::new(),
+            insecure_registries: Vec::new(),
+            engines: BTreeMap::new(),
         }
     }
 }
@@ -108,7 +119,10 @@ struct Engine {
     mesos: Vec<Url>,
     mesos_http: reqwest::Client,
     callback: Option<Callback>,
+    agents: Agents,
     authorities: HashMap<String, Authority>,
+    insecure_registries: Vec<String>,
+    engines: BTreeMap<String, Docker>,
     server: Server,
     snapshots: Snapshots,
     addresses: Addresses,
@@ -136,7 +150,7 @@ impl Marathon {
             })?;
         Ok(Self(Arc::new(Engine {
             client,
-            names: Names::new(Installation::new(config.installation)?),
+            names: Names::new(Installation::new(config.installation.as_str())?),
             common: Common {
                 cpus: config.cpus,
                 memory: config.memory,
@@ -145,7 +159,10 @@ impl Marathon {
             mesos: mesos::read_masters(&config.mesos)?,
             mesos_http,
             callback: config.callback.as_deref().map(Callback::read).transpose()?,
+            agents: Agents::default(),
             authorities: config.authorities,
+            insecure_registries: config.insecure_registries,
+            engines: engines::connect(&config.engines, &config.installation)?,
             server: Server::default(),
             snapshots: Snapshots::new(),
             addresses: Addresses::default(),
@@ -161,10 +178,15 @@ impl Scheduler for Marathon {
         Capabilities {
             name: "marathon",
             many_hosts: true,
-            exec: false,
+            logs: !self.0.engines.is_empty(),
+            exec: !self.0.engines.is_empty(),
+            one_off: false,
             exec_checks: true,
             keeps_stopped: false,
             replaces: true,
+            ends_chosen: true,
+            tells_lost: false,
+            forgets_avoided: false,
         }
     }
 
@@ -222,20 +244,18 @@ impl Scheduler for Marathon {
 
     async fn logs(
         &self,
-        _container: &str,
-        _options: LogOptions,
+        container: &str,
+        options: LogOptions,
     ) -> Result<BoxStream<'static, Result<LogLine>>> {
-        let what = "read logs: they are in the sandboxes that Mesos's own pages show";
-        Err(Error::Unsupported { engine: "Marathon", what })
+        self.0.logs(container, options).await
     }
 
     async fn exec(
         &self,
-        _container: &str,
-        _request: ExecRequest,
+        container: &str,
+        request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
-        let what = "run commands in containers: use `docker exec` on the container's host";
-        Err(Error::Unsupported { engine: "Marathon", what })
+        self.0.exec(container, request).await
     }
 
     /// Marathon starts again whatever ends, and does not tell with which status it ended well.

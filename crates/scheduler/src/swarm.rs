@@ -136,10 +136,15 @@ impl Scheduler for Swarm {
         Capabilities {
             name: "swarm",
             many_hosts: true,
+            logs: true,
             exec: true,
+            one_off: true,
             exec_checks: true,
             keeps_stopped: false,
             replaces: true,
+            ends_chosen: false,
+            tells_lost: true,
+            forgets_avoided: true,
         }
     }
 

@@ -17,8 +17,12 @@ pub struct Capabilities {
     pub name: &'static str,
     /// It has more than one host.
     pub many_hosts: bool,
+    /// It tells what containers print.
+    pub logs: bool,
     /// It runs commands in running containers.
     pub exec: bool,
+    /// It runs one-off containers, a version's release command among them.
+    pub one_off: bool,
     /// It checks containers with commands by itself.
     pub exec_checks: bool,
     /// A stopped environment keeps its containers, and the same ones are started again. Elsewhere it has
@@ -27,6 +31,15 @@ pub struct Capabilities {
     /// It replaces what dies by itself. Elsewhere the driver does, when it is asked to
     /// [`ensure`](crate::Scheduler::ensure).
     pub replaces: bool,
+    /// When there are to be fewer, exactly the containers above the number wanted end. Elsewhere the engine
+    /// chooses, and so others are made beside them first.
+    pub ends_chosen: bool,
+    /// What is on a host that is lost is told as lost until the engine has made up for it. Elsewhere it may
+    /// be gone at once.
+    pub tells_lost: bool,
+    /// What an environment is given later may be placed on a host that it once avoided. Elsewhere such a host
+    /// is avoided for as long as the environment lasts.
+    pub forgets_avoided: bool,
 }
 
 /// What containers an environment shall have.

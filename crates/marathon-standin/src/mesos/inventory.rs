@@ -60,8 +60,8 @@ impl Inventory<'_> {
             "offered_resources": resources(&Used::default()),
             "reserved_resources": {},
             "unreserved_resources": total,
-            "active": true,
-            "deactivated": false,
+            "active": !state.deactivated[index],
+            "deactivated": state.deactivated[index],
             "version": "1.11.0",
             "capabilities": [
                 "MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT", "RESOURCE_PROVIDER",

@@ -6,7 +6,7 @@ use axum::extract::{OriginalUri, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -35,6 +35,7 @@ pub(crate) fn router(master: Master) -> Router {
         .route("/state", get(state))
         .route("/state-summary", get(summary))
         .route("/tasks", get(tasks))
+        .route("/api/v1", post(operate))
         .layer(axum::middleware::from_fn_with_state(master.clone(), only_leading));
     let own = Router::new()
         .route("/redirect", get(redirect))
@@ -83,6 +84,24 @@ async fn redirect(State(master): State<Master>) -> Response {
         }
         None => (StatusCode::SERVICE_UNAVAILABLE, "No leader elected").into_response(),
     }
+}
+
+/// The calls of operators that are known here: an agent takes nothing new, or does so again.
+async fn operate(State(master): State<Master>, Json(call): Json<Value>) -> Response {
+    let (agent, closed) = match call["type"].as_str() {
+        Some("DEACTIVATE_AGENT") => (&call["deactivate_agent"]["agent_id"]["value"], true),
+        Some("REACTIVATE_AGENT") => (&call["reactivate_agent"]["agent_id"]["value"], false),
+        _ => return (StatusCode::NOT_IMPLEMENTED, "Not supported here").into_response(),
+    };
+    let index = master.world.agents.iter().position(|known| *agent == known.id.as_str());
+    let Some(index) = index else {
+        return (StatusCode::BAD_REQUEST, "No such agent").into_response();
+    };
+    let mut state = master.world.state();
+    state.deactivated[index] = closed;
+    state.offer_again();
+    master.world.wake();
+    StatusCode::OK.into_response()
 }
 
 async fn slaves(State(master): State<Master>) -> Json<Value> {

@@ -40,7 +40,8 @@ pub(super) async fn run(world: Arc<World>, id: String) {
         if let Err(error) = docker.start_container(&container, None::<StartContainerOptions>).await
         {
             remove(&docker, &container).await;
-            let why = format!("Failed to launch container: {}", words(&error));
+            tracing::debug!(task = id, %error, "could not start a container");
+            let why = format!("Container exited with status {}", status_of_run(&words(&error)));
             return world.ended(&id, TaskState::Failed, &why).await;
         }
         world.runs(&id, address(&docker, &container).await);
@@ -63,6 +64,18 @@ fn how_it_ended(world: &World, id: &str, code: Option<i64>) -> (TaskState, Strin
         Some(0) => (TaskState::Finished, "Container exited with status 0".to_owned()),
         Some(code) => (TaskState::Failed, format!("Container exited with status {code}")),
         None => (TaskState::Failed, "Container is gone".to_owned()),
+    }
+}
+
+/// With what `docker run` ends, which is all that Mesos tells of a container that could not be started.
+fn status_of_run(words: &str) -> i64 {
+    let says = |sign: &str| words.to_ascii_lowercase().contains(sign);
+    if says("no such file or directory") || says("executable file not found") {
+        127
+    } else if says("permission denied") || says("exec format error") {
+        126
+    } else {
+        125
     }
 }
 

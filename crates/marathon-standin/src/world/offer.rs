@@ -42,7 +42,7 @@ impl World {
         let definition = app.definition.clone();
         let mut fitting = Vec::new();
         let mut looked_at = Vec::new();
-        for (index, agent) in self.agents.iter().enumerate().filter(|(i, _)| state.reachable[*i]) {
+        for (index, agent) in self.agents.iter().enumerate().filter(|(i, _)| state.offers(*i)) {
             let verdict = self.verdict(state, &definition, index, agent);
             looked_at.push(verdict.as_ref().err().copied());
             if let Ok(ports) = verdict {

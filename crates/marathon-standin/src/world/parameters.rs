@@ -33,6 +33,7 @@ fn apply_to_host(config: &mut HostConfig, key: &str, value: String) -> Result<()
         "cap-drop" => config.cap_drop.get_or_insert_default().push(value),
         "security-opt" => config.security_opt.get_or_insert_default().push(value),
         "volume" => config.binds.get_or_insert_default().push(value),
+        "pids-limit" => config.pids_limit = Some(number(key, &value)?),
         "init" => config.init = Some(value != "false"),
         "read-only" => config.readonly_rootfs = Some(value != "false"),
         _ => {
@@ -42,4 +43,11 @@ fn apply_to_host(config: &mut HostConfig, key: &str, value: String) -> Result<()
         }
     }
     Ok(())
+}
+
+/// What `docker run` says of a value that is no number.
+fn number(key: &str, value: &str) -> Result<i64, String> {
+    value.parse().map_err(|_| {
+        format!("Failed to launch container: invalid argument \"{value}\" for \"--{key}\" flag")
+    })
 }

@@ -26,6 +26,8 @@ pub(crate) struct State {
     pub(crate) groups: BTreeSet<String>,
     /// For each of the agents, whether Mesos reaches it.
     pub(crate) reachable: Vec<bool>,
+    /// For each of the agents, whether an operator has it take nothing new.
+    pub(crate) deactivated: Vec<bool>,
     /// Which instance leads; none while that is being settled.
     pub(crate) leader: Option<usize>,
     /// For each instance, whether it is there.
@@ -56,6 +58,7 @@ impl State {
             deployments: Vec::new(),
             groups: BTreeSet::new(),
             reachable: vec![true; agents],
+            deactivated: vec![false; agents],
             leader: Some(0),
             alive: vec![true; options.instances],
             master: Some(0),
@@ -92,6 +95,11 @@ impl State {
             port = if port + 1 == SERVICE_PORTS.end { SERVICE_PORTS.start } else { port + 1 };
         }
         port
+    }
+
+    /// Whether Mesos offers what an agent has.
+    pub(crate) fn offers(&self, agent: usize) -> bool {
+        self.reachable[agent] && !self.deactivated[agent]
     }
 
     pub(crate) fn task(&self, id: &str) -> Option<&Task> {

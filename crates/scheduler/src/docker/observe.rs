@@ -121,6 +121,30 @@ impl Engine {
         Ok(listed)
     }
 
+    /// The id of the youngest container of an environment that was given a variable with this value.
+    pub(crate) async fn with_variable(
+        &self,
+        service: &ServiceName,
+        version: VersionNumber,
+        variable: &str,
+    ) -> Result<Option<String>> {
+        let call = self.connection.call("looking for a container").await?;
+        let listed = self.list(&call, Some(service), Some(version), Some(SERVE)).await?;
+        for id in listed.into_iter().filter_map(|found| found.id) {
+            let told = match call.api.inspect_container(&id, None::<InspectContainerOptions>).await
+            {
+                Ok(told) => told,
+                Err(error) if is_missing(&error) => continue,
+                Err(error) => return Err(call.fail(error)),
+            };
+            let variables = told.config.and_then(|config| config.env).unwrap_or_default();
+            if variables.iter().any(|given| given == variable) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
     /// A container that was there a moment ago; none when it is gone, or its labels are not ours after all.
     async fn look(&self, call: &Call, id: String) -> Result<Option<Container>> {
         match call.api.inspect_container(&id, None::<InspectContainerOptions>).await {

@@ -191,10 +191,15 @@ impl Scheduler for Fake {
         Capabilities {
             name: "fake",
             many_hosts: self.world.state().hosts.are_many(),
+            logs: true,
             exec: true,
+            one_off: true,
             exec_checks: true,
             keeps_stopped: true,
             replaces: false,
+            ends_chosen: true,
+            tells_lost: true,
+            forgets_avoided: true,
         }
     }
 

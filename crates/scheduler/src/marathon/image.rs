@@ -31,7 +31,8 @@ impl Engine {
         image: &PinnedImage,
         login: Option<&RegistryLogin>,
     ) -> Result<()> {
-        self.info().await?;
+        // What is remembered of Marathon would not tell that it is away.
+        self.renew_info().await?;
         let reference = &image.reference;
         let (ImageRef::Tag(repository, _) | ImageRef::Digest(repository, _)) = reference else {
             return Err(no_registry(reference));
@@ -54,7 +55,8 @@ impl Engine {
     ) -> std::result::Result<launcher_model::image::Digest, Trouble> {
         let place = Place::of(repository);
         let authority = self.authorities.get(place.registry()).cloned();
-        let insecure = authority.is_none() && place.is_loopback();
+        let is_named = || self.insecure_registries.iter().any(|named| named == place.registry());
+        let insecure = authority.is_none() && (place.is_loopback() || is_named());
         let access = Access { login: login.cloned(), authority };
         launcher_registry::digest_of(image, access, insecure).await
     }

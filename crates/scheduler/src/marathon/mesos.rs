@@ -1,5 +1,6 @@
 //! The hosts, as the Mesos beneath Marathon tells them.
 
+pub(super) mod seen;
 pub mod statistics;
 pub(super) mod wire;
 
@@ -32,6 +33,7 @@ impl Engine {
         let back = agents.slaves.iter().map(|agent| host(agent, &running, false));
         let missing = agents.recovered_slaves.iter().map(|agent| host(agent, &running, true));
         let mut hosts: Vec<_> = back.chain(missing).collect();
+        self.agents.complete(&mut hosts);
         hosts.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(hosts)
     }
@@ -216,7 +218,7 @@ fn host(agent: &Agent, running: &HashMap<String, u32>, is_missing: bool) -> Host
         },
         labels: labels(&agent.attributes),
         closed,
-        usable: trouble.is_none() && !closed,
+        usable: trouble.is_none(),
         trouble,
     }
 }
@@ -281,7 +283,7 @@ mod tests {
         assert!(!away.usable && !away.closed && away.trouble.is_some());
         let closed = Agent { active: Some(false), deactivated: true, ..agent };
         let closed = host(&closed, &none, false);
-        assert!(!closed.usable && closed.closed && closed.trouble.is_none());
+        assert!(closed.usable && closed.closed && closed.trouble.is_none());
     }
 
     #[test]

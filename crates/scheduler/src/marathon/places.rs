@@ -3,7 +3,8 @@
 //! Marathon numbers nothing. So an app's tasks are given places here: one that is seen for the first time
 //! takes the lowest place that is free, in the order in which they were staged, and keeps it while it
 //! lives. When the app has become smaller than a place's number, whoever holds that moves to the lowest
-//! one that is free.
+//! one that is free; but not in an app that another one has followed: there each place is one that is still
+//! served until its follower runs.
 //!
 //! No rule could number tasks by what Marathon tells of them alone, so that a task keeps its number when
 //! others come and go: it is remembered, and only here. After a restart they are numbered in the order of
@@ -58,13 +59,24 @@ impl Places {
     /// Gives each task of an app its place. What comes out is all places that are filled, and those up to
     /// the number of instances.
     pub(super) fn assign(&mut self, app: &App, now: Timestamp) -> BTreeMap<u16, Seat> {
+        self.seat(app, now, true)
+    }
+
+    /// The same for an app that another one has followed: who is in it keeps its place to the end.
+    pub(super) fn assign_followed(&mut self, app: &App, now: Timestamp) -> BTreeMap<u16, Seat> {
+        self.seat(app, now, false)
+    }
+
+    fn seat(&mut self, app: &App, now: Timestamp, closes_up: bool) -> BTreeMap<u16, Seat> {
         let places = self.0.entry(app.id.clone()).or_default();
         let wanted = u16::try_from(app.instances).unwrap_or(u16::MAX);
         let left = places.empty(app);
         places.count_known_failure(app, &left);
         places.fill(app);
         places.count_unknown_failure(app, wanted);
-        places.close_up(wanted);
+        if closes_up {
+            places.close_up(wanted);
+        }
         places.notice_lost(now);
         places.seats.retain(|slot, seat| *slot <= wanted || seat.task.is_some());
         let mut all = places.seats.clone();
@@ -290,6 +302,17 @@ mod tests {
         // One that is told to end stays where it is.
         let ending = app(1, &[("c", 3, "TASK_KILLING")]);
         assert_eq!(filled(&places.assign(&ending, now)), pairs(&[(2, "c")]));
+    }
+
+    #[test]
+    fn who_is_in_an_app_that_is_followed_keeps_its_place() {
+        let mut places = Places::default();
+        let now = Timestamp::UNIX_EPOCH;
+        places.assign(&app(3, &[("a", 1, RUNS), ("b", 2, RUNS), ("c", 3, RUNS)]), now);
+        let without = app(2, &[("a", 1, RUNS), ("c", 3, RUNS)]);
+        assert_eq!(filled(&places.assign_followed(&without, now)), pairs(&[(1, "a"), (3, "c")]));
+        let alone = app(1, &[("c", 3, RUNS)]);
+        assert_eq!(filled(&places.assign_followed(&alone, now)), pairs(&[(3, "c")]));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use launcher_model::container::{Container, ContainerPhase, ExecCheck};
 
 use super::names::Identity;
 use super::places::Seat;
-use super::reasons;
+use super::reasons::{self, End};
 use super::wire::app::{App, Doing, Task};
 use super::wire::queue::Queued;
 
@@ -60,14 +60,19 @@ impl View<'_> {
     fn of_empty(&self, slot: u16, seat: &Seat) -> Container {
         let failed = seat.failed.as_ref();
         let end = failed.and_then(|failed| {
-            let code = reasons::exit_status(&failed.failure.message)?;
-            Some((failed, code, failed.failure.timestamp.unwrap_or(self.now)))
+            let end = reasons::end(&failed.failure.message, failed.started.is_some())?;
+            Some((failed, end, failed.failure.timestamp.unwrap_or(self.now)))
         });
         let made = self.app.version.unwrap_or(self.now);
-        if let Some((failed, code, finished)) = end {
+        if let Some((failed, end, finished)) = end {
             let started = failed.started.unwrap_or(finished);
-            let out_of_memory = reasons::is_out_of_memory(&failed.failure.message);
-            let phase = ContainerPhase::Exited { code, out_of_memory, started, finished };
+            let phase = match end {
+                End::Exited(code) => {
+                    let out_of_memory = reasons::is_out_of_memory(&failed.failure.message);
+                    ContainerPhase::Exited { code, out_of_memory, started, finished }
+                }
+                End::NotStarted(why) => ContainerPhase::Unstartable { why },
+            };
             let id = failed.failure.task_id.clone();
             // It is the one that failed, not the one that is to come.
             let failures = seat.failures.saturating_sub(1);

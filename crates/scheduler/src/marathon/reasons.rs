@@ -91,8 +91,45 @@ fn what(reason: &str, app: &App) -> String {
     }
 }
 
+/// How a task failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its program ended with this status.
+    Exited(i64),
+    /// It could not be started; why.
+    NotStarted(String),
+}
+
+/// What an agent says of a container that it could not make, of which other failures' words may be a part.
+const NOT_STARTED: [&str; 4] = [
+    "Failed to launch container",
+    "Failed to run docker container",
+    "Failed to start container",
+    "Failed to fetch",
+];
+
+/// How a task failed, as far as its failure says so. Agents run `docker run`, which ends with a status of its
+/// own when there is no program to run: that is believed of a container that nobody has seen run.
+pub(super) fn end(message: &str, has_run: bool) -> Option<End> {
+    let message = message.trim();
+    if NOT_STARTED.iter().any(|beginning| message.starts_with(beginning)) {
+        return Some(End::NotStarted(message.to_owned()));
+    }
+    let status = exit_status(message)?;
+    let why = match status {
+        125 => "the agent's Docker refused to run it",
+        126 => "its command cannot be run",
+        127 => "its command does not exist in the image",
+        _ => return Some(End::Exited(status)),
+    };
+    if has_run {
+        return Some(End::Exited(status));
+    }
+    Some(End::NotStarted(format!("{why} (`docker run` ended with {status})")))
+}
+
 /// The status that a task exited with, when its failure says one: `… exited with status 3`.
-pub(super) fn exit_status(message: &str) -> Option<i64> {
+fn exit_status(message: &str) -> Option<i64> {
     let (_, rest) = message.rsplit_once("exited with status ")?;
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
@@ -203,6 +240,15 @@ mod tests {
             ("exited with status ", None),
         ] {
             assert_eq!(exit_status(message), status, "{message}");
+        }
+        assert_eq!(end("Container exited with status 3", false), Some(End::Exited(3)));
+        assert_eq!(end("Container exited with status 127", true), Some(End::Exited(127)));
+        for (message, words) in [
+            ("Container exited with status 127", "does not exist in the image"),
+            ("Failed to launch container: 'docker pull x': exited with status 1", "docker pull x"),
+        ] {
+            let Some(End::NotStarted(why)) = end(message, false) else { panic!("{message}") };
+            assert!(why.contains(words), "{why}");
         }
         assert!(is_out_of_memory("Memory limit exceeded: Requested: 128MB"));
         assert!(!is_out_of_memory("Container exited with status 1"));

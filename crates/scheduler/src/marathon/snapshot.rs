@@ -142,7 +142,7 @@ impl Engine {
 
     async fn take(&self, places: &mut Places) -> Result<Snapshot> {
         let begun = Instant::now();
-        let apps = self.apps().await?;
+        let mut apps = self.apps().await?;
         let queue = if apps.iter().any(|(_, app)| is_short(app)) {
             self.queue().await?
         } else {
@@ -151,16 +151,23 @@ impl Engine {
         let addresses = self.addresses_of(&apps).await;
         let now = Timestamp::now();
         places.keep(&apps.iter().map(|(_, app)| app.id.as_str()).collect());
-        let mut standing: Vec<_> = apps
-            .into_iter()
-            .map(|(identity, app)| Standing {
-                seats: places.assign(&app, now),
-                is_delayed: queue.get(&app.id).is_some_and(|queued| !queued.delay.overdue),
-                identity,
-                app,
-            })
-            .collect();
-        standing.sort_by(|a, b| order(&a.identity).cmp(&order(&b.identity)));
+        apps.sort_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
+        // From the last to the first, so that of each environment the newest app comes first.
+        let mut after: Option<(ServiceName, VersionNumber)> = None;
+        let mut standing = Vec::new();
+        for (identity, app) in apps.into_iter().rev() {
+            let environment = (identity.service.clone(), identity.version);
+            let is_followed = after.as_ref() == Some(&environment);
+            let seats = if is_followed {
+                places.assign_followed(&app, now)
+            } else {
+                places.assign(&app, now)
+            };
+            let is_delayed = queue.get(&app.id).is_some_and(|queued| !queued.delay.overdue);
+            standing.push(Standing { identity, app, seats, is_delayed });
+            after = Some(environment);
+        }
+        standing.reverse();
         let containers = containers(&standing, &queue, &addresses, now);
         Ok(Snapshot { begun, apps: standing, containers })
     }

@@ -13,6 +13,10 @@ use super::{
 
 pub(crate) async fn logs_are_read_and_followed(ground: &impl Ground) {
     let engine = ground.engine();
+    if !engine.capabilities().logs {
+        let options = LogOptions { tail: None, follow: false };
+        return refused(engine.logs("x", options).await);
+    }
     let placement = placement(ground, Behaviour::Talks, 1).await;
     let container = settle(&*engine, &placement).await.remove(0);
     let read = async |tail, follow| {
@@ -43,8 +47,31 @@ pub(crate) async fn logs_are_read_and_followed(ground: &impl Ground) {
     }
 }
 
+/// What an engine cannot do it refuses, and says what to do instead.
+fn refused<T>(answer: launcher_scheduler::Result<T>) {
+    let error = answer.err().expect("the engine says that it cannot");
+    assert!(matches!(error, Error::Unsupported { .. }) && !error.is_passing(), "{error}");
+    assert!(error.to_string().contains(": "), "{error}");
+}
+
+/// The same of one-off containers. Whether there is nothing more to tell of them.
+async fn refuses_one_offs(ground: &impl Ground, role: OneOffRole) -> bool {
+    let engine = ground.engine();
+    let refuses = !engine.capabilities().one_off;
+    if refuses {
+        let placement = placement(ground, Behaviour::Runs, 1).await;
+        refused(engine.run_once(&one_off(&placement, role, "exit 0")).await);
+        assert_eq!(ground.one_offs().await, 0);
+    }
+    refuses
+}
+
 pub(crate) async fn commands_run_in_containers(ground: &impl Ground) {
     let engine = ground.engine();
+    if !engine.capabilities().exec {
+        let request = ExecRequest { command: shell("exit 0") };
+        return refused(engine.exec("x", request).await);
+    }
     let placement = placement(ground, Behaviour::Runs, 1).await;
     let container = settle(&*engine, &placement).await.remove(0);
     let exec = async |script| {
@@ -65,6 +92,9 @@ pub(crate) async fn commands_run_in_containers(ground: &impl Ground) {
 }
 
 pub(crate) async fn a_release_command_runs_once(ground: &impl Ground) {
+    if refuses_one_offs(ground, OneOffRole::Release).await {
+        return;
+    }
     let engine = ground.engine();
     let placement = placement(ground, Behaviour::Runs, 1).await;
     let release = one_off(&placement, OneOffRole::Release, "echo migrating; sleep 1; exit 4");
@@ -88,6 +118,9 @@ pub(crate) async fn a_release_command_runs_once(ground: &impl Ground) {
 }
 
 pub(crate) async fn a_release_command_that_hangs_is_killed(ground: &impl Ground) {
+    if refuses_one_offs(ground, OneOffRole::Release).await {
+        return;
+    }
     let engine = ground.engine();
     let placement = placement(ground, Behaviour::Runs, 1).await;
     let timeout = Duration::from_secs(1);
@@ -105,6 +138,9 @@ pub(crate) async fn a_release_command_that_hangs_is_killed(ground: &impl Ground)
 }
 
 pub(crate) async fn a_person_s_command_ends_with_its_listener(ground: &impl Ground) {
+    if refuses_one_offs(ground, OneOffRole::Run).await {
+        return;
+    }
     let engine = ground.engine();
     let placement = placement(ground, Behaviour::Runs, 1).await;
     let gone = async || {

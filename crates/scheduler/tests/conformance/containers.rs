@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use launcher_model::container::ContainerPhase;
+use launcher_model::container::{Container, ContainerPhase};
 use launcher_model::{ServiceName, VersionNumber};
-use launcher_scheduler::Placement;
+use launcher_scheduler::{Placement, Scheduler};
 
 use super::{
     Behaviour, Ground, ensured, eventually, observed, place, placement, running, settle,
@@ -52,7 +52,7 @@ pub(crate) async fn scales_up_and_down(ground: &impl Ground) {
     engine.ensure(&two).await.unwrap();
     assert!(running(&observed(&*engine).await).is_superset(&more));
     let fewer = settle_released(&*engine, &two).await;
-    assert!(engine.capabilities().many_hosts || running(&fewer) == first);
+    assert!(!engine.capabilities().ends_chosen || running(&fewer) == first);
     assert_eq!(fewer.len(), 2);
     // Nothing is left to do, and nothing is done.
     engine.ensure(&two).await.unwrap();
@@ -61,12 +61,13 @@ pub(crate) async fn scales_up_and_down(ground: &impl Ground) {
 
 pub(crate) async fn scaling_down_ends_exactly_what_is_released(ground: &impl Ground) {
     let engine = ground.engine();
-    if !engine.capabilities().replaces {
-        // There nothing is made beside them: those above the places are the ones.
-        return scales_up_and_down(ground).await;
-    }
     let three = placement(ground, Behaviour::Runs, 3).await;
-    let before = running(&settle(&*engine, &three).await);
+    let all = settle(&*engine, &three).await;
+    let before = running(&all);
+    if engine.capabilities().ends_chosen {
+        // There nothing is made beside them: those above the places are the ones.
+        return the_one_above_the_places_ends(&*engine, three, all).await;
+    }
     let two = Placement { replicas: 2, ..three };
     let newer = eventually("two others run beside them", async || {
         engine.ensure(&two).await.unwrap();
@@ -85,6 +86,25 @@ pub(crate) async fn scaling_down_ends_exactly_what_is_released(ground: &impl Gro
         let left = running(&observed(&*engine).await);
         assert!(left.is_superset(&newer), "{left:?}");
         (left == newer).then_some(())
+    })
+    .await;
+}
+
+async fn the_one_above_the_places_ends(
+    engine: &dyn Scheduler,
+    three: Placement,
+    mut before: Vec<Container>,
+) {
+    let (all, last) = (running(&before), before.pop().unwrap());
+    let two = Placement { replicas: 2, ..three };
+    engine.ensure(&two).await.unwrap();
+    assert_eq!(running(&observed(engine).await), all, "nothing was released");
+    let released = [before[0].id.clone(), last.id.clone()].into();
+    engine.ensure(&Placement { released, ..two }).await.unwrap();
+    eventually("the one above the places has ended, and no other", async || {
+        let left = running(&observed(engine).await);
+        assert!(left.is_superset(&running(&before)), "{left:?}");
+        (left == running(&before)).then_some(())
     })
     .await;
 }

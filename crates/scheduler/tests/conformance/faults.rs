@@ -114,9 +114,12 @@ pub(crate) async fn what_is_not_ours_is_left_alone(ground: &impl Ground) {
 
     let container = there.first().unwrap();
     let options = launcher_scheduler::LogOptions { tail: None, follow: false };
-    assert!(matches!(ours.logs(container, options).await, Err(Error::NoContainer(_))));
+    let capabilities = ours.capabilities();
+    let logs = ours.logs(container, options).await;
+    assert!(!capabilities.logs || matches!(logs, Err(Error::NoContainer(_))));
     let request = launcher_scheduler::ExecRequest { command: super::shell("exit 0") };
-    assert!(matches!(ours.exec(container, request).await, Err(Error::NoContainer(_))));
+    let exec = ours.exec(container, request).await;
+    assert!(!capabilities.exec || matches!(exec, Err(Error::NoContainer(_))));
 
     // Another version, as their containers hold the names of this one.
     let version = super::version_of("shop", 2, placement.version.image.clone());
@@ -138,8 +141,10 @@ pub(crate) async fn a_name_that_is_taken_is_an_error(ground: &impl Ground) {
     assert!(matches!(error, Error::Refused { .. }), "{error}");
     // An engine that names containers itself has put something behind the name that was wanted.
     let named = error.to_string();
-    let named = named.split(' ').find(|word| word.starts_with("launcher-")).unwrap();
-    assert!(there[0].name.starts_with(named), "{error}");
+    // Where names are paths, those of containers have dashes.
+    let mut words = named.split(' ').map(|word| word.trim_start_matches('/').replace('/', "-"));
+    let named = words.find(|word| word.starts_with("launcher-")).unwrap();
+    assert!(there[0].name.starts_with(&named), "{error}");
     assert_eq!(observed(&*theirs).await, there);
 
     theirs.remove(&shop(), VersionNumber(1), GRACE).await.unwrap();

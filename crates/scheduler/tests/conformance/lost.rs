@@ -16,14 +16,19 @@ pub(crate) async fn a_host_that_is_lost_is_told_and_comes_back(ground: &impl Gro
     let first = engine.hosts().await.unwrap().remove(0).name;
     let lost = before.iter().find(|container| container.host != first).unwrap();
     ground.lose_host(&lost.host).await;
+    let is_told = engine.capabilities().tells_lost;
     eventually("its container is lost, and the host not usable", async || {
         let hosts = engine.hosts().await.unwrap();
         let host = hosts.iter().find(|host| host.name == lost.host).unwrap();
         let all = observed(&*engine).await;
-        let container = all.iter().find(|c| c.id == lost.id)?;
-        let told = matches!(container.phase, ContainerPhase::Lost { .. });
-        (told && container.address.is_none() && !host.usable && host.trouble.is_some())
-            .then_some(())
+        let is_lost = match all.iter().find(|c| c.id == lost.id) {
+            Some(container) => {
+                let told = matches!(container.phase, ContainerPhase::Lost { .. });
+                told && container.address.is_none()
+            }
+            None => !is_told,
+        };
+        (is_lost && !host.usable && host.trouble.is_some()).then_some(())
     })
     .await;
     eventually("its place is filled elsewhere", async || {

@@ -13,14 +13,16 @@ pub(crate) mod many;
 pub(crate) mod replacement;
 
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
-use futures_util::{Stream, StreamExt};
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, Stream, StreamExt};
 use jiff::Timestamp;
 use launcher_model::container::Container;
 use launcher_model::image::PinnedImage;
@@ -212,7 +214,8 @@ pub(crate) async fn settle_released(
         };
         let released: BTreeSet<_> = running.iter().filter(over).map(|c| c.id.clone()).collect();
         let away = running.iter().all(|c| !placement.avoid.contains(&c.host));
-        let settled = released.is_empty() && away && running.len() == places.len();
+        let alone = running.len() == places.len() && all.len() == running.len();
+        let settled = released.is_empty() && away && alone;
         placement.released = released;
         settled.then_some(all)
     })
@@ -264,6 +267,19 @@ pub(crate) async fn killed_after<T>(steps: usize, work: impl Future<Output = T>)
         if left == 0 && outcome.is_pending() { Poll::Ready(false) } else { outcome }
     })
     .await
+}
+
+/// Tells these stories a few at a time, and says in the end which of them failed.
+#[allow(dead_code, reason = "for engines that take long to come up")]
+pub(crate) async fn all_told<Name: std::fmt::Debug>(stories: Vec<(Name, LocalBoxFuture<'_, ()>)>) {
+    let told = stories.into_iter().map(async |(name, story)| {
+        let outcome = AssertUnwindSafe(story).catch_unwind().await;
+        (name, outcome.is_ok())
+    });
+    let told = stream::iter(told).buffer_unordered(4).collect::<Vec<_>>().await;
+    let failed = told.into_iter().filter(|(_, well)| !well).map(|(name, _)| name);
+    let failed: Vec<_> = failed.collect();
+    assert!(failed.is_empty(), "these stories failed: {failed:?}");
 }
 
 /// Does not wait for ever.

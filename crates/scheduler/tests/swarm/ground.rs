@@ -1,7 +1,6 @@
 //! A Swarm to stand on: a lab of three hosts, which the stories of one test share.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +11,13 @@ use bollard::query_parameters::{
     RemoveContainerOptionsBuilder,
 };
 use futures_util::future::LocalBoxFuture;
-use futures_util::{FutureExt, StreamExt, stream};
 use launcher_lab::{Image, Lab, Options, SwarmOptions};
 use launcher_model::image::{Digest, ImageRef, PinnedImage};
 use launcher_scheduler::swarm::{Config, Swarm};
 use launcher_scheduler::{Scheduler, labels};
 use tokio::sync::Mutex;
 
-use crate::conformance::{Behaviour, Ground, PATIENCE};
+use crate::conformance::{Behaviour, Ground, PATIENCE, all_told};
 use crate::switch::Switch;
 
 tokio::task_local! {
@@ -56,19 +54,9 @@ pub(crate) struct SwarmGround {
 }
 
 impl SwarmGround {
-    /// Tells these stories in one lab, a few at a time, and says in the end which of them failed.
+    /// Tells these stories in one lab.
     pub(crate) async fn together(stories: Vec<(&str, LocalBoxFuture<'_, ()>)>) {
-        let told = stories.into_iter().map(async |(name, story)| {
-            let outcome = AssertUnwindSafe(story).catch_unwind().await;
-            (name, outcome.is_ok())
-        });
-        let told = stream::iter(told).buffer_unordered(4).collect::<Vec<_>>();
-        on_a_swarm(1, async {
-            let failed = told.await.into_iter().filter(|(_, well)| !well);
-            let failed: Vec<_> = failed.map(|(name, _)| name).collect();
-            assert!(failed.is_empty(), "these stories failed: {failed:?}");
-        })
-        .await;
+        on_a_swarm(1, all_told(stories)).await;
     }
 
     /// The driver, with settings of the test's own.

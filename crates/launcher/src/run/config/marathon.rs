@@ -1,6 +1,6 @@
 //! `[marathon]`: which Marathon, and as whom.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -26,6 +26,10 @@ pub(crate) struct Marathon {
     cpus: Option<Cpus>,
     memory: Option<Bytes>,
     docker_config: Option<String>,
+    #[serde(default)]
+    insecure_registries: Vec<String>,
+    #[serde(default)]
+    engines: BTreeMap<String, String>,
 }
 
 impl Marathon {
@@ -56,6 +60,8 @@ impl Marathon {
         }
         settings.docker_config.clone_from(&self.docker_config);
         settings.authorities = authorities;
+        settings.insecure_registries.clone_from(&self.insecure_registries);
+        settings.engines.clone_from(&self.engines);
         Ok(settings)
     }
 
@@ -99,12 +105,15 @@ mod tests {
         std::fs::write(&path, "open sesame\n").unwrap();
         let text = format!(
             "urls = [\"http://m1:8080\", \"http://m2:8080\"]\nusername = \"ali\"\npassword_file = {path:?}\n\
-             mesos = [\"http://m1:5050\"]\ndeadline = \"20s\"\ncpus = 0.5\nmemory = \"1GiB\"\n"
+             mesos = [\"http://m1:5050\"]\ndeadline = \"20s\"\ncpus = 0.5\nmemory = \"1GiB\"\n\
+             insecure_registries = [\"10.0.0.5:5000\"]\n[engines]\na1 = \"tcp://10.0.0.7:2375\"\n"
         );
         let settings = settings(&text).unwrap();
         assert_eq!((settings.installation.as_str(), settings.urls.len()), ("main", 2));
         assert_eq!((settings.cpus, settings.memory), (0.5, 1 << 30));
         assert_eq!(settings.deadline, Duration::from_secs(20));
+        assert_eq!(settings.insecure_registries, ["10.0.0.5:5000"]);
+        assert_eq!(settings.engines["a1"], "tcp://10.0.0.7:2375");
         let Some(Login::Basic { username, password }) = settings.login else { panic!() };
         assert_eq!((username.as_str(), password.expose_secret()), ("ali", "open sesame"));
     }
