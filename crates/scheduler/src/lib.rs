@@ -10,6 +10,7 @@ mod error;
 mod identity;
 mod runs;
 mod types;
+mod volumes;
 
 pub mod docker;
 pub mod dockerignore;
@@ -29,8 +30,8 @@ pub use builder::{BuildOrder, Builder, Building, Context, Push, Pushing, TestRun
 pub use error::Error;
 pub use launcher_registry::Login as RegistryLogin;
 pub use types::{
-    Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, LogStream, OneOff, OneOffRole,
-    Output, Placement,
+    Capabilities, Change, Ensured, ExecRequest, KeepsVolumes, LogLine, LogOptions, LogStream,
+    OneOff, OneOffRole, Output, Placement,
 };
 
 /// The result of a call to a scheduler.

@@ -47,8 +47,8 @@ use self::server::Server;
 use self::snapshot::Snapshots;
 use crate::identity::Installation;
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
-    Placement, RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogLine, LogOptions, OneOff,
+    Output, Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which Marathon, and for whom.
@@ -165,6 +165,7 @@ impl Scheduler for Marathon {
             exec_checks: true,
             keeps_stopped: false,
             replaces: true,
+            volumes: KeepsVolumes::OnOneHost,
         }
     }
 

@@ -21,6 +21,7 @@ mod read;
 mod secrets;
 mod spec;
 mod task;
+mod volumes;
 mod watch;
 mod why;
 
@@ -42,8 +43,8 @@ use self::managers::Managers;
 use crate::identity::Installation;
 use crate::runs::Runs;
 use crate::{
-    Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, OneOff, Output, Placement,
-    RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, ExecRequest, KeepsVolumes, LogLine, LogOptions, OneOff, Output,
+    Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which Swarm, and for whom.
@@ -140,6 +141,7 @@ impl Scheduler for Swarm {
             exec_checks: true,
             keeps_stopped: false,
             replaces: true,
+            volumes: KeepsVolumes::OnOneHost,
         }
     }
 

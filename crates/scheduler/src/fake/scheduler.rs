@@ -21,8 +21,8 @@ use super::world::{Held, State};
 use super::{Fake, Verb, hosts, one_off};
 use crate::identity::{Identity, Part, SERVE};
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, LogStream, OneOff,
-    Output, Placement, RegistryLogin, Result, Scheduler, labels,
+    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogLine, LogOptions,
+    LogStream, OneOff, Output, Placement, RegistryLogin, Result, Scheduler, labels,
 };
 
 impl Fake {
@@ -195,6 +195,7 @@ impl Scheduler for Fake {
             exec_checks: true,
             keeps_stopped: true,
             replaces: false,
+            volumes: KeepsVolumes::Never,
         }
     }
 
@@ -241,6 +242,9 @@ impl Scheduler for Fake {
 
     async fn ensure(&self, placement: &Placement) -> Result<Ensured> {
         let version = &placement.version;
+        if let Some(why) = self.capabilities().volumes.refusal(&version.spec) {
+            return Err(Error::Unplaceable(why.to_owned()));
+        }
         let now = Timestamp::now();
         let plan = {
             let mut state = self.world.reach(Verb::Ensure, "looking at containers")?;
