@@ -20,6 +20,8 @@ pub mod labels;
 pub mod marathon;
 pub mod swarm;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use launcher_model::container::{Container, Host};
@@ -72,6 +74,12 @@ pub trait Scheduler: Send + Sync + 'static {
     /// What containers there are: a service's, or everything of this installation. One-off containers
     /// are not among them.
     async fn observe(&self, service: Option<&ServiceName>) -> Result<Vec<Container>>;
+
+    /// The environments of which the engine has something, though none of the containers that
+    /// [`observe`](Self::observe) shows: what would be left for ever when no record explains it.
+    async fn unseen(&self) -> Result<BTreeSet<(ServiceName, VersionNumber)>> {
+        Ok(BTreeSet::new())
+    }
 
     /// Tells, from now on, which services' containers have changed. Ends only when it is dropped: an
     /// engine that goes away is told as [`Change::Lost`] and, when it is back, [`Change::Everything`].

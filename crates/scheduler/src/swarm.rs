@@ -25,7 +25,7 @@ mod volumes;
 mod watch;
 mod why;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,6 +173,10 @@ impl Scheduler for Swarm {
         let picture = self.picture().await?;
         let wanted = |container: &&Container| service.is_none_or(|name| container.service == *name);
         Ok(picture.containers.iter().filter(wanted).cloned().collect())
+    }
+
+    async fn unseen(&self) -> Result<BTreeSet<(ServiceName, VersionNumber)>> {
+        Ok(read::without_containers(&*self.picture().await?))
     }
 
     fn watch(&self) -> BoxStream<'static, Change> {
