@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use launcher_model::VersionNumber;
+use launcher_model::container::Container;
 use launcher_scheduler::{ExecRequest, KeepsVolumes, Placement, Scheduler};
 
-use super::{Behaviour, Ground, place, settle, shell, shop, to_end, version_of};
+use super::{Behaviour, Ground, eventually, place, shell, shop, to_end, version_of};
 
 pub(crate) async fn what_one_version_has_written_the_next_one_reads(ground: &impl Ground) {
     let engine = ground.engine();
@@ -21,7 +22,7 @@ pub(crate) async fn what_one_version_has_written_the_next_one_reads(ground: &imp
     let host = engine.hosts().await.unwrap().pop().unwrap().name;
     let there = format!("[placement]\nhosts = {{ name = \"{host}\" }}\n");
     let first = with_volume(ground, 1, &there).await;
-    let writers = settle(&*engine, &first).await;
+    let writers = settled(&*engine, &first).await;
     assert!(writers.iter().all(|container| container.host == host), "{writers:?}");
     if !engine.capabilities().exec {
         engine.remove(&shop(), VersionNumber(1), Duration::ZERO).await.unwrap();
@@ -32,15 +33,13 @@ pub(crate) async fn what_one_version_has_written_the_next_one_reads(ground: &imp
     // nothing else is left.
     says(&*engine, &writers[1].id, READ, &["kept"]).await;
     let second = with_volume(ground, 2, &there).await;
-    let readers = settle(&*engine, &second).await;
-    let beside = readers.iter().find(|container| container.version == VersionNumber(2)).unwrap();
-    says(&*engine, &beside.id, READ, &["kept"]).await;
+    let beside = settled(&*engine, &second).await;
+    says(&*engine, &beside[0].id, READ, &["kept"]).await;
     for number in [1, 2] {
         engine.remove(&shop(), VersionNumber(number), Duration::ZERO).await.unwrap();
     }
-    let third = settle(&*engine, &with_volume(ground, 3, &there).await).await;
-    let alone = third.iter().find(|container| container.version == VersionNumber(3)).unwrap();
-    says(&*engine, &alone.id, READ, &["kept"]).await;
+    let alone = settled(&*engine, &with_volume(ground, 3, &there).await).await;
+    says(&*engine, &alone[0].id, READ, &["kept"]).await;
     engine.remove(&shop(), VersionNumber(3), Duration::ZERO).await.unwrap();
 }
 
@@ -53,6 +52,17 @@ async fn with_volume(ground: &impl Ground, number: u32, placement: &str) -> Plac
     );
     version.spec = launcher_model::service::read("launcher.toml", &text).unwrap();
     place(version, 2)
+}
+
+/// The containers of that version, once all of them run.
+async fn settled(engine: &dyn Scheduler, placement: &Placement) -> Vec<Container> {
+    eventually("both run", async || {
+        engine.ensure(placement).await.unwrap();
+        let mut own = engine.observe(Some(&shop())).await.unwrap();
+        own.retain(|one| one.version == placement.version.number && one.is_running());
+        (own.len() == usize::from(placement.replicas)).then_some(own)
+    })
+    .await
 }
 
 async fn says(engine: &dyn Scheduler, container: &str, script: &str, expected: &[&str]) {

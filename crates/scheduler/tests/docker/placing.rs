@@ -1,6 +1,7 @@
 //! What the only host must be, and what it keeps.
 
 use bollard::models::VolumeCreateRequest;
+use bollard::query_parameters::RemoveVolumeOptions;
 use launcher_model::service::ServiceSpec;
 use launcher_scheduler::{Error, OneOffRole, labels};
 
@@ -64,7 +65,7 @@ async fn docker_volumes_have_labels_and_those_of_others_are_left_alone() {
     ground.api.create_volume(request).await.unwrap();
     let error = engine.ensure(&with("theirs")).await.unwrap_err();
     assert!(error.to_string().contains(&theirs), "{error}");
-    ground.api.remove_volume(&theirs, None).await.unwrap();
+    ground.api.remove_volume(&theirs, None::<RemoveVolumeOptions>).await.unwrap();
 
     settle(&*engine, &with("ours")).await;
     let ours = format!("launcher-{short}-shop_ours");
