@@ -8,7 +8,8 @@ use launcher_registry::Authority;
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::docker::{self, Docker};
 use launcher_scheduler::marathon::Marathon;
-use launcher_scheduler::swarm::{self, Swarm};
+use launcher_scheduler::swarm::{self, NamingKey, Swarm};
+use launcher_store::vault::Vault;
 
 use super::config::{Config, SchedulerName};
 
@@ -21,7 +22,7 @@ pub(super) struct Engines {
 }
 
 /// Makes them as the configuration says. Nothing is asked of an engine yet.
-pub(super) fn connect(config: &Config, installation: &str) -> Result<Engines> {
+pub(super) fn connect(config: &Config, installation: &str, vault: &Vault) -> Result<Engines> {
     let docker = Docker::connect(docker_settings(config, installation))?;
     let scheduler: Arc<dyn Scheduler> = match config.scheduler {
         SchedulerName::Docker => Arc::new(docker.clone()),
@@ -29,7 +30,9 @@ pub(super) fn connect(config: &Config, installation: &str) -> Result<Engines> {
             let settings = config.marathon.settings(installation, authorities(config))?;
             Arc::new(Marathon::connect(settings)?)
         }
-        SchedulerName::Swarm => Arc::new(Swarm::connect(swarm_settings(config, installation))?),
+        SchedulerName::Swarm => {
+            Arc::new(Swarm::connect(swarm_settings(config, installation, vault))?)
+        }
     };
     Ok(Engines { scheduler, docker })
 }
@@ -55,8 +58,10 @@ fn authorities(config: &Config) -> HashMap<String, Authority> {
     accesses.filter_map(|(host, access)| Some((host.clone(), access.authority.clone()?))).collect()
 }
 
-fn swarm_settings(config: &Config, installation: &str) -> swarm::Config {
-    let mut settings = swarm::Config::new(installation.to_owned());
+fn swarm_settings(config: &Config, installation: &str, vault: &Vault) -> swarm::Config {
+    let naming_key = NamingKey::new(vault.naming_key());
+    let mut settings = swarm::Config::new(installation.to_owned(), naming_key);
+    settings.grace = launcher_control::Config::default().stop_grace;
     if let Some(hosts) = &config.swarm.hosts {
         settings.hosts.clone_from(hosts);
     }

@@ -6,7 +6,6 @@ use bollard::models::Service;
 use launcher_model::{ServiceName, VersionNumber};
 
 use super::ensure::{label, of_version, scale, serves};
-use super::spec::GRACE;
 use super::task::{self, ended};
 use super::{Picture, Swarm, read};
 use crate::{Result, labels};
@@ -51,7 +50,7 @@ impl Swarm {
     /// Waits until no container of the environment runs that was told to end. Not for ever: a host may have
     /// its troubles, and those of a host that is down end when it is back.
     async fn until_ended(&self, service: &ServiceName, version: VersionNumber) -> Result<()> {
-        let deadline = Instant::now() + GRACE + SLACK;
+        let deadline = Instant::now() + self.0.grace + SLACK;
         loop {
             let picture = self.picture_since(Instant::now()).await?;
             if !any_ending(&picture, service, version) || Instant::now() >= deadline {

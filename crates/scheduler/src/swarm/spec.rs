@@ -24,9 +24,6 @@ use crate::docker::body::{
 
 /// How long the Swarm waits before it replaces what has ended.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
-/// How long a container has between SIGTERM and SIGKILL. The Swarm keeps it with each container, so that it
-/// cannot be another one when they are stopped.
-pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// What is run, with what it is given.
 pub(super) struct Order<'a> {
@@ -86,7 +83,7 @@ impl Inner {
             Secrets::Both => environment(version, variables),
             Secrets::Files => environment(version, &files.instead_of(variables)),
         };
-        let grace = if serves { GRACE } else { Duration::ZERO };
+        let grace = if serves { self.grace } else { Duration::ZERO };
         TaskSpecContainerSpec {
             image: Some(version.image.reference.to_string()),
             command: order.command.map(<[String]>::to_vec),
