@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use launcher_model::container::Container;
+use launcher_model::environment::EnvironmentState;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::Change;
@@ -123,6 +124,10 @@ async fn look_at_the_rest(
         Ok(observed) => remove_orphans(inner, observed).await,
         Err(error) => Err(error.into()),
     };
+    let removed = match removed {
+        Ok(()) => remove_unseen_orphans(inner).await,
+        failed => failed,
+    };
     if let Err(error) = removed {
         tracing::warn!(%error, "containers of services that are gone could not be looked for");
     }
@@ -146,6 +151,20 @@ async fn remove_orphans(inner: &Arc<Inner>, observed: Vec<Container>) -> crate::
         // A service that was put a moment ago is in the store before it has its loop.
         if inner.store.service(&service).await?.is_none() {
             tracing::info!(%service, %version, "removing containers of a service that is gone");
+            inner.scheduler.remove(&service, version, inner.config.stop_grace).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes what the engine has of environments that are gone, and that no look at containers shows: no
+/// service's loop learns of it.
+async fn remove_unseen_orphans(inner: &Inner) -> crate::Result<()> {
+    for (service, version) in inner.scheduler.unseen().await? {
+        let environment = inner.store.environment(&service, version).await?;
+        // One that is stopped may be like that, and one that is being made.
+        if environment.is_none_or(|one| one.state == EnvironmentState::Destroyed) {
+            tracing::info!(%service, %version, "removing what is left of an environment that is gone");
             inner.scheduler.remove(&service, version, inner.config.stop_grace).await?;
         }
     }

@@ -65,8 +65,8 @@ impl Control {
     /// itself from then on.
     ///
     /// # Errors
-    /// When there is no such service or image, or a secret that it needs is not set. Nothing is created
-    /// then.
+    /// When there is no such service or image, a secret that it needs is not set, or the engine cannot keep
+    /// its volumes. Nothing is created then.
     pub async fn launch(&self, request: LaunchRequest) -> Result<(Version, Environment)> {
         let inner = &self.inner;
         let service = inner.store.service(&request.service).await?;
@@ -74,6 +74,9 @@ impl Control {
         let spec = request.spec.unwrap_or(known);
         if let Some(branch) = given(request.branch.clone()) {
             must_be_branch(&branch)?;
+        }
+        if let Some(why) = inner.scheduler.capabilities().volumes.refusal(&spec) {
+            return Err(Error::Refused(why.to_owned()));
         }
         let secrets = freeze_secrets(inner, &spec).await?;
         let named = match &request.pinned {

@@ -3,23 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use launcher_model::VersionNumber;
 use launcher_model::container::Container;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::Inner;
-use crate::away::have_all_followed;
+use crate::rest::{AGAIN, EDGE_WAIT, Waiting, until_followed};
 use crate::slot::Slot;
-
-/// From one look for edges that have not followed to the next.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// How long an edge is waited for that is not connected: one is, right after a start.
-const EDGE_WAIT: Duration = Duration::from_secs(3);
 
 /// The containers of one service that leave, by when they began to.
 #[derive(Default)]
@@ -29,14 +21,7 @@ pub(crate) struct Leaving(Vec<Group>);
 struct Group {
     version: VersionNumber,
     containers: BTreeSet<String>,
-    task: AbortHandle,
-    over: Arc<AtomicBool>,
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    waiting: Waiting,
 }
 
 impl Leaving {
@@ -64,20 +49,16 @@ impl Leaving {
             return;
         }
         let ids = containers.iter().map(|container| container.id.clone()).collect();
-        let over = Arc::new(AtomicBool::new(false));
-        let (inner, slot, told) = (Arc::clone(inner), Arc::clone(slot), Arc::clone(&over));
-        let task = tokio::spawn(async move {
-            rest(&inner, &slot, version, &containers, revision, within).await;
-            told.store(true, Ordering::Release);
-            slot.wake();
+        let (inner, own) = (Arc::clone(inner), Arc::clone(slot));
+        let waiting = Waiting::begin(Arc::clone(slot), async move {
+            rest(&inner, &own, version, &containers, revision, within).await;
         });
-        let task = task.abort_handle();
-        self.0.push(Group { version, containers: ids, task, over });
+        self.0.push(Group { version, containers: ids, waiting });
     }
 
     /// The containers of a version that may be ended.
     pub(crate) fn released(&self, version: VersionNumber) -> BTreeSet<String> {
-        let over = |group: &&Group| group.version == version && group.over.load(Ordering::Acquire);
+        let over = |group: &&Group| group.version == version && group.waiting.is_over();
         self.0.iter().filter(over).flat_map(|group| group.containers.iter().cloned()).collect()
     }
 }
@@ -94,7 +75,12 @@ async fn rest(
     let until = Instant::now() + within;
     inner.hub.wait_for_an_edge(EDGE_WAIT.min(within)).await;
     let at_rest = async {
-        while !have_come_to_rest(inner, slot, version, containers, revision, until).await {
+        loop {
+            until_followed(inner, slot, version, revision).await;
+            let left = until.saturating_duration_since(Instant::now());
+            if inner.hub.rest(&slot.name, version, Some(containers), left).await.is_empty() {
+                return;
+            }
             tokio::time::sleep(AGAIN).await;
         }
     };
@@ -103,25 +89,4 @@ async fn rest(
         tracing::info!(service = %slot.name, %version, containers, "what still is under way is cut, or on an edge that is away");
     }
     launcher_fault::point("container.released");
-}
-
-async fn have_come_to_rest(
-    inner: &Inner,
-    slot: &Slot,
-    version: VersionNumber,
-    containers: &[Container],
-    revision: u64,
-    until: Instant,
-) -> bool {
-    match have_all_followed(inner, &slot.name, revision).await {
-        Ok(true) => {
-            let within = until.saturating_duration_since(Instant::now());
-            inner.hub.rest(&slot.name, version, Some(containers), within).await.is_empty()
-        }
-        Ok(false) => false,
-        Err(error) => {
-            tracing::warn!(service = %slot.name, %version, %error, "cannot tell whether edges have followed");
-            false
-        }
-    }
 }

@@ -24,6 +24,7 @@ mod observe;
 mod paths;
 mod reconcile;
 mod recover;
+mod rest;
 mod slot;
 mod switch;
 mod table;

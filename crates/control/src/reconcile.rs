@@ -227,6 +227,15 @@ impl Reconciler {
         {
             return Ok((moved, None));
         }
+        // What has failed serves nobody; anything else may have something under way, if only previews.
+        let ends = matches!(decision.job, Some(Job::Stop | Job::Remove));
+        if ends
+            && !branches::is_falling_asleep(environment)
+            && environment.state != EnvironmentState::Failed
+            && !self.have_left(number, &own)
+        {
+            return Ok((moved, None));
+        }
         if let Some(job) = decision.job
             && !moved
         {

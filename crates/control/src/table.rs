@@ -27,8 +27,12 @@ pub(crate) fn staying(
 ) -> Vec<Checked> {
     let mut staying = Vec::new();
     for environment in environments {
-        // What is put to sleep runs until edges know that.
-        let runs = environment.wanted == Wanted::Running || environment.asleep;
+        let runs = match environment.wanted {
+            Wanted::Running => true,
+            // What is put to sleep runs until edges know that.
+            Wanted::Stopped => environment.asleep,
+            Wanted::Gone => false,
+        };
         if !runs && !route.is_live(environment.version) {
             continue;
         }

@@ -8,13 +8,13 @@
 //! to do besides, such as to let go of connections or to say when something has come to rest.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
-use crate::compiled::{Pool, PoolId, Table};
+use crate::compiled::{Pool, PoolId, Standing, Table};
 use crate::looks::Looks;
 use crate::wakes::Wakes;
 
@@ -155,6 +155,16 @@ impl Engine {
     /// Cuts off all production traffic that a pool still has; says how much that was.
     pub(crate) async fn cut(&self, pool: PoolId) -> u64 {
         self.ask(|answer| Command::Cut { pool, answer }).await.iter().sum()
+    }
+
+    /// Tells what is under way on containers that have left to end for its clients to come again, as far as
+    /// it is of a kind that can; says how many clients had something there.
+    pub(crate) async fn move_from(&self, containers: Vec<Weak<Standing>>) -> u64 {
+        let containers: Arc<[Weak<Standing>]> = containers.into();
+        self.ask(|answer| Command::Move { containers: containers.clone(), answer })
+            .await
+            .iter()
+            .sum()
     }
 
     /// Closes the connections on which nothing is under way, and each other one after its response.

@@ -16,6 +16,9 @@ use crate::{HostOptions, Result};
 /// How long an engine may take to start, or to stop with its containers.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long is waited for the answer of an engine that is starting, before it is seen whether it still runs.
+const PING: Duration = Duration::from_secs(2);
+
 /// How long one call may take, in seconds.
 const ANSWER: u64 = 120;
 
@@ -66,9 +69,12 @@ fn extend(settings: &mut Map<String, Value>, more: &Map<String, Value>) {
     }
 }
 
+/// An engine takes connections long before it answers.
 async fn answers(place: Place<'_>) -> bool {
     match client(place.name, &socket(place.directory)) {
-        Ok(client) => client.ping().await.is_ok(),
+        Ok(client) => {
+            tokio::time::timeout(PING, client.ping()).await.is_ok_and(|pong| pong.is_ok())
+        }
         Err(_) => false,
     }
 }

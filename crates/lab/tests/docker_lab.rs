@@ -136,6 +136,22 @@ async fn docker_lab_loses_a_host_and_starts_it_again() {
 }
 
 #[tokio::test]
+async fn docker_lab_brings_back_its_only_manager() {
+    let lab = swarm().await;
+    serve(&lab).await;
+    let host = &lab.hosts()[0];
+    let engine = host.docker().unwrap();
+    let id = engine.inspect_swarm().await.unwrap().id;
+    host.kill().await.unwrap();
+    let began = std::time::Instant::now();
+    host.revive().await.unwrap();
+    // An engine gives up waiting for its managers after 20 s: this one has waited for nobody.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    until("the Swarm having it again", || is_ready(&lab, "host-1")).await;
+    assert_eq!(host.docker().unwrap().inspect_swarm().await.unwrap().id, id);
+}
+
+#[tokio::test]
 async fn docker_lab_stops_an_engine_alone() {
     let options =
         Options { hosts: vec![HostOptions::new("north").label("disk", "ssd")], swarm: None };

@@ -15,6 +15,7 @@ pub(crate) mod lines;
 pub(crate) mod logs;
 pub(crate) mod observe;
 mod one_off;
+mod placing;
 pub(crate) mod trust;
 
 use std::collections::HashMap;
@@ -36,8 +37,8 @@ use self::known::Known;
 use crate::identity::Installation;
 use crate::runs::Runs;
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
-    Placement, RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogLine, LogOptions, OneOff,
+    Output, Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which engine, and for whom.
@@ -155,6 +156,7 @@ impl Scheduler for Docker {
             ends_chosen: true,
             tells_lost: false,
             forgets_avoided: false,
+            volumes: KeepsVolumes::Always,
         }
     }
 

@@ -44,6 +44,9 @@ pub enum Error {
         /// Its words.
         why: String,
     },
+    /// No host can ever be what the settings ask for.
+    #[error("its containers cannot be placed: {0}")]
+    Unplaceable(String),
     /// A one-off command did not end in time, and was killed.
     #[error("{command:?} did not end within {} s and was killed", .after.as_secs_f64())]
     Overdue {

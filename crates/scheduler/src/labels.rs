@@ -19,6 +19,9 @@ pub const FAILURES: &str = "launcher.failures";
 /// The port on which it serves.
 pub const PORT: &str = "launcher.port";
 
+/// Which of a service's volumes it is.
+pub const VOLUME: &str = "launcher.volume";
+
 /// The hosts that what bears it cannot be placed on, sorted, with commas between them.
 pub const AVOID: &str = "launcher.avoid";
 

@@ -11,6 +11,7 @@ mod identity;
 mod moving;
 mod runs;
 mod types;
+mod volumes;
 
 pub mod docker;
 pub mod dockerignore;
@@ -19,6 +20,8 @@ pub mod fake;
 pub mod labels;
 pub mod marathon;
 pub mod swarm;
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -31,8 +34,8 @@ pub use error::Error;
 pub use launcher_registry::Login as RegistryLogin;
 pub use moving::Moving;
 pub use types::{
-    Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, LogStream, OneOff, OneOffRole,
-    Output, Placement,
+    Capabilities, Change, Ensured, ExecRequest, KeepsVolumes, LogLine, LogOptions, LogStream,
+    OneOff, OneOffRole, Output, Placement,
 };
 
 /// The result of a call to a scheduler.
@@ -78,6 +81,12 @@ pub trait Scheduler: Send + Sync + 'static {
     /// What containers there are: a service's, or everything of this installation. One-off containers
     /// are not among them.
     async fn observe(&self, service: Option<&ServiceName>) -> Result<Vec<Container>>;
+
+    /// The environments of which the engine has something, though none of the containers that
+    /// [`observe`](Self::observe) shows: what would be left for ever when no record explains it.
+    async fn unseen(&self) -> Result<BTreeSet<(ServiceName, VersionNumber)>> {
+        Ok(BTreeSet::new())
+    }
 
     /// Tells, from now on, which services' containers have changed. Ends only when it is dropped: an
     /// engine that goes away is told as [`Change::Lost`] and, when it is back, [`Change::Everything`].

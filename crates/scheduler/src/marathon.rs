@@ -50,8 +50,8 @@ use self::snapshot::Snapshots;
 use crate::docker::Docker;
 use crate::identity::Installation;
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
-    Placement, RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogLine, LogOptions, OneOff,
+    Output, Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which Marathon, and for whom.
@@ -187,6 +187,7 @@ impl Scheduler for Marathon {
             ends_chosen: true,
             tells_lost: false,
             forgets_avoided: false,
+            volumes: KeepsVolumes::OnOneHost,
         }
     }
 

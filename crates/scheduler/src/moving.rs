@@ -112,6 +112,12 @@ impl Scheduler for Moving {
         Ok(one_after_the_other(left, there))
     }
 
+    async fn unseen(&self) -> Result<BTreeSet<(ServiceName, VersionNumber)>> {
+        let (mut there, left) = tokio::try_join!(self.to.unseen(), self.from.unseen())?;
+        there.extend(left);
+        Ok(there)
+    }
+
     fn watch(&self) -> BoxStream<'static, Change> {
         stream::select(self.to.watch(), self.from.watch()).boxed()
     }

@@ -21,10 +21,11 @@ mod read;
 mod secrets;
 mod spec;
 mod task;
+mod volumes;
 mod watch;
 mod why;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ use launcher_model::container::{Container, Host};
 use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_registry::Access;
+use secrecy::SecretBox;
 use serde::Deserialize;
 
 use self::hosts::Counted;
@@ -42,8 +44,8 @@ use self::managers::Managers;
 use crate::identity::Installation;
 use crate::runs::Runs;
 use crate::{
-    Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, OneOff, Output, Placement,
-    RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, ExecRequest, KeepsVolumes, LogLine, LogOptions, OneOff, Output,
+    Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which Swarm, and for whom.
@@ -61,6 +63,23 @@ pub struct Config {
     pub engines: BTreeMap<String, String>,
     /// How registries are reached, by `host[:port]`; hosts pull with these logins.
     pub registries: HashMap<String, Access>,
+    /// How long containers have between SIGTERM and SIGKILL. The Swarm keeps it with each container from its
+    /// creation on: what `stop` and `remove` are given later cannot count.
+    pub grace: Duration,
+    /// With what the names of the Swarm's secrets are made. Whoever may list them, and knows it, can try values.
+    pub naming_key: NamingKey,
+}
+
+/// A key that says nothing of itself.
+#[derive(Debug, Clone)]
+pub struct NamingKey(Arc<SecretBox<[u8; 32]>>);
+
+impl NamingKey {
+    /// These bytes, as random as any key.
+    #[must_use]
+    pub fn new(bytes: SecretBox<[u8; 32]>) -> Self {
+        Self(Arc::new(bytes))
+    }
 }
 
 /// How containers are given secrets.
@@ -77,13 +96,15 @@ pub enum Secrets {
 impl Config {
     /// The Swarm that this machine's engine manages.
     #[must_use]
-    pub fn new(installation: impl Into<String>) -> Self {
+    pub fn new(installation: impl Into<String>, naming_key: NamingKey) -> Self {
         Self {
             hosts: vec!["unix:///var/run/docker.sock".to_owned()],
             installation: installation.into(),
             secrets: Secrets::default(),
             engines: BTreeMap::new(),
             registries: HashMap::new(),
+            grace: Duration::from_secs(10),
+            naming_key,
         }
     }
 }
@@ -99,6 +120,8 @@ struct Inner {
     secrets: Secrets,
     engines: BTreeMap<String, String>,
     registries: HashMap<String, Access>,
+    grace: Duration,
+    naming_key: NamingKey,
     keeper: Keeper,
     counted: tokio::sync::Mutex<Counted>,
     runs: Runs,
@@ -117,6 +140,8 @@ impl Swarm {
             secrets: config.secrets,
             engines: config.engines,
             registries: config.registries,
+            grace: config.grace,
+            naming_key: config.naming_key,
             keeper: Keeper::new(),
             counted: tokio::sync::Mutex::default(),
             runs: Runs::default(),
@@ -145,6 +170,7 @@ impl Scheduler for Swarm {
             ends_chosen: false,
             tells_lost: true,
             forgets_avoided: true,
+            volumes: KeepsVolumes::OnOneHost,
         }
     }
 
@@ -178,11 +204,15 @@ impl Scheduler for Swarm {
         Ok(picture.containers.iter().filter(wanted).cloned().collect())
     }
 
+    async fn unseen(&self) -> Result<BTreeSet<(ServiceName, VersionNumber)>> {
+        Ok(read::without_containers(&*self.picture().await?))
+    }
+
     fn watch(&self) -> BoxStream<'static, Change> {
         watch::watch(self)
     }
 
-    /// The grace is the one that the containers were made with: 10 s.
+    /// The grace is the one that the containers were made with.
     async fn stop(
         &self,
         service: &ServiceName,
@@ -192,7 +222,7 @@ impl Scheduler for Swarm {
         self.stop(service, version).await
     }
 
-    /// The grace is the one that the containers were made with: 10 s.
+    /// The grace is the one that the containers were made with.
     async fn remove(
         &self,
         service: &ServiceName,

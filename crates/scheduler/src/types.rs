@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use launcher_model::ServiceName;
+use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,34 @@ pub struct Capabilities {
     /// What an environment is given later may be placed on a host that it once avoided. Elsewhere such a host
     /// is avoided for as long as the environment lasts.
     pub forgets_avoided: bool,
+    /// Where it keeps volumes.
+    pub volumes: KeepsVolumes,
+}
+
+/// Where an engine keeps volumes, so that each container of a service finds what others have written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepsVolumes {
+    /// Wherever it places containers: it has one host.
+    Always,
+    /// On each host by itself. So all containers must be placed on one, which `[placement]` says.
+    OnOneHost,
+    /// Nowhere.
+    Never,
+}
+
+impl KeepsVolumes {
+    /// Why containers with these settings cannot be given their volumes, and what to do, as far as the
+    /// settings alone tell.
+    #[must_use]
+    pub fn refusal(self, spec: &ServiceSpec) -> Option<&'static str> {
+        match self {
+            _ if spec.volumes.is_empty() => None,
+            Self::Always => None,
+            Self::OnOneHost if !spec.placement.hosts.is_empty() => None,
+            Self::OnOneHost => Some(crate::volumes::ON_ONE_HOST),
+            Self::Never => Some("this engine keeps no [volumes]: take them out of launcher.toml"),
+        }
+    }
 }
 
 /// What containers an environment shall have.

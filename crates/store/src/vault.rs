@@ -33,6 +33,7 @@ const BLOCK_BYTES: usize = 64;
 const FINGERPRINT: &[u8] = b"rocket-launcher request fingerprint 1";
 const STICKY: &[u8] = b"rocket-launcher sticky cookie 1";
 const TRIAL: &[u8] = b"rocket-launcher trial 1";
+const NAMING: &[u8] = b"rocket-launcher names of secrets in engines 1";
 const LOGIN: &[u8] = b"rocket-launcher preview login salt 1";
 
 /// As much of a hash as a pass has, in bytes: nobody guesses that many.
@@ -148,6 +149,13 @@ impl Vault {
         let name = value.name.as_str().as_bytes();
         let mac = self.mac(LOGIN, [name, &value.number.to_le_bytes(), user.as_bytes()]);
         std::array::from_fn(|n| mac[n])
+    }
+
+    /// A key of its own for naming secrets where others may list the names. It is the same as long as the
+    /// vault's is, which cannot be told from it.
+    #[must_use]
+    pub fn naming_key(&self) -> SecretBox<[u8; KEY_BYTES]> {
+        SecretBox::init_with(|| self.mac(NAMING, []))
     }
 
     fn mac<'a>(&self, purpose: &[u8], parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {

@@ -1,8 +1,10 @@
 //! What edges are given, and what has left that.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use launcher_model::environment::Wanted;
+use launcher_model::VersionNumber;
+use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 
 use super::{Reconciler, Wish};
@@ -25,13 +27,18 @@ impl Reconciler {
         Ok(true)
     }
 
-    /// Has the containers that leave come to rest, once they are out of the table that edges have.
+    /// Has the containers that leave come to rest, once they are out of the table that edges have: those
+    /// that are too many, and those of an environment that is to stop or to go.
     pub(super) fn follow_leaving(&mut self, wish: &Wish, observed: &[Checked]) {
+        let leaves = |environment: &Environment| match environment.wanted {
+            Wanted::Running => crate::table::leaving(environment, observed),
+            // Edges learn in another way that it sleeps.
+            Wanted::Stopped if environment.asleep => BTreeSet::new(),
+            Wanted::Stopped | Wanted::Gone => running(environment.version, observed),
+        };
         let environments = wish.environments.iter();
-        let running = environments.filter(|environment| environment.wanted == Wanted::Running);
-        let leaving: Vec<_> = running
-            .map(|environment| (environment.version, crate::table::leaving(environment, observed)))
-            .collect();
+        let leaving: Vec<_> =
+            environments.map(|environment| (environment.version, leaves(environment))).collect();
         let all = leaving.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
         self.leaving.retain(&all);
         let slot = Arc::clone(&self.slot);
@@ -47,4 +54,16 @@ impl Reconciler {
             self.leaving.follow(to, version, left, table.revision, within);
         }
     }
+
+    /// Whether all running containers of a version may be ended.
+    pub(super) fn have_left(&self, version: VersionNumber, observed: &[Checked]) -> bool {
+        running(version, observed).is_subset(&self.leaving.released(version))
+    }
+}
+
+/// The ids of a version's running containers.
+fn running(version: VersionNumber, observed: &[Checked]) -> BTreeSet<String> {
+    let containers = observed.iter().map(|checked| &checked.container);
+    let running = containers.filter(|one| one.version == version && one.is_running());
+    running.map(|one| one.id.clone()).collect()
 }

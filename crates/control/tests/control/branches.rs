@@ -87,6 +87,7 @@ async fn a_push_replaces_the_one_before_once_every_edge_has_let_go_of_it() {
     eventually("the edge is asked", async || edge.state().asked.contains(&"rest")).await;
     world.passes(&shop, 3).await;
     assert_eq!(edge.endpoints(&shop, first), 1, "something is under way there");
+    edge.state().rest = Reply::Well;
     edge.release();
     world.reaches(&shop, first, Destroyed).await;
     for version in [live, other, second] {

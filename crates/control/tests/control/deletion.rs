@@ -23,6 +23,11 @@ async fn live() -> (World, Edge, ServiceName, VersionNumber) {
     let two = world.live(&shop).await;
     world.pin(&shop, two, true).await.unwrap();
     world.deploy(&shop, one).await.unwrap();
+    // What these have left drains for a moment, and is not what the tests look for.
+    eventually("nothing is under way", async || {
+        world.store.unfinished_deployments().await.unwrap().is_empty()
+    })
+    .await;
     (world, edge, shop, one)
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use launcher_control::Error;
-use launcher_model::event::EventKind;
-use launcher_model::host::{HostNotes, HostState};
+use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::host::{Closing, HostNotes, HostState};
 use launcher_model::{ServiceName, VersionNumber};
+use launcher_scheduler::Scheduler;
 
 use crate::edge::Reply;
 use crate::world::{World, eventually};
@@ -91,6 +92,30 @@ async fn a_drain_goes_on_after_a_restart() {
     world.told(EventKind::HostDrained, 1).await;
     assert_eq!(world.hosts_of(&shop, number), set(&["b"]));
     eventually("both serve", async || edge.endpoints(&shop, number) == 2).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_before_the_engine_is_told_tells_it_later() {
+    let (mut world, edge) = World::new().await;
+    world.fake.set_hosts(["a", "b"]);
+    let shop = world.service("shop", |spec| spec.service.replicas = 2).await;
+    let number = world.live(&shop).await;
+    world.kill().await;
+    // As far as a server has come that dies at the fault point `host.closed`.
+    let event = NewEvent::new(EventKind::HostDraining, "the host a is drained by anna").by("anna");
+    let now = jiff::Timestamp::now();
+    assert!(world.store.close_host("a", Closing::Draining, "anna", event, now).await.unwrap());
+    assert!(world.fake.hosts().await.unwrap().iter().all(|host| !host.closed));
+    world.start().await;
+    world.told(EventKind::HostDrained, 1).await;
+    assert_eq!(world.hosts_of(&shop, number), set(&["b"]));
+    assert_eq!(world.state_of("a").await, HostState::Drained);
+    eventually("the engine is told", async || {
+        world.fake.hosts().await.unwrap().iter().any(|host| host.name == "a" && host.closed)
+    })
+    .await;
+    eventually("both serve", async || edge.endpoints(&shop, number) == 2).await;
+    assert_eq!(world.count(EventKind::HostDraining).await, 1);
 }
 
 #[tokio::test]

@@ -106,3 +106,51 @@ async fn an_engine_is_not_asked_for_the_same_again_and_again() {
     let asked = world.fake.calls(Verb::Ensure) - before;
     assert!(asked <= 2, "{asked}");
 }
+
+#[tokio::test]
+async fn what_is_stopped_or_destroyed_ends_when_edges_have_nothing_of_it() {
+    let (world, edge) = World::new().await;
+    let shop = world.service("shop", |_| {}).await;
+    let (other, live) = (world.ready(&shop).await, world.live(&shop).await);
+    edge.state().rest = Reply::Held;
+    world.stop(&shop, other).await.unwrap();
+    eventually("the edge is asked", async || edge.state().asked.contains(&"rest")).await;
+    assert_eq!(edge.endpoints(&shop, other), 0, "it sends nothing there any more");
+    world.passes(&shop, 3).await;
+    assert_eq!(world.running(&shop, other).len(), 2);
+    edge.state().rest = Reply::Well;
+    edge.release();
+    world.reaches(&shop, other, EnvironmentState::Stopped).await;
+
+    world.begin(&shop, other).await.unwrap();
+    world.reaches(&shop, other, EnvironmentState::Ready).await;
+    edge.state().asked.clear();
+    edge.state().rest = Reply::Held;
+    world.destroy(&shop, other).await.unwrap();
+    eventually("the edge is asked again", async || edge.state().asked.contains(&"rest")).await;
+    world.passes(&shop, 3).await;
+    assert_eq!(world.running(&shop, other).len(), 2);
+    edge.state().rest = Reply::Well;
+    edge.release();
+    world.reaches(&shop, other, EnvironmentState::Destroyed).await;
+    assert_eq!(world.running(&shop, live).len(), 2);
+    edge.is_unharmed();
+}
+
+#[tokio::test]
+async fn a_stop_that_is_taken_back_while_it_waits_ends_nothing() {
+    let (world, edge) = World::new().await;
+    let shop = world.service("shop", |_| {}).await;
+    let (other, _live) = (world.ready(&shop).await, world.live(&shop).await);
+    let before = world.running(&shop, other);
+    edge.state().rest = Reply::Held;
+    world.stop(&shop, other).await.unwrap();
+    eventually("the edge is asked", async || edge.state().asked.contains(&"rest")).await;
+    world.begin(&shop, other).await.unwrap();
+    eventually("it is served again", async || edge.endpoints(&shop, other) == 2).await;
+    edge.state().rest = Reply::Well;
+    edge.release();
+    world.passes(&shop, 3).await;
+    world.reaches(&shop, other, EnvironmentState::Ready).await;
+    assert_eq!(world.running(&shop, other), before);
+}

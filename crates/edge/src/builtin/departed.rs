@@ -15,6 +15,9 @@ use crate::protocol::InFlight;
 /// waited for when these are about to go. It is looked for so often.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// So long before the end of a drain what stays long on containers that leave is told to end.
+const CLOSES_WITHIN: Duration = Duration::from_secs(5);
+
 /// A container that has left the table. Whatever may still send something there, or has something under
 /// way, holds its standing: threads that have not followed yet, requests, and connections that were
 /// upgraded.
@@ -72,7 +75,9 @@ impl State {
 impl Shared {
     /// Waits until nothing of this is under way, for at most so long.
     pub(super) async fn at_rest(&self, resting: &Resting, within: Duration) -> bool {
-        let until = Instant::now() + within;
+        let began = Instant::now();
+        let until = began + within;
+        let mut tell_at = resting.containers.as_ref().map(|_| began + self.stays(resting, within));
         // One that leaves the table meanwhile still has what it had under way.
         let pool = self.pool(&resting.service, resting.version);
         let mut looks = tokio::time::interval(LOOK);
@@ -86,7 +91,31 @@ impl Shared {
             if at_rest || Instant::now() >= until {
                 return at_rest;
             }
+            if tell_at.take_if(|at| *at <= Instant::now()).is_some() {
+                self.tell(resting).await;
+            }
         }
+    }
+
+    /// How long WebSockets and streams of events stay with a container that has left: as long as their
+    /// service lets them after a switch, and not to the very end, so that they can be ended well.
+    fn stays(&self, resting: &Resting, within: Duration) -> Duration {
+        let table = self.engine.table();
+        let site = table.service(&resting.service);
+        let most = site.and_then(|site| site.traffic.move_within).map(|span| span.duration());
+        let last = within.saturating_sub(CLOSES_WITHIN.min(within / 2));
+        most.map_or(last, |most| most.min(last))
+    }
+
+    async fn tell(&self, resting: &Resting) {
+        let containers = {
+            let state = self.state.lock().await;
+            let leaving = state.departed.iter().filter(|one| one.is_among(resting));
+            leaving.map(|one| one.standing.clone()).collect()
+        };
+        let clients = self.engine.move_from(containers).await;
+        let Resting { service, version, .. } = resting;
+        tracing::info!(%service, %version, clients, "clients of containers that leave are told to come again");
     }
 
     fn pool(&self, service: &ServiceName, version: VersionNumber) -> Option<Arc<Pool>> {

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Weak;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,11 +21,12 @@ use super::body::ResponseBody;
 use super::forwarding::Forwarding;
 use super::moving::Moving;
 use super::page::Page;
+use super::pool::Endpoint;
 use super::proxy;
 use super::socket::Socket;
 use super::tunnel::Tunnel;
 use super::worker::Worker;
-use crate::compiled::PoolId;
+use crate::compiled::{PoolId, Standing};
 
 /// How long a connection is listened to after the edge has closed its side. How much comes meanwhile does
 /// not count: a client may be in the middle of a large body, and reads the answer when it gets to it.
@@ -41,6 +43,8 @@ pub(super) struct Client {
     /// Since when the client takes none of the bytes that are ready for it.
     blocked_since: Cell<Option<u64>>,
     on: Cell<Option<(PoolId, bool)>>,
+    /// The container that the request under way was sent to.
+    at: RefCell<Option<Rc<Endpoint>>>,
     /// Whether what is under way is to end for the client to come again.
     pub(super) moving: Moving,
     tunnel: RefCell<Option<Tunnel>>,
@@ -69,6 +73,7 @@ impl Client {
             phase: Cell::new(Phase::Head { since }),
             blocked_since: Cell::new(None),
             on: Cell::new(None),
+            at: RefCell::default(),
             moving: Moving::default(),
             tunnel: RefCell::default(),
         })
@@ -137,6 +142,7 @@ impl Client {
     /// Notes which pool the request under way is on, and whether as production traffic.
     pub(super) fn is_on(&self, pool: Option<(PoolId, bool)>) {
         self.on.set(pool);
+        self.at.take();
         self.moving.forget();
         if pool.is_none() {
             self.idle();
@@ -146,6 +152,20 @@ impl Client {
     /// Whether the request or upgraded connection under way is production traffic of `pool`.
     pub(super) fn is_live_on(&self, pool: PoolId) -> bool {
         self.on.get() == Some((pool, true))
+    }
+
+    /// Notes which container the request under way is sent to.
+    pub(super) fn is_at(&self, container: Rc<Endpoint>) {
+        self.at.replace(Some(container));
+    }
+
+    /// Whether what is under way is with one of these containers.
+    pub(super) fn is_at_one_of(&self, containers: &[Weak<Standing>]) -> bool {
+        let at = self.at.borrow();
+        let Some(standing) = at.as_ref().map(|container| container.standing()) else {
+            return false;
+        };
+        containers.iter().any(|one| std::ptr::eq(one.as_ptr(), standing))
     }
 
     /// Has the connection become a tunnel once the response is out.

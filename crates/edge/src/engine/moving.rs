@@ -1,5 +1,5 @@
 //! Connections that stay long are told to move when their version has left production: one by one,
-//! spread over the time that their service gives them.
+//! spread over the time that their service gives them. So are those of a container that is about to stop.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -17,8 +17,29 @@ use crate::compiled::PoolId;
 #[derive(Default)]
 pub(super) struct Moving {
     stage: Cell<Stage>,
+    why: Cell<Why>,
     /// Of whoever waits to be told.
     waiting: Cell<Option<Waker>>,
+}
+
+/// Why something is to end for its client to come again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Its version has left production.
+    #[default]
+    AnotherVersion,
+    /// Its container has left the table.
+    ContainerLeaves,
+}
+
+impl Why {
+    /// What clients of WebSockets are told.
+    pub(super) fn reason(self) -> &'static str {
+        match self {
+            Self::AnotherVersion => "another version is live",
+            Self::ContainerLeaves => "the container stops",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -31,7 +52,8 @@ enum Stage {
 
 impl Moving {
     /// Tells whoever carries it to end it when it can.
-    pub(super) fn tell(&self) {
+    pub(super) fn tell(&self, why: Why) {
+        self.why.set(why);
         self.stage.set(Stage::Told);
         if let Some(waiting) = self.waiting.take() {
             waiting.wake();
@@ -51,6 +73,11 @@ impl Moving {
     /// Whether its end has been sent.
     pub(super) fn has_moved(&self) -> bool {
         self.stage.get() == Stage::Moved
+    }
+
+    /// Why it is to end, once it is.
+    pub(super) fn why(&self) -> Why {
+        self.why.get()
     }
 
     /// Whether it is to end.
@@ -79,7 +106,7 @@ pub(super) async fn move_all(worker: Rc<Worker>, pool: PoolId, within: Duration)
         // It may have ended long since, and its place may have been given to another one.
         let clients = worker.clients.borrow();
         if let Some((client, _)) = clients.get(key).filter(|(client, _)| client.is_live_on(pool)) {
-            client.moving.tell();
+            client.moving.tell(Why::AnotherVersion);
         }
     }
 }

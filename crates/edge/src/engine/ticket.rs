@@ -41,6 +41,7 @@ impl Ticket {
     /// Counts the request to this container, and to no other.
     pub(super) fn assign(&mut self, endpoint: Rc<Endpoint>) {
         endpoint.begin();
+        self.client.is_at(endpoint.clone());
         if let Some(before) = self.endpoint.replace(endpoint) {
             before.end();
         }
@@ -66,7 +67,10 @@ impl Ticket {
 
     /// The end has been sent for the client to come again.
     pub(super) fn moved(&self) {
-        self.pool.counters().moved.up();
+        // What is counted is what a drain of production waits for.
+        if self.live {
+            self.pool.counters().moved.up();
+        }
         self.client.moving.moved();
     }
 

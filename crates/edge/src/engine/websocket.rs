@@ -178,7 +178,8 @@ struct Closing<'s> {
 impl Closing<'_> {
     /// Tells the client, and lets both sides close.
     async fn run(mut self, client: &Client, ticket: &Ticket) -> io::Result<()> {
-        self.client_in.write_all(&frames::close_for_client()).await?;
+        let close = frames::close_for_client(client.moving.why().reason());
+        self.client_in.write_all(&close).await?;
         ticket.moved();
         let closes = async {
             self.up.carry_to_close(&mut self.client_out, &mut self.container_in).await;
@@ -201,7 +202,10 @@ impl Closing<'_> {
 /// Tells the container in the place of a client that has not answered.
 fn close_container(up: &Way, container_in: &WriteHalf<'_>, client: &Client) {
     if up.frames.is_between_frames() {
-        let close = frames::close_for_container(&mut *client.worker.rng.borrow_mut());
+        let close = frames::close_for_container(
+            client.moving.why().reason(),
+            &mut *client.worker.rng.borrow_mut(),
+        );
         // It has room for so little, or does not listen.
         let _ = container_in.try_write(&close);
     }

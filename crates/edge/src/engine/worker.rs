@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -21,12 +21,12 @@ use super::accept::{accept, adopt};
 use super::client::Client;
 use super::common::{Accepting, Common};
 use super::gate::Gate;
-use super::moving::move_all;
+use super::moving::{Why, move_all};
 use super::pool::LocalPool;
 use super::upstream::{Conn, Fields};
 use super::{Change, Limits, Watch};
 use crate::Error;
-use crate::compiled::{Pool, PoolId, clock};
+use crate::compiled::{Pool, PoolId, Standing, clock};
 
 /// Held by whatever has not come to rest; nothing is ever sent.
 pub(crate) type Rest = mpsc::Sender<Infallible>;
@@ -40,6 +40,7 @@ pub(super) enum Command {
     Serve { stream: TcpStream, peer: SocketAddr },
     Warm { pool: Arc<Pool>, timeout: Duration, answer: oneshot::Sender<u32> },
     Cut { pool: PoolId, answer: oneshot::Sender<u64> },
+    Move { containers: Arc<[Weak<Standing>]>, answer: oneshot::Sender<u64> },
     Accept { accepting: Accepting, address: SocketAddr, listener: TcpListener },
     Leave { answer: oneshot::Sender<()> },
     Stop { within: Duration, answer: oneshot::Sender<()> },
@@ -142,6 +143,9 @@ impl Worker {
                     });
                 }
                 Command::Cut { pool, answer } => drop(answer.send(self.cut(pool))),
+                Command::Move { containers, answer } => {
+                    let _ = answer.send(self.move_from(&containers));
+                }
                 Command::Accept { accepting, address, listener } => {
                     tokio::task::spawn_local(accept(self.clone(), accepting, address, listener));
                 }
@@ -271,6 +275,15 @@ impl Worker {
             }
         }
         cut
+    }
+
+    /// Tells the clients that have something under way on these containers to come again. Most of it ends by
+    /// itself; what stays long ends now.
+    fn move_from(&self, containers: &[Weak<Standing>]) -> u64 {
+        let clients = self.clients.borrow();
+        let there = clients.iter().filter(|(_, (client, _))| client.is_at_one_of(containers));
+        let told = there.map(|(_, (client, _))| client.moving.tell(Why::ContainerLeaves));
+        told.count() as u64
     }
 
     fn leave(&self) {

@@ -1,5 +1,9 @@
 //! Containers that leave the table, and what they still have in flight.
 
+use futures_util::{SinkExt, StreamExt};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
 use super::support::*;
 use launcher_edge::protocol::{FromEdge, ToEdge};
 use launcher_model::{ServiceName, VersionNumber};
@@ -73,6 +77,37 @@ async fn a_container_that_left_is_not_at_rest_while_it_has_a_websocket() {
     assert!(!at_rest(&mut lab, 1, &socket, 200).await);
     drop(stays);
     assert!(at_rest(&mut lab, 2, &socket, 9_000).await);
+}
+
+#[tokio::test]
+async fn websockets_of_a_container_that_leaves_are_closed_before_the_drain_is_over() {
+    let (leaves, stays) = (websocket_echo().await, websocket_echo().await);
+    let table = |revision, of: &[&Container]| {
+        let mut table = shop(revision, &[(1, 100)], &[(1, of)]);
+        table.pools.values_mut().for_each(|pool| pool.health = Default::default());
+        table
+    };
+    let mut lab = Lab::new(&[table(1, &[&leaves])]).await;
+    let mut told = websocket(lab.edge.http).await;
+    lab.control.replace(&table(2, &[&leaves, &stays])).await;
+    lab.control.replace(&table(3, &[&stays])).await;
+    let mut other = websocket(lab.edge.http).await;
+    let listens = tokio::spawn(async move {
+        loop {
+            match told.next().await {
+                Some(Ok(Message::Close(frame))) => break frame,
+                Some(Ok(_)) => {}
+                ended => panic!("it broke: {ended:?}"),
+            }
+        }
+    });
+    assert!(at_rest(&mut lab, 1, &leaves, 4_000).await, "it has ended by itself");
+    let close = soon("a Close frame", listens).await.unwrap().expect("a code");
+    assert_eq!((close.code, close.reason.as_str()), (CloseCode::Away, "the container stops"));
+    // Nobody else is told.
+    other.send(Message::text("still here")).await.unwrap();
+    let echo = soon("an echo", other.next()).await.unwrap().unwrap();
+    assert_eq!(echo, Message::text("still here"));
 }
 
 #[tokio::test]

@@ -7,8 +7,9 @@ use anyhow::Result;
 use launcher_registry::Authority;
 use launcher_scheduler::docker::{self, Docker};
 use launcher_scheduler::marathon::Marathon;
-use launcher_scheduler::swarm::{self, Swarm};
+use launcher_scheduler::swarm::{self, NamingKey, Swarm};
 use launcher_scheduler::{Moving, Scheduler};
+use launcher_store::vault::Vault;
 
 use super::config::{Config, SchedulerName};
 
@@ -21,9 +22,9 @@ pub(super) struct Engines {
 }
 
 /// Makes them as the configuration says. Nothing is asked of an engine yet.
-pub(super) fn connect(config: &Config, installation: &str) -> Result<Engines> {
+pub(super) fn connect(config: &Config, installation: &str, vault: &Vault) -> Result<Engines> {
     let docker = Docker::connect(docker_settings(config, installation))?;
-    let place = |name| scheduler(name, config, installation, &docker);
+    let place = |name| scheduler(name, config, installation, vault, &docker);
     let scheduler = match config.moving_from {
         None => place(config.scheduler)?,
         Some(from) => Arc::new(Moving::new(place(from)?, place(config.scheduler)?)),
@@ -35,6 +36,7 @@ fn scheduler(
     name: SchedulerName,
     config: &Config,
     installation: &str,
+    vault: &Vault,
     docker: &Docker,
 ) -> Result<Arc<dyn Scheduler>> {
     Ok(match name {
@@ -43,7 +45,9 @@ fn scheduler(
             let settings = config.marathon.settings(installation, authorities(config))?;
             Arc::new(Marathon::connect(settings)?)
         }
-        SchedulerName::Swarm => Arc::new(Swarm::connect(swarm_settings(config, installation))?),
+        SchedulerName::Swarm => {
+            Arc::new(Swarm::connect(swarm_settings(config, installation, vault))?)
+        }
     })
 }
 
@@ -68,8 +72,10 @@ fn authorities(config: &Config) -> HashMap<String, Authority> {
     accesses.filter_map(|(host, access)| Some((host.clone(), access.authority.clone()?))).collect()
 }
 
-fn swarm_settings(config: &Config, installation: &str) -> swarm::Config {
-    let mut settings = swarm::Config::new(installation.to_owned());
+fn swarm_settings(config: &Config, installation: &str, vault: &Vault) -> swarm::Config {
+    let naming_key = NamingKey::new(vault.naming_key());
+    let mut settings = swarm::Config::new(installation.to_owned(), naming_key);
+    settings.grace = launcher_control::Config::default().stop_grace;
     if let Some(hosts) = &config.swarm.hosts {
         settings.hosts.clone_from(hosts);
     }

@@ -99,7 +99,7 @@ async fn assemble(
     let vault = Arc::new(vault?);
     let installation = store.installation().await?;
     let (hub, notices) = Hub::new(&config.preview_domain, &installation);
-    let Engines { scheduler, docker } = engines::connect(config, &installation)?;
+    let Engines { scheduler, docker } = engines::connect(config, &installation, &vault)?;
     let clock: Clock = Arc::new(Timestamp::now);
     let parts = Parts {
         store: Arc::clone(&store),

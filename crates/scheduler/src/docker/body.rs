@@ -49,6 +49,7 @@ impl Engine {
             host_config: Some(HostConfig {
                 port_bindings: published
                     .map(|(port, address)| [(port, Some(vec![any_port(address)]))].into()),
+                mounts: self.installation.mounts(version),
                 ..self.host_config(&version.spec.resources)
             }),
             ..ContainerCreateBody::default()

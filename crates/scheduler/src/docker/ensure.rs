@@ -19,6 +19,9 @@ impl Engine {
         let Placement { replicas, released, since, .. } = placement;
         let plan = containers::plan(*replicas, &observed, released, *since, now);
         let call = self.connection.call("creating containers").await?;
+        if plan.steps.iter().any(|step| matches!(step, ContainerStep::Create { .. })) {
+            Box::pin(self.make_ready(&call, version)).await?;
+        }
         let outcomes: Vec<Result<Started>> = stream::iter(plan.steps)
             .map(|step| Box::pin(self.carry_out(&call, placement, step)))
             .buffer_unordered(self.concurrency)

@@ -21,6 +21,7 @@ pub(super) async fn run(
 ) -> Result<BoxStream<'static, Result<Output>>> {
     let call = engine.connection.call("running a one-off container").await?;
     let version = &one_off.version;
+    Box::pin(engine.make_ready(&call, version)).await?;
     let part = match one_off.role {
         OneOffRole::Release => Part::Release,
         OneOffRole::Run => Part::Run { nonce: format!("{:08x}", rand::rng().random::<u32>()) },

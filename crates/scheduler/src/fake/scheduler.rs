@@ -19,10 +19,10 @@ use tokio_stream::wrappers::{BroadcastStream, ReceiverStream};
 
 use super::world::{Held, State};
 use super::{Fake, Verb, hosts, one_off};
-use crate::identity::{Identity, Part, SERVE};
+use crate::identity::{Identity, Part, RUN, SERVE};
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, LogStream, OneOff,
-    Output, Placement, RegistryLogin, Result, Scheduler, labels,
+    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogLine, LogOptions,
+    LogStream, OneOff, Output, Placement, RegistryLogin, Result, Scheduler, labels,
 };
 
 impl Fake {
@@ -200,6 +200,7 @@ impl Scheduler for Fake {
             ends_chosen: true,
             tells_lost: true,
             forgets_avoided: true,
+            volumes: KeepsVolumes::Never,
         }
     }
 
@@ -246,6 +247,9 @@ impl Scheduler for Fake {
 
     async fn ensure(&self, placement: &Placement) -> Result<Ensured> {
         let version = &placement.version;
+        if let Some(why) = self.capabilities().volumes.refusal(&version.spec) {
+            return Err(Error::Unplaceable(why.to_owned()));
+        }
         let now = Timestamp::now();
         let plan = {
             let mut state = self.world.reach(Verb::Ensure, "looking at containers")?;
@@ -269,6 +273,19 @@ impl Scheduler for Fake {
         let mut containers = self.containers();
         containers.retain(|container| service.is_none_or(|service| container.service == *service));
         Ok(containers)
+    }
+
+    async fn unseen(&self) -> Result<BTreeSet<(ServiceName, VersionNumber)>> {
+        let state = self.world.reach(Verb::Observe, "looking at containers")?;
+        let all = |serves: bool| {
+            let ours = state.containers.values().filter(|held| self.owns(held));
+            let lasting = ours.filter(|held| held.labels[labels::ROLE] != RUN);
+            let of_role =
+                lasting.filter(move |held| (held.labels[labels::ROLE] == SERVE) == serves);
+            of_role.map(|held| (held.container.service.clone(), held.container.version))
+        };
+        let shown: BTreeSet<_> = all(true).collect();
+        Ok(all(false).filter(|environment| !shown.contains(environment)).collect())
     }
 
     fn watch(&self) -> BoxStream<'static, Change> {

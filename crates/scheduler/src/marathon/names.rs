@@ -43,9 +43,9 @@ impl Names {
         &self.prefix
     }
 
-    /// What of the installation goes into names.
-    pub(super) fn short(&self) -> &str {
-        self.installation.short()
+    /// On whose behalf.
+    pub(super) fn installation(&self) -> &Installation {
+        &self.installation
     }
 
     /// The selector of all of this installation's apps.

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::names::{Identity, Names};
 use super::version::Version;
-use crate::labels;
-use crate::{Error, Result};
+use crate::volumes::ON_ONE_HOST;
+use crate::{Error, Result, labels};
 
 /// What is said of every app, whatever the service.
 #[derive(Debug, Clone)]
@@ -265,12 +265,10 @@ fn parameters(
     }
     let spec = &release.spec;
     if !spec.volumes.is_empty() && !spec.placement.hosts.contains_key(HOST_NAME) {
-        let why = "its volumes would be on whichever host a container happens to be placed, and empty \
-            on the next one: name the host in [placement] hosts, as in hosts = { name = \"a1\" }";
-        return Err(Error::Refused { doing: "creating an app", why: why.to_owned() });
+        return Err(Error::Unplaceable(ON_ONE_HOST.to_owned()));
     }
     for (volume, path) in &spec.volumes {
-        let name = format!("launcher-{}-{}-{volume}", names.short(), release.service);
+        let name = names.installation().volume(&release.service, volume);
         all.push(Parameter { key: "volume", value: format!("{name}:{path}") });
     }
     Ok(all)

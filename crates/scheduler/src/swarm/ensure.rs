@@ -23,7 +23,7 @@ impl Swarm {
         image::must_be_in_a_registry(&version.image)?;
         let picture = self.picture_since(Instant::now()).await?;
         let attempts = attempts(&picture, &version.service, version.number);
-        let constraints = constraints(&version.spec.placement, placement.avoid.iter());
+        let constraints = constraints(&version.spec, &picture.nodes, placement.avoid.iter())?;
         let wanted = Wanted {
             replicas: i64::from(placement.replicas),
             constraints: &constraints,

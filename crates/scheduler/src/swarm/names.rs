@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use launcher_model::service::Probe;
 use launcher_model::version::Version;
 use launcher_model::{ServiceName, VersionNumber};
+use secrecy::ExposeSecret as _;
+use secrecy::zeroize::Zeroizing;
 use sha2::{Digest as _, Sha256};
 
+use super::NamingKey;
 use crate::identity::{Installation, SERVE};
 use crate::labels;
 
@@ -20,6 +24,11 @@ pub(super) const CHECK: &str = "launcher.swarm.check";
 const LONGEST: usize = 63;
 /// So many digits of a hash tell long names apart.
 const HASH: usize = 8;
+
+/// A block of SHA-256.
+const BLOCK: usize = 64;
+/// So many hexadecimal digits name a secret: there is room for 64 characters.
+const DIGITS: usize = 40;
 
 /// What a Swarm service is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +75,7 @@ pub(super) fn service_name(
     }
     // A name may not hold a hyphen at its end alone; here one stands before the hash in any case.
     let cut = &service[..room - HASH - 1];
-    format!("{before}{cut}-{}{after}", &hash(&[service])[..HASH])
+    format!("{before}{cut}-{}{after}", &hash(service)[..HASH])
 }
 
 /// The labels of a Swarm service and of its containers.
@@ -96,25 +105,32 @@ pub(super) fn service_labels(
     .collect()
 }
 
-/// A name for the value of one of a service's variables, which says nothing of the value.
+/// A name for the value of one of a service's variables, which says nothing of the value to anybody who has
+/// not got the key: everyone who may list a Swarm's secrets sees their names.
 pub(super) fn secret_name(
+    key: &NamingKey,
     installation: &Installation,
     service: &ServiceName,
     variable: &str,
     value: &str,
 ) -> String {
-    let hash = hash(&[installation.as_str(), service.as_str(), variable, value]);
-    format!("launcher-{}-{}", installation.short(), &hash[..40])
+    // HMAC fills a key that is shorter than a block with zeros (RFC 2104, section 2).
+    let mut block = Zeroizing::new([0; BLOCK]);
+    let key = key.0.expose_secret();
+    block[..key.len()].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    for part in [installation.as_str(), service.as_str(), variable, value] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    let mac = mac.finalize().into_bytes();
+    let digits: String = mac[..DIGITS / 2].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("launcher-{}-{digits}", installation.short())
 }
 
-/// The SHA-256 of some texts, whose borders count, in hexadecimal digits.
-fn hash(texts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+/// The SHA-256 of a text in hexadecimal digits.
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -150,12 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_s_name_changes_with_its_value() {
+    fn a_secret_s_name_changes_with_its_value_and_the_key() {
         let ours = Installation::new("i").unwrap();
         let shop = ServiceName::new("shop").unwrap();
-        let name = secret_name(&ours, &shop, "PASSWORD", "hunter2");
+        let key = |byte| NamingKey::new(Box::new([byte; 32]).into());
+        let named = |key, variable, value| secret_name(&key, &ours, &shop, variable, value);
+        let name = named(key(1), "PASSWORD", "hunter2");
         assert!(name.len() <= 64 && !name.contains("hunter2"));
-        assert_ne!(name, secret_name(&ours, &shop, "PASSWORD", "hunter3"));
-        assert_ne!(name, secret_name(&ours, &shop, "PASSWOR", "Dhunter2"));
+        assert_eq!(name, named(key(1), "PASSWORD", "hunter2"));
+        assert_ne!(name, named(key(1), "PASSWORD", "hunter3"));
+        assert_ne!(name, named(key(1), "PASSWOR", "Dhunter2"));
+        // Who has another key cannot confirm a guess.
+        assert_ne!(name, named(key(2), "PASSWORD", "hunter2"));
     }
 }

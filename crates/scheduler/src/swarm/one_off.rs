@@ -48,7 +48,7 @@ pub(super) async fn run(
         purpose,
         replicas: 1,
         command: Some(&one_off.command),
-        constraints: constraints(&version.spec.placement, std::iter::empty()),
+        constraints: constraints(&version.spec, &swarm.picture().await?.nodes, std::iter::empty())?,
         files: &files,
     };
     swarm.make(&order).await?;

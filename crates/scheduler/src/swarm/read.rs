@@ -7,13 +7,15 @@ use bollard::models::{Node, NodeState, Service, Task, TaskState};
 use launcher_model::container::{Container, ContainerPhase, ExecCheck};
 use launcher_model::{ServiceName, VersionNumber};
 
+use super::Picture;
+use super::ensure::label;
 use super::memory::Memory;
 use super::names::NAME;
 use super::places::places;
 use super::task::{self, ended, made, stamp, state, wanted};
 use super::why;
 use crate::docker::observe::plain_words;
-use crate::identity::SERVE;
+use crate::identity::{RUN, SERVE};
 use crate::labels;
 
 /// The containers of a service's second attempt have higher numbers than all of its first one's.
@@ -42,6 +44,20 @@ pub(super) fn containers(
         a.service.cmp(&b.service).then_with(|| order(a).cmp(&order(b)))
     });
     containers
+}
+
+/// Whose services have no container that takes requests: those that are stopped, and release commands of
+/// environments that came to nothing. A person's command goes with its listener.
+pub(super) fn without_containers(picture: &Picture) -> BTreeSet<(ServiceName, VersionNumber)> {
+    let shown: BTreeSet<_> =
+        picture.containers.iter().map(|c| (c.service.clone(), c.version)).collect();
+    let environment = |service: &Service| {
+        let of = |name| label(service, name);
+        let number = of(labels::VERSION)?.parse().ok()?;
+        Some((ServiceName::new(of(labels::SERVICE)?).ok()?, VersionNumber(number)))
+    };
+    let lasting = picture.services.iter().filter(|one| label(one, labels::ROLE) != Some(RUN));
+    lasting.filter_map(environment).filter(|one| !shown.contains(one)).collect()
 }
 
 /// How many tasks a service shall have.

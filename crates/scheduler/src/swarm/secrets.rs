@@ -11,8 +11,8 @@ use launcher_model::ServiceName;
 use launcher_model::version::Version;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Swarm;
 use super::names::secret_name;
+use super::{Inner, Swarm};
 use crate::{Error, Result, labels};
 
 /// Everyone in the container may read it: what user a program runs as is the image's business.
@@ -101,7 +101,8 @@ impl Swarm {
     }
 
     fn secret_name(&self, service: &ServiceName, variable: &str, value: &SecretString) -> String {
-        secret_name(&self.0.installation, service, variable, value.expose_secret())
+        let Inner { naming_key, installation, .. } = &*self.0;
+        secret_name(naming_key, installation, service, variable, value.expose_secret())
     }
 
     fn secret(

@@ -4,28 +4,26 @@ use std::time::Duration;
 
 use bollard::models::{
     EndpointPortConfig, EndpointPortConfigProtocolEnum, EndpointPortConfigPublishModeEnum,
-    EndpointSpec, EndpointSpecModeEnum, HealthConfig, Limit, ResourceObject, ServiceSpec,
+    EndpointSpec, EndpointSpecModeEnum, HealthConfig, Limit, Node, ResourceObject, ServiceSpec,
     ServiceSpecMode, ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec,
     TaskSpecContainerSpecPrivileges, TaskSpecContainerSpecSecrets, TaskSpecLogDriver,
     TaskSpecPlacement, TaskSpecPlacementPreferences, TaskSpecPlacementSpread, TaskSpecResources,
     TaskSpecRestartPolicy, TaskSpecRestartPolicyConditionEnum as Condition,
 };
-use launcher_model::service::{Placing, Resources};
+use launcher_model::service::{HOST_NAME, Placing, Resources, ServiceSpec as Settings};
 use launcher_model::version::Version;
 use secrecy::SecretString;
 
 use super::names::{Purpose, service_labels, service_name};
 use super::secrets::Files;
-use super::{Inner, Secrets};
+use super::{Inner, Secrets, volumes};
+use crate::Result;
 use crate::docker::body::{
     LOG_DRIVER, MAX_PROCESSES, environment, exec_check, log_options, no_check,
 };
 
 /// How long the Swarm waits before it replaces what has ended.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
-/// How long a container has between SIGTERM and SIGKILL. The Swarm keeps it with each container, so that it
-/// cannot be another one when they are stopped.
-pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// What is run, with what it is given.
 pub(super) struct Order<'a> {
@@ -85,7 +83,7 @@ impl Inner {
             Secrets::Both => environment(version, variables),
             Secrets::Files => environment(version, &files.instead_of(variables)),
         };
-        let grace = if serves { GRACE } else { Duration::ZERO };
+        let grace = if serves { self.grace } else { Duration::ZERO };
         TaskSpecContainerSpec {
             image: Some(version.image.reference.to_string()),
             command: order.command.map(<[String]>::to_vec),
@@ -95,6 +93,7 @@ impl Inner {
                 ..TaskSpecContainerSpecPrivileges::default()
             }),
             health_check: Some(check(version, serves)),
+            mounts: self.installation.mounts(version),
             stop_grace_period: Some(nanoseconds(grace)),
             secrets: Some(files.references())
                 .filter(|all: &Vec<TaskSpecContainerSpecSecrets>| !all.is_empty()),
@@ -110,16 +109,23 @@ pub(super) fn check(version: &Version, serves: bool) -> HealthConfig {
     check.unwrap_or_else(no_check)
 }
 
-/// What a host must have: what `[placement]` asks for, and a name that is not to be avoided.
+/// What a host must have: what `[placement]` asks for, the volumes, and a name that is not to be avoided.
 pub(super) fn constraints<'a>(
-    placing: &Placing,
+    spec: &Settings,
+    nodes: &[Node],
     avoid: impl Iterator<Item = &'a String>,
-) -> Vec<String> {
-    let wanted = placing.hosts.iter().map(|(label, value)| match label.as_str() {
-        launcher_model::service::HOST_NAME => format!("node.hostname=={value}"),
+) -> Result<Vec<String>> {
+    let is = |host: &str| format!("node.hostname=={host}");
+    let wanted = spec.placement.hosts.iter().map(|(label, value)| match label.as_str() {
+        HOST_NAME => is(value),
         label => format!("node.labels.{label}=={value}"),
     });
-    wanted.chain(avoid.map(|host| format!("node.hostname!={host}"))).collect()
+    let mut all: Vec<String> = wanted.collect();
+    // Another host may be given the label one day.
+    let home = volumes::home(spec, nodes)?.map(|host| is(&host));
+    all.extend(home.filter(|home| !all.contains(home)));
+    all.extend(avoid.map(|host| format!("node.hostname!={host}")));
+    Ok(all)
 }
 
 fn preferences(placing: &Placing) -> Option<Vec<TaskSpecPlacementPreferences>> {

@@ -11,6 +11,7 @@ pub(crate) mod hosts;
 pub(crate) mod lost;
 pub(crate) mod many;
 pub(crate) mod replacement;
+pub(crate) mod volumes;
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -311,6 +312,7 @@ macro_rules! conformance {
                 a_person_s_command_ends_with_its_listener;
             hosts: what_no_host_has_free_is_waited_for, an_avoided_host_is_left_and_taken_again,
                 a_closed_host_gets_nothing_new;
+            volumes: what_one_version_has_written_the_next_one_reads;
             lost: a_host_that_is_lost_is_told_and_comes_back;
         }
     };

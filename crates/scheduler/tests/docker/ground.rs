@@ -8,7 +8,8 @@ use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
     BuildImageOptionsBuilder, InspectContainerOptions, KillContainerOptions,
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
-    RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+    ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+    RemoveVolumeOptions,
 };
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
@@ -224,12 +225,14 @@ async fn sweep(installations: &[String]) {
     let api = bollard::Docker::connect_with_local_defaults().unwrap();
     loop {
         let (mut containers, mut images, mut networks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut volumes = Vec::new();
         for installation in installations {
             containers.extend(of_installation(&api, installation).await);
             images.extend(images_of(&api, installation).await);
             networks.extend(networks_of(&api, installation).await);
+            volumes.extend(volumes_of(&api, installation).await);
         }
-        if containers.is_empty() && images.is_empty() && networks.is_empty() {
+        if containers.is_empty() && images.is_empty() && networks.is_empty() && volumes.is_empty() {
             break;
         }
         join_all(containers.into_iter().map(async |container| {
@@ -240,11 +243,23 @@ async fn sweep(installations: &[String]) {
         for network in networks {
             let _ = api.remove_network(&network).await;
         }
+        for volume in volumes {
+            let _ = api.remove_volume(&volume, None::<RemoveVolumeOptions>).await;
+        }
         for image in images {
             let options = RemoveImageOptionsBuilder::new().force(true).build();
             let _ = api.remove_image(&image.id, Some(options), None).await;
         }
     }
+}
+
+/// The names of an installation's volumes.
+pub(crate) async fn volumes_of(api: &bollard::Docker, installation: &str) -> Vec<String> {
+    let label = vec![format!("{}={installation}", labels::INSTALLATION)];
+    let filters = HashMap::from([("label", label)]);
+    let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
+    let told = api.list_volumes(Some(options)).await.unwrap();
+    told.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect()
 }
 
 async fn networks_of(api: &bollard::Docker, installation: &str) -> Vec<String> {

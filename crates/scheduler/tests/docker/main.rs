@@ -14,6 +14,7 @@ mod commands;
 mod events;
 mod ground;
 mod images;
+mod placing;
 mod registry;
 mod settings;
 mod switch;

@@ -13,9 +13,6 @@ const CLOSE: u8 = 0x8;
 /// Its client is to come again: "an endpoint is going away" (RFC 6455 §7.4.1).
 const GOING_AWAY: u16 = 1001;
 
-/// What the client's `onclose` gets as the reason; at most 123 bytes.
-const REASON: &[u8] = b"another version is live";
-
 /// A place in one direction's frames.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frames {
@@ -133,17 +130,18 @@ impl Frames {
     }
 }
 
-/// The frame that tells a client to come again (RFC 6455 §5.5.1).
-pub(super) fn close_for_client() -> Vec<u8> {
-    let payload = close_payload();
+/// The frame that tells a client to come again (RFC 6455 §5.5.1). Its `onclose` gets the reason, of at most
+/// 123 bytes.
+pub(super) fn close_for_client(reason: &str) -> Vec<u8> {
+    let payload = [&GOING_AWAY.to_be_bytes()[..], reason.as_bytes()].concat();
     let mut frame = vec![FINAL | CLOSE, u8::try_from(payload.len()).unwrap_or(0)];
     frame.extend_from_slice(&payload);
     frame
 }
 
 /// The same for a container: what comes from a client's side is masked (RFC 6455 §5.3).
-pub(super) fn close_for_container(rng: &mut impl Rng) -> Vec<u8> {
-    let mut frame = close_for_client();
+pub(super) fn close_for_container(reason: &str, rng: &mut impl Rng) -> Vec<u8> {
+    let mut frame = close_for_client(reason);
     let mask: [u8; 4] = rng.random();
     frame[1] |= MASKED;
     for (byte, mask) in frame[2..].iter_mut().zip(mask.iter().cycle()) {
@@ -151,10 +149,6 @@ pub(super) fn close_for_container(rng: &mut impl Rng) -> Vec<u8> {
     }
     frame.splice(2..2, mask);
     frame
-}
-
-fn close_payload() -> Vec<u8> {
-    [&GOING_AWAY.to_be_bytes()[..], REASON].concat()
 }
 
 #[cfg(test)]

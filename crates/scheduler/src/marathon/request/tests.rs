@@ -80,7 +80,7 @@ fn volumes_need_a_host_of_their_own() {
     let body = body(&pinned, &[], "1.9.73").unwrap();
     let parameters = body["container"]["docker"]["parameters"].as_array().unwrap();
     let volume = parameters.iter().find(|parameter| parameter["key"] == "volume").unwrap();
-    assert_eq!(volume["value"], "launcher-01234567-shop-uploads:/srv/uploads");
+    assert_eq!(volume["value"], "launcher-01234567-shop_uploads:/srv/uploads");
     assert_eq!(body["constraints"], serde_json::json!([["hostname", "CLUSTER", "a1"]]));
 }
 

@@ -5,6 +5,8 @@ use rand::rngs::SmallRng;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 
+const REASON: &str = "another version is live";
+
 /// A frame as the foreign library writes it.
 fn frame(opcode: OpCode, last: bool, mask: bool, length: usize) -> Vec<u8> {
     let mask = mask.then_some([1, 2, 3, 4]);
@@ -33,7 +35,7 @@ fn messages_end_with_their_last_fragment() {
 #[test]
 fn behind_a_close_nothing_is_put_in() {
     let mut frames = Frames::default();
-    let close = close_for_client();
+    let close = close_for_client(REASON);
     assert_eq!(frames.whole_messages(&close), None);
     frames.follow(&close[..close.len() - 1]);
     assert!(!frames.is_closed());
@@ -45,7 +47,9 @@ fn behind_a_close_nothing_is_put_in() {
 #[test]
 fn a_foreign_reader_understands_the_close_frames() {
     let mut rng = SmallRng::seed_from_u64(1);
-    for (wire, masked) in [(close_for_client(), false), (close_for_container(&mut rng), true)] {
+    for (wire, masked) in
+        [(close_for_client(REASON), false), (close_for_container(REASON, &mut rng), true)]
+    {
         let mut cursor = std::io::Cursor::new(&wire);
         let (header, length) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
         let mut payload = wire[usize::try_from(cursor.position()).unwrap()..].to_vec();
@@ -56,7 +60,7 @@ fn a_foreign_reader_understands_the_close_frames() {
         }
         assert_eq!(header.opcode, OpCode::Control(Control::Close));
         assert_eq!(payload[..2], u16::from(CloseCode::Away).to_be_bytes());
-        assert_eq!(&payload[2..], REASON);
+        assert_eq!(&payload[2..], REASON.as_bytes());
     }
 }
 
