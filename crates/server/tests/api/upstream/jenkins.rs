@@ -3,9 +3,9 @@
 use axum::body::Body;
 use axum::http::Request;
 use launcher_testkit::Checkout;
+use launcher_testkit::jenkins::{Jenkins, TOKEN};
 use serde_json::{Value, json};
 
-use super::jenkins_stand_in::{Jenkins, TOKEN};
 use crate::git::{Remote, checkout, settings, word};
 use crate::world::{Answer, eventually};
 
