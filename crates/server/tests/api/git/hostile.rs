@@ -15,6 +15,14 @@ async fn nobody_pushes_without_a_token() {
             told.contains("Authentication failed") || told.contains("could not read"),
             "{told}"
         );
+        // Whoever sends one is not told to send one.
+        let sent = !token.is_empty();
+        assert_eq!(
+            told.contains("remote: this token is not valid, or was revoked"),
+            sent,
+            "{told}"
+        );
+        assert_eq!(told.contains("the password is a token"), !sent, "{told}");
     }
     assert_eq!(remote.head("main").await, None);
     for path in ["info/refs?service=git-receive-pack", "git-receive-pack", "git-upload-pack"] {
