@@ -111,6 +111,8 @@ struct Inner {
     runs: Mutex<Vec<Run>>,
     crumbs: bool,
     away: Mutex<bool>,
+    /// It starts runs, and does not come to say so.
+    slow: Mutex<bool>,
     /// How a run ends by itself once its log was read; it waits to be stopped when there is none.
     ends: Mutex<Option<String>>,
 }
@@ -154,6 +156,11 @@ impl Jenkins {
     /// Whether it is being restarted.
     pub fn is_away(&self, away: bool) {
         *self.inner.away.lock().unwrap() = away;
+    }
+
+    /// Whether it starts runs without coming to say so.
+    pub fn is_slow(&self, slow: bool) {
+        *self.inner.slow.lock().unwrap() = slow;
     }
 
     /// All runs, those that wait too.
@@ -211,6 +218,10 @@ async fn call(
 ) -> Answer {
     let mut answer = answered(&inner, &method, &uri, &headers, &body);
     answer.headers_mut().insert("x-jenkins", HeaderValue::from_static(VERSION));
+    let slow = *inner.slow.lock().unwrap();
+    if slow && uri.path().ends_with("/buildWithParameters") {
+        std::future::pending::<()>().await;
+    }
     answer
 }
 
