@@ -44,6 +44,12 @@ pub enum Error {
         /// Its words.
         why: String,
     },
+    /// An image has no such program.
+    #[error("the image has no program {program:?}")]
+    NoProgram {
+        /// Which.
+        program: String,
+    },
     /// A one-off command did not end in time, and was killed.
     #[error("{command:?} did not end within {} s and was killed", .after.as_secs_f64())]
     Overdue {
@@ -53,7 +59,7 @@ pub enum Error {
         after: Duration,
     },
     /// An image cannot be built as it is described.
-    #[error("the image cannot be built: {why}{}", last_words(.last))]
+    #[error("{why}{}", last_words(.last))]
     Build {
         /// Which step failed, and how.
         why: String,

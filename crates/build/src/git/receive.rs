@@ -204,7 +204,11 @@ where
         commands.push(update.ok_or(Error::Protocol("a command that is none"))?);
         if commands.len() > MOST_UPDATES {
             let advice = "push in parts";
-            return Err(Error::TooLarge { what: "the push", most: "1000 branches".into(), advice });
+            return Err(Error::TooLarge {
+                what: "the push".into(),
+                most: "1000 branches".into(),
+                advice,
+            });
         }
     }
     if commands.is_empty() {

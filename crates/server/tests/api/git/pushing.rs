@@ -158,3 +158,23 @@ async fn settings_that_make_no_sense_fail_the_build_with_their_line() {
     let told = other.push(&["--force", &remote.url("shop"), "main"]).taken();
     assert!(told.contains("push to blog.git"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_in_a_file_is_told_in_one_line_that_names_it() {
+    let remote = Remote::open().await;
+    let checkout = checkout("one");
+    let large = format!("{}# {}\n", super::settings(), "x".repeat(300 << 10));
+    for (text, words) in [
+        (super::settings() + "[nonsense]\n", "source failed: launcher.toml:"),
+        (large, "source failed: launcher.toml is larger than 256 KiB; make it shorter"),
+    ] {
+        checkout.write("launcher.toml", text.as_bytes());
+        checkout.commit("Write nonsense");
+        let told = checkout.push(&[&remote.url("shop"), "main"]).taken();
+        let build = &remote.ended().await[0];
+        let reason = word(&build["reason"]);
+        assert!(reason.starts_with(words) && !reason.contains('\n'), "{reason:?}");
+        let line = format!("remote: build {}: {reason}", build["id"]);
+        assert_eq!(told.matches(&line).count(), 1, "{told}");
+    }
+}
