@@ -150,7 +150,12 @@ where
             return;
         };
         let _ = child.wait().await;
-        let changed = match relayed.and_then(|push| fed.map(|()| push)) {
+        let changed = match relayed {
+            // What has changed is there, also when the client went away with its last words unsaid.
+            Ok(push) if !push.updates.is_empty() => Ok(push),
+            relayed => relayed.and_then(|push| fed.map(|()| push)),
+        };
+        let changed = match changed {
             Ok(push) => push,
             Err(error) => {
                 tracing::debug!(service = %repository.service, %error, "a push broke off");

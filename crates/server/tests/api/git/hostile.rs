@@ -138,6 +138,17 @@ async fn a_push_that_breaks_off_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_push_whose_client_goes_away_behind_its_pack_is_built() {
+    let remote = Remote::open().await;
+    let push = raw::push_of(&checkout("one"), "refs/heads/main");
+    // All that git needs is there, and more was promised: it has moved the branch, and will not again.
+    raw::break_off(&remote, &push, push.len() + 1).await;
+    eventually("it being built", async || remote.builds().await.len() == 1).await;
+    assert_eq!(super::word(&remote.ended().await[0]["state"]), "passed");
+    assert!(remote.head("main").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_git_s_is_refused() {
     let remote = Remote::open().await;
     for body in [
