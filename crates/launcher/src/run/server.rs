@@ -33,7 +33,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     keep_to_itself();
     let data = DataDir::open(&config.data)?;
     let _lock = data.lock()?;
-    data.close()?;
+    data.close();
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("cannot tell the address that was bound")?;
     let edges = EdgeSocket::listen(data.edge_socket())?;
