@@ -12,4 +12,9 @@ if ! dev/docker.sh status; then
     trap 'dev/docker.sh stop' EXIT
 fi
 cargo build --release -p launcher -p launcher-bench
-"$target/release/launcher-bench" "$@"
+"$target/release/launcher-bench" "$@" || {
+    status=$?
+    # Whatever ends it from outside leaves it no time for a word.
+    [[ $status -le 128 ]] || fail "the benchmarks were ended by signal $((status - 128))"
+    exit "$status"
+}

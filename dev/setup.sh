@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
-#   dev/setup.sh WHAT...      build | demo | test | bench | lab | marathon-clients
+#   dev/setup.sh WHAT...      build | demo | test | bench | lab | marathon-clients | jenkins-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -54,6 +54,7 @@ need_for_test() {
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
     need_for_marathon_clients
+    need_for_jenkins_clients
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
     need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
 }
@@ -67,12 +68,16 @@ need_for_lab() {
     need docker-registry 'a container registry (docker-registry)' docker-registry
 }
 
-# Debian's own Python, for which it packages the client.
+# Debian's own Python, for which it packages a client of Marathon.
 python=/usr/bin/python3
 
-need_for_marathon_clients() {
-    "$python" -c 'import marathon' 2>/dev/null || missing["Marathon's client for Python"]=python3-marathon
+need_for_jenkins_clients() {
     "$python" -c 'import ensurepip' 2>/dev/null || missing["Python's venv"]=python3-venv
+}
+
+need_for_marathon_clients() {
+    need_for_jenkins_clients
+    "$python" -c 'import marathon' 2>/dev/null || missing["Marathon's client for Python"]=python3-marathon
     need node 'Node.js' nodejs
     need npm 'Node.js with npm' nodejs npm
 }
@@ -169,25 +174,28 @@ install_node_modules() {
     [[ $done -nt $lock ]] || npm ci --no-audit --no-fund --prefix "$root/web"
 }
 
-# Clients that others wrote, beside what is built: each is there once the copy of its list is.
-install_marathon_clients() {
-    local lists=$root/dev/marathon-clients clients=$target/marathon-clients
+# Clients that others wrote, of the lists in a folder here, beside what is built: each is there once the
+# copy of its list is. Tests that run at the same time ask for the same ones.
+install_clients() (
+    lists=$root/dev/$1 clients=$target/$1
     mkdir -p "$clients"
+    exec 9>"$clients/lock"
+    flock 9
     cmp -s "$lists/requirements.txt" "$clients/requirements.txt" || {
         "$python" -m venv --clear "$clients/venv"
         "$clients/venv/bin/pip" install -q --disable-pip-version-check -r "$lists/requirements.txt"
         cp "$lists/requirements.txt" "$clients"
     }
-    cmp -s "$lists/package-lock.json" "$clients/node_modules/.installed-lock.json" || {
+    [[ ! -f $lists/package-lock.json ]] || cmp -s "$lists/package-lock.json" "$clients/node_modules/.installed-lock.json" || {
         cp "$lists"/package{,-lock}.json "$clients"
         npm ci --no-audit --no-fund --prefix "$clients"
         cp "$lists/package-lock.json" "$clients/node_modules/.installed-lock.json"
     }
-}
+)
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients'
 need_for_build
-marathon_clients=
+clients=()
 for what in "$@"; do
     case $what in
         build) ;;
@@ -200,11 +208,15 @@ for what in "$@"; do
             need_for_git
             need_for_test
             need_for_lab
-            marathon_clients=yes
+            clients+=(marathon-clients jenkins-clients)
             ;;
         marathon-clients)
             need_for_marathon_clients
-            marathon_clients=yes
+            clients+=("$what")
+            ;;
+        jenkins-clients)
+            need_for_jenkins_clients
+            clients+=("$what")
             ;;
         bench)
             need_for_docker
@@ -216,10 +228,12 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients" ;;
     esac
 done
 check_rust
 install_missing
 install_node_modules
-[[ -z $marathon_clients ]] || install_marathon_clients
+for list in "${clients[@]}"; do
+    install_clients "$list"
+done

@@ -58,7 +58,10 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+        // The number of one that has ended may be somebody else's by now.
+        let runs = matches!(self.child.try_wait(), Ok(None));
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| runs) {
             let _ = kill_process(pid, Signal::TERM);
         }
         let began = Instant::now();

@@ -40,7 +40,9 @@ pub(crate) async fn load(
         .context("cannot run wrk; dev/setup.sh bench installs it")?;
     let said = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() || said.contains("Non-2xx") || said.contains("Socket errors") {
-        bail!("wrk met errors at {address}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        // Killed, it has said nothing.
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("wrk met errors at {address} ({}): {said}{complaint}", output.status);
     }
     read(&said).with_context(|| format!("wrk said what makes no sense: {said}"))
 }

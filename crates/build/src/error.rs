@@ -34,7 +34,7 @@ pub enum Error {
     #[error("{what} is larger than {most}; {advice}")]
     TooLarge {
         /// What.
-        what: &'static str,
+        what: String,
         /// How much is taken.
         most: String,
         /// What to do.
@@ -88,6 +88,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// In one line: what engines and files say may have several.
+    pub(crate) fn in_one_line(&self) -> String {
+        let text = self.to_string();
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.collect::<Vec<_>>().join(" / ")
+    }
+
     /// For an operation on a file.
     pub(crate) fn file(
         doing: &'static str,

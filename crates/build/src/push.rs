@@ -134,7 +134,10 @@ impl Received for PushOf {
                     "{branch} is kept, and not built: {service} builds {}",
                     self.builds.built(service).await
                 )),
-                Err(error) => told.push(format!("{branch} is kept, but cannot be built: {error}")),
+                Err(error) => told.push(format!(
+                    "{branch} is kept, but cannot be built: {}",
+                    error.in_one_line()
+                )),
             }
         }
         if let Some(journal) = &self.journal

@@ -120,12 +120,14 @@ async fn end(inner: &Inner, recorder: Recorder<'_>, ended: End) -> Result<()> {
         End::Failed(error) => {
             let step = recorder.failed_step();
             let reason = match step {
-                Some(step) => format!("{} failed: {error}", step.as_str()),
-                None => error.to_string(),
+                Some(step) => format!("{} failed: {}", step.as_str(), error.in_one_line()),
+                None => error.in_one_line(),
             };
-            recorder.note(format!("build {build} failed. {reason}")).await;
+            // The reason names the step, and that it failed.
+            let failed = if step.is_some() { "" } else { " failed" };
+            let text = format!("build {build}{failed}: {reason}");
+            recorder.note(text.clone()).await;
             recorder.note(what_to_do(&recorder.build, step)).await;
-            let text = format!("build {build} failed: {reason}");
             let event = NewEvent::new(EventKind::BuildFailed, text).service(&service);
             let change = BuildChange {
                 state: Some(BuildState::Failed),

@@ -113,7 +113,11 @@ impl Upload {
             length += piece.len() as u64;
             if length > MOST_SENT {
                 let advice = "leave out what is not needed, in .dockerignore";
-                return Err(Error::TooLarge { what: "the archive", most: "4 GiB".into(), advice });
+                return Err(Error::TooLarge {
+                    what: "the archive".into(),
+                    most: "4 GiB".into(),
+                    advice,
+                });
             }
             file.write_all(&piece).await.map_err(Error::file("cannot write", &path))?;
         }

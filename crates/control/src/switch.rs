@@ -313,11 +313,15 @@ async fn store_live(inner: &Arc<Inner>, slot: &Slot, new: New, receipt: Receipt)
     } else {
         format!("; not acknowledged by {}", fenced.join(", "))
     };
-    let to = &deployment.to;
-    let live = if to.len() > 1 { "are live" } else { "is live" };
+    let (from, to) = (&deployment.from, &deployment.to);
+    let now = match to.len() {
+        0 => format!("{} is not live any more", target::told(from)),
+        1 => format!("{} is live", target::told(to)),
+        _ => format!("{} are live", target::told(to)),
+    };
     let event = NewEvent::new(
         EventKind::DeploymentLive,
-        format!("{} {live}, switched in {ms:.1} ms by {}{but}", target::told(to), deployment.by),
+        format!("{now}, switched in {ms:.1} ms by {}{but}", deployment.by),
     );
     let event = on(event, slot, about).deployment(id).by(&deployment.by);
     match inner.store.deployment_live(id, &receipt, &[event], inner.now()).await {

@@ -17,6 +17,7 @@ mod pack;
 mod parse;
 mod place;
 mod progress;
+mod quoted;
 mod render;
 mod working_copy;
 

@@ -73,7 +73,7 @@ async fn a_build_that_fails_exits_with_1() {
     let (stub, app) = (server("failed", Some("test failed: no luck")).await, app());
     let ran = run(&stub.url, &["build", "--from", app.path().to_str().unwrap(), "--json"]).await;
     assert_eq!(ran.status, 1, "{ran:?}");
-    assert!(ran.stderr.ends_with("error: build 7 is failed: test failed: no luck\n"), "{ran:?}");
+    assert!(ran.stderr.ends_with("\nerror: build 7: test failed: no luck\n"), "{ran:?}");
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["state"], "failed");
 }
 
@@ -83,7 +83,10 @@ async fn who_is_refused_sends_nothing() {
     let app = app();
     let from = app.path().to_str().unwrap();
     let ran = run(&stub.url, &["build", "--from", from]).await;
-    assert_eq!((ran.status, ran.stderr.as_str()), (1, "error: there is no service shop\n"));
+    let words = format!(
+        "error: there is no service shop; create it with `launcher apply -f {from}/launcher.toml`, and build it again\n"
+    );
+    assert_eq!((ran.status, ran.stderr.as_str()), (1, words.as_str()));
     assert_eq!(stub.lines(), ["GET /api/v1/services/shop"]);
     let ran = run(&stub.url, &["build", "blog", "--from", from]).await;
     assert!(ran.stderr.contains("is of the service shop, and not of blog"), "{ran:?}");
@@ -118,5 +121,22 @@ async fn a_server_that_goes_away_in_the_middle_is_told() {
     for words in ["broke while the working copy was being sent", "`launcher builds` shows whether"]
     {
         assert!(ran.stderr.contains(words), "{ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_followed_whether_that_is_said_or_not() {
+    let stub = server("passed", None).await;
+    for arguments in [
+        &["builds", "log", "7"][..],
+        &["builds", "log", "7", "-f"],
+        &["builds", "log", "--follow", "7"],
+    ] {
+        let ran = run(&stub.url, arguments).await;
+        assert_eq!(
+            (ran.status, ran.stdout.lines().last()),
+            (0, Some("two")),
+            "{arguments:?}: {ran:?}"
+        );
     }
 }

@@ -121,7 +121,7 @@ async fn docker_a_folder_whose_test_fails_exits_with_1() {
         "[test]\ncommand = [\"/bin/busybox\", \"sh\", \"-c\", \"echo out of luck; exit 3\"]\n";
     app.append("launcher.toml", test);
     let ran = shop.run(app.path(), &["build", "shop"]).await.is(1);
-    for words in ["out of luck", "exited with status 3", "error: build 1 is failed: test failed:"] {
+    for words in ["out of luck", "exited with status 3", "error: build 1: test failed:"] {
         ran.tells(words);
     }
     assert_eq!(ran.stdout, "");
@@ -129,11 +129,20 @@ async fn docker_a_folder_whose_test_fails_exits_with_1() {
     let dockerfile = std::fs::read_to_string(app.path().join("Dockerfile")).unwrap();
     app.write("Dockerfile", format!("{dockerfile}COPY leak /leak\n").as_bytes());
     std::os::unix::fs::symlink("/etc/hostname", app.path().join("leak")).unwrap();
-    shop.run(app.path(), &["build"]).await.is(1).tells("build 2 is failed: build failed:");
+    shop.run(app.path(), &["build"]).await.is(1).tells("error: build 2: build failed:");
+    // What the image does not have is named, and not in the engine's words.
+    app.write("Dockerfile", dockerfile.as_bytes());
+    let settings = launcher_testkit::checkout::settings("shop");
+    let npm = "[test]\ncommand = [\"npm\", \"test\"]\n";
+    app.write("launcher.toml", format!("{settings}{npm}").as_bytes());
+    shop.run(app.path(), &["build"])
+        .await
+        .is(1)
+        .tells("test failed: \"npm\" of [test] command is not in the image that was built: name");
     // Not waited for: what the server takes in is told as JSON.
     let ran = shop.run(app.path(), &["build", "--no-wait", "--json"]).await.is(0);
     let told: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((&told["id"], &told["state"]), (&json!(3), &json!("queued")), "{told}");
+    assert_eq!((&told["id"], &told["state"]), (&json!(4), &json!("queued")), "{told}");
     assert_eq!(shop.api.get("/services/shop/versions").await["items"], json!([]));
 }
 
@@ -277,6 +286,24 @@ fn docker_init_that_is_interrupted_leaves_nothing() {
     ran.tells("interrupted; nothing was written");
     assert!(!app.path().join("launcher.toml").exists());
     assert_eq!(left(), "");
+}
+
+#[test]
+fn init_prints_commands_that_a_shell_takes_as_they_are() {
+    let folder = Folder::named("launcher-init-");
+    let app = folder.path().join("my shop");
+    std::fs::create_dir(&app).unwrap();
+    std::fs::write(app.join("Dockerfile"), "FROM scratch\n").unwrap();
+    let mut command = launcher(folder.path(), &["init", "--no-probe", "my shop"]);
+    let ran = Ran::of(&command.output().unwrap()).is(0);
+    ran.tells("\n  launcher apply -f 'my shop/launcher.toml'\n");
+    ran.tells("\n  launcher build --from 'my shop'\n");
+    // Nothing is written beside a Dockerfile that nothing can be built of.
+    std::fs::remove_file(app.join("launcher.toml")).unwrap();
+    std::fs::write(app.join("Dockerfile"), "COPY . /app\n").unwrap();
+    let mut command = launcher(folder.path(), &["init", "--no-probe", "my shop"]);
+    Ran::of(&command.output().unwrap()).is(1).tells("my shop/Dockerfile has no FROM");
+    assert!(!app.join("launcher.toml").exists());
 }
 
 #[test]

@@ -7,8 +7,8 @@ mod up_support;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use launcher_testkit::Api;
 use launcher_testkit::wait::{SOON, until};
+use launcher_testkit::{Api, Checkout};
 use reqwest::Method;
 use serde_json::json;
 use up_support::{Up, write_private};
@@ -105,4 +105,48 @@ async fn heavy_a_key_that_opens_nothing_is_not_made_in_place_of_a_lost_one() {
     assert!(said.contains("secret.key, is missing"), "{said}");
     assert!(said.contains("put back the key file that belongs to this database"), "{said}");
     assert!(!key.exists());
+}
+
+/// What others may read, write or enter, from a folder on.
+fn open_to_others(folder: &std::path::Path) -> Vec<String> {
+    let mut open = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let told = path.symlink_metadata().unwrap();
+        if told.permissions().mode() & 0o077 != 0 && !told.is_symlink() {
+            open.push(format!("{} {:o}", path.display(), told.permissions().mode()));
+        }
+        if told.is_dir() {
+            open.extend(open_to_others(&path));
+        }
+    }
+    open
+}
+
+#[tokio::test]
+async fn heavy_nothing_of_what_is_kept_is_open_to_others() {
+    let mut up = Up::new();
+    // As an older server has left it, in a directory that somebody else has made.
+    fs::set_permissions(up.data(), Permissions::from_mode(0o755)).unwrap();
+    for name in ["builds", "git"] {
+        fs::create_dir(up.data().join(name)).unwrap();
+        fs::set_permissions(up.data().join(name), Permissions::from_mode(0o755)).unwrap();
+    }
+    let api = up.start_quietly().await;
+    let service = json!({ "name": "shop", "build": ".", "port": 80 });
+    api.put_service(json!({ "service": service })).await;
+    let checkout = Checkout::web("shop", "private");
+    let token = fs::read_to_string(up.data().join("admin-token")).unwrap();
+    let server = fs::read_to_string(up.data().join("address")).unwrap();
+    let remote = server.trim().replace("http://", &format!("http://git:{}@", token.trim()));
+    let _ = checkout.push(&["-o", "nowait", &format!("{remote}/git/shop.git"), "main"]).taken();
+    until("the build being over", SOON, || async {
+        let builds = api.get("/services/shop/builds").await;
+        (builds["items"][0]["state"] == "failed").then_some(())
+    })
+    .await;
+    assert!(
+        up.data().join("builds/1/log").exists() && up.data().join("git/shop.git/HEAD").exists()
+    );
+    assert_eq!(open_to_others(&up.data()), Vec::<String>::new());
 }

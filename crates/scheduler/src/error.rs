@@ -47,6 +47,12 @@ pub enum Error {
     /// No host can ever be what the settings ask for.
     #[error("its containers cannot be placed: {0}")]
     Unplaceable(String),
+    /// An image has no such program.
+    #[error("the image has no program {program:?}")]
+    NoProgram {
+        /// Which.
+        program: String,
+    },
     /// A one-off command did not end in time, and was killed.
     #[error("{command:?} did not end within {} s and was killed", .after.as_secs_f64())]
     Overdue {
@@ -56,7 +62,7 @@ pub enum Error {
         after: Duration,
     },
     /// An image cannot be built as it is described.
-    #[error("the image cannot be built: {why}{}", last_words(.last))]
+    #[error("{why}{}", last_words(.last))]
     Build {
         /// Which step failed, and how.
         why: String,

@@ -22,6 +22,9 @@ pub struct Principal {
     pub name: String,
 }
 
+/// What is said to whoever sends a token that is none of ours: nothing of whether it ever was.
+pub(crate) const NOT_VALID: &str = "this token is not valid, or was revoked; an administrator creates one with `launcher token create NAME`";
+
 /// Lets only calls with a valid token through, and hands on whose it is.
 pub(crate) async fn require_token(
     State(app): State<App>,
@@ -32,9 +35,7 @@ pub(crate) async fn require_token(
         Some(text) => app.store.token_by_hash(&text.hash()).await?,
         None => None,
     };
-    let token = token.ok_or_else(|| {
-        Problem::unauthorized("this token is not valid, or was revoked; an administrator creates one with `launcher token create NAME`")
-    })?;
+    let token = token.ok_or_else(|| Problem::unauthorized(NOT_VALID))?;
     request.extensions_mut().insert(Principal { name: token.name });
     Ok(next.run(request).await)
 }
@@ -52,7 +53,8 @@ pub(crate) fn password(headers: &HeaderMap) -> Option<String> {
     let decoded = String::from_utf8(BASE64_STANDARD.decode(text.trim()).ok()?).ok()?;
     let (user, password) = decoded.split_once(':')?;
     // Some tools give a token as the user, with no password.
-    Some(if password.is_empty() { user } else { password }.to_owned())
+    let is_given = !password.is_empty() || TokenText::read(user).is_some();
+    is_given.then(|| if password.is_empty() { user } else { password }.to_owned())
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {

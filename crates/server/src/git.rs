@@ -16,7 +16,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::App;
 use crate::auth::token::TokenText;
-use crate::auth::{Principal, password};
+use crate::auth::{NOT_VALID, Principal, password};
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 
@@ -33,7 +33,8 @@ pub(crate) fn router(app: &App) -> Router<App> {
 
 /// Lets only calls with a valid token through. Git asks its user for one when it is told to.
 async fn require_token(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let token = match password(request.headers()).as_deref().and_then(TokenText::read) {
+    let given = password(request.headers());
+    let token = match given.as_deref().and_then(TokenText::read) {
         Some(text) => app.store.token_by_hash(&text.hash()).await,
         None => Ok(None),
     };
@@ -45,9 +46,12 @@ async fn require_token(State(app): State<App>, mut request: Request, next: Next)
         Ok(None) => {
             let realm =
                 HeaderValue::from_static("Basic realm=\"Rocket Launcher\", charset=\"UTF-8\"");
-            let words = "the password is a token; `launcher token create NAME` makes one\n";
+            let words = match given {
+                Some(_) => NOT_VALID,
+                None => "the password is a token; `launcher token create NAME` makes one",
+            };
             let headers = [(header::WWW_AUTHENTICATE, realm)];
-            (StatusCode::UNAUTHORIZED, headers, words).into_response()
+            (StatusCode::UNAUTHORIZED, headers, format!("{words}\n")).into_response()
         }
         Err(error) => Problem::from(error).into_response(),
     }

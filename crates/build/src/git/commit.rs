@@ -109,11 +109,7 @@ pub async fn file(
         .map_err(|error| not_run("reading a file", &error))?;
     if content.len() > most {
         let most = format!("{} KiB", most >> 10);
-        return Err(Error::TooLarge {
-            what: "a file that says how to build",
-            most,
-            advice: "make it shorter",
-        });
+        return Err(Error::TooLarge { what: path.to_owned(), most, advice: "make it shorter" });
     }
     Ok(Some(content))
 }

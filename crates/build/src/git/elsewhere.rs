@@ -144,7 +144,7 @@ impl Elsewhere<'_> {
         if has(&["signal 25", "File size limit"]) {
             let most = "2 GiB".to_owned();
             let advice = "keep large files out of the repository";
-            return Error::TooLarge { what: "what was fetched", most, advice };
+            return Error::TooLarge { what: "what was fetched".into(), most, advice };
         }
         if has(&["Authentication failed", "could not read Username", "error: 401", "error: 403"]) {
             let advice = match (&self.token, &self.upstream.token) {

@@ -150,7 +150,12 @@ where
             return;
         };
         let _ = child.wait().await;
-        let changed = match relayed.and_then(|push| fed.map(|()| push)) {
+        let changed = match relayed {
+            // What has changed is there, also when the client went away with its last words unsaid.
+            Ok(push) if !push.updates.is_empty() => Ok(push),
+            relayed => relayed.and_then(|push| fed.map(|()| push)),
+        };
+        let changed = match changed {
             Ok(push) => push,
             Err(error) => {
                 tracing::debug!(service = %repository.service, %error, "a push broke off");
@@ -204,7 +209,11 @@ where
         commands.push(update.ok_or(Error::Protocol("a command that is none"))?);
         if commands.len() > MOST_UPDATES {
             let advice = "push in parts";
-            return Err(Error::TooLarge { what: "the push", most: "1000 branches".into(), advice });
+            return Err(Error::TooLarge {
+                what: "the push".into(),
+                most: "1000 branches".into(),
+                advice,
+            });
         }
     }
     if commands.is_empty() {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use launcher_model::ServiceName;
 
-use super::command::{git, output};
+use super::command::{git, output, prepared};
 use crate::{Error, Result};
 
 /// Where all repositories are.
@@ -63,13 +63,13 @@ impl Repositories {
     /// When it cannot be made.
     pub async fn open(&self, service: &ServiceName) -> Result<Repository> {
         let repository = self.of(service);
-        let (directory, attributes) = (&repository.directory, repository.attributes());
-        if is_file(&attributes).await {
+        let directory = &repository.directory;
+        if repository.is_there().await {
             return Ok(repository);
         }
         let fresh = Fresh(self.root.join(format!("{FRESH}{:016x}", rand::random::<u64>())));
         make(&fresh.0).await?;
-        if tokio::fs::rename(&fresh.0, directory).await.is_ok() || is_file(&attributes).await {
+        if tokio::fs::rename(&fresh.0, directory).await.is_ok() || repository.is_there().await {
             return Ok(repository);
         }
         // What is there was left half made.
@@ -132,17 +132,24 @@ impl Repository {
         &self.directory
     }
 
+    /// Whether it was made.
+    pub(crate) async fn is_there(&self) -> bool {
+        is_file(&self.attributes()).await
+    }
+
     /// The file that is written last when it is made.
     fn attributes(&self) -> PathBuf {
         self.directory.join("info/attributes")
     }
 
-    /// Packs what has come in, when there is much of it.
+    /// Packs what has come in, when there is much of it, and removes what was left half taken in, or what
+    /// no branch has had for two weeks.
     ///
     /// # Errors
     /// When git fails.
     pub async fn tidy(&self) -> Result<()> {
-        let mut command = git(&self.directory);
+        // In the background it would outlive this, and the server.
+        let mut command = prepared("git", &self.directory, &[("gc.autoDetach", "false")]);
         command.args(["gc", "--auto", "--quiet"]);
         output("tidying a repository", &mut command).await.map(drop)
     }

@@ -56,7 +56,7 @@ async fn begin(
     if let Some(place) = kept.as_deref().and_then(Place::read) {
         return Ok(place);
     }
-    let name = format!("{} {} {commit}", build.service, build.id);
+    let name = name(build, commit);
     let place = match job.find(BUILD, &name).await? {
         Some(place) => place,
         None => {
@@ -76,6 +76,11 @@ async fn begin(
     Ok(place)
 }
 
+/// What the run of a build is recognized by.
+fn name(build: &Build, commit: &str) -> String {
+    format!("{} {} {commit}", build.service, build.id)
+}
+
 /// Stops the job of a build that is over, if it has one. What cannot be stopped runs on, and is not waited
 /// for.
 pub(super) async fn stop(inner: &Inner, build: &Build) {
@@ -85,12 +90,20 @@ pub(super) async fn stop(inner: &Inner, build: &Build) {
 }
 
 async fn try_stop(inner: &Inner, build: &Build) -> Result<()> {
-    let kept = inner.store.build_job(build.id).await?;
-    let Some(place) = kept.as_deref().and_then(Place::read) else { return Ok(()) };
     let known = inner.store.service(&build.service).await?;
     let Some(settings) = known.and_then(|known| known.spec.jenkins) else { return Ok(()) };
+    let Some(commit) = &build.commit else { return Ok(()) };
     let job = Job::new(&settings, inner.needed_secret(&settings.token).await?)?;
-    Ok(job.stop(place).await?)
+    let kept = inner.store.build_job(build.id).await?;
+    let place = match kept.as_deref().and_then(Place::read) {
+        Some(place) => Some(place),
+        // It may have been cancelled while Jenkins was starting it.
+        None => job.find(BUILD, &name(build, commit)).await?,
+    };
+    match place {
+        Some(place) => Ok(job.stop(place).await?),
+        None => Ok(()),
+    }
 }
 
 /// A run that is waited for.

@@ -81,7 +81,7 @@ impl<'a> Recorder<'a> {
             Ok(outcome) if outcome.skipped => (StepState::Skipped, outcome.note.clone()),
             Ok(outcome) => (StepState::Passed, outcome.note.clone()),
             Err(error @ Error::Moved { .. }) => (StepState::Skipped, Some(error.to_string())),
-            Err(error) => (StepState::Failed, Some(error.to_string())),
+            Err(error) => (StepState::Failed, Some(error.in_one_line())),
         };
         let at = self.inner.now();
         let took = at.duration_since(began).as_millis();

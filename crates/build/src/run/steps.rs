@@ -216,7 +216,7 @@ async fn test(
     };
     let mut told = inner.builder.test(&run).await?;
     while let Some(item) = told.next().await {
-        match item? {
+        match item.map_err(explained)? {
             Output::Line(line) => log.line(line.text).await,
             Output::Exit { code: 0 } => return Ok(Outcome::new((), command.join(" "))),
             Output::Exit { code } => {
@@ -226,6 +226,17 @@ async fn test(
         }
     }
     Err(Error::Step("the engine did not say how the test ended".to_owned()))
+}
+
+/// What the engine refuses, in the words of a launcher.toml.
+fn explained(error: launcher_scheduler::Error) -> Error {
+    match error {
+        launcher_scheduler::Error::NoProgram { program } => Error::Step(format!(
+            "{program:?} of [test] command is not in the image that was built: name a program that is, or have \
+             the Dockerfile put it there"
+        )),
+        error => error.into(),
+    }
 }
 
 async fn push_image(

@@ -46,7 +46,6 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
             slot.name
         )));
     }
-    let during = freeze::check(inner, request, kind, &to).await?;
     let mut must_start = Vec::new();
     for number in to.keys().copied() {
         let environment = inner.store.environment(&slot.name, number).await?;
@@ -55,6 +54,8 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
             must_start.push(number);
         }
     }
+    // Whatever cannot be deployed at all cannot be insisted upon either.
+    let during = freeze::check(inner, request, kind, &to).await?;
     let starts = !must_start.is_empty();
     let state = if starts { DeploymentState::Starting } else { DeploymentState::Preparing };
     let about = shares::gains_most(&route.weights, &to);

@@ -75,6 +75,9 @@ async fn a_live_service_goes_offline_drains_and_is_gone() {
     let offline = world.deployment(id).await;
     assert_eq!((offline.kind, offline.state), (DeploymentKind::Offline, DeploymentState::Done));
     assert_eq!(offline.receipt.unwrap().drained, 3);
+    let events = world.events().await;
+    let told = events.iter().rfind(|event| event.kind == EventKind::DeploymentLive).unwrap();
+    assert!(told.text.starts_with("v1 is not live any more, switched in "), "{}", told.text);
     assert_eq!(world.count(EventKind::ServiceDeleting).await, 1);
     let missing = delete(&world, &shop).await;
     assert!(matches!(missing, Err(Error::NoService(_))), "{missing:?}");

@@ -64,7 +64,7 @@ pub(crate) enum Failure {
         log: Vec<String>,
     },
     /// A build that was waited for did not pass.
-    #[error("build {id} is {}{}", .state.as_str(), told(&Some(.reason.clone()), &[]))]
+    #[error("build {id}{}", not_built(*.state, .reason))]
     NotBuilt { id: BuildId, state: BuildState, reason: String },
     /// Some edges serve as before.
     #[error(
@@ -94,6 +94,15 @@ fn became(state: EnvironmentState) -> &'static str {
         EnvironmentState::Failed => "has failed",
         EnvironmentState::Destroyed => "was destroyed before it was ready",
         _ => "was stopped before it was ready",
+    }
+}
+
+/// The reason of one that has failed says so itself.
+fn not_built(state: BuildState, reason: &str) -> String {
+    match (state, reason) {
+        (state, "") => format!(" is {}", state.as_str()),
+        (BuildState::Failed, reason) => format!(": {reason}"),
+        (state, reason) => format!(" is {}: {reason}", state.as_str()),
     }
 }
 

@@ -14,6 +14,7 @@ use super::Failure;
 use super::args::client::{Init, ServerOptions};
 use super::output::say;
 use super::place;
+use super::quoted::quoted;
 use super::working_copy::SETTINGS;
 use find::Found;
 use probe::Seen;
@@ -138,27 +139,28 @@ fn shown(path: &Path) -> String {
 fn tell_next(dir: &Path, found: &Found) {
     let here = shown(dir).is_empty();
     let file = shown(&dir.join(SETTINGS));
-    let apply = if here { String::new() } else { format!(" -f {file}") };
+    let (word, folder) = (quoted(&file), quoted(&dir.display().to_string()));
+    let apply = if here { String::new() } else { format!(" -f {word}") };
     say("next:");
     say(&format!("  launcher apply{apply}"));
     match &found.git {
         Some(git) if git.prefix.is_empty() => {
             let server = server();
-            let (name, branch) = (&found.name, &git.branch);
-            say(&format!("  git add {file} && git commit -m 'Deploy with Rocket Launcher'"));
+            let (name, branch) = (&found.name, quoted(&git.branch));
+            say(&format!("  git add {word} && git commit -m 'Deploy with Rocket Launcher'"));
             say(&format!(
                 "  git push {server}/git/{name}.git {branch}    (the password is a token)"
             ));
         }
         Some(git) => {
-            say(&format!("  launcher build --from {}", dir.display()));
+            say(&format!("  launcher build --from {folder}"));
             say(&format!(
                 "a push needs {SETTINGS} in the topmost folder of the repository, with build = {:?}",
                 git.prefix.trim_end_matches('/')
             ));
         }
         None => {
-            let from = if here { String::new() } else { format!(" --from {}", dir.display()) };
+            let from = if here { String::new() } else { format!(" --from {folder}") };
             say(&format!("  launcher build{from}"));
         }
     }

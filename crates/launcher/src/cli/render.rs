@@ -75,6 +75,18 @@ fn state(environment: &EnvironmentSummary) -> Cell {
     }
 }
 
+/// So much of a branch's name is shown in a table, in characters.
+const BRANCH: usize = 40;
+
+/// A branch's name for a table: the beginning of a long one.
+fn branch(name: &str) -> String {
+    if name.chars().count() <= BRANCH {
+        return name.to_owned();
+    }
+    let shown: String = name.chars().take(BRANCH - 1).collect();
+    format!("{shown}…")
+}
+
 /// Colours a cell that tells of something that should not be.
 fn alarming(cell: Cell, bad: bool) -> Cell {
     if bad { cell.fg(Color::Red) } else { cell }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +18,12 @@ pub(crate) fn default_dir() -> PathBuf {
     let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
     let base = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).or_else(home);
     base.map_or_else(|| PathBuf::from(SYSTEM_DIR), |base| base.join("rocket-launcher"))
+}
+
+/// Has this process, and those that it starts, make files that nobody else may read: what is pushed and
+/// built is nobody else's business, and git and databases do not ask.
+pub(crate) fn keep_to_itself() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }
 
 /// An installation's files.
@@ -48,6 +54,19 @@ impl DataDir {
             );
         }
         Ok(dir)
+    }
+
+    /// Closes to others what a server before this one has left open. What is somebody else's stays as it is.
+    pub(crate) fn close(&self) {
+        for name in ["builds", "git"] {
+            let path = self.0.join(name);
+            match fs::set_permissions(&path, fs::Permissions::from_mode(0o700)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    tracing::warn!(path = %path.display(), %error, "this is open to others");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The directory itself.

@@ -13,6 +13,7 @@ use launcher_edge::{Config, ControlPlane, Daemon, Nginx, NginxDaemon, NginxOptio
 use launcher_model::EdgeName;
 use tokio::process::Command;
 
+use super::data::keep_to_itself;
 use super::stopping::Replacements;
 use super::{program, stopping, systemd};
 use crate::cli::args::nginx::NginxArgs;
@@ -44,6 +45,10 @@ pub(crate) enum Place {
 /// Runs until the process is told to stop, or another one has taken over.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let stopping = stopping::told_to_stop()?;
+    // Workers of nginx, which are another user's, read what is written beside it.
+    if options.nginx.is_none() {
+        keep_to_itself();
+    }
     let mut replacements = Replacements::listen()?;
     let program = program::path()?;
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);

@@ -19,7 +19,7 @@ use launcher_store::vault::Vault;
 use tokio::net::TcpListener;
 
 use super::config::Config;
-use super::data::{DataDir, write_private};
+use super::data::{DataDir, keep_to_itself, write_private};
 use super::edge_socket::EdgeSocket;
 use super::engines::{self, Engines};
 use super::{administrator, stopping, systemd};
@@ -30,8 +30,10 @@ pub(crate) const ANNOUNCE: &str = "LAUNCHER_ANNOUNCE";
 /// Runs until the process is told to stop.
 pub(crate) async fn run(config: Config) -> Result<()> {
     let stopping = stopping::told_to_stop()?;
+    keep_to_itself();
     let data = DataDir::open(&config.data)?;
     let _lock = data.lock()?;
+    data.close();
     let listener = listen(config.listen).await?;
     let address = listener.local_addr().context("cannot tell the address that was bound")?;
     let edges = EdgeSocket::listen(data.edge_socket())?;

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 
 use super::config::Config;
-use super::data::DataDir;
+use super::data::{DataDir, keep_to_itself};
 use super::stopping::{self, Replacements};
 use super::{program, systemd};
 use process::{Process, Replaced};
@@ -18,6 +18,7 @@ use process::{Process, Replaced};
 /// Runs until the process is told to stop.
 pub(crate) async fn run(config: Config) -> Result<()> {
     let stopping = stopping::told_to_stop()?;
+    keep_to_itself();
     let data = DataDir::open(&config.data)?;
     let mut replacements = Replacements::listen()?;
     let program = program::path()?;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod kills;
+mod kills_upstream;
 mod large;
 mod pushing;
 mod registries;

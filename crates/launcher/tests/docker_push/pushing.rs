@@ -57,7 +57,7 @@ async fn docker_a_build_that_fails_says_why() {
     checkout.append("Dockerfile", "COPY nothing /nothing\n");
     checkout.commit("Forget a file");
     let told = checkout.push(&[&shop.remote, "main"]).taken();
-    assert!(told.contains("build 1 failed. build failed:"), "{told}");
+    assert!(told.contains("remote: build 1: build failed:"), "{told}");
     let build = shop.ended().await;
     assert_eq!(states(&build), ["source passed", "build failed"]);
     assert!(build["reason"].as_str().unwrap().contains("nothing"), "{build}");

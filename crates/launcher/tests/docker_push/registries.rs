@@ -44,7 +44,7 @@ async fn docker_a_registry_that_is_down_fails_the_push_until_it_is_back() {
     let checkout = application(&registry, "kept");
     registry.stop().await;
     let told = checkout.push(&[&shop.remote, "main"]).taken();
-    assert!(told.contains("build 1 failed. push failed:"), "{told}");
+    assert!(told.contains("remote: build 1: push failed:"), "{told}");
     let build = shop.ended().await;
     assert_eq!(
         states(&build),

@@ -1,10 +1,11 @@
-//! Clients that others wrote, on demand installed as `dev/setup.sh` does.
+//! Clients that others wrote.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::LazyLock;
 
 use launcher_marathon_standin::Options;
+use launcher_testkit::clients;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -12,17 +13,8 @@ use tokio::process::{Child, ChildStdout, Command};
 use crate::support::{Ground, SOON, two_agents, until};
 
 /// Where they are, once they are installed.
-static CLIENTS: LazyLock<PathBuf> = LazyLock::new(|| {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dev/setup.sh");
-    let installed = std::process::Command::new(setup)
-        .arg("marathon-clients")
-        .env("CARGO_TARGET_DIR", target)
-        .output()
-        .unwrap();
-    assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
-    target.join("marathon-clients")
-});
+static CLIENTS: LazyLock<PathBuf> =
+    LazyLock::new(|| clients::installed("marathon-clients", env!("CARGO_TARGET_TMPDIR")));
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/standin/clients").join(name)

@@ -42,7 +42,7 @@ pub(super) async fn list_all(State(app): State<App>, Query(query): Query<BuildQu
     builds(&app, None, query).await
 }
 
-/// Lists a service's builds, newest first.
+/// Lists a service's builds, newest first; also of one that was deleted.
 #[utoipa::path(get, path = "/services/{service}/builds", tag = "builds",
     params(("service" = String, Path), BuildQuery),
     responses((status = 200, body = Page<Build>), (status = "4XX", body = Problem)))]
@@ -51,10 +51,17 @@ pub(super) async fn list(
     Path(service): Path<ServiceName>,
     Query(query): Query<BuildQuery>,
 ) -> Builds {
-    if app.store.service(&service).await?.is_none() {
+    if app.store.service(&service).await?.is_none() && !had_builds(&app, &service).await? {
         return Err(launcher_control::Error::NoService(service).into());
     }
     builds(&app, Some(service), query).await
+}
+
+/// Whether anything was ever built of a service, though it is gone.
+async fn had_builds(app: &App, service: &ServiceName) -> Result<bool, Problem> {
+    let page = Part { before: None, limit: 1 };
+    let filter = BuildFilter { service: Some(service.clone()), branch: None, page };
+    Ok(!app.store.builds(&filter).await?.is_empty())
 }
 
 async fn builds(app: &App, service: Option<ServiceName>, query: BuildQuery) -> Builds {

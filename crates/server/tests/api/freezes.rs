@@ -46,6 +46,10 @@ async fn a_freeze_is_shown_and_only_a_reason_breaks_it() {
     assert!(detail.contains(&now) && detail.contains("--force --note"), "{detail}");
     let body = json!({ "version": three, "force": true });
     world.call("POST", DEPLOYMENTS, body).await.tells(422, "invalid");
+    // What is not there cannot be insisted upon: whoever asks for it hears that first.
+    let problem = world.call("POST", DEPLOYMENTS, json!({ "version": 99 })).await;
+    let problem = problem.tells(404, "not-found");
+    assert!(problem["detail"].as_str().unwrap().starts_with("shop has no v99"), "{problem}");
     let back = world.call("POST", "/api/v1/services/shop/rollback", json!({})).await.is(200).json();
     assert_eq!(back["to"], json!({ two.to_string(): 100 }));
     assert!(

@@ -232,3 +232,15 @@ async fn a_server_that_is_restarted_goes_on_with_what_was_sent_in() {
     assert!(log(&world, 1).await.contains("the server was restarted"));
     eventually("uploads being removed", async || kept(&world) == ["1", "2"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_in_goes_with_its_service() {
+    let world = shop().await;
+    let id = upload(&world, "an archive").await;
+    ends(&world, id, "passed").await;
+    assert!(has_context(&world, id));
+    world.call("DELETE", "/api/v1/services/shop?destroy=true", None).await.is(202);
+    eventually("the archive being gone", async || !has_context(&world, id)).await;
+    // What its build has said stays on record.
+    assert!(log(&world, id).await.contains("source"));
+}

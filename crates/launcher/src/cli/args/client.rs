@@ -18,7 +18,7 @@ use launcher_model::ServiceName;
 use super::examples;
 
 pub(crate) use branches::{Branches, BranchesCommand, BranchesOf, OneBranch};
-pub(crate) use builds::{BuildList, Builds, BuildsCommand, Init, OneBuild, SendIn};
+pub(crate) use builds::{BuildList, BuildLog, Builds, BuildsCommand, Init, OneBuild, SendIn};
 pub(crate) use credentials::{
     Login, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
 };

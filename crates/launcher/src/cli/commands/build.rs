@@ -1,9 +1,11 @@
 //! `build`: a working copy, without git.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::StreamExt;
+use launcher_model::ServiceName;
 use launcher_model::build::Build;
 use launcher_server::api::views::VersionView;
 use serde_json::Value;
@@ -15,13 +17,15 @@ use crate::cli::args::client::SendIn;
 use crate::cli::output::say;
 use crate::cli::pack::{Folder, Packing};
 use crate::cli::progress::Progress;
-use crate::cli::working_copy::WorkingCopy;
+use crate::cli::quoted::quoted;
+use crate::cli::working_copy::{SETTINGS, WorkingCopy};
 
 pub(super) async fn build((context, what): (Context, SendIn)) -> Result<(), Failure> {
     let SendIn { service, from, branch, no_wait, listing } = what;
     let copy = WorkingCopy::read(&from, service.as_ref())?;
     // Asked first: whoever is refused in the middle of a long body does not always hear why.
-    let _: Value = context.client.get(&["services", copy.service.as_str()]).await?;
+    let known = context.client.get::<Value>(&["services", copy.service.as_str()]).await;
+    known.map_err(|why| explained(why, &copy.service, &from))?;
     let value = send(&context, copy, branch.as_deref()).await?;
     let build: Build = context.understand(value.clone())?;
     let id = build.id;
@@ -43,6 +47,22 @@ pub(super) async fn build((context, what): (Context, SendIn)) -> Result<(), Fail
             context.out.line(&format!("{version} {}", view.environment.preview_url))
         }
         _ => Ok(()),
+    }
+}
+
+/// A service has to be there before it is built.
+fn explained(why: Failure, service: &ServiceName, from: &Path) -> Failure {
+    match why {
+        Failure::Refused { status: 404, .. } => {
+            let file = from.join(SETTINGS);
+            let file = file.strip_prefix(".").unwrap_or(&file).display().to_string();
+            let option =
+                if file == SETTINGS { String::new() } else { format!(" -f {}", quoted(&file)) };
+            Failure::Senseless(format!(
+                "there is no service {service}; create it with `launcher apply{option}`, and build it again"
+            ))
+        }
+        why => why,
     }
 }
 

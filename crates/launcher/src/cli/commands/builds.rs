@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Context, NO_BODY};
 use crate::cli::Failure;
-use crate::cli::args::client::{BuildList, OneBuild};
+use crate::cli::args::client::{BuildList, BuildLog, OneBuild};
 use crate::cli::client::{Message, RECONNECT};
 use crate::cli::output::say;
 use crate::cli::render::builds;
@@ -52,7 +52,9 @@ fn print(context: &Context, value: Value, json: bool) -> Result<(), Failure> {
     context.out.text(&builds::build(&context.understand(value)?, &context.look))
 }
 
-pub(super) async fn log((context, one): (Context, OneBuild)) -> Result<(), Failure> {
+pub(super) async fn log((context, log): (Context, BuildLog)) -> Result<(), Failure> {
+    // A log is told to its end, whether that is asked for or not.
+    let BuildLog { one, follow: _ } = log;
     let told = if one.listing.json { Told::Json } else { Told::Printed };
     follow(&context, one.id, told).await
 }

@@ -41,15 +41,15 @@ struct Stage {
     facts: Facts,
 }
 
-/// Reads the last stage of a Dockerfile, which is the one that is built.
-pub(super) fn read(text: &str) -> Facts {
+/// Reads the last stage of a Dockerfile, which is the one that is built. None where there is no stage.
+pub(super) fn read(text: &str) -> Option<Facts> {
     let (instructions, escape) = instructions(text);
     let mut file = File { escape, globals: Variables::new(), stages: Vec::new() };
     for line in &instructions {
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         file.take(&word.to_ascii_uppercase(), rest.trim());
     }
-    file.stages.pop().map(|stage| stage.facts).unwrap_or_default()
+    file.stages.pop().map(|stage| stage.facts)
 }
 
 struct File {
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn ports(text: &str) -> Vec<u16> {
-        read(text).ports
+        read(text).unwrap_or_default().ports
     }
 
     #[test]
@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn its_own_check_tells_a_path() {
-        let check = |line: &str| read(&format!("FROM a\nENV PORT=3000\nHEALTHCHECK {line}")).check;
+        let check =
+            |line: &str| read(&format!("FROM a\nENV PORT=3000\nHEALTHCHECK {line}")).unwrap().check;
         let told = |port, path: &str| Some(Check { port, path: path.to_owned() });
         for (line, found) in [
             ("CMD curl -f http://localhost:8080/health || exit 1", told(Some(8080), "/health")),

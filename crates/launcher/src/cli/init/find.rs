@@ -59,8 +59,14 @@ impl Found {
                  or name an image that exists under [service] in launcher.toml: image = \"registry.example.com/shop\""
             )));
         };
-        let text = fs::read(real.join(first)).map_err(Failure::io(format!("read {first}")))?;
-        let facts = dockerfile::read(&String::from_utf8_lossy(&text));
+        let text = fs::read_to_string(real.join(first));
+        let text = text.map_err(Failure::io(format!("read {}", folder.join(first).display())))?;
+        let Some(facts) = dockerfile::read(&text) else {
+            return Err(Failure::Senseless(format!(
+                "{} has no FROM, so that there is nothing to build; its first line may be FROM docker.io/library/node:22-slim",
+                folder.join(first).display()
+            )));
+        };
         let called = real.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = match name {
             Some(name) => name,
@@ -73,7 +79,7 @@ impl Found {
 
 fn dockerfiles(folder: &Path) -> std::io::Result<Vec<String>> {
     let known = DOCKERFILES.iter().map(|name| (*name).to_owned());
-    let mut found: Vec<_> = known.filter(|name| folder.join(name).is_file()).collect();
+    let mut found: Vec<_> = known.filter(|name| is_taken(&folder.join(name))).collect();
     let mut others = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -86,6 +92,11 @@ fn dockerfiles(folder: &Path) -> std::io::Result<Vec<String>> {
     others.sort_unstable();
     found.extend(others);
     Ok(found)
+}
+
+/// Whether there is something of that name that is no folder; whatever it is, somebody means it.
+fn is_taken(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir())
 }
 
 /// The nearest name that a service may have.
@@ -151,6 +162,17 @@ mod tests {
         };
         let error = Found::read(folder.path(), None).unwrap_err().to_string();
         assert!(error.contains("there is no Dockerfile in"), "{error}");
+        let unusable = |name: &str, words: &str| {
+            let error = Found::read(folder.path(), None).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(words), "{error}");
+            fs::remove_file(folder.path().join(name)).unwrap();
+        };
+        fs::write(folder.path().join("Dockerfile"), [0xff, 0xfe, b'F']).unwrap();
+        unusable("Dockerfile", "UTF-8");
+        fs::write(folder.path().join("Dockerfile"), "# FROM scratch\n").unwrap();
+        unusable("Dockerfile", "has no FROM");
+        std::os::unix::fs::symlink("nowhere", folder.path().join("Dockerfile")).unwrap();
+        unusable("Dockerfile", "No such file");
         assert_eq!(told("Dockerfile.dev.dockerignore"), Vec::<String>::new());
         assert_eq!(told("web.Dockerfile"), ["web.Dockerfile"]);
         assert_eq!(told("docker/Dockerfile")[0], "docker/Dockerfile");

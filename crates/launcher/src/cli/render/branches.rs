@@ -5,20 +5,20 @@ use launcher_model::branch::BranchState;
 use launcher_server::api::views::BranchSummary;
 
 use super::words::{ago, until};
-use super::{Columns, Look, or_dash, plain};
+use super::{Columns, Look, branch, or_dash, plain};
 
 /// The branches of a service, a row each.
 pub(in crate::cli) fn list(branches: &[BranchSummary], look: &Look) -> String {
     let header = ["BRANCH", "VERSION", "STATE", "LOOKED AT", "THEN", "URL"];
     let mut columns = Columns::new(look, &header);
-    for branch in branches {
+    for one in branches {
         columns.row([
-            plain(&branch.name),
-            or_dash(branch.version),
-            state(branch),
-            or_dash(branch.looked_at.map(|at| ago(at, look.now))),
-            or_dash(then(branch, look)),
-            plain(&branch.url),
+            plain(branch(&one.name)),
+            or_dash(one.version),
+            state(one),
+            or_dash(one.looked_at.map(|at| ago(at, look.now))),
+            or_dash(then(one, look)),
+            plain(&one.url),
         ]);
     }
     columns.text()
@@ -57,5 +57,10 @@ mod tests {
         let branches: Vec<BranchSummary> = read(include_str!("fixtures/branches.json"));
         let wide = Look { width: Some(140), ..look() };
         insta::assert_snapshot!(list(&branches, &wide));
+        let mut long = branches[..1].to_vec();
+        long[0].name = "x".repeat(200);
+        let text = list(&long, &wide);
+        assert!(text.contains(&format!("{}…  ", "x".repeat(39))), "{text}");
+        assert_eq!(text.lines().count(), 2, "{text}");
     }
 }

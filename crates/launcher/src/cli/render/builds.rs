@@ -4,7 +4,7 @@ use comfy_table::{Cell, Color};
 use launcher_model::build::{Build, BuildState, Step, StepState};
 
 use super::words::{ago, millis};
-use super::{Columns, Look, or_dash, plain};
+use super::{Columns, Look, branch, or_dash, plain};
 
 /// So much of a commit's id is shown.
 const SHORT: usize = 8;
@@ -18,7 +18,7 @@ pub(in crate::cli) fn list(builds: &[Build], look: &Look) -> String {
         columns.row([
             plain(build.id),
             plain(&build.service),
-            or_dash(build.branch.as_ref()),
+            or_dash(build.branch.as_deref().map(branch)),
             or_dash(build.commit.as_deref().map(|id| id.get(..SHORT).unwrap_or(id))),
             state(build.state),
             or_dash(build.version),

@@ -108,9 +108,16 @@ impl Trial {
         match start(&self.call, &made.id).await? {
             Started::Yes => {}
             Started::Gone => return Err(Error::NoContainer(made.id)),
-            Started::Refused(why) => return Err(Error::Refused { doing: DOING, why }),
+            Started::Refused(why) => return Err(self.refused(why)),
         }
         Ok(Follower::new(self.call.clone(), made, &self.test.command, self.test.timeout))
+    }
+
+    fn refused(&self, why: String) -> Error {
+        match self.test.command.first() {
+            Some(program) if lacks_program(&why) => Error::NoProgram { program: program.clone() },
+            _ => Error::Refused { doing: DOING, why },
+        }
     }
 
     async fn network(&self) -> Result<String> {
@@ -142,5 +149,31 @@ impl Trial {
 
     async fn clear(&self) -> Result<()> {
         self.engine.clear_tests(&self.call, |id| id == self.identity.id).await
+    }
+}
+
+/// Whether an engine's words say that there is no such program: those of runc, and those of crun.
+fn lacks_program(why: &str) -> bool {
+    let why = why.to_ascii_lowercase();
+    let nowhere = why.contains("executable file") && why.contains("not found");
+    nowhere || (why.contains("exec: \"") && why.contains("no such file or directory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lacks_program;
+
+    #[test]
+    fn a_program_that_is_not_there_is_told_from_other_trouble() {
+        for (why, lacks) in [
+            ("exec: \"npm\": executable file not found in $PATH", true),
+            ("exec: \"/no\": stat /no: no such file or directory", true),
+            ("crun: executable file `npm` not found in $PATH: No such file or directory", true),
+            ("exec: \"/etc/passwd\": permission denied", false),
+            ("chdir to cwd (\"/app\") set in config.json failed: no such file or directory", false),
+            ("error mounting \"/x\": no such file or directory", false),
+        ] {
+            assert_eq!(lacks_program(why), lacks, "{why}");
+        }
     }
 }

@@ -61,9 +61,17 @@ async fn docker_tells_of_a_test_that_cannot_start_and_leaves_nothing() {
     let engine = ground.driver(|_| {});
     let image = build(&ground, &engine, "").await.1.unwrap();
     let mut run = test_run(&image, "", PATIENCE);
-    run.command = vec!["/no/such/program".into()];
+    for program in ["/no/such/program", "npm"] {
+        run.command = vec![program.into()];
+        let (_, outcome) = tested(engine.test(&run).await).await;
+        let words = outcome.unwrap_err().to_string();
+        assert_eq!(words, format!("the image has no program {program:?}"));
+        assert_eq!(left(&ground).await, (0, 0));
+    }
+    // It is there, and is none.
+    run.command = vec!["/bin".into()];
     let (_, outcome) = tested(engine.test(&run).await).await;
-    assert!(outcome.unwrap_err().to_string().contains("/no/such/program"));
+    assert!(matches!(outcome, Err(Error::Refused { .. })), "{outcome:?}");
     assert_eq!(left(&ground).await, (0, 0));
 }
 

@@ -15,6 +15,14 @@ async fn nobody_pushes_without_a_token() {
             told.contains("Authentication failed") || told.contains("could not read"),
             "{told}"
         );
+        // Whoever sends one is not told to send one.
+        let sent = !token.is_empty();
+        assert_eq!(
+            told.contains("remote: this token is not valid, or was revoked"),
+            sent,
+            "{told}"
+        );
+        assert_eq!(told.contains("the password is a token"), !sent, "{told}");
     }
     assert_eq!(remote.head("main").await, None);
     for path in ["info/refs?service=git-receive-pack", "git-receive-pack", "git-upload-pack"] {
@@ -127,6 +135,17 @@ async fn a_push_that_breaks_off_changes_nothing() {
     let answer = raw::receive(&remote, &push).await;
     assert!(answer.contains("ok refs/heads/main"), "{answer}");
     assert_eq!(remote.ended().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_whose_client_goes_away_behind_its_pack_is_built() {
+    let remote = Remote::open().await;
+    let push = raw::push_of(&checkout("one"), "refs/heads/main");
+    // All that git needs is there, and more was promised: it has moved the branch, and will not again.
+    raw::break_off(&remote, &push, push.len() + 1).await;
+    eventually("it being built", async || remote.builds().await.len() == 1).await;
+    assert_eq!(super::word(&remote.ended().await[0]["state"]), "passed");
+    assert!(remote.head("main").await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,3 +158,49 @@ async fn settings_that_make_no_sense_fail_the_build_with_their_line() {
     let told = other.push(&["--force", &remote.url("shop"), "main"]).taken();
     assert!(told.contains("push to blog.git"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_in_a_file_is_told_in_one_line_that_names_it() {
+    let remote = Remote::open().await;
+    let checkout = checkout("one");
+    let large = format!("{}# {}\n", super::settings(), "x".repeat(300 << 10));
+    for (text, words) in [
+        (super::settings() + "[nonsense]\n", "source failed: launcher.toml:"),
+        (large, "source failed: launcher.toml is larger than 256 KiB; make it shorter"),
+    ] {
+        checkout.write("launcher.toml", text.as_bytes());
+        checkout.commit("Write nonsense");
+        let told = checkout.push(&[&remote.url("shop"), "main"]).taken();
+        let build = &remote.ended().await[0];
+        let reason = word(&build["reason"]);
+        assert!(reason.starts_with(words) && !reason.contains('\n'), "{reason:?}");
+        let line = format!("remote: build {}: {reason}", build["id"]);
+        assert_eq!(told.matches(&line).count(), 1, "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn much_that_has_come_in_is_packed() {
+    let remote = Remote::open().await;
+    assert_eq!(remote.head("main").await, None);
+    let repository = remote.world.folder.join("git/shop.git");
+    // As after many pushes: each object is a file of its own.
+    let config = ["-C", repository.to_str().unwrap(), "config", "receive.unpackLimit", "100000"];
+    let checkout = checkout("one");
+    checkout.git(&config);
+    for number in 0..4000 {
+        checkout.write(&format!("many/{number}"), number.to_string().as_bytes());
+    }
+    checkout.commit("Many");
+    let _ = checkout.push(&[&remote.url("shop"), "main"]).taken();
+    eventually("it being packed", async || {
+        let packs = std::fs::read_dir(repository.join("objects/pack")).unwrap();
+        packs.count() > 0 && !repository.join("gc.pid").exists()
+    })
+    .await;
+    // Nothing of it is lost.
+    std::fs::write(checkout.path().join("page"), "two").unwrap();
+    checkout.commit("Say two");
+    let told = checkout.push(&[&remote.url("shop"), "main"]).taken();
+    assert!(told.contains("v2 of shop is ready"), "{told}");
+}

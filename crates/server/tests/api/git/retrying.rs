@@ -74,6 +74,12 @@ async fn a_service_that_is_created_again_has_a_repository_of_its_own() {
         remote.world.get("/api/v1/services/shop").await.status.as_u16() == 404
     })
     .await;
+    // What was built of it stays on record under its name.
+    let builds = remote.builds().await;
+    assert_eq!((builds.len(), word(&builds[0]["service"])), (1, "shop"), "{builds:?}");
+    let none = remote.world.get("/api/v1/services/shop/builds?branch=other").await.is(200).json();
+    assert_eq!(none["items"], json!([]));
+    remote.world.get("/api/v1/services/never/builds").await.tells(404, "not-found");
     let directory = remote.world.folder.join("git/shop.git");
     eventually("its repository being gone", async || !directory.exists()).await;
     remote.world.call("PUT", "/api/v1/services/shop", settings).await.is(200);

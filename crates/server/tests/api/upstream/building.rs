@@ -2,10 +2,10 @@
 
 use launcher_scheduler::fake::{BuildScript, StepScript};
 use launcher_testkit::Checkout;
+use launcher_testkit::code_host::payloads::{self, NONE};
+use launcher_testkit::code_host::{Host, Mood, TOKEN};
 use serde_json::json;
 
-use super::host::{Host, Mood, TOKEN};
-use super::payloads::{self, NONE};
 use super::{HOSTS, SECRET, Team, eventually, word};
 use launcher_model::service::CodeHost;
 

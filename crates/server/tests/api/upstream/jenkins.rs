@@ -3,9 +3,9 @@
 use axum::body::Body;
 use axum::http::Request;
 use launcher_testkit::Checkout;
+use launcher_testkit::jenkins::{Jenkins, TOKEN};
 use serde_json::{Value, json};
 
-use super::jenkins_stand_in::{Jenkins, TOKEN};
 use crate::git::{Remote, checkout, settings, word};
 use crate::world::{Answer, eventually};
 
@@ -122,6 +122,21 @@ async fn cancelling_a_build_stops_its_job() {
     team.jenkins.is_away(false);
     team.remote.world.call("POST", "/api/v1/builds/1/cancel", None).await.is(200);
     eventually("the job being stopped", async || {
+        team.jenkins.runs()[0].result.as_deref() == Some("ABORTED")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_a_build_stops_a_job_of_which_nobody_has_heard_yet() {
+    let team = Team::with(true, "").await;
+    team.jenkins.is_slow(true);
+    team.push();
+    eventually("the job being started", async || team.jenkins.runs().len() == 1).await;
+    let kept = team.remote.world.app.store.build_job(launcher_model::BuildId(1)).await.unwrap();
+    assert_eq!(kept, None);
+    team.remote.world.call("POST", "/api/v1/builds/1/cancel", None).await.is(200);
+    eventually("the job being taken out of the queue", async || {
         team.jenkins.runs()[0].result.as_deref() == Some("ABORTED")
     })
     .await;

@@ -1,10 +1,8 @@
 //! What code hosts tell, and what they are told.
 
 mod building;
-mod host;
 mod jenkins;
-mod jenkins_stand_in;
-mod payloads;
+mod jenkins_client;
 mod refusing;
 mod telling;
 
@@ -12,11 +10,11 @@ use axum::body::Body;
 use axum::http::Request;
 use launcher_model::service::CodeHost;
 use launcher_testkit::Checkout;
+use launcher_testkit::code_host::{Host, TOKEN, payloads};
 use serde_json::{Value, json};
 
 use crate::git::{checkout, settings, word};
 use crate::world::{Answer, World, eventually};
-use host::{Host, TOKEN};
 
 const HOSTS: [CodeHost; 3] = [CodeHost::Github, CodeHost::Gitlab, CodeHost::Gitea];
 /// What hosts sign with.

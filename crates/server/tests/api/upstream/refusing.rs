@@ -2,9 +2,9 @@
 
 use axum::body::Body;
 use launcher_model::service::CodeHost;
+use launcher_testkit::code_host::payloads::{self, NONE, hmac, signed};
 use serde_json::json;
 
-use super::payloads::{self, NONE, hmac, signed};
 use super::{HOSTS, SECRET, Team, settings, word};
 
 const COMMIT: &str = "6113728f27ae82c7b1a177c8d03f9e96e0adf246";

@@ -3,8 +3,8 @@
 use launcher_model::service::CodeHost;
 use launcher_scheduler::fake::{BuildScript, StepScript};
 use launcher_store::EventFilter;
+use launcher_testkit::code_host::Mood;
 
-use super::host::Mood;
 use super::{HOSTS, Team, eventually, word};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,13 +75,23 @@ pub(crate) enum BuildsCommand {
     Show(To<OneBuild>),
     /// Print what a build's steps have said; of one that runs, until it is over
     #[command(after_help = examples::BUILDS_LOG)]
-    Log(To<OneBuild>),
+    Log(To<BuildLog>),
     /// End a build that waits or runs
     #[command(after_help = examples::BUILDS_CANCEL)]
     Cancel(To<OneBuild>),
     /// Run a build that is over once more, as a new one
     #[command(after_help = examples::BUILDS_RETRY)]
     Retry(To<OneBuild>),
+}
+
+/// `builds log`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BuildLog {
+    #[command(flatten)]
+    pub(crate) one: OneBuild,
+    /// Go on until the build is over, which is done without it as well
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 /// A build.

@@ -202,10 +202,7 @@ mod tests {
         let lines = progress.take(&of(vec![Vertex { error, ..two }]));
         assert_eq!(lines, ["#2 ERROR: exit code: 7"]);
         let told = progress.fail("failed to solve: rpc error: code = Unknown desc = whatever");
-        assert_eq!(
-            told.to_string(),
-            "the image cannot be built: [b 1/1] RUN y: exit code: 7; its last words: out of luck"
-        );
+        assert_eq!(told.to_string(), "[b 1/1] RUN y: exit code: 7; its last words: out of luck");
     }
 
     #[test]

@@ -8,10 +8,10 @@ use launcher_model::service::CodeHost;
 use serde_json::{Value, json};
 
 /// No commit.
-pub(super) const NONE: &str = "0000000000000000000000000000000000000000";
+pub const NONE: &str = "0000000000000000000000000000000000000000";
 
 /// A push of a branch by `mika`.
-pub(super) fn push(host: CodeHost, base: &str, branch: &str, before: &str, after: &str) -> Value {
+pub fn push(host: CodeHost, base: &str, branch: &str, before: &str, after: &str) -> Value {
     match host {
         CodeHost::Github => github(base, branch, before, after),
         CodeHost::Gitlab => gitlab(base, branch, before, after),
@@ -108,7 +108,7 @@ fn gitea(base: &str, branch: &str, before: &str, after: &str) -> Value {
 }
 
 /// The headers with which a host sends a push.
-pub(super) fn signed(host: CodeHost, secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
+pub fn signed(host: CodeHost, secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
     let id = "72d3162e-cc78-11e3-81ab-4c9367dc0958".to_owned();
     match host {
         CodeHost::Github => vec![
@@ -132,7 +132,7 @@ pub(super) fn signed(host: CodeHost, secret: &str, body: &[u8]) -> Vec<(&'static
 }
 
 /// HMAC-SHA-256 in hexadecimal, by OpenSSL.
-pub(super) fn hmac(key: &[u8], body: &[u8]) -> String {
+pub fn hmac(key: &[u8], body: &[u8]) -> String {
     // OpenSSL takes no empty key; one of zeros is the same (RFC 2104, section 2).
     let key = if key.is_empty() { &[0] } else { key };
     let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();

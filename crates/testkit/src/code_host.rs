@@ -1,6 +1,8 @@
 //! A code host in this process: git's own server of repositories, and the calls for statuses, each behind
 //! the host's token.
 
+pub mod payloads;
+
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
@@ -12,18 +14,21 @@ use axum::routing::{any, post};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use launcher_model::service::CodeHost;
-use launcher_testkit::{Checkout, Folder};
+
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::{Checkout, Folder};
+
 /// What opens it.
-pub(super) const TOKEN: &str = "tok-5f1c9a-of-the-host";
+pub const TOKEN: &str = "tok-5f1c9a-of-the-host";
 
 /// How it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+pub enum Mood {
+    /// As it should.
     Well,
     /// 503 to everything.
     Unwell,
@@ -33,8 +38,10 @@ pub(super) enum Mood {
     Elsewhere,
 }
 
-pub(super) struct Host {
-    pub(super) base: String,
+/// The host, with a repository `acme/shop`. It is gone when this is dropped.
+pub struct Host {
+    /// Where it is.
+    pub base: String,
     folder: Folder,
     inner: Arc<Inner>,
     task: JoinHandle<()>,
@@ -57,7 +64,8 @@ impl Drop for Host {
 }
 
 impl Host {
-    pub(super) async fn open(kind: CodeHost) -> Self {
+    /// One of this kind, whose repository is empty.
+    pub async fn open(kind: CodeHost) -> Self {
         let folder = Folder::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -88,37 +96,44 @@ impl Host {
     }
 
     /// Where people push to; they do not do so through HTTP here.
-    pub(super) fn repository(&self) -> String {
+    #[must_use]
+    pub fn repository(&self) -> String {
         self.folder.path().join("acme/shop.git").to_str().unwrap().to_owned()
     }
 
-    pub(super) fn url(&self) -> String {
+    /// The repository's URL.
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("{}/acme/shop.git", self.base)
     }
 
-    pub(super) fn is(&self, mood: Mood) {
+    /// Changes how it behaves.
+    pub fn is(&self, mood: Mood) {
         *self.inner.mood.lock().unwrap() = mood;
     }
 
-    pub(super) fn leads_to(&self, other: &str) {
+    /// Sends whoever asks for a repository to another host.
+    pub fn leads_to(&self, other: &str) {
         *self.inner.other.lock().unwrap() = Some(other.to_owned());
         self.is(Mood::Elsewhere);
     }
 
     /// What was asked of it, whatever it answered.
-    pub(super) fn asked(&self) -> Vec<String> {
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
         self.inner.asked.lock().unwrap().clone()
     }
 
-    /// Commits what a working copy has, and pushes it; the commit.
-    pub(super) fn takes(&self, checkout: &Checkout, branch: &str) -> String {
+    /// Takes the newest commit of a working copy as a branch; the commit.
+    pub fn takes(&self, checkout: &Checkout, branch: &str) -> String {
         let to = format!("HEAD:refs/heads/{branch}");
         let _ = checkout.push(&["--force", &self.repository(), &to]).taken();
         checkout.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 
     /// The statuses that it was told of a commit.
-    pub(super) fn statuses(&self, commit: &str) -> Vec<Value> {
+    #[must_use]
+    pub fn statuses(&self, commit: &str) -> Vec<Value> {
         let all = self.inner.statuses.lock().unwrap();
         all.iter().filter(|(of, _)| of == commit).map(|(_, status)| status.clone()).collect()
     }
