@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use launcher_testkit::load::Plan;
 use launcher_testkit::wait::{SOON, until};
-use launcher_testkit::{Api, Engine, Image, Installation, Load};
+use launcher_testkit::{Engine, Installation, Load};
 use reqwest::Method;
 use serde_json::{Value, json};
 
