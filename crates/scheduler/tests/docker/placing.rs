@@ -69,7 +69,7 @@ async fn docker_volumes_have_labels_and_those_of_others_are_left_alone() {
 
     settle(&*engine, &with("ours")).await;
     let ours = format!("launcher-{short}-shop_ours");
-    assert_eq!(volumes_of(&ground.api, ground.installation()).await, [ours.clone()]);
+    assert_eq!(&*volumes_of(&ground.api, ground.installation()).await, std::slice::from_ref(&ours));
     let told = ground.api.inspect_volume(&ours).await.unwrap().labels;
     assert_eq!((&*told[labels::SERVICE], &*told[labels::VOLUME]), ("shop", "ours"));
 }
