@@ -1,6 +1,6 @@
 //! A real registry, which ends with the test.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -16,18 +16,21 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// One that anyone may use.
+    #[allow(dead_code, reason = "the tests of another driver need none")]
     pub(crate) async fn open() -> Self {
-        Self::start(&[]).await
+        Self::start(Ipv4Addr::LOCALHOST.into(), &[]).await
     }
 
     /// One that takes only these users, by their passwords.
+    #[allow(dead_code, reason = "the tests of another driver need it elsewhere")]
     pub(crate) async fn closed(users: &[(&str, &str)]) -> Self {
-        Self::start(users).await
+        Self::start(Ipv4Addr::LOCALHOST.into(), users).await
     }
 
-    async fn start(users: &[(&str, &str)]) -> Self {
+    /// The same, at an address that other machines reach, too.
+    pub(crate) async fn start(at: IpAddr, users: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = TcpListener::bind((at, 0)).unwrap().local_addr().unwrap();
         let path = |name: &str| folder.path().join(name);
         let mut config = format!(
             "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\n\

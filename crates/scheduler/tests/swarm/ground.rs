@@ -15,7 +15,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt, stream};
 use launcher_lab::{Image, Lab, Options, SwarmOptions};
 use launcher_model::image::{Digest, ImageRef, PinnedImage};
-use launcher_scheduler::swarm::{Config, Swarm};
+use launcher_scheduler::swarm::{Config, NamingKey, Swarm};
 use launcher_scheduler::{Scheduler, labels};
 use tokio::sync::Mutex;
 
@@ -82,7 +82,12 @@ impl SwarmGround {
         let hosts = self.site.lab.managers().iter().map(|host| host.socket());
         let engines =
             self.site.lab.hosts().iter().map(|host| (host.name().to_owned(), host.socket()));
-        Config { hosts: hosts.collect(), engines: engines.collect(), ..Config::new(installation) }
+        let key = NamingKey::new(Box::new([7; 32]).into());
+        Config {
+            hosts: hosts.collect(),
+            engines: engines.collect(),
+            ..Config::new(installation, key)
+        }
     }
 
     /// A manager that answers.
@@ -112,6 +117,12 @@ impl SwarmGround {
     /// This installation's services, as the manager tells them.
     pub(crate) async fn services(&self) -> Vec<Service> {
         services_of(&self.api(), &self.ours).await
+    }
+
+    /// The same, as a manager tells them that is on another host.
+    pub(crate) async fn services_without(&self, host: &str) -> Vec<Service> {
+        let other = self.site.lab.managers().iter().find(|manager| manager.name() != host);
+        services_of(&other.expect("there is no other").docker().unwrap(), &self.ours).await
     }
 
     /// A container's program dies, on a host that is not this one.
@@ -238,11 +249,20 @@ async fn services_of(api: &bollard::Docker, installation: &str) -> Vec<Service> 
 impl Drop for SwarmGround {
     fn drop(&mut self) {
         let installations = [self.ours.clone(), self.theirs.clone()];
-        let Ok(api) = self.site.lab.managers()[0].docker() else { return };
+        let managers: Vec<_> =
+            self.site.lab.managers().iter().filter_map(|host| host.docker().ok()).collect();
         let swept = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let sweep = async { tokio::time::timeout(PATIENCE, sweep(&api, &installations)).await };
+            let sweep = async {
+                // Some may be lost.
+                for api in &managers {
+                    if api.inspect_swarm().await.is_ok() {
+                        return tokio::time::timeout(PATIENCE, sweep(api, &installations)).await;
+                    }
+                }
+                Ok(())
+            };
             runtime.block_on(sweep).expect("services of the test are left");
         });
         if swept.join().is_err() && !std::thread::panicking() {

@@ -7,12 +7,18 @@
 
 #[path = "../conformance/mod.rs"]
 mod conformance;
+#[path = "../docker/registry.rs"]
+mod registry;
 #[path = "../docker/switch.rs"]
 mod switch;
 
 mod calls;
+mod checks;
+mod ends;
 mod ground;
+mod images;
 mod managers;
+mod secrets;
 mod settings;
 
 conformance!(together docker_swarm_conformance, crate::ground::SwarmGround);

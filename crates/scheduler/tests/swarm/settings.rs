@@ -3,20 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::query_parameters::{InspectContainerOptions, ListSecretsOptions};
+use bollard::query_parameters::InspectContainerOptions;
 use launcher_model::VersionNumber;
-use launcher_model::secret::{SecretName, SecretVersion};
 use launcher_model::service::ServiceSpec;
-use launcher_scheduler::swarm::Secrets;
-use launcher_scheduler::{Error, ExecRequest, OneOffRole, Placement, Scheduler};
+use launcher_scheduler::{Error, OneOffRole, Scheduler};
 
 use crate::conformance::{
-    Behaviour, Ground, eventually, one_off, place, placement, settle, shell, shop, to_end,
-    version_of,
+    Behaviour, Ground, eventually, one_off, place, placement, settle, shop, version_of,
 };
 use crate::ground::{SwarmGround, on_a_swarm, serves};
+use crate::{checks, ends, images, secrets};
 
-fn spec(text: &str) -> ServiceSpec {
+pub(crate) fn spec(text: &str) -> ServiceSpec {
     let basics = "[service]\nname = \"shop\"\nport = 8080\n";
     launcher_model::service::read("launcher.toml", &format!("{basics}{text}")).unwrap()
 }
@@ -27,8 +25,13 @@ async fn docker_swarm_settings() {
         let ground = SwarmGround::prepare().await;
         containers_have_limits_labels_and_variables(&ground).await;
         containers_serve_at_the_address_that_is_told(&ground).await;
-        secrets_are_files_and_go_with_the_last_that_had_them(&ground).await;
-        an_image_without_a_registry_is_refused(&ground).await;
+        secrets::they_are_files_and_go_with_the_last_that_had_them(&ground).await;
+        secrets::they_are_variables_and_files(&ground).await;
+        images::one_without_a_registry_is_refused(&ground).await;
+        images::hosts_pull_with_the_login_that_is_known(&ground).await;
+        checks::a_command_decides_and_what_fails_it_is_replaced(&ground).await;
+        ends::containers_end_within_the_grace_that_they_were_made_with(&ground).await;
+        ends::what_has_no_container_is_told_of(&ground).await;
         a_release_command_that_was_killed_stays_overdue(&ground).await;
     });
     on_a_swarm(1, story).await;
@@ -72,8 +75,15 @@ async fn containers_have_limits_labels_and_variables(ground: &SwarmGround) {
 async fn containers_serve_at_the_address_that_is_told(ground: &SwarmGround) {
     let engine = ground.driver(|_| {});
     let placement = place(version_of("shop", 3, ground.push("serves", &serves()).await), 2);
-    for container in settle(&engine, &placement).await {
-        let address = container.address.unwrap();
+    settle(&engine, &placement).await;
+    let addresses = eventually("both have an address", async || {
+        let own = engine.observe(Some(&shop())).await.unwrap().into_iter();
+        let own = own.filter(|container| container.version == VersionNumber(3));
+        own.map(|container| container.address).collect::<Option<Vec<_>>>()
+    })
+    .await;
+    assert_eq!(addresses.len(), 2);
+    for address in addresses {
         let page = eventually("it answers", async || get(address).await).await;
         assert!(page.ends_with("shop 3\n"), "{page}");
     }
@@ -87,52 +97,6 @@ async fn get(address: std::net::SocketAddr) -> Option<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.ok()?;
     answer.contains("200 OK").then_some(answer)
-}
-
-async fn secrets_are_files_and_go_with_the_last_that_had_them(ground: &SwarmGround) {
-    let engine = ground.driver(|config| config.secrets = Secrets::Files);
-    let image = ground.image(Behaviour::Runs).await;
-    let with_secret = |number| {
-        let mut version = version_of("shop", number, image.clone());
-        let secret = SecretVersion { name: SecretName::new("shop/password").unwrap(), number: 1 };
-        version.secrets.insert("PASSWORD".to_owned(), secret);
-        let variables = Arc::new(vec![("PASSWORD".into(), "hunter2".into())]);
-        Placement { variables, ..place(version, 1) }
-    };
-    for number in [11, 12] {
-        engine.ensure(&with_secret(number)).await.unwrap();
-    }
-    let container = eventually("it runs", async || {
-        let all = engine.observe(Some(&shop())).await.unwrap();
-        all.into_iter().find(|c| c.version == VersionNumber(11) && c.is_running())
-    })
-    .await;
-    let script = "echo $PASSWORD_FILE; busybox cat $PASSWORD_FILE; echo; echo [$PASSWORD]";
-    let request = ExecRequest { command: shell(script) };
-    let (lines, _) = to_end(engine.exec(&container.id, request).await.unwrap()).await;
-    assert_eq!(lines, ["/run/secrets/PASSWORD", "hunter2", "[]"]);
-    let secrets =
-        async || ground.api().list_secrets(None::<ListSecretsOptions>).await.unwrap().len();
-    assert_eq!(secrets().await, 1, "two versions with the same value have one secret");
-    engine.remove(&shop(), VersionNumber(11), Duration::ZERO).await.unwrap();
-    assert_eq!(secrets().await, 1);
-    engine.remove(&shop(), VersionNumber(12), Duration::ZERO).await.unwrap();
-    assert_eq!(secrets().await, 0);
-}
-
-async fn an_image_without_a_registry_is_refused(ground: &SwarmGround) {
-    let engine = ground.driver(|_| {});
-    let mut placement = placement(ground, Behaviour::Runs, 1).await;
-    let mut version = (*placement.version).clone();
-    let id: launcher_model::image::ImageRef = version.image.digest.to_string().parse().unwrap();
-    version.image.reference = id;
-    placement.version = Arc::new(version);
-    let image = &placement.version.image;
-    for refused in [engine.fetch(image, None).await.err(), engine.ensure(&placement).await.err()] {
-        let error = refused.expect("it is in no registry");
-        assert!(matches!(error, Error::Image { .. }), "{error}");
-        assert!(error.to_string().contains("REGISTRY/NAME"), "{error}");
-    }
 }
 
 async fn a_release_command_that_was_killed_stays_overdue(ground: &SwarmGround) {
