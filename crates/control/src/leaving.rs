@@ -10,7 +10,7 @@ use launcher_model::container::Container;
 use tokio::time::Instant;
 
 use crate::Inner;
-use crate::rest::{AGAIN, EDGE_WAIT, Waiting, until_followed};
+use crate::rest::{AGAIN, Waiting, until_followed};
 use crate::slot::Slot;
 
 /// The containers of one service that leave, by when they began to.
@@ -73,7 +73,7 @@ async fn rest(
     within: Duration,
 ) {
     let until = Instant::now() + within;
-    inner.hub.wait_for_an_edge(EDGE_WAIT.min(within)).await;
+    inner.hub.wait_for_an_edge(inner.config.edge_wait.min(within)).await;
     let at_rest = async {
         loop {
             until_followed(inner, slot, version, revision).await;

@@ -79,6 +79,8 @@ pub struct Config {
     pub full_look: Duration,
     /// What a container has between SIGTERM and SIGKILL.
     pub stop_grace: Duration,
+    /// How long an edge is waited for when none is connected: one is, right after a start.
+    pub edge_wait: Duration,
     /// Logins by registry.
     pub logins: HashMap<String, RegistryLogin>,
 }
@@ -90,6 +92,7 @@ impl Default for Config {
             commit_within: Duration::from_secs(2),
             full_look: Duration::from_secs(30),
             stop_grace: Duration::from_secs(10),
+            edge_wait: Duration::from_secs(3),
             logins: HashMap::new(),
         }
     }

@@ -13,9 +13,6 @@ use launcher_store::{MaintenanceRecord, MaintenanceWish};
 use crate::slot::Slot;
 use crate::{Control, Error, Inner, Result};
 
-/// How long an edge is waited for that is not connected: one is, right after a start.
-const EDGE_WAIT: Duration = Duration::from_secs(3);
-
 /// What users shall see of a service that is closed to them.
 #[derive(Debug, Clone, Default)]
 pub struct MaintainRequest {
@@ -94,7 +91,7 @@ async fn change(
         None => store.end_maintenance(service, by, inner.now()).await?,
     };
     launcher_fault::point("maintenance.stored");
-    inner.hub.wait_for_an_edge(EDGE_WAIT).await;
+    inner.hub.wait_for_an_edge(inner.config.edge_wait).await;
     let within = inner.config.prepare_within + inner.config.commit_within;
     let mut edges = match publish(inner, &slot, within).await? {
         Some(revision) => inner.hub.applied(service, revision, within).await,

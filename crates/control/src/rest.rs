@@ -14,9 +14,6 @@ use crate::slot::Slot;
 /// From one look for edges that have not followed to the next.
 pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 
-/// How long an edge is waited for that is not connected: one is, right after a start.
-pub(crate) const EDGE_WAIT: Duration = Duration::from_secs(3);
-
 /// Something that is waited for, until this is dropped.
 pub(crate) struct Waiting {
     task: AbortHandle,

@@ -83,9 +83,6 @@ pub struct Deployed {
     pub changed: bool,
 }
 
-/// How long an edge is waited for that is not connected: one is, right after a start.
-const EDGE_WAIT: Duration = Duration::from_secs(3);
-
 impl Control {
     /// Makes a version live, or several with shares, and returns when every edge has acknowledged. It goes on when the caller
     /// goes away.
@@ -194,7 +191,7 @@ async fn carry_out(
         inner.store.set_deployment_state(new.deployment.id, DeploymentState::Preparing).await?;
         launcher_fault::point("switch.started");
     }
-    inner.hub.wait_for_an_edge(EDGE_WAIT).await;
+    inner.hub.wait_for_an_edge(inner.config.edge_wait).await;
     let mut turn = slot.turn().await;
     let flipped = flip(inner, slot, &mut turn, &new).await?;
     receipt.switch_us = micros(flipped.at - measured_from);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use launcher_model::{EdgeName, VersionNumber};
 
 use crate::Inner;
-use crate::rest::{EDGE_WAIT, Waiting, until_followed};
+use crate::rest::{Waiting, until_followed};
 use crate::slot::Slot;
 
 /// The versions of one service that are waited for.
@@ -42,7 +42,7 @@ impl Rests {
 }
 
 async fn rest(inner: &Inner, slot: &Slot, version: VersionNumber, revision: u64, within: Duration) {
-    inner.hub.wait_for_an_edge(EDGE_WAIT).await;
+    inner.hub.wait_for_an_edge(inner.config.edge_wait).await;
     until_followed(inner, slot, version, revision).await;
     launcher_fault::point("branch.followed");
     let busy = inner.hub.rest(&slot.name, version, None, within).await;

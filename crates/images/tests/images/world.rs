@@ -91,7 +91,12 @@ impl World {
         let fake: Arc<dyn Registry> = Arc::new(self.registry.clone());
         let registry = self.real.clone().unwrap_or(fake);
         let (store, builder) = (Arc::clone(&self.store), Arc::new(self.builder.clone()));
-        let config = Config { stop_grace: Duration::from_millis(10), ..Config::default() };
+        let config = Config {
+            stop_grace: Duration::from_millis(10),
+            // There is none.
+            edge_wait: Duration::ZERO,
+            ..Config::default()
+        };
         let starting = runtime.spawn(async move {
             let control = Control::start(parts, config).await.unwrap();
             let images = Images::start(launcher_images::Parts {
