@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[allow(dead_code, reason = "only what comes through it counts here")]
-#[path = "../../scheduler/tests/docker/switch.rs"]
+#[path = "../../scheduler/tests/shared/switch.rs"]
 mod switch;
 
 use std::path::Path;

@@ -11,11 +11,13 @@
     dead_code
 )]
 
+#[path = "../tests/shared/busybox.rs"]
+mod busybox;
 #[path = "../tests/conformance/mod.rs"]
 mod conformance;
 #[path = "../tests/docker/ground.rs"]
 mod ground;
-#[path = "../tests/docker/switch.rs"]
+#[path = "../tests/shared/switch.rs"]
 mod switch;
 
 use std::time::{Duration, Instant};

@@ -17,6 +17,7 @@ use launcher_model::image::{Digest, ImageRef, PinnedImage};
 use launcher_scheduler::docker::{Config, Docker};
 use launcher_scheduler::{Scheduler, labels};
 
+use crate::busybox;
 use crate::conformance::{Behaviour, Ground, PATIENCE};
 use crate::switch::Switch;
 
@@ -92,8 +93,7 @@ pub(crate) fn by_id(id: Digest) -> PinnedImage {
 }
 
 pub(crate) fn context(dockerfile: &str) -> bytes::Bytes {
-    let busybox = std::fs::read("/bin/busybox")
-        .expect("no /bin/busybox: run `dev/setup.sh test`, or install the package busybox-static");
+    let busybox = busybox::program();
     let mut tar = tar::Builder::new(Vec::new());
     for (name, mode, content) in
         [("Dockerfile", 0o644, dockerfile.as_bytes()), ("busybox", 0o755, &busybox)]
@@ -104,20 +104,6 @@ pub(crate) fn context(dockerfile: &str) -> bytes::Bytes {
         tar.append_data(&mut header, name, content).unwrap();
     }
     tar.into_inner().unwrap().into()
-}
-
-/// A command line that ends at once when it is told to, as PID 1.
-const UNTIL_STOPPED: &str = "trap 'exit 0' TERM; while :; do busybox sleep 1000 & wait; done";
-
-pub(crate) fn command(script: &str) -> String {
-    format!("CMD {:?}", ["/bin/busybox", "sh", "-c", script])
-}
-
-/// Serves HTTP on port 8080, with a file `/index.html` that says its version.
-pub(crate) fn serves() -> String {
-    command(&format!(
-        "echo \"$LAUNCHER_SERVICE $LAUNCHER_VERSION\" >/index.html; busybox httpd -p $PORT -h /; {UNTIL_STOPPED}"
-    ))
 }
 
 #[async_trait]
@@ -143,20 +129,9 @@ impl Ground for DockerGround {
     }
 
     async fn image(&self, behaviour: Behaviour) -> PinnedImage {
-        let lines = match behaviour {
-            Behaviour::Runs => command(UNTIL_STOPPED),
-            Behaviour::Dies => command("echo out of luck; exit 3"),
-            Behaviour::CannotStart => "CMD [\"/no/such/program\"]".to_owned(),
-            Behaviour::Talks => {
-                command(&format!("for line in 1 2 3; do echo line $line; done; {UNTIL_STOPPED}"))
-            }
-            Behaviour::CannotBePulled => {
-                let digest = Digest::new(format!("sha256:{}", "0".repeat(64))).unwrap();
-                // Port 1 of this machine: nobody listens there.
-                let reference = format!("127.0.0.1:1/test/none@{digest}").parse().unwrap();
-                let requested = "127.0.0.1:1/test/none".parse().unwrap();
-                return PinnedImage { requested, reference, digest };
-            }
+        let Some(lines) = busybox::behaves(behaviour) else {
+            // Port 1 of this machine: nobody listens there.
+            return busybox::cannot_be_pulled("127.0.0.1:1");
         };
         by_id(self.build(None, &lines).await)
     }

@@ -6,8 +6,9 @@ use futures_util::TryStreamExt;
 use launcher_model::image::{Digest, ImageRef};
 use launcher_scheduler::{Error, RegistryLogin};
 
+use crate::busybox::command;
 use crate::conformance::{Ground, place, settle, version_of};
-use crate::ground::{DockerGround, command};
+use crate::ground::DockerGround;
 use crate::registry::Registry;
 
 pub(crate) fn named(name: &str) -> ImageRef {

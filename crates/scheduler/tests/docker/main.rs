@@ -5,8 +5,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../shared/busybox.rs"]
+mod busybox;
 #[path = "../conformance/mod.rs"]
 mod conformance;
+#[path = "../shared/switch.rs"]
+mod switch;
 
 mod builder;
 mod checks;
@@ -17,6 +21,5 @@ mod images;
 mod placing;
 mod registry;
 mod settings;
-mod switch;
 
 conformance!(docker_conformance, crate::ground::DockerGround);

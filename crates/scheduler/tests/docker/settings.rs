@@ -6,10 +6,11 @@ use launcher_model::VersionNumber;
 use launcher_model::service::ServiceSpec;
 use launcher_scheduler::labels;
 
+use crate::busybox::{get, serves};
 use crate::conformance::{
     Behaviour, Ground, eventually, observed, place, settle, shop, version_of,
 };
-use crate::ground::{DockerGround, by_id, serves};
+use crate::ground::{DockerGround, by_id};
 
 fn spec(text: &str) -> ServiceSpec {
     let basics = "[service]\nname = \"shop\"\nport = 8080\n";
@@ -100,15 +101,6 @@ async fn docker_containers_are_published_where_that_is_set() {
         eventually("and at its own address", async || get(own).await).await;
     }
     assert_eq!(ports.len(), 2);
-}
-
-async fn get(address: std::net::SocketAddr) -> Option<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-    stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await.ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.ok()?;
-    answer.contains("200 OK").then_some(answer)
 }
 
 #[tokio::test]

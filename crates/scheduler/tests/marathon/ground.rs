@@ -12,19 +12,20 @@ use bollard::query_parameters::{
     KillContainerOptions, ListContainersOptions, RemoveContainerOptionsBuilder,
 };
 use futures_util::future::LocalBoxFuture;
-use launcher_lab::{Host, Image, Lab};
+use launcher_lab::{Host, Lab};
 use launcher_marathon_standin::{AgentOptions, Options, StandIn};
-use launcher_model::image::{Digest, ImageRef, PinnedImage};
+use launcher_model::image::PinnedImage;
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::marathon::{Config, Marathon};
-use tokio::sync::Mutex;
 
+use crate::busybox;
 use crate::conformance::{Behaviour, Ground, all_told};
 use crate::master;
+use crate::site::Site;
 use crate::switch::Switch;
 
 tokio::task_local! {
-    static SITE: Arc<Site>;
+    static CLUSTER: Arc<Cluster>;
     static VERSION: &'static str;
 }
 
@@ -33,16 +34,15 @@ pub(crate) const LATEST: &str = "1.11.24";
 /// So many ports of each host has a stand-in for itself: it sees no others' there.
 const PORTS: u16 = 200;
 
-/// A lab, and the images that were put into its registry.
-pub(crate) struct Site {
-    pub(crate) lab: Lab,
-    images: Mutex<HashMap<String, PinnedImage>>,
+/// A lab, and the stand-ins in front of it.
+pub(crate) struct Cluster {
+    site: Site,
     standins: AtomicU16,
     leaving: std::sync::Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// Stand-ins take their containers away before the lab goes.
-impl Drop for Site {
+impl Drop for Cluster {
     fn drop(&mut self) {
         for leaving in self.leaving.lock().unwrap().drain(..) {
             let left = leaving.join();
@@ -53,14 +53,12 @@ impl Drop for Site {
 
 /// Tells something in a lab of three hosts.
 pub(crate) async fn in_a_lab(story: impl Future<Output = ()>) {
-    let lab = Lab::open(launcher_lab::Options::hosts(3)).await.expect("no lab");
-    let site = Site {
-        lab,
-        images: Mutex::default(),
+    let cluster = Cluster {
+        site: Site::open(launcher_lab::Options::hosts(3)).await,
         standins: AtomicU16::new(0),
         leaving: std::sync::Mutex::default(),
     };
-    SITE.scope(Arc::new(site), Box::pin(story)).await;
+    CLUSTER.scope(Arc::new(cluster), Box::pin(story)).await;
 }
 
 /// Tells something on this version of Marathon.
@@ -71,7 +69,7 @@ pub(crate) async fn on_version(version: &'static str, story: impl Future<Output 
 pub(crate) struct MarathonGround {
     /// None only when it goes.
     standin: Option<StandIn>,
-    pub(crate) site: Arc<Site>,
+    cluster: Arc<Cluster>,
     /// Two of them whose names begin alike.
     ours: String,
     theirs: String,
@@ -87,9 +85,9 @@ impl MarathonGround {
 
     /// On a stand-in with options of the test's own.
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
-        let site = SITE.with(Arc::clone);
-        let first = 31_000 + PORTS * site.standins.fetch_add(1, Ordering::Relaxed);
-        let agents = site.lab.hosts().iter().map(|host| AgentOptions {
+        let cluster = CLUSTER.with(Arc::clone);
+        let first = 31_000 + PORTS * cluster.standins.fetch_add(1, Ordering::Relaxed);
+        let agents = cluster.site.lab.hosts().iter().map(|host| AgentOptions {
             engine: host.socket(),
             // More than the engine has: what is promised is not used.
             cpus: 32.0,
@@ -105,7 +103,11 @@ impl MarathonGround {
             [Switch::install(&standin.url()).await, Switch::install(&standin.mesos_url()).await];
         let unique = format!("{:08x}", rand::random::<u32>());
         let (ours, theirs) = (format!("{unique}-ours"), format!("{unique}-theirs"));
-        Self { standin: Some(standin), site, ours, theirs, switches }
+        Self { standin: Some(standin), cluster, ours, theirs, switches }
+    }
+
+    fn lab(&self) -> &Lab {
+        &self.cluster.site.lab
     }
 
     pub(crate) fn standin(&self) -> &StandIn {
@@ -120,46 +122,32 @@ impl MarathonGround {
     }
 
     fn config(&self, installation: &str) -> Config {
-        let hosts = self.site.lab.hosts().iter();
+        let hosts = self.lab().hosts().iter();
         let engines = hosts.map(|host| (host.address().to_string(), host.socket()));
         Config {
             urls: self.standin().urls(),
             deadline: Duration::from_secs(20),
             memory: 64 << 20,
             engines: engines.collect(),
-            insecure_registries: vec![self.site.lab.registry().to_string()],
+            insecure_registries: vec![self.lab().registry().to_string()],
             ..Config::new(installation, "")
         }
     }
 
     /// Puts an image into the registry that is nothing but a static busybox and these Dockerfile lines.
     pub(crate) async fn push(&self, name: &str, lines: &str) -> PinnedImage {
-        let mut images = self.site.images.lock().await;
-        if let Some(image) = images.get(name) {
-            return image.clone();
-        }
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::copy("/bin/busybox", folder.path().join("busybox")).expect(
-            "no /bin/busybox: run `dev/setup.sh test`, or install the package busybox-static",
-        );
-        let dockerfile = format!("FROM scratch\nCOPY busybox /bin/busybox\n{lines}\n");
-        std::fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
-        let image = Image::Folder(folder.path().to_owned());
-        let whole = self.site.lab.push(&format!("{name}:1"), &image).await.unwrap();
-        let pinned = self.driver(|_| {}).resolve(&whole.parse().unwrap(), None).await.unwrap();
-        images.insert(name.to_owned(), pinned.clone());
-        pinned
+        self.cluster.site.push(&self.driver(|_| {}), name, lines).await
     }
 
     /// The host of the lab that is an agent of this name.
     fn host(&self, name: &str) -> &Host {
         let named = |host: &&Host| host.address().to_string() == name;
-        self.site.lab.hosts().iter().find(named).expect("it is a host")
+        self.lab().hosts().iter().find(named).expect("it is a host")
     }
 
     /// A task's container and its engine; none when it has ended.
     pub(crate) async fn container(&self, task: &str) -> Option<(bollard::Docker, String)> {
-        for host in self.site.lab.hosts() {
+        for host in self.lab().hosts() {
             let engine = host.docker().unwrap();
             let label = vec![format!("launcher.standin.task={task}")];
             let filters = Some(HashMap::from([("label".to_owned(), label)]));
@@ -171,20 +159,6 @@ impl MarathonGround {
         }
         None
     }
-}
-
-/// A command line that ends at once when it is told to, as PID 1.
-const UNTIL_STOPPED: &str = "trap 'exit 0' TERM; while :; do busybox sleep 1000 & wait; done";
-
-fn command(script: &str) -> String {
-    format!("CMD {:?}", ["/bin/busybox", "sh", "-c", script])
-}
-
-/// Serves HTTP on its port, with a file `/index.html` that says its version.
-pub(crate) fn serves() -> String {
-    command(&format!(
-        "echo \"$LAUNCHER_SERVICE $LAUNCHER_VERSION\" >/index.html; busybox httpd -p $PORT -h /; {UNTIL_STOPPED}"
-    ))
 }
 
 #[async_trait]
@@ -202,20 +176,8 @@ impl Ground for MarathonGround {
     }
 
     async fn image(&self, behaviour: Behaviour) -> PinnedImage {
-        let lines = match behaviour {
-            Behaviour::Runs => command(UNTIL_STOPPED),
-            Behaviour::Dies => command("echo out of luck; exit 3"),
-            Behaviour::CannotStart => "CMD [\"/no/such/program\"]".to_owned(),
-            Behaviour::Talks => {
-                command(&format!("for line in 1 2 3; do echo line $line; done; {UNTIL_STOPPED}"))
-            }
-            Behaviour::CannotBePulled => {
-                let digest = Digest::new(format!("sha256:{}", "0".repeat(64))).unwrap();
-                let name = format!("{}/test/none", self.site.lab.registry());
-                let reference = format!("{name}@{digest}").parse().unwrap();
-                let requested: ImageRef = name.parse().unwrap();
-                return PinnedImage { requested, reference, digest };
-            }
+        let Some(lines) = busybox::behaves(behaviour) else {
+            return busybox::cannot_be_pulled(&self.lab().registry().to_string());
         };
         self.push(&format!("{behaviour:?}").to_lowercase(), &lines).await
     }
@@ -277,6 +239,6 @@ impl Drop for MarathonGround {
     fn drop(&mut self) {
         let standin = self.standin.take();
         let leaving = std::thread::spawn(move || drop(standin));
-        self.site.leaving.lock().unwrap().push(leaving);
+        self.cluster.leaving.lock().unwrap().push(leaving);
     }
 }

@@ -7,17 +7,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../shared/busybox.rs"]
+mod busybox;
 #[path = "../conformance/mod.rs"]
 mod conformance;
+#[path = "../shared/idle.rs"]
+mod idle;
+#[path = "../shared/site.rs"]
+mod site;
 
 mod apps;
 mod calls;
 mod events;
 mod ground;
 mod hosts;
-mod idle;
 mod leaders;
 mod master;
+mod rest;
 mod settings;
 mod switch;
 mod versions;

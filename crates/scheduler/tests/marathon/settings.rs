@@ -7,11 +7,12 @@ use launcher_model::container::{ContainerPhase, ExecCheck};
 use launcher_model::service::ServiceSpec;
 use launcher_scheduler::{Change, Error, ExecRequest, LogOptions, Scheduler};
 
+use crate::busybox::serves;
 use crate::conformance::{
     Behaviour, Ground, eventually, observed, place, placement, settle, shell, to_end, until,
     version_of,
 };
-use crate::ground::{LATEST, MarathonGround, in_a_lab, on_version, serves};
+use crate::ground::{LATEST, MarathonGround, in_a_lab, on_version};
 
 fn spec(text: &str) -> ServiceSpec {
     let basics = "[service]\nname = \"shop\"\nport = 8080\n";

@@ -6,13 +6,13 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use launcher_model::container::ContainerPhase;
 use launcher_scheduler::{Change, Scheduler};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::busybox::{get, serves};
 use crate::conformance::{
     Behaviour, Ground, all_told, containers, eventually, faults, hosts, lost, observed, place,
     placement, replacement, settle, shop, until, version_of,
 };
-use crate::ground::{MarathonGround, in_a_lab, on_version, serves};
+use crate::ground::{MarathonGround, in_a_lab, on_version};
 
 /// A list of stories on one version.
 macro_rules! stories {
@@ -86,14 +86,6 @@ async fn what_runs_serves_at_the_address_that_is_told(ground: &MarathonGround) {
         assert!(page.ends_with("shop 3\n"), "{page}");
     }
     engine.remove(&shop(), launcher_model::VersionNumber(3), Duration::ZERO).await.unwrap();
-}
-
-async fn get(address: std::net::SocketAddr) -> Option<String> {
-    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-    stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await.ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.ok()?;
-    answer.contains("200 OK").then_some(answer)
 }
 
 /// These versions keep what is on a lost host for some seconds.

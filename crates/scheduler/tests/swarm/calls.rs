@@ -1,58 +1,21 @@
 //! How little the managers are asked when nothing changes.
 
-use std::time::Duration;
-
-use launcher_scheduler::{Change, Scheduler};
-
-use crate::conformance::{Behaviour, Ground, eventually, place, running, until, version_of};
+use crate::conformance::{Behaviour, Ground};
 use crate::ground::{SwarmGround, on_a_swarm};
-
-/// So much of a minute is watched.
-const WATCHED: Duration = Duration::from_secs(30);
+use crate::idle::calls_while_idle;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn docker_swarm_is_asked_little_when_nothing_changes() {
     on_a_swarm(1, async {
         let ground = SwarmGround::prepare().await;
+        let image = ground.image(Behaviour::Runs).await;
         for services in [1, 20] {
-            let calls = calls_while_idle(&ground, services).await;
+            let engine = ground.driver(|_| {});
+            let calls = calls_while_idle(&engine, &image, services, || engine.calls()).await;
             assert!(calls <= 5, "{calls} calls in half a minute, with {services} services");
+            // Else nothing was counted.
+            assert!(calls > 0, "they are looked at now and then");
         }
     })
     .await;
-}
-
-/// How often the managers are asked while that many services run and each is asked for again and again.
-async fn calls_while_idle(ground: &SwarmGround, services: u32) -> u64 {
-    let engine = ground.driver(|_| {});
-    let image = ground.image(Behaviour::Runs).await;
-    let names: Vec<String> = (1..=services).map(|number| format!("idle-{number}")).collect();
-    for name in &names {
-        engine.ensure(&place(version_of(name, 1, image.clone()), 1)).await.unwrap();
-    }
-    let mut changes = engine.watch();
-    until(&mut changes, |change| *change == Change::Everything).await;
-    let watcher = tokio::spawn(async move {
-        while futures_util::StreamExt::next(&mut changes).await.is_some() {}
-    });
-    eventually("all run", async || {
-        (running(&engine.observe(None).await.unwrap()).len() == names.len()).then_some(())
-    })
-    .await;
-    eventually("it has come to rest", async || {
-        let before = engine.calls();
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        (engine.calls() == before).then_some(())
-    })
-    .await;
-    let before = engine.calls();
-    let end = tokio::time::Instant::now() + WATCHED;
-    while tokio::time::Instant::now() < end {
-        for name in &names {
-            engine.observe(Some(&name.parse().unwrap())).await.unwrap();
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    watcher.abort();
-    engine.calls() - before
 }

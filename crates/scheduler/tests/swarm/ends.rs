@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use launcher_model::VersionNumber;
 use launcher_scheduler::Scheduler;
 
+use crate::busybox::command;
 use crate::conformance::{Behaviour, Ground, eventually, place, running, settle, shop, version_of};
-use crate::ground::{SwarmGround, command};
+use crate::ground::SwarmGround;
 
 pub(crate) async fn containers_end_within_the_grace_that_they_were_made_with(ground: &SwarmGround) {
     let deaf = command("trap '' TERM; while :; do busybox sleep 1; done");

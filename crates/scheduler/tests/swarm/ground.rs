@@ -11,38 +11,25 @@ use bollard::query_parameters::{
     RemoveContainerOptionsBuilder,
 };
 use futures_util::future::LocalBoxFuture;
-use launcher_lab::{Image, Lab, Options, SwarmOptions};
-use launcher_model::image::{Digest, ImageRef, PinnedImage};
+use launcher_lab::{Options, SwarmOptions};
+use launcher_model::image::PinnedImage;
 use launcher_scheduler::swarm::{Config, NamingKey, Swarm};
 use launcher_scheduler::{Scheduler, labels};
-use tokio::sync::Mutex;
 
+use crate::busybox;
 use crate::conformance::{Behaviour, Ground, PATIENCE, all_told};
+use crate::site::Site;
 use crate::switch::Switch;
 
 tokio::task_local! {
     static SITE: Arc<Site>;
 }
 
-/// A lab, and the images that were put into its registry.
-pub(crate) struct Site {
-    pub(crate) lab: Lab,
-    images: Mutex<HashMap<String, PinnedImage>>,
-}
-
-impl Site {
-    /// Three hosts, so many of them managers.
-    pub(crate) async fn open(managers: usize) -> Arc<Self> {
-        let heartbeat = Some(Duration::from_secs(1));
-        let options = Options::hosts(3).swarm(SwarmOptions { managers, heartbeat });
-        let lab = Lab::open(options).await.expect("no lab");
-        Arc::new(Self { lab, images: Mutex::default() })
-    }
-}
-
 /// Tells a story on a Swarm with so many managers.
 pub(crate) async fn on_a_swarm(managers: usize, story: impl Future<Output = ()>) {
-    SITE.scope(Site::open(managers).await, Box::pin(story)).await;
+    let heartbeat = Some(Duration::from_secs(1));
+    let options = Options::hosts(3).swarm(SwarmOptions { managers, heartbeat });
+    SITE.scope(Arc::new(Site::open(options).await), Box::pin(story)).await;
 }
 
 pub(crate) struct SwarmGround {
@@ -85,21 +72,7 @@ impl SwarmGround {
 
     /// Puts an image into the registry that is nothing but a static busybox and these Dockerfile lines.
     pub(crate) async fn push(&self, name: &str, lines: &str) -> PinnedImage {
-        let mut images = self.site.images.lock().await;
-        if let Some(image) = images.get(name) {
-            return image.clone();
-        }
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::copy("/bin/busybox", folder.path().join("busybox")).expect(
-            "no /bin/busybox: run `dev/setup.sh test`, or install the package busybox-static",
-        );
-        let dockerfile = format!("FROM scratch\nCOPY busybox /bin/busybox\n{lines}\n");
-        std::fs::write(folder.path().join("Dockerfile"), dockerfile).unwrap();
-        let image = Image::Folder(folder.path().to_owned());
-        let whole = self.site.lab.push(&format!("{name}:1"), &image).await.unwrap();
-        let pinned = self.driver(|_| {}).resolve(&whole.parse().unwrap(), None).await.unwrap();
-        images.insert(name.to_owned(), pinned.clone());
-        pinned
+        self.site.push(&self.driver(|_| {}), name, lines).await
     }
 
     /// This installation's services, as the manager tells them.
@@ -125,20 +98,6 @@ impl SwarmGround {
     }
 }
 
-/// A command line that ends at once when it is told to, as PID 1.
-const UNTIL_STOPPED: &str = "trap 'exit 0' TERM; while :; do busybox sleep 1000 & wait; done";
-
-pub(crate) fn command(script: &str) -> String {
-    format!("CMD {:?}", ["/bin/busybox", "sh", "-c", script])
-}
-
-/// Serves HTTP on port 8080, with a file `/index.html` that says its version.
-pub(crate) fn serves() -> String {
-    command(&format!(
-        "echo \"$LAUNCHER_SERVICE $LAUNCHER_VERSION\" >/index.html; busybox httpd -p $PORT -h /; {UNTIL_STOPPED}"
-    ))
-}
-
 #[async_trait]
 impl Ground for SwarmGround {
     async fn prepare() -> Self {
@@ -161,20 +120,8 @@ impl Ground for SwarmGround {
     }
 
     async fn image(&self, behaviour: Behaviour) -> PinnedImage {
-        let lines = match behaviour {
-            Behaviour::Runs => command(UNTIL_STOPPED),
-            Behaviour::Dies => command("echo out of luck; exit 3"),
-            Behaviour::CannotStart => "CMD [\"/no/such/program\"]".to_owned(),
-            Behaviour::Talks => {
-                command(&format!("for line in 1 2 3; do echo line $line; done; {UNTIL_STOPPED}"))
-            }
-            Behaviour::CannotBePulled => {
-                let digest = Digest::new(format!("sha256:{}", "0".repeat(64))).unwrap();
-                let name = format!("{}/test/none", self.site.lab.registry());
-                let reference = format!("{name}@{digest}").parse().unwrap();
-                let requested: ImageRef = name.parse().unwrap();
-                return PinnedImage { requested, reference, digest };
-            }
+        let Some(lines) = busybox::behaves(behaviour) else {
+            return busybox::cannot_be_pulled(&self.site.lab.registry().to_string());
         };
         self.push(&format!("{behaviour:?}").to_lowercase(), &lines).await
     }

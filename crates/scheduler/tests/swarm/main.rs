@@ -5,11 +5,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../shared/busybox.rs"]
+mod busybox;
 #[path = "../conformance/mod.rs"]
 mod conformance;
+#[path = "../shared/idle.rs"]
+mod idle;
 #[path = "../docker/registry.rs"]
 mod registry;
-#[path = "../docker/switch.rs"]
+#[path = "../shared/site.rs"]
+mod site;
+#[path = "../shared/switch.rs"]
 mod switch;
 
 mod calls;

@@ -8,10 +8,11 @@ use launcher_model::VersionNumber;
 use launcher_model::service::ServiceSpec;
 use launcher_scheduler::{Error, OneOffRole, Scheduler};
 
+use crate::busybox::{get, serves};
 use crate::conformance::{
     Behaviour, Ground, eventually, one_off, place, placement, settle, shop, version_of,
 };
-use crate::ground::{SwarmGround, on_a_swarm, serves};
+use crate::ground::{SwarmGround, on_a_swarm};
 use crate::{checks, ends, images, secrets};
 
 pub(crate) fn spec(text: &str) -> ServiceSpec {
@@ -88,15 +89,6 @@ async fn containers_serve_at_the_address_that_is_told(ground: &SwarmGround) {
         assert!(page.ends_with("shop 3\n"), "{page}");
     }
     engine.remove(&shop(), VersionNumber(3), Duration::ZERO).await.unwrap();
-}
-
-async fn get(address: std::net::SocketAddr) -> Option<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-    stream.write_all(b"GET /index.html HTTP/1.0\r\n\r\n").await.ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.ok()?;
-    answer.contains("200 OK").then_some(answer)
 }
 
 async fn a_release_command_that_was_killed_stays_overdue(ground: &SwarmGround) {

@@ -5,8 +5,9 @@ use launcher_model::image::{Digest, ImageRef, PinnedImage};
 use launcher_scheduler::{Builder, Error, Scheduler};
 
 use super::ground::{build, pushed, words};
+use crate::busybox::command;
 use crate::conformance::{Ground, place, settle, version_of};
-use crate::ground::{DockerGround, by_id, command};
+use crate::ground::{DockerGround, by_id};
 use crate::images::{login, named, with_tls};
 use crate::registry::Registry;
 
