@@ -7,4 +7,5 @@ mod ground;
 mod kills;
 mod lost_hosts;
 mod moves;
+mod scaling;
 mod story;

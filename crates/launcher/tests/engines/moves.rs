@@ -74,7 +74,9 @@ impl Machine<'_> {
 
     /// Starts the server with this configuration, instead of the one that runs.
     async fn start_server(&mut self, configuration: &str) -> Api {
-        drop(self.server.take());
+        if let Some(mut before) = self.server.take() {
+            before.kill().await;
+        }
         let file = self.data.with_extension("toml");
         std::fs::write(&file, configuration).unwrap();
         let (listen, http) = (self.at(7070).to_string(), self.at(80).to_string());

@@ -1,24 +1,24 @@
 //! Fewer containers, and more again, under load.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use launcher_testkit::load::Plan;
-use launcher_testkit::{Api, Engine, Installation, Load};
+use launcher_testkit::wait::{SOON, until_ok};
+use launcher_testkit::{Api, Load};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
+use crate::ground::Ground;
+
 const HOST: &str = "shop.example.com";
 
 /// From 4 containers to 1 and back, so often.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 
 /// Requests that take a while, each over a connection of its own.
 struct Slow {
@@ -77,33 +77,49 @@ async fn order(edge: SocketAddr, takes: Duration) -> std::io::Result<String> {
     Ok(answer)
 }
 
-async fn scale(api: &Api, engine: &Engine, installation: &str, replicas: usize) {
+async fn scale(api: &Api, ground: &Ground, installation: &str, replicas: u64) {
     let body = json!({ "replicas": replicas });
     let _: Value = api.post("/services/shop/versions/1/scale", body).await;
     let what = format!("{replicas} healthy containers and no other");
-    launcher_testkit::wait::until(&what, Duration::from_secs(60), || async {
-        let version = api.version("shop", 1).await;
-        let there = engine.containers(installation).await.len();
-        (version["environment"]["healthy"] == json!(replicas) && there == replicas).then_some(())
+    until_ok(&what, SOON, async || {
+        let healthy = api.version("shop", 1).await["environment"]["healthy"].clone();
+        let there = ground.containers(installation).await;
+        let wanted = there == [("shop/1".to_owned(), replicas)].into();
+        if wanted && healthy == json!(replicas) {
+            return Ok(());
+        }
+        Err(format!("{healthy} are healthy of {there:?}"))
     })
     .await;
 }
 
-/// An application that dies at once when it is told to end loses no request, however slow: it is told when it
-/// has none any more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn docker_fewer_containers_of_a_hasty_application_lose_nothing() {
-    let program = Path::new(env!("CARGO_BIN_EXE_launcher"));
-    let engine = Engine::local();
-    let image = engine.build(program, 1, &[("SAMPLE_HASTY", "true")]);
-    let mut installation = Installation::new(program, &engine);
+    lose_nothing(Ground::docker()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_swarm_fewer_containers_of_a_hasty_application_lose_nothing() {
+    lose_nothing(Ground::swarm().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_marathon_fewer_containers_of_a_hasty_application_lose_nothing() {
+    lose_nothing(Ground::marathon().await).await;
+}
+
+/// An application that dies at once when it is told to end loses no request, however slow: it is told when it
+/// has none any more.
+async fn lose_nothing(mut ground: Ground) {
+    let image = ground.image(1, &[("SAMPLE_HASTY", "true")]).await;
+    let mut installation = ground.installation();
     let api = installation.start().await;
     api.put_service(json!({
         "service": { "name": "shop", "hosts": [HOST], "replicas": 4, "port": 8080 },
         "health": { "path": "/healthz", "interval": "1s" },
     }))
     .await;
-    api.launch_ready("shop", &image.id).await;
+    api.launch_ready("shop", &image).await;
     api.deploy("shop", 1).await;
     let load = Load::start(Plan {
         edge: installation.http,
@@ -116,8 +132,8 @@ async fn docker_fewer_containers_of_a_hasty_application_lose_nothing() {
     load.timeline.ended(1);
     let slow = Slow::start(installation.http, 8);
     for _ in 0..ROUNDS {
-        scale(&api, &engine, installation.id(), 1).await;
-        scale(&api, &engine, installation.id(), 4).await;
+        scale(&api, &ground, installation.id(), 1).await;
+        scale(&api, &ground, installation.id(), 4).await;
     }
     let (answered, failed) = slow.stop().await;
     assert_eq!(failed, Vec::<String>::new());
