@@ -84,16 +84,19 @@ impl Control {
     /// Has a host take containers again. Whether that is news.
     ///
     /// # Errors
-    /// When the engine has one host, or none of that name.
+    /// When nobody has closed it, and the engine has one host, or none of that name.
     pub async fn open_host(&self, host: &str, by: &str) -> Result<bool> {
         let inner = &self.inner;
         let _turn = inner.hosts.turn.lock().await;
-        inner.must_have_many_hosts()?;
+        let kept = inner.store.kept_hosts().await?.into_iter().find(|kept| kept.name == host);
+        // What was closed may always be opened, also when another engine has taken over meanwhile.
+        if kept.as_ref().is_none_or(|kept| kept.closure.is_none()) {
+            inner.must_have_many_hosts()?;
+        }
         let known = inner.scheduler.hosts().await?;
         let known = known.iter().find(|known| known.name == host);
         // One that is gone may be opened, so that it is open when it comes again.
-        if known.is_none() && !inner.store.kept_hosts().await?.iter().any(|kept| kept.name == host)
-        {
+        if known.is_none() && kept.is_none() {
             return Err(Error::NoHost(host.to_owned()));
         }
         if known.is_some_and(|known| known.closed) {

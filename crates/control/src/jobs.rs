@@ -29,6 +29,8 @@ pub(crate) struct Jobs {
     retries: HashMap<VersionNumber, Retry>,
     /// Everything of these versions has been removed once, one-off containers too.
     removed: HashSet<VersionNumber>,
+    /// The hosts that the engine knows it is to avoid for a version.
+    avoided: HashMap<VersionNumber, Arc<BTreeSet<String>>>,
 }
 
 struct Begun {
@@ -112,6 +114,16 @@ impl Jobs {
     /// Whether everything of a version has been removed, which is forgotten then.
     pub(crate) fn take_removed(&mut self, version: VersionNumber) -> bool {
         self.removed.remove(&version)
+    }
+
+    /// Whether the engine has to be told which hosts a version avoids: others than when it was told last, or
+    /// when this was asked first.
+    pub(crate) fn avoids_others(
+        &mut self,
+        version: VersionNumber,
+        avoid: &Arc<BTreeSet<String>>,
+    ) -> bool {
+        self.avoided.entry(version).or_insert_with(|| Arc::clone(avoid)) != avoid
     }
 
     /// How long until a job may be begun that may not be yet.
@@ -214,10 +226,12 @@ impl Jobs {
                 self.retries.remove(&version);
                 if job == Job::Remove {
                     self.removed.insert(version);
+                    self.avoided.remove(&version);
                 }
                 if let (Job::Ensure, Some(asked)) = (job, asked) {
                     let wait = again_at.map_or(ASK_AGAIN, |at| time_until(at, now));
                     let until = Instant::now() + wait;
+                    self.avoided.insert(version, Arc::clone(&asked.avoid));
                     self.holds.insert(version, Hold { asked, until });
                 }
                 None

@@ -236,7 +236,8 @@ impl Reconciler {
         {
             return Ok((moved, None));
         }
-        if let Some(job) = decision.job
+        let job = decision.job.or_else(|| self.ensure_anew(environment, &asked));
+        if let Some(job) = job
             && !moved
         {
             self.jobs.begin(&self.inner, &self.slot, job, asked, version);
@@ -244,6 +245,15 @@ impl Reconciler {
         let wait =
             decision.again_at.map(|at| at.duration_since(now).try_into().unwrap_or_default());
         Ok((moved, wait))
+    }
+
+    /// An engine that replaces by itself what dies has to know on which hosts, also while nothing is missing.
+    fn ensure_anew(&mut self, environment: &Environment, asked: &Asked) -> Option<Job> {
+        let stands =
+            environment.state == EnvironmentState::Ready && environment.wanted == Wanted::Running;
+        let engine = self.inner.scheduler.capabilities();
+        let told = stands && engine.replaces && engine.many_hosts;
+        (told && self.jobs.avoids_others(environment.version, &asked.avoid)).then_some(Job::Ensure)
     }
 
     async fn apply(

@@ -119,6 +119,17 @@ async fn a_server_that_is_killed_before_the_engine_is_told_tells_it_later() {
 }
 
 #[tokio::test]
+async fn what_was_closed_can_be_opened_on_an_engine_of_one_host() {
+    let (world, _edge) = World::new().await;
+    world.fake.set_hosts(["a", "b"]);
+    world.drain("a").await.unwrap();
+    // Another engine has taken over.
+    world.fake.set_hosts(["a"]);
+    assert!(world.open("a").await.unwrap());
+    world.open("a").await.unwrap_err();
+}
+
+#[tokio::test]
 async fn a_closed_host_keeps_what_it_has_and_takes_nothing_new() {
     let (world, _edge) = World::new().await;
     world.fake.set_hosts(["a", "b"]);
