@@ -131,6 +131,9 @@ async fn look_at_the_rest(
     if let Err(error) = removed {
         tracing::warn!(%error, "containers of services that are gone could not be looked for");
     }
+    if let Err(error) = inner.scheduler.tidy(inner.config.stop_grace).await {
+        tracing::warn!(%error, "what no environment needs any more could not be removed");
+    }
     if let Ok(hosts) = inner.scheduler.hosts().await {
         inner.keep_closed(&hosts).await;
         if let Err(error) = inner.store.record_hosts(&hosts, inner.now()).await {

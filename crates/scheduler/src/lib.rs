@@ -88,6 +88,11 @@ pub trait Scheduler: Send + Sync + 'static {
         Ok(BTreeSet::new())
     }
 
+    /// Removes what the engine has and no environment needs, whatever state it is in.
+    async fn tidy(&self, _grace: std::time::Duration) -> Result<()> {
+        Ok(())
+    }
+
     /// Tells, from now on, which services' containers have changed. Ends only when it is dropped: an
     /// engine that goes away is told as [`Change::Lost`] and, when it is back, [`Change::Everything`].
     fn watch(&self) -> BoxStream<'static, Change>;

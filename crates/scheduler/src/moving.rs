@@ -2,8 +2,8 @@
 //! containers serve in the same places.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,16 +14,20 @@ use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::{ServiceName, VersionNumber};
 
 use crate::{
-    Capabilities, Change, Ensured, ExecRequest, LogLine, LogOptions, OneOff, Output, Placement,
-    RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
+    Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Two engines, of which one is moved away from. New containers are placed on the other. Those of the old one
 /// are told as if they were on hosts that are [left](Scheduler::leaves), and older than those that take
 /// their places; they end when they are released. So a move is nothing but a drain.
+///
+/// When the old engine goes away, what it had is told as it was last: as far as anybody knows it serves on.
 pub struct Moving {
     to: Arc<dyn Scheduler>,
     from: Arc<dyn Scheduler>,
+    /// What the old engine had at the last look at all of it.
+    seen: Mutex<Option<Vec<Container>>>,
     /// It was said that nothing is left.
     told: AtomicBool,
 }
@@ -32,7 +36,7 @@ impl Moving {
     /// Moves what `from` has placed to `to`.
     #[must_use]
     pub fn new(from: Arc<dyn Scheduler>, to: Arc<dyn Scheduler>) -> Self {
-        Self { to, from, told: AtomicBool::new(false) }
+        Self { to, from, seen: Mutex::default(), told: AtomicBool::new(false) }
     }
 
     /// What stands behind the names of the old engine's hosts, so that they are told apart from the new
@@ -43,16 +47,29 @@ impl Moving {
 
     /// What the old engine still has.
     async fn left(&self, service: Option<&ServiceName>) -> Result<Vec<Container>> {
-        let mut left = self.from.observe(service).await?;
-        if service.is_none() && left.is_empty() && !self.told.swap(true, Ordering::Relaxed) {
-            let name = self.from.capabilities().name;
-            tracing::info!(
-                "nothing is left on {name}: moving_from can go out of the configuration"
-            );
+        let mut left = match self.from.observe(service).await {
+            Ok(left) => left,
+            Err(error @ Error::Unreachable { .. }) => {
+                self.seen_of(service).ok_or_else(|| named(error))?
+            }
+            Err(error) => return Err(error),
+        };
+        if service.is_none() {
+            *self.seen() = Some(left.clone());
         }
         let mark = self.mark();
         left.iter_mut().for_each(|container| container.host.push_str(&mark));
         Ok(left)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Vec<Container>>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen_of(&self, service: Option<&ServiceName>) -> Option<Vec<Container>> {
+        let mut seen = self.seen().clone()?;
+        seen.retain(|container| service.is_none_or(|service| container.service == *service));
+        Some(seen)
     }
 
     /// The engine that has a container.
@@ -61,6 +78,17 @@ impl Moving {
         Ok(if is_left { &self.from } else { &self.to })
     }
 }
+
+/// Says which of the two engines is away.
+fn named(error: Error) -> Error {
+    let Error::Unreachable { engine, doing, why } = error else { return error };
+    let why = format!("{why}; {GONE}");
+    Error::Unreachable { engine: format!("the engine in moving_from, {engine},"), doing, why }
+}
+
+/// What to do when the old engine is away for good.
+const GONE: &str =
+    "if it is gone for good, take moving_from out of the configuration and restart the server";
 
 #[async_trait]
 impl Scheduler for Moving {
@@ -95,7 +123,7 @@ impl Scheduler for Moving {
     /// On the new engine. On the old one nothing is wanted: what is released ends.
     async fn ensure(&self, placement: &Placement) -> Result<Ensured> {
         let version = &placement.version;
-        let left = self.from.observe(Some(&version.service)).await?;
+        let left = self.left(Some(&version.service)).await?;
         let mut there = placement.clone();
         let avoid = placement.avoid.iter().filter(|host| !self.leaves(host));
         there.avoid = Arc::new(avoid.cloned().collect::<BTreeSet<String>>());
@@ -118,8 +146,33 @@ impl Scheduler for Moving {
         Ok(there)
     }
 
+    /// What does not run on the old engine never will again: it is removed there, and what is wanted of it
+    /// gets containers on the new one.
+    async fn tidy(&self, grace: Duration) -> Result<()> {
+        let left = self.from.observe(None).await?;
+        let of = |container: &Container| (container.service.clone(), container.version);
+        let runs: BTreeSet<_> = left.iter().filter(|one| one.is_running()).map(of).collect();
+        let mut over: BTreeSet<_> = left.iter().map(of).collect();
+        over.extend(self.from.unseen().await?);
+        for (service, version) in over.difference(&runs) {
+            self.from.remove(service, *version, grace).await?;
+        }
+        if runs.is_empty() && !self.told.swap(true, Ordering::Relaxed) {
+            let name = self.from.capabilities().name;
+            tracing::info!(
+                "nothing is left on {name}: moving_from can go out of the configuration"
+            );
+        }
+        self.to.tidy(grace).await
+    }
+
+    /// The new engine's word is what counts: the old one may be away.
     fn watch(&self) -> BoxStream<'static, Change> {
-        stream::select(self.to.watch(), self.from.watch()).boxed()
+        let from = self.from.watch().filter(|change| {
+            let lost = matches!(change, Change::Lost { .. });
+            std::future::ready(!lost)
+        });
+        stream::select(self.to.watch(), from).boxed()
     }
 
     /// What the old engine has is removed: it is not started again.

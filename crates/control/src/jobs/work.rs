@@ -101,6 +101,10 @@ async fn run_to_end(inner: &Inner, one_off: &OneOff) -> Result<(i64, Vec<String>
 
 async fn ensure(inner: &Inner, asked: Asked, version: &Arc<Version>) -> Result<Outcome> {
     let Asked { replicas, since, avoid, released } = asked;
+    if avoid.iter().any(|host| inner.scheduler.leaves(host)) {
+        // It was fetched for the engine that is left.
+        inner.scheduler.fetch(&version.image, inner.login(&version.image.reference)).await?;
+    }
     let variables = variables::of(inner, version).await?;
     let version = Arc::clone(version);
     let placement = Placement { version, replicas, since, variables, avoid, released };

@@ -138,3 +138,11 @@ fn swarm_configuration(lab: &Lab) -> String {
     let engines: String = engines.collect();
     format!("scheduler = \"swarm\"\n[swarm]\nhosts = {managers:?}\n[swarm.engines]\n{engines}")
 }
+
+/// What Docker's command line says to a host's engine.
+pub(crate) async fn docker(host: &Host, arguments: &[&str]) -> String {
+    let mut command = tokio::process::Command::new("docker");
+    let output = command.arg("--host").arg(host.socket()).args(arguments).output().await.unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

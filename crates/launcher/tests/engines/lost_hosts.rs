@@ -13,7 +13,7 @@ use launcher_testkit::{Api, Installation, Load, Report};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::ground::Ground;
+use crate::ground::{Ground, docker};
 
 const HOST: &str = "shop.example.com";
 const REPLICAS: u64 = 6;
@@ -37,6 +37,7 @@ async fn docker_swarm_hosts_that_go_cost_no_requests() {
     .await;
     assert_eq!(site.containers_by_host().await.get("host-2"), None);
     site.api.post("/hosts/host-2/open", json!({})).await;
+    site.may_use("host-2").await;
 
     site.suffers("host-3 being cut off", "host-3", async |host| host.cut().await.unwrap()).await;
     site.goes_without_loss("host-3 coming back", async |site| {
@@ -180,6 +181,19 @@ impl Site {
                 }
             }
             Ok(())
+        })
+        .await;
+    }
+
+    /// The Swarm, which replaces by itself what is lost, knows that it may do so there.
+    async fn may_use(&self, name: &str) {
+        let manager = self.ground.host("host-1");
+        until_ok(&format!("{name} being open to all services"), SOON, async || {
+            let all = docker(manager, &["service", "ls", "--quiet"]).await;
+            let mut inspect = vec!["service", "inspect"];
+            inspect.extend(all.split_whitespace());
+            let told = docker(manager, &inspect).await;
+            if told.contains(&format!("!={name}")) { Err(told) } else { Ok(()) }
         })
         .await;
     }

@@ -11,7 +11,7 @@ use launcher_testkit::{Api, Engine, Load};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::ground::program;
+use crate::ground::{docker, program};
 
 const HOST: &str = "shop.example.com";
 
@@ -119,13 +119,6 @@ async fn join_to_a_swarm(first: &Host, others: &[Host]) {
     for host in others {
         docker(host, &["swarm", "join", "--token", token.trim(), &format!("{address}:2377")]).await;
     }
-}
-
-async fn docker(host: &Host, arguments: &[&str]) -> String {
-    let mut command = tokio::process::Command::new("docker");
-    let output = command.arg("--host").arg(host.socket()).args(arguments).output().await.unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The hosts of the containers that run.

@@ -89,6 +89,33 @@ async fn what_is_stopped_is_not_started_again_on_the_old_engine() {
 }
 
 #[tokio::test]
+async fn an_old_engine_that_goes_away_is_remembered_and_costs_the_new_one_nothing() {
+    let Move { old, new, moving, placement } = Move::begin(Behaviour::Runs).await;
+    let before = observed(&moving).await;
+    old.go_away("somebody pulled the plug");
+    assert_eq!(observed(&moving).await, before);
+    // It is tried again, but not for what the new engine does.
+    moving.ensure(&placement).await.unwrap_err();
+    assert_eq!(running(&new.containers()).len(), 2);
+
+    let Move { old, moving, .. } = Move::begin(Behaviour::Runs).await;
+    old.go_away("somebody pulled the plug");
+    let error = moving.observe(None).await.unwrap_err();
+    assert!(error.is_passing() && error.to_string().contains("moving_from"), "{error}");
+}
+
+#[tokio::test]
+async fn what_does_not_run_on_the_old_engine_is_tidied_away() {
+    let Move { old, moving, .. } = Move::begin(Behaviour::Runs).await;
+    moving.tidy(GRACE).await.unwrap();
+    assert_eq!(old.containers().len(), 2);
+    old.stop(&shop(), VersionNumber(1), GRACE).await.unwrap();
+    assert_eq!(old.containers().len(), 2, "it keeps what is stopped");
+    moving.tidy(GRACE).await.unwrap();
+    assert_eq!(old.containers(), []);
+}
+
+#[tokio::test]
 async fn both_engines_tell_of_changes_and_logs() {
     let Move { old, new, moving, placement } = Move::begin(Behaviour::Talks).await;
     moving.ensure(&placement).await.unwrap();
