@@ -190,7 +190,8 @@ impl Site {
         let manager = self.ground.host("host-1");
         until_ok(&format!("{name} being open to all services"), SOON, async || {
             let all = docker(manager, &["service", "ls", "--quiet"]).await;
-            let mut inspect = vec!["service", "inspect"];
+            let placement = "{{json .Spec.TaskTemplate.Placement}}";
+            let mut inspect = vec!["service", "inspect", "--format", placement];
             inspect.extend(all.split_whitespace());
             let told = docker(manager, &inspect).await;
             if told.contains(&format!("!={name}")) { Err(told) } else { Ok(()) }

@@ -91,8 +91,9 @@ async fn what_is_stopped_is_not_started_again_on_the_old_engine() {
 #[tokio::test]
 async fn an_old_engine_that_goes_away_is_remembered_and_costs_the_new_one_nothing() {
     let Move { old, new, moving, placement } = Move::begin(Behaviour::Runs).await;
-    let before = observed(&moving).await;
+    let before = moving.observe(None).await.unwrap();
     old.go_away("somebody pulled the plug");
+    assert_eq!(moving.observe(None).await.unwrap(), before);
     assert_eq!(observed(&moving).await, before);
     // It is tried again, but not for what the new engine does.
     moving.ensure(&placement).await.unwrap_err();
