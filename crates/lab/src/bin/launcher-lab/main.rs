@@ -12,6 +12,7 @@ mod up;
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Parser;
 
 use args::{Arguments, Command, UpArgs};
@@ -30,6 +31,10 @@ fn main() -> ExitCode {
 fn perform(arguments: Arguments) -> anyhow::Result<()> {
     let lab = arguments.lab.as_deref();
     match arguments.command.unwrap_or_else(|| Command::Up(UpArgs::default())) {
+        Command::Up(_) if lab.is_some() => bail!(
+            "--lab says which lab a command is for, and `up` makes a new one, which gets a name of its own; \
+             leave it out"
+        ),
         Command::Up(options) => up::run(&options),
         Command::Status { json } => ask::status(lab, json),
         Command::Cut { host } => ask::change(lab, &host, control::Change::Cut),
@@ -40,5 +45,19 @@ fn perform(arguments: Arguments) -> anyhow::Result<()> {
         Command::StartEngine { host } => ask::change(lab, &host, control::Change::StartEngine),
         Command::Push { name, image } => ask::push(lab, &name, &image),
         Command::Exec { host, command } => ask::exec(lab, &host, &command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_lab_is_given_no_name() {
+        for typed in [&["up", "--bare", "--lab", "mine"][..], &["--lab", "mine"]] {
+            let typed = [&["launcher-lab"], typed].concat();
+            let told = perform(Arguments::parse_from(typed)).unwrap_err().to_string();
+            assert!(told.starts_with("--lab says which lab a command is for"), "{told}");
+        }
     }
 }
