@@ -28,13 +28,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn perform(arguments: Arguments) -> anyhow::Result<()> {
-    let lab = arguments.lab.as_deref();
-    match arguments.command.unwrap_or_else(|| Command::Up(UpArgs::default())) {
-        Command::Up(_) if lab.is_some() => bail!(
+/// A new lab gets a name of its own.
+fn check(arguments: &Arguments) -> anyhow::Result<()> {
+    let is_up = matches!(arguments.command, None | Some(Command::Up(_)));
+    if is_up && arguments.lab.is_some() {
+        bail!(
             "--lab says which lab a command is for, and `up` makes a new one, which gets a name of its own; \
              leave it out"
-        ),
+        );
+    }
+    Ok(())
+}
+
+fn perform(arguments: Arguments) -> anyhow::Result<()> {
+    check(&arguments)?;
+    let lab = arguments.lab.as_deref();
+    match arguments.command.unwrap_or_else(|| Command::Up(UpArgs::default())) {
         Command::Up(options) => up::run(&options),
         Command::Status { json } => ask::status(lab, json),
         Command::Cut { host } => ask::change(lab, &host, control::Change::Cut),
@@ -56,7 +65,7 @@ mod tests {
     fn a_new_lab_is_given_no_name() {
         for typed in [&["up", "--bare", "--lab", "mine"][..], &["--lab", "mine"]] {
             let typed = [&["launcher-lab"], typed].concat();
-            let told = perform(Arguments::parse_from(typed)).unwrap_err().to_string();
+            let told = check(&Arguments::parse_from(typed)).unwrap_err().to_string();
             assert!(told.starts_with("--lab says which lab a command is for"), "{told}");
         }
     }
