@@ -205,6 +205,13 @@ impl Builds {
                 build.state.as_str()
             )));
         }
+        if self.inner.store.service(&build.service).await?.is_none() {
+            return Err(Error::Refused(format!(
+                "the service {0} is gone, and the source of build {id} with it: create {0} with `launcher apply` \
+                 in the folder of its launcher.toml, and push or build it again",
+                build.service
+            )));
+        }
         let (origin, old) = (build.origin, build.id);
         if origin == Origin::Upload && !self.has_context(old).await {
             return Err(Error::Refused(format!(

@@ -166,16 +166,23 @@ async fn end(inner: &Inner, recorder: Recorder<'_>, ended: End) -> Result<()> {
 }
 
 /// What somebody does whose build has failed. What is wrong in the source stays wrong however often it is
-/// built.
+/// built, and so does what is wrong in its settings: a build that is run again reads the same ones.
 fn what_to_do(build: &Build, step: Option<StepKind>) -> String {
     let again = format!("launcher builds retry {}", build.id);
-    let mend = match build.origin {
-        Origin::Upload => "mend it, and send it again with `launcher build`",
-        Origin::Push | Origin::Hook => "mend it, and push again",
+    let mend = |what: &str| match build.origin {
+        Origin::Upload => {
+            format!(
+                "mend {what}, and send it again with `launcher build`; to run the same again: {again}"
+            )
+        }
+        Origin::Push | Origin::Hook => {
+            format!("mend {what}, and push again; to run the same again: {again}")
+        }
     };
     match step {
-        Some(StepKind::Push | StepKind::Launch) | None => format!("run it again: {again}"),
-        Some(_) => format!("{mend}; to run the same again: {again}"),
+        Some(StepKind::Push) | None => format!("run it again: {again}"),
+        Some(StepKind::Launch) => mend("the application or its launcher.toml"),
+        Some(_) => mend("it"),
     }
 }
 
@@ -195,5 +202,32 @@ impl<'a> Registered<'a> {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_wrong_is_to_be_mended_before_it_is_run_again() {
+        let advice = |origin, step| {
+            let build = serde_json::json!({
+                "id": 13, "service": "shop", "origin": origin, "by": "mika", "state": "running",
+                "steps": [], "attempts": 1, "created_at": "2026-11-24T12:00:00Z"
+            });
+            what_to_do(&serde_json::from_value(build).unwrap(), step)
+        };
+        assert_eq!(
+            advice("push", Some(StepKind::Launch)),
+            "mend the application or its launcher.toml, and push again; \
+             to run the same again: launcher builds retry 13"
+        );
+        assert!(
+            advice("upload", Some(StepKind::Launch))
+                .contains("send it again with `launcher build`")
+        );
+        assert!(advice("hook", Some(StepKind::Build)).starts_with("mend it, and push again; "));
+        assert_eq!(advice("push", Some(StepKind::Push)), "run it again: launcher builds retry 13");
     }
 }

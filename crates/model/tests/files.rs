@@ -191,6 +191,8 @@ fn classic_mistakes_are_explained() {
         ("string without an end", with("name", "name = \"shop")),
         ("no value", with("port", "port =")),
         ("empty file", String::new()),
+        ("a name alone", "service.name = \"shop\"\n".to_owned()),
+        ("volume in a directory of the engine's", with("[env]", "[volumes]\na = \"/proc\"\n[env]")),
         ("another format", "{\"service\": {\"name\": \"shop\"}}".to_owned()),
     ];
     let explained = mistakes.map(|(what, text)| format!("{what}\n{}\n", refused(&text)));

@@ -77,6 +77,12 @@ impl ServiceSpec {
             if !is_directory(path) {
                 let expected = "a directory in the container, such as /var/lib/shop, without '.', '..' and ':'";
                 faults.add(&setting, expected.to_owned());
+            } else if let Some(engines) = OF_THE_ENGINE.iter().find(|own| is_within(path, own)) {
+                let expected = format!(
+                    "the engine has its own things in {engines}; take a directory of the application's, such \
+                     as /var/lib/shop"
+                );
+                faults.add(&setting, expected);
             }
             let twice = |(other, at): (&String, &String)| other != name && at == path;
             if self.volumes.iter().any(twice) {
@@ -103,6 +109,14 @@ fn is_volume_name(text: &str) -> bool {
     text.len() <= LONGEST_NAME
         && text.bytes().next().is_some_and(|b| b.is_ascii_lowercase())
         && text.bytes().all(plain)
+}
+
+/// What the engine puts into every container, where no volume can be.
+const OF_THE_ENGINE: [&str; 4] = ["/proc", "/sys", "/dev", "/run/secrets"];
+
+fn is_within(path: &str, directory: &str) -> bool {
+    let behind = path.strip_prefix(directory);
+    behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('/'))
 }
 
 fn is_directory(path: &str) -> bool {
@@ -147,6 +161,24 @@ mod tests {
             "[volumes]\na = \"/srv\"\nb = \"/srv\"\n",
         ] {
             assert!(!faults(bad).is_empty(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn volumes_leave_the_engines_own_directories_alone() {
+        for own in
+            ["/proc", "/proc/sys", "/sys", "/dev", "/dev/shm", "/run/secrets", "/run/secrets/a"]
+        {
+            let told = faults(&format!("[volumes]\na = \"{own}\"\n"));
+            let said = told.first().map(String::as_str).unwrap_or_default();
+            assert!(
+                said.starts_with("launcher.toml:5:1: volumes.a: the engine has its own"),
+                "{own}: {said}"
+            );
+            assert!(said.ends_with("such as /var/lib/shop"), "{said}");
+        }
+        for good in ["/process", "/srv/proc", "/run/shop", "/run", "/devices", "/system"] {
+            assert_eq!(faults(&format!("[volumes]\na = \"{good}\"\n")), [""; 0], "{good}");
         }
     }
 

@@ -50,11 +50,12 @@ fn shortened(message: &str) -> String {
     format!("{beginning}…{end}")
 }
 
-/// What is said of a file without the section that every one has.
-const NO_SERVICE: &str = "missing field `service`";
-/// The least that a file says.
+/// What is said of a file without what every one has.
+const MISSING: [&str; 3] =
+    ["missing field `service`", "missing field `name`", "missing field `port`"];
+/// The least that a file says, and what writes it.
 const LEAST: &str = "; the two lines that a file has at the least are \
-    service.name = \"shop\" and service.port = 8080";
+    service.name = \"shop\" and service.port = 8080; `launcher init` writes one";
 
 /// Reads a service's file.
 ///
@@ -64,7 +65,7 @@ pub fn read(file: &str, text: &str) -> Result<ServiceSpec, FileError> {
     let spec: ServiceSpec = toml::from_str(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         let mut located = locate(file, text, at, &in_words(error.message(), "a table"));
-        if located.message == NO_SERVICE {
+        if MISSING.contains(&located.message.as_str()) {
             located.message.push_str(LEAST);
         }
         located

@@ -10,6 +10,9 @@ use crate::{LogLine, LogStream, Result};
 /// fill the memory.
 const LONGEST: usize = 64 * 1024;
 
+/// How a frame begins in which the engine speaks of the log itself (`systemerr`).
+const OF_ENGINE: u8 = 3;
+
 /// Whether each piece begins with the time at which it was printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stamps {
@@ -24,7 +27,8 @@ pub(crate) fn lines(
     pieces: impl Stream<Item = Result<LogOutput>> + Send + 'static,
     stamps: Stamps,
 ) -> impl Stream<Item = Result<LogLine>> + Send + 'static {
-    let mut splitter = Splitter { stamps, out: Unfinished::default(), err: Unfinished::default() };
+    let mut splitter =
+        Splitter { stamps, out: Unfinished::default(), err: Unfinished::default(), of_engine: 0 };
     pieces
         .map(Some)
         .chain(stream::iter([None]))
@@ -43,6 +47,8 @@ struct Splitter {
     stamps: Stamps,
     out: Unfinished,
     err: Unfinished,
+    /// So many bytes are still to come of what the engine says itself.
+    of_engine: usize,
 }
 
 /// The beginning of a line.
@@ -54,6 +60,11 @@ struct Unfinished {
 
 impl Splitter {
     fn take(&mut self, piece: &LogOutput) -> Vec<Result<LogLine>> {
+        if let LogOutput::Console { message } = piece
+            && self.is_of_engine(message)
+        {
+            return Vec::new();
+        }
         let (stream, message) = match piece {
             LogOutput::StdErr { message } => (LogStream::Stderr, message),
             LogOutput::StdOut { message }
@@ -80,6 +91,24 @@ impl Splitter {
             lines.push(Ok(unfinished.end(stream)));
         }
         lines
+    }
+
+    /// Whether a piece is what the engine says of the log itself: that a container was never placed, or that
+    /// its host cannot be asked. The client knows no such frames, and hands them on with their header and
+    /// cut into lines. No container has printed that.
+    fn is_of_engine(&mut self, piece: &[u8]) -> bool {
+        let here = match piece {
+            [OF_ENGINE, 0, 0, 0, a, b, c, d, text @ ..] => {
+                let length = u32::from_be_bytes([*a, *b, *c, *d]);
+                self.of_engine = usize::try_from(length).unwrap_or(usize::MAX);
+                text
+            }
+            text if self.of_engine > 0 => text,
+            _ => return false,
+        };
+        self.of_engine = self.of_engine.saturating_sub(here.len());
+        tracing::debug!(said = %String::from_utf8_lossy(here).trim_end(), "no log from the engine");
+        true
     }
 
     fn finish(&mut self) -> Vec<Result<LogLine>> {
@@ -147,6 +176,28 @@ mod tests {
         assert_eq!(texts(&lines), ["long line", ""]);
         assert_eq!(lines[0].at.unwrap().subsec_nanosecond(), 1);
         assert_eq!(lines[1].at.unwrap().subsec_nanosecond(), 3);
+    }
+
+    /// A frame of the engine's own, as the client hands it on: with its header, a piece for each line.
+    fn engine_says(text: &str) -> Vec<LogOutput> {
+        let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+        let frame = [&[3, 0, 0, 0], &length[..], text.as_bytes()].concat();
+        let pieces = frame.split_inclusive(|byte| *byte == b'\n');
+        pieces.map(|piece| LogOutput::Console { message: piece.to_vec().into() }).collect()
+    }
+
+    #[tokio::test]
+    async fn what_the_engine_says_of_a_log_is_no_part_of_it() {
+        let unplaced = "Error grabbing logs: rpc error: code = Unknown desc = task abc has not been scheduled\n";
+        assert_eq!(texts(&split(engine_says(unplaced), Stamps::Each).await), [""; 0]);
+        assert_eq!(texts(&split(engine_says(unplaced.trim_end()), Stamps::Each).await), [""; 0]);
+        // The length of this one has the byte that ends lines.
+        let long = format!("warning: incomplete log stream\n{}", "n".repeat(266 - 31));
+        let mut pieces = vec![out("2026-11-24T08:00:00Z before\n")];
+        pieces.extend(engine_says(&long));
+        pieces.push(LogOutput::Console { message: "a terminal's\n".into() });
+        let lines = split(pieces, Stamps::Each).await;
+        assert_eq!(texts(&lines), ["before", "a terminal's"]);
     }
 
     #[tokio::test]

@@ -202,6 +202,20 @@ async fn what_was_sent_in_is_kept_for_the_last_builds_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_build_of_a_service_that_is_gone_says_what_to_do_instead() {
+    let world = shop().await;
+    upload(&world, "archive").await;
+    ends(&world, 1, "passed").await;
+    world.call("DELETE", "/api/v1/services/shop?destroy=true", None).await.is(202);
+    let gone = async || world.get("/api/v1/services/shop").await.status == 404;
+    eventually("the service being gone", gone).await;
+    let refused = world.call("POST", "/api/v1/builds/1/retry", None).await.tells(409, "refused");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.starts_with("the service shop is gone"), "{detail}");
+    assert!(detail.contains("create shop with `launcher apply`"), "{detail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_restarted_goes_on_with_what_was_sent_in() {
     let outer = Folder::new();
     let folder = outer.path().to_owned();

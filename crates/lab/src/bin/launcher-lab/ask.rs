@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -41,17 +41,31 @@ pub(crate) fn change(lab: Option<&str>, host: &str, change: Change) -> Result<()
 
 /// `push`.
 pub(crate) fn push(lab: Option<&str>, name: &str, image: &str) -> Result<()> {
-    let source = if Path::new(image).is_dir() {
-        let folder = std::path::absolute(image).with_context(|| format!("cannot find {image}"))?;
-        Source::Folder(folder)
-    } else {
-        Source::Local(image.to_owned())
-    };
+    let source = source(image)?;
     let Answer::Pushed(name) = ask(lab, &Question::Push(name.to_owned(), source))? else {
         return strange();
     };
     println!("{name}");
     Ok(())
+}
+
+/// What is meant: a folder, or an image of this machine's engine.
+fn source(image: &str) -> Result<Source> {
+    let path = Path::new(image);
+    if path.is_dir() {
+        let folder = std::path::absolute(path).with_context(|| format!("cannot find {image}"))?;
+        return Ok(Source::Folder(folder));
+    }
+    let first = path.components().next();
+    let names_folder =
+        |first| matches!(first, Component::RootDir | Component::CurDir | Component::ParentDir);
+    if !first.is_some_and(names_folder) {
+        return Ok(Source::Local(image.to_owned()));
+    }
+    let trouble = if path.exists() { "is no folder" } else { "is not there" };
+    bail!(
+        "{image} {trouble}; name a folder with a Dockerfile, or an image that this machine's engine has"
+    )
 }
 
 /// `exec`: becomes the command.
@@ -93,12 +107,9 @@ fn find(wanted: Option<&str>) -> Result<PathBuf> {
     labs.retain(|lab| control::socket(lab).exists());
     let name = |lab: &PathBuf| lab.file_name().unwrap_or_default().to_string_lossy().into_owned();
     if let Some(wanted) = wanted {
-        let known = labs.iter().map(name).collect::<Vec<_>>().join(", ");
+        let known = labs.iter().map(name).collect::<Vec<_>>();
         let found = labs.into_iter().find(|lab| name(lab) == wanted);
-        return found.with_context(|| match known.as_str() {
-            "" => format!("there is no lab {wanted}, and no other runs; start one with `make lab`"),
-            known => format!("there is no lab {wanted}; there is {known}"),
-        });
+        return found.with_context(|| no_such(wanted, &known));
     }
     match labs.as_slice() {
         [] => bail!("no lab runs here; start one with `make lab` in another terminal"),
@@ -110,6 +121,42 @@ fn find(wanted: Option<&str>) -> Result<PathBuf> {
     }
 }
 
+/// What is said when no lab of a name takes commands.
+fn no_such(wanted: &str, known: &[String]) -> String {
+    match known {
+        [] => format!("there is no lab {wanted}, and no other runs; start one with `make lab`"),
+        [one] => format!("there is no lab {wanted}; there is {one}"),
+        several => format!("there is no lab {wanted}; there are {}", several.join(", ")),
+    }
+}
+
 fn strange() -> Result<()> {
     bail!("the lab does not speak the language of this program; is it of another release?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_there_is_no_image() {
+        for missing in ["../nope", "./nope", "/nope/at/all"] {
+            let told = source(missing).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("{missing} is not there; ")), "{told}");
+        }
+        let told = source("/proc/self/status").unwrap_err().to_string();
+        assert!(told.starts_with("/proc/self/status is no folder; "), "{told}");
+        for image in ["shop:1", "team/shop", "registry.example.com/shop:1"] {
+            assert!(matches!(source(image), Ok(Source::Local(name)) if name == image), "{image}");
+        }
+        assert!(matches!(source("/"), Ok(Source::Folder(_))));
+    }
+
+    #[test]
+    fn which_labs_there_are_is_told_in_a_sentence() {
+        let known = ["lab-a".to_owned(), "lab-b".to_owned()];
+        assert_eq!(no_such("x", &known), "there is no lab x; there are lab-a, lab-b");
+        assert_eq!(no_such("x", &known[..1]), "there is no lab x; there is lab-a");
+        assert!(no_such("x", &[]).contains("`make lab`"));
+    }
 }

@@ -1,7 +1,7 @@
 //! `services` and `status`.
 
 use launcher_model::ServiceName;
-use launcher_server::api::views::{ServiceView, VersionView};
+use launcher_server::api::views::{ContainerView, ServiceView, VersionView};
 use serde_json::Value;
 
 use super::Context;
@@ -27,8 +27,13 @@ pub(super) async fn status((context, status): (Context, Status)) -> Result<(), F
 
 async fn all(context: &Context, json: bool) -> Result<(), Failure> {
     let items = context.client.list(&["services"]).await?;
+    let containers: Vec<ContainerView> = if json || items.is_empty() {
+        Vec::new()
+    } else {
+        context.understand(Value::Array(context.client.list(&["containers"]).await?))?
+    };
     context.show(items, json, NONE, |views: &[ServiceView], look| {
-        let blocks = views.iter().map(|view| services::block(view, &[], look));
+        let blocks = views.iter().map(|view| services::block(view, &[], &containers, look));
         blocks.collect::<Vec<_>>().join("\n")
     })
 }
@@ -41,7 +46,8 @@ async fn one(context: &Context, service: &ServiceName, json: bool) -> Result<(),
     let view: ServiceView = context.understand(answer)?;
     let versions = context.client.list(&["services", service.as_str(), "versions"]).await?;
     let versions: Vec<VersionView> = context.understand(Value::Array(versions))?;
-    context.out.text(&services::block(&view, &versions, &context.look))?;
+    let containers: Vec<_> = versions.iter().flat_map(|one| one.containers.clone()).collect();
+    context.out.text(&services::block(&view, &versions, &containers, &context.look))?;
     let destroyed = versions.len().saturating_sub(view.environments.len());
     if destroyed > 0 {
         say(&format!("{destroyed} older, of which only the record is left, are not shown"));

@@ -1,11 +1,16 @@
 //! Services, and their environments.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use console::Style;
 use jiff::{SignedDuration, Timestamp};
 use launcher_model::Weight;
+use launcher_model::container::{Container, ContainerPhase};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::route::Weights;
-use launcher_server::api::views::{EnvironmentSummary, FreezeView, ServiceView, VersionView};
+use launcher_server::api::views::{
+    ContainerView, EnvironmentSummary, FreezeView, ServiceView, VersionView,
+};
 
 use super::words::{self, ago, count, shares};
 use super::{Columns, Look, alarming, maintenance, or_dash, plain, state};
@@ -48,10 +53,12 @@ fn live(service: &ServiceView) -> String {
     shares(&weights.collect::<Weights>())
 }
 
-/// A service and its environments, newest first. With `versions`, which image each came from.
+/// A service and its environments, newest first. With `versions`, which image each came from; with
+/// `containers`, of whichever services, what those wait for that are on no host yet.
 pub(in crate::cli) fn block(
     service: &ServiceView,
     versions: &[VersionView],
+    containers: &[ContainerView],
     look: &Look,
 ) -> String {
     let name = look.paint(Style::new().bold(), service.name.as_str());
@@ -77,6 +84,11 @@ pub(in crate::cli) fn block(
     }
     for environment in &service.environments {
         text.push_str(&failure(environment));
+        let own = |view: &&ContainerView| {
+            let Container { service: whose, version, .. } = &view.container;
+            *whose == service.name && *version == environment.version
+        };
+        text.push_str(&waiting(environment, containers.iter().filter(own)));
     }
     text
 }
@@ -191,6 +203,39 @@ fn failure(environment: &EnvironmentSummary) -> String {
     text
 }
 
+/// What containers of an environment wait for that are on no host yet.
+fn waiting<'a>(
+    environment: &EnvironmentSummary,
+    containers: impl Iterator<Item = &'a ContainerView>,
+) -> String {
+    let mut by_reason: BTreeMap<Option<&str>, BTreeSet<u16>> = BTreeMap::new();
+    let mut running = 0;
+    for ContainerView { container, .. } in containers {
+        match &container.phase {
+            ContainerPhase::Waiting { why } => {
+                by_reason.entry(why.as_deref()).or_default().insert(container.slot);
+            }
+            ContainerPhase::Running { .. } => running += 1,
+            _ => {}
+        }
+    }
+    let meanwhile = match running {
+        0 => String::new(),
+        1 => " (1 other runs meanwhile)".to_owned(),
+        several => format!(" ({several} others run meanwhile)"),
+    };
+    let line = |(why, slots): (&Option<&str>, &BTreeSet<u16>)| {
+        let slots: Vec<_> = slots.iter().map(ToString::to_string).collect();
+        let waits = match slots.as_slice() {
+            [one] => format!("container {one} waits"),
+            several => format!("containers {} wait", several.join(", ")),
+        };
+        let why = why.map_or_else(|| " for a host".to_owned(), |why| format!(": {why}"));
+        format!("{}: {waits}{why}{meanwhile}\n", environment.version)
+    };
+    by_reason.iter().map(line).collect()
+}
+
 /// What became of an environment that something was asked of, in a sentence.
 pub(in crate::cli) fn sentence(service: &str, environment: &EnvironmentSummary) -> String {
     let (version, state) = (environment.version, words::state(environment));
@@ -232,7 +277,7 @@ mod tests {
     #[test]
     fn a_service_shows_its_environments_their_images_and_failures() {
         let services: Vec<ServiceView> = read(SERVICES);
-        insta::assert_snapshot!(block(&services[0], &read::<Vec<_>>(VERSIONS), &look()));
+        insta::assert_snapshot!(block(&services[0], &read::<Vec<_>>(VERSIONS), &[], &look()));
     }
 
     #[test]
@@ -244,7 +289,7 @@ mod tests {
         ));
         assert!(list(&services, &look()).contains("v2, in maintenance"));
         let told = "in maintenance for 12 min, by mika (a new disk); `launcher maintenance shop off` opens it\n";
-        assert!(block(&services[0], &[], &look()).contains(told));
+        assert!(block(&services[0], &[], &[], &look()).contains(told));
     }
 
     #[test]
@@ -252,7 +297,41 @@ mod tests {
         let mut service = read::<Vec<ServiceView>>(SERVICES).swap_remove(0);
         service.environments[1].trouble = Some("the key is missing".to_owned());
         let told = "v2 cannot be made whole, and is tried again: the key is missing\n";
-        assert!(block(&service, &[], &look()).contains(told));
+        assert!(block(&service, &[], &[], &look()).contains(told));
+    }
+
+    #[test]
+    fn what_containers_wait_for_is_told_under_their_environment() {
+        let service = read::<Vec<ServiceView>>(SERVICES).swap_remove(0);
+        let known: Vec<ContainerView> = read(include_str!("fixtures/containers.json"));
+        let [running, ..] = known.as_slice() else { panic!("{known:?}") };
+        let why = Some("no host will do: 3 hosts without 2 CPUs free".to_owned());
+        let waits = |slot, why: &Option<String>| {
+            let mut view = running.clone();
+            view.container.slot = slot;
+            view.container.phase = ContainerPhase::Waiting { why: why.clone() };
+            view
+        };
+        let told = |containers: &[ContainerView]| {
+            let shown = block(&service, &[], containers, &look());
+            let lines = shown.lines().filter(|line| line.contains(" wait"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&known), Vec::<String>::new());
+        assert_eq!(
+            told(&[waits(3, &why)]),
+            ["v2: container 3 waits: no host will do: 3 hosts without 2 CPUs free"]
+        );
+        let mut of_another = waits(2, &None);
+        of_another.container.service = "blog".parse().unwrap();
+        assert_eq!(
+            told(&[running.clone(), waits(4, &why), waits(2, &why), waits(3, &None), of_another]),
+            [
+                "v2: container 3 waits for a host (1 other runs meanwhile)",
+                "v2: containers 2, 4 wait: no host will do: 3 hosts without 2 CPUs free \
+                 (1 other runs meanwhile)",
+            ]
+        );
     }
 
     #[test]
@@ -261,7 +340,7 @@ mod tests {
         let mut told = |users, trouble: Option<&str>| {
             let (secret, trouble) = ("shop/logins".to_owned(), trouble.map(str::to_owned));
             service.preview_logins = Some(PreviewLoginsView { secret, users, trouble });
-            block(&service, &[], &look()).lines().nth(1).unwrap().to_owned()
+            block(&service, &[], &[], &look()).lines().nth(1).unwrap().to_owned()
         };
         assert_eq!(
             told(Some(1), None),
@@ -277,7 +356,7 @@ mod tests {
     #[test]
     fn a_service_without_environments_says_what_to_do() {
         let services: Vec<ServiceView> = read(SERVICES);
-        insta::assert_snapshot!(block(&services[1], &[], &look()));
+        insta::assert_snapshot!(block(&services[1], &[], &[], &look()));
     }
 
     #[test]
@@ -291,10 +370,10 @@ mod tests {
         };
         service.next_freeze =
             Some(freeze("freezes at Fri 16:00 Europe/Berlin", "2026-11-27T15:00:00Z"));
-        assert!(!block(&service, &[], &look()).contains("freezes"), "it is far");
+        assert!(!block(&service, &[], &[], &look()).contains("freezes"), "it is far");
         let soon = look().now + SignedDuration::from_hours(23);
         service.next_freeze.as_mut().unwrap().from = soon;
-        assert!(block(&service, &[], &look()).contains("freezes at Fri 16:00"));
+        assert!(block(&service, &[], &[], &look()).contains("freezes at Fri 16:00"));
         service.freeze =
             Some(freeze("frozen until Mon 08:00 Europe/Berlin", "2026-11-20T15:00:00Z"));
         service.auto = Some(AutoView {
@@ -303,7 +382,7 @@ mod tests {
             waits_for: Some(launcher_model::plan::auto::WaitsFor::Freeze),
             text: "v3 waits for the freeze to end, Mon 08:00 Europe/Berlin, and goes live by itself then".to_owned(),
         });
-        insta::assert_snapshot!(block(&service, &[], &look()));
+        insta::assert_snapshot!(block(&service, &[], &[], &look()));
     }
 
     #[test]
