@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use launcher_model::container::{Container, Host};
+use launcher_model::container::{Container, ContainerPhase, Host};
 use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::{ServiceName, VersionNumber};
 
@@ -140,18 +140,21 @@ impl Scheduler for Moving {
         Ok(one_after_the_other(left, there))
     }
 
+    /// The new engine's: what the old one has is tidied away whoever explains it.
     async fn unseen(&self) -> Result<BTreeSet<(ServiceName, VersionNumber)>> {
-        let (mut there, left) = tokio::try_join!(self.to.unseen(), self.from.unseen())?;
-        there.extend(left);
-        Ok(there)
+        self.to.unseen().await
     }
 
     /// What does not run on the old engine never will again: it is removed there, and what is wanted of it
     /// gets containers on the new one.
     async fn tidy(&self, grace: Duration) -> Result<()> {
+        self.to.tidy(grace).await?;
         let left = self.from.observe(None).await?;
         let of = |container: &Container| (container.service.clone(), container.version);
-        let runs: BTreeSet<_> = left.iter().filter(|one| one.is_running()).map(of).collect();
+        // What cannot be seen may run.
+        let may_run =
+            |one: &&Container| one.is_running() || matches!(one.phase, ContainerPhase::Lost { .. });
+        let runs: BTreeSet<_> = left.iter().filter(may_run).map(of).collect();
         let mut over: BTreeSet<_> = left.iter().map(of).collect();
         over.extend(self.from.unseen().await?);
         for (service, version) in over.difference(&runs) {
@@ -163,7 +166,7 @@ impl Scheduler for Moving {
                 "nothing is left on {name}: moving_from can go out of the configuration"
             );
         }
-        self.to.tidy(grace).await
+        Ok(())
     }
 
     /// The new engine's word is what counts: the old one may be away.

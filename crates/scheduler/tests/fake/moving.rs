@@ -117,6 +117,20 @@ async fn what_does_not_run_on_the_old_engine_is_tidied_away() {
 }
 
 #[tokio::test]
+async fn what_is_on_a_lost_host_of_the_old_engine_is_left_alone() {
+    let (ground, new) = (FakeGround::prepare().await, FakeGround::prepare().await);
+    let old = ground.0.clone();
+    old.set_hosts(["a", "b"]);
+    settle(&old, &placement(&ground, Behaviour::Runs, 2).await).await;
+    ["a", "b"].map(|host| old.lose_host(host));
+    let moving = Moving::new(Arc::new(old.clone()), Arc::new(new.0.clone()));
+    let before = old.containers();
+    assert!(before.len() == 2 && before.iter().all(|one| !one.is_running()), "{before:?}");
+    moving.tidy(GRACE).await.unwrap();
+    assert_eq!(old.containers(), before);
+}
+
+#[tokio::test]
 async fn both_engines_tell_of_changes_and_logs() {
     let Move { old, new, moving, placement } = Move::begin(Behaviour::Talks).await;
     moving.ensure(&placement).await.unwrap();
