@@ -122,7 +122,8 @@ async fn what_is_on_a_lost_host_of_the_old_engine_is_left_alone() {
     let old = ground.0.clone();
     old.set_hosts(["a", "b"]);
     settle(&old, &placement(&ground, Behaviour::Runs, 2).await).await;
-    ["a", "b"].map(|host| old.lose_host(host));
+    old.lose_host("a");
+    old.lose_host("b");
     let moving = Moving::new(Arc::new(old.clone()), Arc::new(new.0.clone()));
     let before = old.containers();
     assert!(before.len() == 2 && before.iter().all(|one| !one.is_running()), "{before:?}");
