@@ -12,6 +12,7 @@ pub mod expected;
 pub mod host;
 pub mod image;
 pub mod maintenance;
+pub mod measure;
 pub mod name;
 pub mod plan;
 pub mod route;
