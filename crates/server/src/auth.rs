@@ -40,6 +40,13 @@ pub(crate) async fn require_token(
     Ok(next.run(request).await)
 }
 
+/// Whether a call carries a token that is valid.
+pub(crate) async fn has_token(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
+    let text = bearer(headers).ok().and_then(TokenText::read);
+    let Some(text) = text else { return Ok(false) };
+    Ok(app.store.token_by_hash(&text.hash()).await?.is_some())
+}
+
 /// The password of basic authentication (RFC 7617), or a bearer token.
 pub(crate) fn password(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;

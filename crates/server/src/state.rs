@@ -11,6 +11,7 @@ use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::Scheduler;
 use launcher_store::Store;
 use launcher_store::vault::Vault;
+use launcher_telemetry::Telemetry;
 
 /// What the server works with. Clones are the same one.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub struct App {
     pub vault: Arc<Vault>,
     /// For logs, commands and hosts; containers are the control plane's to change.
     pub scheduler: Arc<dyn Scheduler>,
+    /// What is measured.
+    pub telemetry: Telemetry,
     /// The time.
     pub clock: Clock,
     /// What a team may set.

@@ -8,6 +8,7 @@
 pub mod embedded;
 mod error;
 mod gathered;
+pub mod graph;
 mod key;
 mod measure;
 mod query;

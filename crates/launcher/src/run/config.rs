@@ -1,6 +1,7 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
 mod marathon;
+mod metrics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use self::marathon::Marathon;
+use self::metrics::Metrics;
 
 /// Where the file is looked for when nobody says.
 const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
@@ -39,6 +41,8 @@ struct File {
     marathon: Marathon,
     #[serde(default)]
     swarm: Swarm,
+    #[serde(default)]
+    metrics: Metrics,
     #[serde(default)]
     registries: Vec<Registry>,
 }
@@ -163,6 +167,8 @@ pub(crate) struct Config {
     pub(crate) docker_build_cache: Option<Bytes>,
     /// Which Marathon, where that places containers.
     pub(crate) marathon: Marathon,
+    /// What is measured.
+    pub(crate) metrics: Metrics,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
 }
@@ -221,6 +227,7 @@ impl Config {
             docker_builder: file.docker.builder,
             docker_build_cache: file.docker.build_cache,
             marathon: file.marathon,
+            metrics: file.metrics,
             registries: read_registries(file.registries)?,
             data,
             http,

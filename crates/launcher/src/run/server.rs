@@ -22,7 +22,7 @@ use super::config::Config;
 use super::data::{DataDir, keep_to_itself, write_private};
 use super::edge_socket::EdgeSocket;
 use super::engines::{self, Engines};
-use super::{administrator, stopping, systemd};
+use super::{administrator, metrics, stopping, systemd};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
 pub(crate) const ANNOUNCE: &str = "LAUNCHER_ANNOUNCE";
@@ -63,6 +63,9 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     launcher_server::serve(app.clone(), listener, stopping).await;
     app.builds.shut_down();
     app.control.shut_down();
+    if let Err(error) = app.telemetry.flush().await {
+        tracing::warn!(%error, "what was measured last is lost");
+    }
     serving.abort_all();
     Ok(())
 }
@@ -101,6 +104,7 @@ async fn assemble(
     let vault = Arc::new(vault?);
     let installation = store.installation().await?;
     let (hub, notices) = Hub::new(&config.preview_domain, &installation);
+    let telemetry = metrics::open(config, data, &hub).await?;
     let Engines { scheduler, docker } = engines::connect(config, &installation, &vault)?;
     let clock: Clock = Arc::new(Timestamp::now);
     let parts = Parts {
@@ -149,7 +153,7 @@ async fn assemble(
         branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
     };
     let builds = Builds::start(parts, builds).await?;
-    Ok((App { control, builds, store, vault, scheduler, clock, settings }, images))
+    Ok((App { control, builds, store, vault, scheduler, telemetry, clock, settings }, images))
 }
 
 /// Where edges of other machines come in.
