@@ -53,6 +53,8 @@ need_for_test() {
     need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
+    need carbon-cache 'Graphite: carbon' graphite-carbon
+    need graphite-manage 'Graphite: web application' graphite-web
     need_for_marathon_clients
     need_for_jenkins_clients
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
@@ -133,7 +135,7 @@ offered() {
 # on ports of their own, so what is installed here must not take port 80.
 install_quietly() {
     local policy=/usr/sbin/policy-rc.d service services=()
-    for service in nginx haproxy docker-registry; do
+    for service in nginx haproxy docker-registry carbon-cache; do
         have "$service" || services+=("$service")
     done
     forget_policy

@@ -3,9 +3,9 @@
 
 const body = document.body;
 
-// What a person has opened stays open when its page is brought up to date.
+// What a person has opened stays open when its page is brought up to date, and a graph is not set back.
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
-  !(name === "open" && node.localName === "details");
+  !(name === "open" && node.localName === "details") && !(name === "src" && node.src?.includes("&at="));
 
 // What a person writes to insist on a deployment is not taken from under their hands.
 const isWritten = (node) =>
@@ -51,6 +51,15 @@ body.addEventListener("htmx:afterRequest", ({ detail }) => {
 setInterval(() => {
   if (!document.hidden && document.getElementById("live")?.dataset.moves !== undefined) look();
 }, 1000);
+
+// Graphs grow by themselves. What is there stays until the next one has come.
+const GRAPHS_EVERY = 10_000;
+setInterval(() => {
+  if (document.hidden) return;
+  for (const graph of document.querySelectorAll("img[data-graph]")) {
+    graph.src = `${graph.dataset.graph}&at=${Math.floor(Date.now() / GRAPHS_EVERY)}`;
+  }
+}, GRAPHS_EVERY);
 
 // A page that hears nothing says so.
 const away = (is) => () => body.classList.toggle("is-away", is);

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-/// As `src/pages/assets.rs` embeds them.
-const FROM_OTHERS: [&str; 3] = [
+/// As `src/pages/assets.rs` and `src/graphs/draw.rs` embed them.
+const FROM_OTHERS: [&str; 4] = [
     "node_modules/htmx.org/dist/htmx.min.js",
     "node_modules/htmx-ext-sse/dist/sse.min.js",
     "node_modules/idiomorph/dist/idiomorph-ext.min.js",
+    "node_modules/dejavu-fonts-ttf/ttf/DejaVuSans.ttf",
 ];
 
 fn main() -> ExitCode {

@@ -1,4 +1,5 @@
-//! Graphs as pictures, for the pages and for others: `/graphs/SERVICE/KIND.svg`.
+//! Graphs as pictures, for the pages and for others: `/graphs/SERVICE/KIND.svg`, or `.png`, or
+//! `.graphite.png` as Graphite draws it.
 //!
 //! A picture is shown to whoever is signed in, to whoever has a token, and to whoever has an address that
 //! this server has signed.
@@ -56,15 +57,19 @@ async fn show(
     Query(picture): Query<Picture>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let Some((name, "svg")) = file.rsplit_once('.') else {
-        return Err(Problem::missing(format!("there is no graph at {}", uri.path())));
-    };
+    let missing = || Problem::missing(format!("there is no graph at {}", uri.path()));
+    let (name, format) = file.split_once('.').ok_or_else(missing)?;
     let kind = Kind::read(name)?;
-    let svg = draw::svg(&app, &service, kind, &picture).await?;
+    let (media_type, body) = match format {
+        "svg" => ("image/svg+xml", draw::svg(&app, &service, kind, &picture).await?.into_bytes()),
+        "png" => ("image/png", draw::png(&app, &service, kind, &picture).await?),
+        "graphite.png" => ("image/png", draw::by_graphite(&app, &service, kind, &picture).await?),
+        _ => return Err(missing()),
+    };
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml")),
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=5")),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     ];
-    Ok((headers, svg).into_response())
+    Ok((headers, body).into_response())
 }

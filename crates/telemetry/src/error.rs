@@ -15,6 +15,14 @@ pub enum Error {
         /// Why.
         cause: sqlx::Error,
     },
+    /// Graphite does not say what was measured.
+    #[error(transparent)]
+    Graphite(#[from] crate::graphite::WebError),
+    /// It is to be kept in Graphite, and nobody has said where that is.
+    #[error(
+        "what is measured is to be kept in Graphite, and where its web application is was not said"
+    )]
+    NoGraphite,
     /// Something that was kept cannot be read any more.
     #[error("what was measured at {at} cannot be read: {cause}")]
     Malformed {

@@ -1,5 +1,7 @@
 //! What is told now, put together by time.
 
+mod feed;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +12,9 @@ use launcher_model::measure::{
 use tokio::sync::Notify;
 
 use crate::key::{Key, Value};
+
+use feed::Feed;
+pub(crate) use feed::Told;
 
 /// Where the time comes from, in seconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -30,6 +35,8 @@ pub struct Gathered {
     state: Mutex<State>,
     /// Told when there is something to write down.
     pub(crate) came: Notify,
+    /// Told when there is something to tell on.
+    pub(crate) fed: Notify,
 }
 
 #[derive(Default)]
@@ -41,6 +48,7 @@ struct State {
     /// What each container used when it was heard of last.
     containers: HashMap<String, (i64, ContainerSample)>,
     rejected: Rejected,
+    feed: Feed,
 }
 
 /// How many samples were not taken.
@@ -80,7 +88,7 @@ impl Gathered {
     /// Nothing yet.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, state: Mutex::default(), came: Notify::new() }
+        Self { clock, state: Mutex::default(), came: Notify::new(), fed: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -108,8 +116,10 @@ impl Gathered {
             second.traffic.entry(key).or_default().beside(&sample.traffic);
         }
         state.changed(at, now);
+        state.feed.second(at, now);
         drop(state);
         self.came.notify_one();
+        self.fed.notify_one();
     }
 
     /// Takes in what an agent has seen. What it tells twice is taken in once.
@@ -135,8 +145,10 @@ impl Gathered {
             state.containers.insert(sample.container.clone(), (at, sample));
         }
         state.changed(at, now);
+        state.feed.chunk(at, now);
         drop(state);
         self.came.notify_one();
+        self.fed.notify_one();
     }
 
     /// What the containers have used that were heard of in the last minute, each in the span of its last
@@ -171,12 +183,29 @@ impl Gathered {
         }
     }
 
-    /// What was carried in a second, by all edges that have told of it.
-    #[must_use]
-    pub fn second(&self, at: i64) -> Vec<(Key, Value)> {
-        let state = self.state();
-        let traffic = state.seconds.get(&at).into_iter().flat_map(|second| &second.traffic);
-        traffic.map(|(key, traffic)| (key.clone(), Value::Traffic(traffic.clone()))).collect()
+    /// Has [`take_told`](Self::take_told) say what comes from now on.
+    pub(crate) fn feed(&self) {
+        self.state().feed.begin();
+    }
+
+    /// When the next of what is to be told on is over.
+    pub(crate) fn next_fed(&self) -> Option<i64> {
+        self.state().feed.next()
+    }
+
+    /// Takes a time that was over before `until`, with all that was measured then. It comes again when
+    /// more has been told of it since.
+    pub(crate) fn take_told(&self, until: i64) -> Option<(Told, Vec<(Key, Value)>)> {
+        let mut state = self.state();
+        let told = state.feed.take(until)?;
+        let values = match told {
+            Told::Second(at) => {
+                let traffic = state.seconds.get(&at).into_iter().flat_map(|of| &of.traffic);
+                traffic.map(|(key, of)| (key.clone(), Value::Traffic(of.clone()))).collect()
+            }
+            Told::Chunk(at) => state.chunks.get(&at).map(Chunk::values).unwrap_or_default(),
+        };
+        Some((told, values))
     }
 
     /// The first second of the oldest chunk that is to be written down.
@@ -195,10 +224,7 @@ impl Gathered {
                 written.traffic.entry(key.clone()).or_default().push((*at, traffic.clone()));
             }
         }
-        if let Some(chunk) = state.chunks.get(&first) {
-            let keys = chunk.usage.keys().chain(chunk.hosts.keys());
-            written.usage = keys.filter_map(|key| Some((key.clone(), chunk.value(key)?))).collect();
-        }
+        written.usage = state.chunks.get(&first).map(Chunk::values).unwrap_or_default();
         Some((first, written))
     }
 
@@ -256,6 +282,11 @@ impl State {
 }
 
 impl Chunk {
+    fn values(&self) -> Vec<(Key, Value)> {
+        let keys = self.usage.keys().chain(self.hosts.keys());
+        keys.filter_map(|key| Some((key.clone(), self.value(key)?))).collect()
+    }
+
     fn value(&self, key: &Key) -> Option<Value> {
         if let Some(host) = self.hosts.get(key) {
             return Some(Value::Host(host.clone()));

@@ -1,5 +1,6 @@
 //! Graphs as pictures.
 
+mod png;
 mod scale;
 mod svg;
 mod words;
@@ -8,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::measure::Unit;
 
+pub use png::{NoPicture, png};
 pub use svg::svg;
 pub use words::in_words;
 

@@ -1,7 +1,7 @@
 //! What can be asked, and what is answered.
 
 use launcher_model::{ServiceName, VersionNumber};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::embedded::Level;
@@ -34,7 +34,7 @@ pub struct Query {
 }
 
 /// What was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Answer {
     /// The second at which the first step begins, since 1970.
     pub from: i64,
@@ -47,7 +47,7 @@ pub struct Answer {
 }
 
 /// One measure of one version.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Line {
     /// The version.
     pub version: VersionNumber,

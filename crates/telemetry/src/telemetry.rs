@@ -4,34 +4,71 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use launcher_model::{ServiceName, VersionNumber};
-
 use crate::embedded::Embedded;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gathered::{CHUNK, Clock, Gathered};
-use crate::key::Key;
-use crate::measure::{Kind, Measure};
-use crate::query::{Answer, Line, Query, Steps};
+use crate::graphite::{Graphite, Web};
+use crate::query::{Answer, Query, Steps};
 
 /// So many seconds after a second has ended, everybody has told of it.
-const TOLD_AFTER: i64 = 3;
+pub(crate) const TOLD_AFTER: i64 = 3;
+
+/// Where what is measured is kept.
+pub enum Kept<'f> {
+    /// In a file that is kept below about `most_bytes`.
+    Here {
+        /// The file.
+        file: &'f Path,
+        /// Its size, in bytes.
+        most_bytes: u64,
+    },
+    /// In Graphite, which is asked for it.
+    InGraphite,
+}
 
 /// What is measured. Clones are the same.
 #[derive(Clone)]
 pub struct Telemetry {
     gathered: Arc<Gathered>,
-    embedded: Arc<Embedded>,
+    store: Store,
+    graphite: Option<Arc<Graphite>>,
+}
+
+#[derive(Clone)]
+enum Store {
+    Embedded(Arc<Embedded>),
+    Graphite(Arc<Graphite>, Web),
 }
 
 impl Telemetry {
-    /// Opens what was measured before, in a file that is kept below about `most_bytes`.
+    /// Opens what was measured before. A Graphite is told what is measured, wherever it is kept.
     ///
     /// # Errors
-    /// When there can be no such file.
-    pub async fn open(file: &Path, most_bytes: u64, clock: Clock) -> Result<Self> {
+    /// When there can be no such file, or no Graphite to ask.
+    pub async fn open(kept: Kept<'_>, graphite: Option<Graphite>, clock: Clock) -> Result<Self> {
         let gathered = Arc::new(Gathered::new(clock));
-        let embedded = Embedded::open(file, Arc::clone(&gathered), most_bytes).await?;
-        Ok(Self { gathered, embedded: Arc::new(embedded) })
+        let graphite = graphite.map(Arc::new);
+        if graphite.is_some() {
+            gathered.feed();
+        }
+        let store = match kept {
+            Kept::Here { file, most_bytes } => {
+                let embedded = Embedded::open(file, Arc::clone(&gathered), most_bytes).await?;
+                Store::Embedded(Arc::new(embedded))
+            }
+            Kept::InGraphite => {
+                let graphite = graphite.clone().ok_or(Error::NoGraphite)?;
+                let web = graphite.web.clone().ok_or(Error::NoGraphite)?;
+                Store::Graphite(graphite, web)
+            }
+        };
+        Ok(Self { gathered, store, graphite })
+    }
+
+    /// The Graphite that is told what is measured.
+    #[must_use]
+    pub fn graphite(&self) -> Option<&Graphite> {
+        self.graphite.as_deref()
     }
 
     /// Where what is measured is told.
@@ -40,8 +77,24 @@ impl Telemetry {
         &self.gathered
     }
 
-    /// Writes down what is told, for ever.
+    /// Writes down what is told, and tells it on, for ever.
     pub async fn run(&self) {
+        let writes = async {
+            match &self.store {
+                Store::Embedded(embedded) => self.write_for_ever(embedded).await,
+                Store::Graphite(..) => std::future::pending().await,
+            }
+        };
+        let tells = async {
+            match &self.graphite {
+                Some(graphite) => graphite.run(&self.gathered).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::join!(writes, tells);
+    }
+
+    async fn write_for_ever(&self, embedded: &Embedded) {
         let mut rolled = 0;
         loop {
             let Some(start) = self.gathered.oldest_dirty() else {
@@ -57,7 +110,7 @@ impl Telemetry {
             let written = async {
                 self.write_down().await?;
                 if minute != rolled {
-                    self.embedded.roll_up().await?;
+                    embedded.roll_up().await?;
                     rolled = minute;
                 }
                 Result::Ok(())
@@ -87,8 +140,9 @@ impl Telemetry {
     }
 
     async fn write_until(&self, until: i64) -> Result<()> {
+        let Store::Embedded(embedded) = &self.store else { return Ok(()) };
         while let Some((start, written)) = self.gathered.take_dirty(until) {
-            let outcome = self.embedded.write(start, written).await;
+            let outcome = embedded.write(start, written).await;
             if outcome.is_err() {
                 self.gathered.again(start);
             }
@@ -102,7 +156,10 @@ impl Telemetry {
     /// # Errors
     /// When the file cannot be written. It can be tried again.
     pub async fn roll_up(&self) -> Result<()> {
-        self.embedded.roll_up().await
+        match &self.store {
+            Store::Embedded(embedded) => embedded.roll_up().await,
+            Store::Graphite(..) => Ok(()),
+        }
     }
 
     /// What was measured.
@@ -112,52 +169,22 @@ impl Telemetry {
     pub async fn lines(&self, query: &Query) -> Result<Answer> {
         let now = self.gathered.now();
         let steps = Steps::of(query, now, now - TOLD_AFTER);
-        let mut lines = Vec::new();
-        for version in &query.versions {
-            for kind in [Kind::Traffic, Kind::Usage] {
-                let measures = query.measures.iter().filter(|measure| measure.kind() == kind);
-                let measures: Vec<Measure> = measures.copied().collect();
-                lines.extend(self.of(&query.service, *version, kind, &measures, &steps).await?);
-            }
-        }
         let Steps { from, until, step, .. } = steps;
+        let lines = match &self.store {
+            Store::Embedded(embedded) => embedded.lines(query, &steps).await?,
+            Store::Graphite(graphite, web) => graphite.lines(web, query, &steps).await?,
+        };
         Ok(Answer { from, until, step, lines })
     }
 
-    async fn of(
-        &self,
-        service: &ServiceName,
-        version: VersionNumber,
-        kind: Kind,
-        measures: &[Measure],
-        steps: &Steps,
-    ) -> Result<Vec<Line>> {
-        if measures.is_empty() {
-            return Ok(Vec::new());
-        }
-        let key = match kind {
-            Kind::Traffic => Key::Traffic(service.clone(), version),
-            Kind::Usage => Key::Usage(service.clone(), version),
-        };
-        let Steps { level, from, until, step } = *steps;
-        let found = self.embedded.read(&key, level, (from, until), step).await?;
-        let seconds = u32::try_from(step).unwrap_or(u32::MAX);
-        let line = |measure: Measure| {
-            let value = |at| match found.get(&at) {
-                Some(value) => measure.of(value, seconds),
-                None => measure.of_nothing(),
-            };
-            let values = steps.starts().map(value).collect();
-            Line { version, measure, unit: measure.unit(), values }
-        };
-        Ok(measures.iter().map(|measure| line(*measure)).collect())
-    }
-
-    /// Bytes in use of the file.
+    /// Bytes in use of the file; 0 when there is none.
     ///
     /// # Errors
     /// When it cannot be read.
     pub async fn used(&self) -> Result<u64> {
-        self.embedded.used().await
+        match &self.store {
+            Store::Embedded(embedded) => embedded.used().await,
+            Store::Graphite(..) => Ok(0),
+        }
     }
 }

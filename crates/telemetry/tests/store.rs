@@ -9,7 +9,7 @@ use launcher_model::measure::{
     ContainerSample, HostReport, HostUsage, Merge, Traffic, TrafficSample, Usage,
 };
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
-use launcher_telemetry::{Answer, Measure, Query, Telemetry, embedded};
+use launcher_telemetry::{Answer, Kept, Measure, Query, Telemetry, embedded};
 use launcher_testkit::Folder;
 
 /// A clock in the test's hand, which begins at a full day.
@@ -38,7 +38,8 @@ impl Time {
     async fn open_with(&self, folder: &Path, most_bytes: u64) -> Telemetry {
         let time = self.clone();
         let clock = Arc::new(move || time.now());
-        Telemetry::open(&folder.join("metrics.db"), most_bytes, clock).await.unwrap()
+        let file = folder.join("metrics.db");
+        Telemetry::open(Kept::Here { file: &file, most_bytes }, None, clock).await.unwrap()
     }
 }
 

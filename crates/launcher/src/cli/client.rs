@@ -93,6 +93,16 @@ impl Client {
         self.sent(&call).await?.read(&self.url())
     }
 
+    /// Gets what a query asks for, as the server has it.
+    pub(super) async fn ask(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, Failure> {
+        let call = self.call(Method::GET, path, query);
+        self.sent(&call).await?.read(&self.url())
+    }
+
     /// Gets a list whole, part by part.
     pub(super) async fn list(&self, path: &[&str]) -> Result<Vec<Value>, Failure> {
         self.part_of(path, &[], None).await

@@ -19,6 +19,7 @@ mod launch;
 mod logins;
 mod logs;
 mod maintenance;
+mod metrics;
 mod services;
 mod trial;
 mod wait;
@@ -135,6 +136,7 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Release(to) => deployments::release(Context::new(to)?).await,
         C::Maintenance(to) => maintenance::maintenance(Context::new(to)?).await,
         C::History(to) => deployments::history(Context::new(to)?).await,
+        C::Metrics(to) => metrics::show(Context::new(to)?).await,
         C::Logs(to) => logs::logs(Context::new(to)?).await,
         C::Exec(to) => execute::exec(Context::new(to)?).await,
         C::Run(to) => execute::run(Context::new(to)?).await,

@@ -9,6 +9,7 @@ pub(super) mod deployments;
 pub(super) mod infrastructure;
 pub(super) mod lines;
 pub(super) mod maintenance;
+pub(super) mod metrics;
 pub(super) mod services;
 mod words;
 

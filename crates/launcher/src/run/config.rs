@@ -1,7 +1,8 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
+pub(crate) mod graphite;
 mod marathon;
-mod metrics;
+pub(crate) mod metrics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use launcher_scheduler::swarm::Secrets;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use self::graphite::Graphite;
 use self::marathon::Marathon;
 use self::metrics::Metrics;
 
@@ -43,6 +45,7 @@ struct File {
     swarm: Swarm,
     #[serde(default)]
     metrics: Metrics,
+    graphite: Option<Graphite>,
     #[serde(default)]
     registries: Vec<Registry>,
 }
@@ -169,6 +172,8 @@ pub(crate) struct Config {
     pub(crate) marathon: Marathon,
     /// What is measured.
     pub(crate) metrics: Metrics,
+    /// The Graphite that is told of it.
+    pub(crate) graphite: Option<Graphite>,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
 }
@@ -195,6 +200,12 @@ impl Config {
         if file.moving_from == Some(file.scheduler) {
             bail!(
                 "moving_from is the same as scheduler; it says what placed containers before, so leave it out when that has not changed"
+            );
+        }
+        let asks_graphite = file.metrics.store() == metrics::Store::Graphite;
+        if asks_graphite && !file.graphite.as_ref().is_some_and(Graphite::is_readable) {
+            bail!(
+                "[metrics] store is \"graphite\", and [graphite] does not say where that is read; give it url = \"https://graphite.example.com\""
             );
         }
         let own_port = match scheme.as_str() {
@@ -228,6 +239,7 @@ impl Config {
             docker_build_cache: file.docker.build_cache,
             marathon: file.marathon,
             metrics: file.metrics,
+            graphite: file.graphite,
             registries: read_registries(file.registries)?,
             data,
             http,

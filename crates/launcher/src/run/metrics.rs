@@ -5,15 +5,25 @@ use std::sync::Arc;
 use anyhow::Result;
 use jiff::Timestamp;
 use launcher_control::hub::Hub;
-use launcher_telemetry::Telemetry;
+use launcher_telemetry::{Kept, Telemetry};
 
 use super::config::Config;
+use super::config::graphite::Graphite as GraphiteConfig;
+use super::config::metrics::Store as MetricsStore;
 use super::data::DataDir;
 
 /// Opens what was measured before, and has edges tell what they carry.
 pub(crate) async fn open(config: &Config, data: &DataDir, hub: &Hub) -> Result<Telemetry> {
     let clock = Arc::new(|| Timestamp::now().as_second());
-    let telemetry = Telemetry::open(&data.metrics(), config.metrics.keep_at_most(), clock).await?;
+    let file = data.metrics();
+    let kept = match config.metrics.store() {
+        MetricsStore::Embedded => {
+            Kept::Here { file: &file, most_bytes: config.metrics.keep_at_most() }
+        }
+        MetricsStore::Graphite => Kept::InGraphite,
+    };
+    let graphite = config.graphite.as_ref().map(GraphiteConfig::connect).transpose()?;
+    let telemetry = Telemetry::open(kept, graphite, clock).await?;
     let gathered = Arc::clone(telemetry.gathered());
     hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
     let writing = telemetry.clone();

@@ -124,7 +124,7 @@ pub(super) async fn graphs(
     let graphs = Kind::ALL.map(|kind| {
         let picture = Picture { versions: named.clone(), range: query.range, ..Picture::default() };
         let url = |format| signed(&app, &service, kind, format, &picture);
-        GraphView { name: kind.name(), svg: url("svg") }
+        GraphView { name: kind.name(), svg: url("svg"), png: url("png") }
     });
     Ok(Answer(Page::whole(graphs.to_vec())))
 }

@@ -20,6 +20,10 @@ const SIZES: std::ops::RangeInclusive<u32> = 80..=2400;
 /// Pixels that a step has at least.
 const STEP: u32 = 3;
 
+/// The letters of pictures that bring their own.
+const FONT: &[u8] =
+    include_bytes!("../../../../web/node_modules/dejavu-fonts-ttf/ttf/DejaVuSans.ttf");
+
 pub(super) async fn svg(
     app: &App,
     service: &ServiceName,
@@ -27,19 +31,93 @@ pub(super) async fn svg(
     picture: &Picture,
 ) -> Result<String, Problem> {
     let style = style(picture)?;
+    Ok(graph::svg(&compose(app, service, kind, picture, &style).await?, &style))
+}
+
+pub(super) async fn png(
+    app: &App,
+    service: &ServiceName,
+    kind: Kind,
+    picture: &Picture,
+) -> Result<Vec<u8>, Problem> {
+    let style = style(picture)?;
+    let graph = compose(app, service, kind, picture, &style).await?;
+    // It takes some milliseconds of a processor.
+    let drawn = tokio::task::spawn_blocking(move || graph::png(&graph, &style, FONT)).await;
+    Ok(drawn.map_err(|error| Problem::later(format!("the graph was not drawn: {error}")))??)
+}
+
+/// Graphite's own picture of the same.
+pub(super) async fn by_graphite(
+    app: &App,
+    service: &ServiceName,
+    kind: Kind,
+    picture: &Picture,
+) -> Result<Vec<u8>, Problem> {
+    let graphite = app.telemetry.graphite();
+    let web = graphite.and_then(|graphite| Some((graphite, graphite.web.as_ref()?)));
+    let Some((graphite, web)) = web else {
+        return Err(Problem::missing(
+            "there is no Graphite that could draw this; [graphite] url in the server's configuration names it",
+        ));
+    };
+    let style = style(picture)?;
     let standing = Standing::of(app, service).await?;
-    let until = picture.until.as_deref().unwrap_or("now");
-    let until = time(until, app.now().as_second())?;
+    let (from, until) = span(app, picture)?;
+    let mut query = vec![
+        ("from", from.to_string()),
+        ("until", until.to_string()),
+        ("title", format!("{service}: {}", kind.title())),
+        ("width", style.width.to_string()),
+        ("height", style.height.to_string()),
+        ("tz", style.zone.iana_name().unwrap_or("UTC").to_owned()),
+        ("lineMode", "connected".to_owned()),
+        ("hideLegend", "false".to_owned()),
+        ("yMin", "0".to_owned()),
+    ];
+    let colours = match style.theme {
+        graph::Theme::Dark => ("1a1d1f", "ecebe7"),
+        graph::Theme::Auto | graph::Theme::Light => ("ffffff", "1c1b19"),
+    };
+    query.push(("bgcolor", colours.0.to_owned()));
+    query.push(("fgcolor", colours.1.to_owned()));
+    for version in versions(picture, &standing) {
+        for measure in kind.measures() {
+            let name = graphite.names.of(service, version, *measure);
+            let label = format!("{version} {measure}");
+            query.push(("target", format!("alias({name},'{label}')")));
+        }
+    }
+    Ok(web.picture(&query).await?)
+}
+
+/// The versions that were asked for, or those that people look at.
+fn versions(picture: &Picture, standing: &Standing) -> Vec<VersionNumber> {
+    if picture.versions.is_empty() { standing.both() } else { picture.versions.clone() }
+}
+
+fn span(app: &App, picture: &Picture) -> Result<(i64, i64), Problem> {
+    let until = time(picture.until.as_deref().unwrap_or("now"), app.now().as_second())?;
     let range = picture.range.unwrap_or(RANGE).duration().as_secs().max(10);
-    let range = i64::try_from(range).unwrap_or(i64::MAX);
-    let named = &picture.versions;
-    let versions = if named.is_empty() { standing.both() } else { named.clone() };
-    let step = (range / i64::from(style.width / STEP)).max(1);
+    Ok((until - i64::try_from(range).unwrap_or(i64::MAX), until))
+}
+
+async fn compose(
+    app: &App,
+    service: &ServiceName,
+    kind: Kind,
+    picture: &Picture,
+    style: &Style,
+) -> Result<Graph, Problem> {
+    let standing = Standing::of(app, service).await?;
+    let (from, until) = span(app, picture)?;
+    let versions = versions(picture, &standing);
+    let step = ((until - from) / i64::from(style.width / STEP)).max(1);
     let query = Query {
         service: service.clone(),
         versions,
         measures: kind.measures().to_vec(),
-        from: until - range,
+        from,
         until,
         step: Some(step),
     };
@@ -61,8 +139,7 @@ pub(super) async fn svg(
     });
     let title = kind.title().to_owned();
     let marks = marks.collect();
-    let graph = Graph { title, unit, from, until, step: measured.step, curves, marks };
-    Ok(graph::svg(&graph, &style))
+    Ok(Graph { title, unit, from, until, step: measured.step, curves, marks })
 }
 
 fn curve(line: Line, kind: Kind, standing: &Standing) -> Curve {

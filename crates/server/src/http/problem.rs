@@ -78,6 +78,12 @@ impl Problem {
         Self::new(status, "idempotency", "The Idempotency-Key cannot be used", detail)
     }
 
+    /// Another system that is asked for this does not answer as it should.
+    pub fn upstream(detail: impl Into<String>) -> Self {
+        let title = "Another system does not answer";
+        Self::new(StatusCode::BAD_GATEWAY, "upstream", title, detail)
+    }
+
     fn internal(detail: impl Into<String>) -> Self {
         let title = "A fault of the server";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", title, detail)
@@ -168,6 +174,18 @@ impl From<launcher_store::Error> for Problem {
             }
             _ => Self::internal(detail),
         }
+    }
+}
+
+impl From<launcher_telemetry::graph::NoPicture> for Problem {
+    fn from(error: launcher_telemetry::graph::NoPicture) -> Self {
+        Self::internal(error.to_string())
+    }
+}
+
+impl From<launcher_telemetry::graphite::WebError> for Problem {
+    fn from(error: launcher_telemetry::graphite::WebError) -> Self {
+        Self::upstream(error.to_string())
     }
 }
 

@@ -11,6 +11,7 @@ use super::layout::{Follow, Frame, Page, render, render_once};
 use super::live;
 use super::view::deployment::DeploymentLine;
 use super::view::event::EventLine;
+use super::view::graph::GraphLine;
 use super::view::installation::Installation;
 use super::view::service::ServiceView;
 use super::visitor::Visitor;
@@ -40,6 +41,10 @@ struct One {
     installation: Installation,
     deployments: Vec<DeploymentLine>,
     events: Vec<EventLine>,
+    /// What is live and what waits, side by side.
+    graphs: Vec<GraphLine>,
+    /// The same, as Graphite draws it.
+    by_graphite: Vec<GraphLine>,
 }
 
 pub(super) async fn page(
@@ -66,6 +71,11 @@ pub(super) async fn part(
     Ok(render(&ServicePart { page: One::of(&app, &visitor, &known(&name)?).await? }))
 }
 
+/// Whether there is a Graphite that draws.
+fn asks_graphite(app: &App) -> bool {
+    app.telemetry.graphite().is_some_and(|graphite| graphite.web.is_some())
+}
+
 fn known(name: &str) -> Result<ServiceName, PageError> {
     ServiceName::new(name).map_err(|_| PageError::missing("There is no service of this name."))
 }
@@ -86,6 +96,12 @@ impl One {
             form_secret: visitor.form_secret(),
             deployments: deployments.map(|one| DeploymentLine::new(one, now)).collect(),
             events: events.iter().map(|one| EventLine::new(one, now)).collect(),
+            graphs: GraphLine::of(&service, false),
+            by_graphite: if asks_graphite(app) {
+                GraphLine::of(&service, true)
+            } else {
+                Vec::new()
+            },
             service,
             installation,
         })

@@ -8,6 +8,7 @@ pub(super) mod deployment;
 pub(super) mod environment;
 pub(super) mod event;
 mod freeze;
+pub(super) mod graph;
 pub(super) mod installation;
 pub(super) mod mark;
 pub(super) mod press;

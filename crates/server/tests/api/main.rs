@@ -16,6 +16,7 @@ mod hosts;
 mod idempotency;
 mod maintenance;
 mod malformed;
+mod metrics;
 mod paging;
 mod readable;
 mod routes;

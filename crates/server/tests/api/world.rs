@@ -26,8 +26,8 @@ use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, EdgeDoor, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
-use launcher_telemetry::Telemetry;
 use launcher_telemetry::embedded::MOST_BYTES;
+use launcher_telemetry::{Kept, Telemetry};
 use launcher_testkit::Folder;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
@@ -353,13 +353,10 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
     let scheduler: Arc<dyn Scheduler> = Arc::new(fake.clone());
     let clock: launcher_control::Clock = Arc::new(Timestamp::now);
     let (hub, notices) = Hub::new("localhost", "test");
-    let telemetry = Telemetry::open(
-        &folder.join("metrics.db"),
-        MOST_BYTES,
-        Arc::new(|| Timestamp::now().as_second()),
-    )
-    .await
-    .unwrap();
+    let file = folder.join("metrics.db");
+    let kept = Kept::Here { file: &file, most_bytes: MOST_BYTES };
+    let seconds = Arc::new(|| Timestamp::now().as_second());
+    let telemetry = Telemetry::open(kept, None, seconds).await.unwrap();
     let gathered = Arc::clone(telemetry.gathered());
     hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
     let parts = Parts {

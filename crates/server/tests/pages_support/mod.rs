@@ -26,8 +26,8 @@ use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{NewToken, Store};
-use launcher_telemetry::Telemetry;
 use launcher_telemetry::embedded::MOST_BYTES;
+use launcher_telemetry::{Kept, Telemetry};
 use launcher_testkit::Folder;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
@@ -212,13 +212,10 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         Timestamp::now() - SignedDuration::from_millis(back.load(Ordering::Relaxed))
     });
     let (hub, notices) = Hub::new("localhost", "test");
-    let telemetry = Telemetry::open(
-        &dir.join("metrics.db"),
-        MOST_BYTES,
-        Arc::new(|| Timestamp::now().as_second()),
-    )
-    .await
-    .unwrap();
+    let file = dir.join("metrics.db");
+    let kept = Kept::Here { file: &file, most_bytes: MOST_BYTES };
+    let seconds = Arc::new(|| Timestamp::now().as_second());
+    let telemetry = Telemetry::open(kept, None, seconds).await.unwrap();
     let gathered = Arc::clone(telemetry.gathered());
     hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
     let parts = Parts {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use launcher_model::VersionNumber;
 use sqlx::{Row, SqliteConnection};
 
 use super::Embedded;
@@ -11,17 +12,35 @@ use super::roll::{between, malformed, rolled};
 use crate::error::Result;
 use crate::gathered::{WINDOW, start};
 use crate::key::{Key, Value};
+use crate::measure::{Kind, Measure};
+use crate::query::{Line, Query, Steps};
 
 impl Embedded {
-    /// What was measured from `from` until `until`, by the second at which each step of `step` seconds
-    /// begins. All are multiples of the [level's](Level::for_span) own step.
-    pub(crate) async fn read(
-        &self,
-        key: &Key,
-        mut level: Level,
-        (from, until): (i64, i64),
-        step: i64,
-    ) -> Result<BTreeMap<i64, Value>> {
+    /// What was measured, in these steps.
+    pub(crate) async fn lines(&self, query: &Query, steps: &Steps) -> Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        for version in &query.versions {
+            let service = query.service.clone();
+            for (kind, key) in [
+                (Kind::Traffic, Key::Traffic(service.clone(), *version)),
+                (Kind::Usage, Key::Usage(service, *version)),
+            ] {
+                let measures = query.measures.iter().copied();
+                let measures: Vec<Measure> = measures.filter(|of| of.kind() == kind).collect();
+                if measures.is_empty() {
+                    continue;
+                }
+                let found = self.read(&key, steps).await?;
+                let line = |measure| line(*version, measure, &found, steps);
+                lines.extend(measures.into_iter().map(line));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// What was measured, by the second at which each step begins.
+    async fn read(&self, key: &Key, steps: &Steps) -> Result<BTreeMap<i64, Value>> {
+        let Steps { mut level, from, until, step } = *steps;
         let now = self.gathered.now();
         // What is newer than this is in memory.
         let recent = start(now - WINDOW) + crate::gathered::CHUNK;
@@ -98,6 +117,21 @@ impl Embedded {
         let mut connection = self.pool.acquire().await.map_err(self.fails("reading it"))?;
         super::rest::used(&mut connection).await.map_err(self.fails("reading it"))
     }
+}
+
+fn line(
+    version: VersionNumber,
+    measure: Measure,
+    found: &BTreeMap<i64, Value>,
+    steps: &Steps,
+) -> Line {
+    let seconds = u32::try_from(steps.step).unwrap_or(u32::MAX);
+    let value = |at| match found.get(&at) {
+        Some(value) => measure.of(value, seconds),
+        None => measure.of_nothing(),
+    };
+    let values = steps.starts().map(value).collect();
+    Line { version, measure, unit: measure.unit(), values }
 }
 
 /// What was found, put together by steps.

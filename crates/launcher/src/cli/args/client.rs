@@ -8,6 +8,7 @@ mod edges;
 mod environments;
 mod hosts;
 mod maintenance;
+mod metrics;
 mod services;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use edges::{Edges, EdgesCommand, Invite, OneEdge};
 pub(crate) use environments::{Exec, Launch, Logs, OneVersion, RunOnce, Scale};
 pub(crate) use hosts::{DrainHost, Hosts, HostsCommand, HostsList, LabelHost, OneHost};
 pub(crate) use maintenance::{Maintenance, MaintenanceAct};
+pub(crate) use metrics::Metrics;
 pub(crate) use services::{Apply, Delete, Status};
 
 /// Which server, and how to show who asks.
@@ -104,6 +106,9 @@ pub(crate) enum ClientCommand {
     /// List a service's deployments with their receipts
     #[command(after_help = examples::HISTORY)]
     History(To<History>),
+    /// Show what was measured of environments, side by side
+    #[command(after_help = examples::METRICS)]
+    Metrics(To<Metrics>),
     /// Print what an environment's containers log
     #[command(after_help = examples::LOGS)]
     Logs(To<Logs>),

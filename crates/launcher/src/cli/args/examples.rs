@@ -273,3 +273,10 @@ pub(super) const MAN: &str = "\
 EXAMPLES
   launcher man | man -l -
   launcher man --dir /usr/local/share/man/man1";
+pub(super) const METRICS: &str = "\
+EXAMPLES
+  launcher metrics shop                what is live and what waits, the last 15 minutes
+  launcher metrics shop 41 42 --for 1h
+  launcher metrics shop --measure requests_5xx --measure latency_p99 --json
+
+The last column draws each step of that time, from nothing to the most of all versions.";

@@ -8,11 +8,30 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Metrics {
+    /// Where it is kept.
+    #[serde(default)]
+    store: Store,
     /// How large the file may become in which it is kept.
     keep_at_most: Option<Bytes>,
 }
 
+/// Where what is measured is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Store {
+    /// In a file of the data directory.
+    #[default]
+    Embedded,
+    /// In Graphite.
+    Graphite,
+}
+
 impl Metrics {
+    /// Where it is kept.
+    pub(crate) fn store(&self) -> Store {
+        self.store
+    }
+
     /// In bytes.
     pub(crate) fn keep_at_most(&self) -> u64 {
         self.keep_at_most.map_or(MOST_BYTES, |bytes| bytes.0)

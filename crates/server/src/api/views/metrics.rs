@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use launcher_model::route::Deployment;
 use launcher_model::{DeploymentId, VersionNumber};
 use launcher_telemetry::Answer;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What was measured of a service's environments, and what was deployed meanwhile.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct MetricsView {
     /// The numbers.
     #[serde(flatten)]
@@ -18,7 +18,7 @@ pub struct MetricsView {
 }
 
 /// A deployment, as it is marked in a graph.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct MarkView {
     /// Which.
     pub id: DeploymentId,
@@ -46,4 +46,6 @@ pub struct GraphView {
     pub name: &'static str,
     /// As SVG.
     pub svg: String,
+    /// As PNG.
+    pub png: String,
 }

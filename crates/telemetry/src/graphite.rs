@@ -1,0 +1,57 @@
+//! Graphite: what is measured is written to carbon, and read back from its web application.
+//!
+//! Names are such as people type: `launcher.shop.v42.requests.5xx`. A number is the one that the API gives
+//! for that second, so each is a rate, a level or a time, and averages of them are what they seem to be.
+
+mod carbon;
+mod names;
+mod protocol;
+mod read;
+mod web;
+
+use crate::gathered::{CHUNK, Gathered, Told};
+use crate::telemetry::TOLD_AFTER;
+
+pub use carbon::{Carbon, CarbonOptions, Counts};
+pub use names::Names;
+pub use protocol::{Point, Protocol};
+pub use web::{Web, WebError, WebOptions};
+
+/// A Graphite.
+pub struct Graphite {
+    /// What it calls what is measured.
+    pub names: Names,
+    /// Where it is told.
+    pub carbon: Carbon,
+    /// Where it is asked; none when nothing is read back.
+    pub web: Option<Web>,
+}
+
+impl Graphite {
+    /// Tells it what is measured, for ever.
+    pub(crate) async fn run(&self, gathered: &Gathered) {
+        let feed = async {
+            loop {
+                let now = gathered.now();
+                while let Some((told, values)) = gathered.take_told(now - TOLD_AFTER) {
+                    let (at, seconds) = match told {
+                        Told::Second(at) => (at, 1),
+                        Told::Chunk(at) => (at, CHUNK.unsigned_abs()),
+                    };
+                    let seconds = u32::try_from(seconds).unwrap_or(1);
+                    let points = values.iter();
+                    let points =
+                        points.flat_map(|(key, of)| self.names.points(key, of, at, seconds));
+                    self.carbon.tell(at, points.collect());
+                }
+                let Some(next) = gathered.next_fed() else {
+                    gathered.fed.notified().await;
+                    continue;
+                };
+                let wait = (next + TOLD_AFTER - now).clamp(1, CHUNK).unsigned_abs();
+                tokio::time::sleep(std::time::Duration::from_secs(wait)).await;
+            }
+        };
+        tokio::join!(feed, self.carbon.run());
+    }
+}

@@ -1,0 +1,130 @@
+//! A real Graphite: what it was told is what it says.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use launcher_model::measure::{Traffic, TrafficSample};
+use launcher_model::{EdgeName, ServiceName, VersionNumber};
+use launcher_telemetry::graphite::{
+    Carbon, CarbonOptions, Graphite, Names, Point, Protocol, Web, WebOptions,
+};
+use launcher_telemetry::{Kept, Measure, Query, Telemetry};
+use launcher_testkit::Graphite as Real;
+
+const ERRORS: &str = "launcher.shop.v42.requests.5xx";
+
+fn now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_secs().try_into().unwrap()
+}
+
+fn connect(real: &Real, protocol: Protocol) -> Graphite {
+    let address = match protocol {
+        Protocol::Plaintext => real.lines,
+        Protocol::Pickle => real.pickles,
+    };
+    let carbon = CarbonOptions { address: address.to_string(), protocol };
+    let web = Web::new(WebOptions { url: real.url().parse().unwrap(), login: None }).unwrap();
+    Graphite { names: Names::new("launcher"), carbon: Carbon::new(carbon), web: Some(web) }
+}
+
+/// Waits until Graphite says so many numbers of a metric in a span.
+async fn says(real: &Real, name: &str, (from, until): (i64, i64), many: usize) -> Vec<(i64, f64)> {
+    let deadline = Instant::now() + Duration::from_secs(40);
+    loop {
+        let numbers = real.render(name, from, until).await;
+        if numbers.len() >= many {
+            return numbers;
+        }
+        assert!(Instant::now() < deadline, "of {many} numbers there are {numbers:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn heavy_what_is_measured_is_what_graphite_says() {
+    let real = Real::start().await;
+    for protocol in [Protocol::Plaintext, Protocol::Pickle] {
+        let clock = Arc::new(now);
+        let graphite = Some(connect(&real, protocol));
+        let telemetry = Telemetry::open(Kept::InGraphite, graphite, clock).await.unwrap();
+        let running = telemetry.clone();
+        let running = tokio::spawn(async move { running.run().await });
+        let version = if protocol == Protocol::Pickle { 43 } else { 42 };
+        let began = now() - 100;
+        for n in 0..60 {
+            let mut traffic = Traffic { requests: [0, 10, 0, 0, n], ..Traffic::default() };
+            (0..10 + n).for_each(|_| traffic.latency.record(20_000));
+            let service = ServiceName::new("shop").unwrap();
+            let sample = TrafficSample { service, version: VersionNumber(version), traffic };
+            let at = began + n as i64;
+            let edge = EdgeName::new("a").unwrap();
+            telemetry.gathered().traffic(&edge, at, vec![sample]);
+        }
+        let name = format!("launcher.shop.v{version}.requests.5xx");
+        let numbers = says(&real, &name, (began, began + 59), 60).await;
+        let told: Vec<(i64, f64)> = (0..60).map(|n| (began + n, n as f64)).collect();
+        assert_eq!(numbers, told);
+        let query = Query {
+            service: ServiceName::new("shop").unwrap(),
+            versions: vec![VersionNumber(version)],
+            measures: vec![Measure::Requests5xx, Measure::LatencyP50, Measure::Cpu],
+            from: began,
+            until: began + 60,
+            step: Some(1),
+        };
+        let answer = telemetry.lines(&query).await.unwrap();
+        let values: Vec<f64> = answer.lines[0].values.iter().copied().flatten().collect();
+        assert_eq!(values, told.iter().map(|(_, number)| *number).collect::<Vec<_>>());
+        let median = answer.lines[1].values[30].unwrap();
+        assert!((19.8..=20.2).contains(&median), "{median}");
+        assert!(answer.lines[2].values.iter().all(Option::is_none));
+        let counts = telemetry.graphite().unwrap().carbon.counts();
+        assert_eq!((counts.dropped, counts.waiting, counts.trouble), (0, 0, None));
+        running.abort();
+    }
+}
+
+#[tokio::test]
+async fn heavy_nothing_is_lost_when_carbon_is_started_again() {
+    let mut real = Real::start().await;
+    let graphite = Arc::new(connect(&real, Protocol::Plaintext));
+    let telling = Arc::clone(&graphite);
+    let telling = tokio::spawn(async move { telling.carbon.run().await });
+    let began = now() - 200;
+    let tell = |from: i64, until: i64| {
+        for n in from..until {
+            let point = Point { name: ERRORS.to_owned(), at: began + n, value: n as f64 };
+            graphite.carbon.tell(began + n, vec![point]);
+        }
+    };
+    tell(0, 30);
+    says(&real, ERRORS, (began, began + 29), 30).await;
+    real.stop_carbon().await;
+    tell(30, 60);
+    real.resume().await;
+    says(&real, ERRORS, (began, began + 59), 60).await;
+    tell(60, 70);
+    says(&real, ERRORS, (began, began + 69), 70).await;
+    // Without warning, so that what it has taken may be gone.
+    real.kill_carbon().await;
+    tell(70, 100);
+    real.resume().await;
+    let numbers = says(&real, ERRORS, (began, began + 99), 100).await;
+    assert_eq!(numbers, (0..100).map(|n| (began + n, n as f64)).collect::<Vec<_>>());
+    let counts = graphite.carbon.counts();
+    assert!(counts.dropped == 0 && counts.errors >= 2 && counts.sent > 100, "{counts:?}");
+    telling.abort();
+}
+
+#[tokio::test]
+async fn heavy_graphite_draws_its_own_picture_or_says_why_not() {
+    let real = Real::start().await;
+    let graphite = connect(&real, Protocol::Plaintext);
+    let web = graphite.web.as_ref().unwrap();
+    let picture = web.picture(&[("target", ERRORS.to_owned()), ("width", "300".to_owned())]).await;
+    assert!(picture.unwrap().starts_with(b"\x89PNG"));
+    let refused = web.picture(&[("target", "no such function(".to_owned())]).await.unwrap_err();
+    assert!(refused.to_string().contains("answers with 4"), "{refused}");
+}
