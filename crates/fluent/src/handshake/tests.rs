@@ -98,7 +98,7 @@ proptest! {
         let proof = messages::elements(&ping, "PING").map(|elements| elements[4].as_str() == Some(""));
         prop_assert!(greeting.answer(&ping).1.is_err() || proof.is_ok());
         pong[in_pong] ^= 1 << bit;
-        // The reason, which is empty here, is not looked at in a PONG that is well.
-        prop_assert!(expected.check(&pong).is_err());
+        // Why not, which is empty here, is not looked at in a PONG that is well.
+        prop_assert!(expected.check(&pong).is_err() || in_pong == b"\x95\xa4PONG\xc3".len());
     }
 }

@@ -76,6 +76,9 @@ impl Pending {
             return Err(Full::Closed);
         }
         if state.bytes + entry.len() > self.memory {
+            state.urgent = !state.packed.is_empty();
+            drop(state);
+            self.changed.notify_all();
             return Err(Full::Memory);
         }
         let first = state.packed.is_empty();
