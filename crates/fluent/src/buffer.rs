@@ -12,17 +12,17 @@ mod cursor;
 mod segment;
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{FlockOperation, flock};
 
 pub(crate) use chunk::Chunk;
-pub(crate) use cursor::Position;
 use cursor::Cursor;
+pub(crate) use cursor::Position;
 use segment::{HEAD, Segment};
 
 use crate::{Error, Result};
@@ -77,7 +77,9 @@ impl Buffer {
             let path = path.to_owned();
             move |cause| Error::Buffer { path, cause }
         };
-        fs::create_dir_all(directory).map_err(failed(directory))?;
+        // What people ask for is nobody else's business.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(failed(directory))?;
         let lock = lock(directory)?;
         let cursor = Cursor::open(directory).map_err(failed(directory))?;
         let mut segments = VecDeque::new();
@@ -110,9 +112,10 @@ impl Buffer {
         }
         let lost = self.make_room(&mut state, bytes.len() as u64);
         let longest = (self.limit / PARTS).clamp(HEAD, LONGEST_SEGMENT);
-        let full = state.segments.back().is_none_or(|last| {
-            last.length > HEAD && last.length + bytes.len() as u64 > longest
-        });
+        let full = state
+            .segments
+            .back()
+            .is_none_or(|last| last.length > HEAD && last.length + bytes.len() as u64 > longest);
         if full || state.active.is_none() {
             self.begin_segment(&mut state)?;
         }
@@ -204,7 +207,7 @@ impl Buffer {
     fn begin_segment(&self, state: &mut State) -> io::Result<()> {
         let number = state.next_number;
         let path = segment::path(&self.directory, number);
-        let mut file = OpenOptions::new().append(true).create_new(true).open(&path)?;
+        let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path)?;
         state.next_number += 1;
         state.active = None;
         if let Err(error) = file.write_all(segment::MAGIC) {
@@ -312,7 +315,9 @@ fn lock(directory: &Path) -> Result<File> {
     let file = file.map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::BufferTaken { path: directory.to_owned() }),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err(Error::BufferTaken { path: directory.to_owned() })
+        }
         Err(error) => Err(failed(error.into())),
     }
 }

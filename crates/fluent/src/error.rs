@@ -39,6 +39,9 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// A user proves its password within a handshake, which there is none of without a shared key.
+    #[error("users and passwords are of no effect without a shared key; configure one as well")]
+    UserWithoutKey,
     /// There is nowhere to send to.
     #[error("there is no server to forward to; name at least one")]
     NoServer,

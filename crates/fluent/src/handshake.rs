@@ -102,10 +102,8 @@ fn key_digest(salt: &[u8], hostname: &[u8], nonce: &[u8], key: &SharedKey) -> St
 
 /// Proves that a user knows the password.
 fn password_digest(salt: &[u8], name: &[u8], password: &SecretString) -> String {
-    let digest = Sha512::new()
-        .chain_update(salt)
-        .chain_update(name)
-        .chain_update(password.expose_secret());
+    let digest =
+        Sha512::new().chain_update(salt).chain_update(name).chain_update(password.expose_secret());
     hex::encode(digest.finalize())
 }
 

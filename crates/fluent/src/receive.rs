@@ -17,11 +17,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::tls::Acceptor;
 use crate::wire::{Entries, Limits};
-use crate::{Record, Result, Security, User};
+use crate::{Error, Record, Result, Security, User};
 
 use connection::Connection;
-pub use counters::Received;
 use counters::Counters;
+pub use counters::Received;
 use sockets::{Accepted, Sockets};
 
 /// What a listener does.
@@ -90,8 +90,12 @@ impl Listener {
     /// connection.
     ///
     /// # Errors
-    /// [`crate::Error::Bind`] when it cannot listen there.
+    /// [`Error::Bind`] when it cannot listen there, [`Error::UserWithoutKey`] when there are users and no
+    /// key.
     pub async fn bind(options: ListenOptions) -> Result<(Self, mpsc::Receiver<Batch>)> {
+        if options.security.is_none() && !options.users.is_empty() {
+            return Err(Error::UserWithoutKey);
+        }
         let sockets = Sockets::bind(&options).await?;
         let address = sockets.address;
         let (batches, consumer) = mpsc::channel(options.queue.max(1));

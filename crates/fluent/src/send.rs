@@ -31,12 +31,12 @@ use crate::buffer::Buffer;
 use crate::tls::Connector;
 use crate::{Error, Record, Result, Security, User, wire};
 
-pub use counters::Sent;
 use counters::Counters;
+pub use counters::Sent;
 use courier::Courier;
 use flusher::Flusher;
-use pending::Pending;
 pub use pending::Full;
+use pending::Pending;
 
 /// What a forwarder does.
 #[derive(Debug, Clone)]
@@ -137,11 +137,15 @@ impl Forwarder {
     /// Begins with what the buffer still has. It has to be called within a Tokio runtime.
     ///
     /// # Errors
-    /// [`Error::NoServer`] when there is nowhere to send to, [`Error::Buffer`] and [`Error::BufferTaken`]
+    /// [`Error::NoServer`] when there is nowhere to send to, [`Error::UserWithoutKey`] when a server has a
+    /// user and no key, [`Error::Buffer`] and [`Error::BufferTaken`]
     /// when the directory cannot be used. That no server answers is none: it may come.
     pub fn start(options: ForwardOptions) -> Result<Self> {
         if options.servers.is_empty() {
             return Err(Error::NoServer);
+        }
+        if options.servers.iter().any(|server| server.user.is_some() && server.security.is_none()) {
+            return Err(Error::UserWithoutKey);
         }
         let options = Arc::new(options.within_reason());
         let (buffer, cut) = Buffer::open(&options.buffer, options.buffer_limit)?;

@@ -49,7 +49,10 @@ pub(crate) async fn read_frame(
 }
 
 /// Reads what is there, at least a byte; false where the stream ends.
-pub(crate) async fn read_piece(stream: &mut Stream, framer: &mut Framer) -> Result<bool, ReadError> {
+pub(crate) async fn read_piece(
+    stream: &mut Stream,
+    framer: &mut Framer,
+) -> Result<bool, ReadError> {
     let buffer = framer.buffer();
     buffer.reserve(PIECE);
     if stream.read_buf(buffer).await? > 0 {

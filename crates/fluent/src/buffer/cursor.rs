@@ -24,7 +24,8 @@ pub(super) struct Cursor {
 impl Cursor {
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         let path = directory.join("position");
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let mut bytes = [0; 20];
         let position = match file.read_exact_at(&mut bytes, 0) {
             Ok(()) => decode(&bytes).unwrap_or_default(),

@@ -67,7 +67,10 @@ impl Expected<'_> {
             return Err(HandshakeError::SameHostname(self.security.hostname.clone()));
         }
         let key = &self.security.shared_key;
-        if !same(bytes(Some(digest))?, &key_digest(self.salt.as_bytes(), hostname, &self.nonce, key)) {
+        if !same(
+            bytes(Some(digest))?,
+            &key_digest(self.salt.as_bytes(), hostname, &self.nonce, key),
+        ) {
             return Err(HandshakeError::SharedKey);
         }
         Ok(())

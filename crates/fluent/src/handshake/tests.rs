@@ -49,7 +49,8 @@ fn users_have_to_know_their_password() {
 fn a_server_without_the_key_cannot_send_the_clients_proof_back() {
     let client = security("client", "secret");
     let nonce = *b"0123456789abcdef";
-    let (ping, expected) = answer_helo(&messages::helo(&nonce, &[]), &client, None, random()).unwrap();
+    let (ping, expected) =
+        answer_helo(&messages::helo(&nonce, &[]), &client, None, random()).unwrap();
     let elements = messages::elements(&ping, "PING").unwrap();
     let reflected = messages::pong(true, "", "client", elements[3].as_str().unwrap());
     assert_eq!(expected.check(&reflected), Err(HandshakeError::SameHostname("client".to_owned())));

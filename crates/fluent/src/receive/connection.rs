@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::sockets::Raw;
@@ -12,7 +13,7 @@ use super::{Ack, Batch, House, Peer};
 use crate::EventTime;
 use crate::handshake::{self, Greeting, HandshakeError};
 use crate::stream::{self, ReadError, Stream};
-use crate::wire::{Events, Frame, FrameError, Framer, Signal, write_ack};
+use crate::wire::{Entries, Events, Frame, FrameError, Framer, Signal, write_ack};
 
 /// Frames that are longer need a permit, in bytes.
 const SMALL: usize = 64 << 10;
@@ -163,7 +164,7 @@ impl<'a> Connection<'a> {
             counters.other_signal();
         }
         let chunk = events.chunk.take();
-        let entries = events.entries(&self.house.options.limits, EventTime::now())?;
+        let entries = self.open(events).await?;
         let records = entries.len();
         counters.skip(entries.skipped());
         // What is left out would be left out the next time as well: it is answered, or it would come for ever.
@@ -185,6 +186,16 @@ impl<'a> Connection<'a> {
         self.write(stream, &answer).await?;
         counters.acknowledge();
         Ok(())
+    }
+
+    /// Goes through the entries, and beside the other tasks when they may be many.
+    async fn open(&self, events: Events) -> Result<Entries, Trouble> {
+        let (limits, arrival) = (self.house.options.limits, EventTime::now());
+        if self.room.is_none() {
+            return Ok(events.entries(&limits, arrival)?);
+        }
+        let opened = spawn_blocking(move || events.entries(&limits, arrival)).await;
+        Ok(opened.map_err(|_| Trouble::Stopped)??)
     }
 
     async fn write(&self, stream: &mut Stream, bytes: &[u8]) -> Result<(), Trouble> {

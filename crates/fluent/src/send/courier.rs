@@ -243,7 +243,11 @@ impl Courier {
         }
         if self.servers.succeed(index) {
             let server = self.servers.get(index);
-            tracing::info!(host = server.host, port = server.port, "a Fluentd server takes records again");
+            tracing::info!(
+                host = server.host,
+                port = server.port,
+                "a Fluentd server takes records again"
+            );
         }
         while let Some(chunk) = window.pop() {
             self.unanswered.remove(&chunk.key);

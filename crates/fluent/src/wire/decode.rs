@@ -64,7 +64,8 @@ impl Frame {
             return Ok(Self::Heartbeat);
         }
         let parts = parts(frame, limits)?;
-        let part = |index: usize| parts.get(index).map(|part: &Range<usize>| frame.slice(part.clone()));
+        let part =
+            |index: usize| parts.get(index).map(|part: &Range<usize>| frame.slice(part.clone()));
         let (Some(tag), Some(second)) = (part(0), part(1)) else {
             return Err(FrameError::Malformed("it has no tag, or no events"));
         };
@@ -117,7 +118,8 @@ impl Events {
     fn read_options(&mut self, options: Option<&[u8]>, limits: &Limits) -> Result<(), FrameError> {
         let Some(mut options) = options else { return Ok(()) };
         Scanner::new(options.len(), limits.depth, MOST_OPTIONS).advance(options)?;
-        let options = rmpv::decode::read_value(&mut options).map_err(|_| FrameError::NotMessagePack)?;
+        let options =
+            rmpv::decode::read_value(&mut options).map_err(|_| FrameError::NotMessagePack)?;
         let options = match options {
             Value::Nil => return Ok(()),
             Value::Map(options) => options,

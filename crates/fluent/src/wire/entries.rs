@@ -47,9 +47,10 @@ impl Entries {
     ) -> Result<Self, FrameError> {
         let mut entries =
             Self { tag, bytes, shape, limits: *limits, arrival, records: 0, skipped: 0 };
+        let mut scanner = entries.scanner();
         let mut at = 0;
         while at < entries.bytes.len() {
-            let entry = entries.entry(at)?;
+            let entry = entries.entry(at, &mut scanner)?;
             at += entry.length;
             match entry.content {
                 Some(_) => entries.records += 1,
@@ -96,53 +97,58 @@ impl Entries {
         Iter { entries: self, at: 0 }
     }
 
-    fn entry(&self, at: usize) -> Result<Entry, FrameError> {
+    /// For the values of [`Self::entry`].
+    fn scanner(&self) -> Scanner {
+        // An entry has its record within it.
+        Scanner::new(self.bytes.len(), self.limits.depth + 1, usize::MAX)
+    }
+
+    fn entry(&self, at: usize, scanner: &mut Scanner) -> Result<Entry, FrameError> {
         let bytes = &self.bytes[at..];
         match self.shape {
-            Shape::Single => self.single(bytes),
-            Shape::Stream => self.element(bytes),
+            Shape::Single => {
+                let record = time::length(bytes).ok_or(FrameError::NotMessagePack)?;
+                scan(scanner, &bytes[record..])?;
+                Ok(Entry { length: bytes.len(), content: self.content(bytes, 0, scanner) })
+            }
+            Shape::Stream => {
+                let length = scan(scanner, bytes)?;
+                let bytes = &bytes[..length];
+                let content = header(bytes).and_then(|at| self.content(bytes, at, scanner));
+                Ok(Entry { length, content })
+            }
         }
     }
 
-    fn single(&self, bytes: &[u8]) -> Result<Entry, FrameError> {
-        let content = self.content(bytes, 0)?;
-        Ok(Entry { length: bytes.len(), content })
+    /// The time at `at`, and where the record behind it begins.
+    fn content(&self, entry: &[u8], at: usize, scanner: &Scanner) -> Option<(EventTime, usize)> {
+        let bytes = &entry[at..];
+        let record = time::length(bytes)?;
+        let time = time::read(&bytes[..record], self.arrival)?;
+        let kind = Marker::from_u8(*bytes.get(record)?);
+        let is_map = matches!(kind, Marker::FixMap(_) | Marker::Map16 | Marker::Map32);
+        let fits = scanner.values() <= self.limits.values;
+        (is_map && fits).then_some((time, at + record))
     }
+}
 
-    fn element(&self, bytes: &[u8]) -> Result<Entry, FrameError> {
-        let mut scanner = Scanner::new(bytes.len(), self.limits.depth + 2, usize::MAX);
-        let length = match scanner.advance(bytes) {
-            Ok(Some(length)) => length,
-            // It ends before its end: what it says cannot be in these bytes.
-            Ok(None) | Err(FrameError::TooLong(_)) => return Err(FrameError::NotMessagePack),
-            Err(error) => return Err(error),
-        };
-        let header = match Marker::from_u8(bytes[0]) {
-            Marker::FixArray(2) => 1,
-            Marker::Array16 if bytes[..3] == [0xdc, 0, 2] => 3,
-            _ => return Ok(Entry { length, content: None }),
-        };
-        if scanner.values() > self.limits.values {
-            return Ok(Entry { length, content: None });
-        }
-        Ok(Entry { length, content: self.content(&bytes[..length], header)? })
+/// How long the value at the beginning of these bytes is.
+fn scan(scanner: &mut Scanner, bytes: &[u8]) -> Result<usize, FrameError> {
+    scanner.reset();
+    match scanner.advance(bytes) {
+        Ok(Some(length)) => Ok(length),
+        // It ends before its end: what it says cannot be in these bytes.
+        Ok(None) | Err(FrameError::TooLong(_)) => Err(FrameError::NotMessagePack),
+        Err(error) => Err(error),
     }
+}
 
-    /// A time and a record.
-    fn content(&self, entry: &[u8], at: usize) -> Result<Option<(EventTime, usize)>, FrameError> {
-        let mut scanner = Scanner::new(entry.len(), self.limits.depth, usize::MAX);
-        let length = scanner.advance(&entry[at..])?.ok_or(FrameError::NotMessagePack)?;
-        let record = at + length;
-        let time = time::read(&entry[at..record], self.arrival);
-        let is_map = entry.get(record).is_some_and(|kind| {
-            matches!(Marker::from_u8(*kind), Marker::FixMap(_) | Marker::Map16 | Marker::Map32)
-        });
-        let fits = self.shape == Shape::Stream || {
-            let mut scanner = Scanner::new(entry.len(), self.limits.depth, usize::MAX);
-            let length = scanner.advance(&entry[record..])?;
-            length.is_some() && scanner.values() <= self.limits.values
-        };
-        Ok(time.filter(|_| is_map && fits).map(|time| (time, record)))
+/// How long the beginning of an array of two is.
+fn header(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [0x92, ..] => Some(1),
+        [0xdc, 0, 2, ..] => Some(3),
+        _ => None,
     }
 }
 
@@ -166,19 +172,35 @@ impl Iterator for Iter<'_> {
     type Item = Record;
 
     fn next(&mut self) -> Option<Record> {
+        if self.entries.skipped > 0 {
+            self.pass_over()?;
+        }
+        let start = self.at;
+        let bytes = self.entries.bytes.get(start..).filter(|bytes| !bytes.is_empty())?;
+        // All of them have been gone through before: what is no record was found then.
+        let at = if self.entries.shape == Shape::Single { 0 } else { header(bytes)? };
+        let length = time::length(&bytes[at..])?;
+        let time = time::read(&bytes[at..at + length], self.entries.arrival)?;
+        let mut rest = &bytes[at + length..];
+        // The library counts three levels for each of ours.
+        let depth = self.entries.limits.depth * 3 + 8;
+        let value = rmpv::decode::read_value_with_max_depth(&mut rest, depth);
+        self.at = self.entries.bytes.len() - rest.len();
+        let Ok(Value::Map(fields)) = value else { return None };
+        Some(Record { tag: self.entries.tag.clone(), time, fields })
+    }
+}
+
+impl Iter<'_> {
+    /// Goes on to the next entry that is one; none where there is none.
+    fn pass_over(&mut self) -> Option<()> {
+        let mut scanner = self.entries.scanner();
         while self.at < self.entries.bytes.len() {
-            // All of them have been gone through before.
-            let entry = self.entries.entry(self.at).ok()?;
-            let start = self.at;
-            self.at += entry.length;
-            let Some((time, record)) = entry.content else { continue };
-            let mut bytes = &self.entries.bytes[start + record..start + entry.length];
-            // The library counts three levels for each of ours.
-            let depth = self.entries.limits.depth * 3 + 8;
-            let value = rmpv::decode::read_value_with_max_depth(&mut bytes, depth);
-            if let Ok(Value::Map(fields)) = value {
-                return Some(Record { tag: self.entries.tag.clone(), time, fields });
+            let entry = self.entries.entry(self.at, &mut scanner).ok()?;
+            if entry.content.is_some() {
+                return Some(());
             }
+            self.at += entry.length;
         }
         None
     }

@@ -103,11 +103,9 @@ fn item(marker: Marker, rest: &[u8]) -> Option<Result<Item, NotMessagePack>> {
     let group = |header: usize, children: u64| Item { length: 1 + header, children };
     Some(Ok(match marker {
         Marker::Reserved => return Some(Err(NotMessagePack)),
-        Marker::Null
-        | Marker::True
-        | Marker::False
-        | Marker::FixPos(_)
-        | Marker::FixNeg(_) => plain(0),
+        Marker::Null | Marker::True | Marker::False | Marker::FixPos(_) | Marker::FixNeg(_) => {
+            plain(0)
+        }
         Marker::U8 | Marker::I8 => plain(1),
         Marker::U16 | Marker::I16 => plain(2),
         Marker::U32 | Marker::I32 | Marker::F32 => plain(4),

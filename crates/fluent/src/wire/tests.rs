@@ -76,7 +76,8 @@ fn mode_message_is_read_with_options_and_without() {
 
 #[test]
 fn mode_forward_is_read() {
-    let entries = array(vec![entry(1, "one"), array(vec![event_time(), map([("message", "two".into())])])]);
+    let entries =
+        array(vec![entry(1, "one"), array(vec![event_time(), map([("message", "two".into())])])]);
     let expected = [record(1, 0, "one"), record(5, 9, "two")];
     assert_eq!(records(&array(vec!["a.b".into(), entries.clone()])), expected);
     let option = map([("size", 2.into()), ("chunk", "c".into())]);
@@ -250,7 +251,8 @@ fn value() -> impl Strategy<Value = Value> {
         (-1e9..1e9).prop_map(Value::F64),
         "[a-zé\\x00]{0,40}".prop_map(Value::from),
         prop::collection::vec(any::<u8>(), 0..70).prop_map(Value::Binary),
-        (any::<i8>(), prop::collection::vec(any::<u8>(), 0..20)).prop_map(|(kind, bytes)| Value::Ext(kind, bytes)),
+        (any::<i8>(), prop::collection::vec(any::<u8>(), 0..20))
+            .prop_map(|(kind, bytes)| Value::Ext(kind, bytes)),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![

@@ -2,7 +2,12 @@
 
 use rmp::Marker;
 
+use super::Scanner;
 use crate::EventTime;
+
+/// How deep metadata may be nested, and of how many values it may consist.
+const METADATA: usize = 32;
+const MOST_METADATA: usize = 1024;
 
 /// The type of the extension.
 const EVENT_TIME: i8 = 0;
@@ -26,7 +31,9 @@ pub(super) fn read(bytes: &[u8], arrival: EventTime) -> Option<EventTime> {
         Marker::FixExt8 => extension(rest),
         Marker::Ext8 if rest.first() == Some(&8) => extension(rest.get(1..)?),
         Marker::Null => Some(EventTime::default()),
-        Marker::FixArray(2) => read(rest.get(..time_length(rest)?)?, arrival),
+        Marker::FixArray(2) if is_scalar(*rest.first()?) => {
+            read(rest.get(..length(rest)?)?, arrival)
+        }
         _ => None,
     }?;
     Some(if time == EventTime::default() { arrival } else { time })
@@ -37,18 +44,41 @@ pub(super) fn is_scalar(marker: u8) -> bool {
     use Marker as M;
     matches!(
         Marker::from_u8(marker),
-        M::FixPos(_) | M::U8 | M::U16 | M::U32 | M::U64 | M::I8 | M::I16 | M::I32 | M::I64
-            | M::FixNeg(_) | M::F32 | M::F64 | M::FixExt8 | M::Ext8 | M::Null
+        M::FixPos(_)
+            | M::U8
+            | M::U16
+            | M::U32
+            | M::U64
+            | M::I8
+            | M::I16
+            | M::I32
+            | M::I64
+            | M::FixNeg(_)
+            | M::F32
+            | M::F64
+            | M::FixExt8
+            | M::Ext8
+            | M::Null
     )
 }
 
-/// How long the time at the beginning of these bytes is.
-fn time_length(bytes: &[u8]) -> Option<usize> {
-    let marker = *bytes.first()?;
-    if !is_scalar(marker) {
-        return None;
-    }
-    super::Scanner::new(bytes.len(), 1, 1).advance(bytes).ok().flatten()
+/// How long the value at the beginning of these bytes is, where it may be a time.
+pub(super) fn length(bytes: &[u8]) -> Option<usize> {
+    let length = match Marker::from_u8(*bytes.first()?) {
+        Marker::FixPos(_) | Marker::FixNeg(_) | Marker::Null => 1,
+        Marker::U8 | Marker::I8 => 2,
+        Marker::U16 | Marker::I16 => 3,
+        Marker::U32 | Marker::I32 | Marker::F32 => 5,
+        Marker::U64 | Marker::I64 | Marker::F64 => 9,
+        Marker::FixExt8 => 10,
+        Marker::Ext8 => 3 + usize::from(*bytes.get(1)?),
+        Marker::FixArray(2) => {
+            let mut scanner = Scanner::new(bytes.len(), METADATA, MOST_METADATA);
+            scanner.advance(bytes).ok()??
+        }
+        _ => return None,
+    };
+    (length <= bytes.len()).then_some(length)
 }
 
 fn number(bytes: &[u8]) -> u64 {

@@ -122,7 +122,7 @@ async fn a_client_for_node_is_refused_with_another_key_or_password() {
     for (key, password) in [("another key", "sesame"), ("the key", "another password")] {
         let collector = Collector::with(known(vec![ann()])).await;
         let client = json!({
-            "socket": { "host": "127.0.0.1", "port": collector.port(), "disableReconnect": true },
+            "socket": { "host": "127.0.0.1", "port": collector.port() },
             "security": {
                 "clientHostname": "node", "sharedKey": key, "username": "ann", "password": password,
             },

@@ -77,12 +77,14 @@ async fn docker_sends_logs_with_every_option_of_its_driver() {
     let socket = Folder::new();
     let path = socket.path().join("fluent.sock");
     let collector =
-        Collector::with(ListenOptions { unix: Some(path.clone()), ..ListenOptions::at(LOCAL) }).await;
+        Collector::with(ListenOptions { unix: Some(path.clone()), ..ListenOptions::at(LOCAL) })
+            .await;
     let tcp = format!("tcp://{}", collector.listener.address());
     let unix = format!("unix://{}", path.display());
     let precise = "fluentd-sub-second-precision=true";
     let acknowledged = "fluentd-request-ack=true";
-    let all: [&[&str]; 4] = [&[], &[precise], &[acknowledged], &[precise, acknowledged, "fluentd-async=true"]];
+    let all: [&[&str]; 4] =
+        [&[], &[precise], &[acknowledged], &[precise, acknowledged, "fluentd-async=true"]];
     let mut seen = 0;
     for address in [&tcp, &unix] {
         for options in all {

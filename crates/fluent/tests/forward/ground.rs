@@ -88,7 +88,8 @@ impl Collector {
 
     /// Waits until so many have come.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Record> {
-        until("all records", SOON, async || Some(self.records()).filter(|all| all.len() >= count)).await
+        until("all records", SOON, async || Some(self.records()).filter(|all| all.len() >= count))
+            .await
     }
 }
 

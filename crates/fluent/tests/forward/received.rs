@@ -66,7 +66,9 @@ async fn what_is_no_frame_is_counted_and_ends_its_connection_alone() {
     let mut good = connect(&collector.listener).await;
     good.write_all(&message(1, None)).await.unwrap();
     collector.wait_for(1).await;
-    for bad in [&b"\xc1"[..], b"GET / HTTP/1.1\r\n\r\n", b"[\"tag\", 5, {}]", b"\x93\xa1a\x05\x05\x05\x05"] {
+    for bad in
+        [&b"\xc1"[..], b"GET / HTTP/1.1\r\n\r\n", b"[\"tag\", 5, {}]", b"\x93\xa1a\x05\x05\x05\x05"]
+    {
         assert_eq!(closed_after(&collector.listener, bad).await, b"");
     }
     for too_large in [&b"\xc6\xff\xff\xff\xff"[..], &[0x91; 100]] {
@@ -156,7 +158,7 @@ async fn only_so_many_long_frames_are_in_memory() {
     // One that is short does not have to wait.
     let mut third = connect(&listener).await;
     third.write_all(&message(3, None)).await.unwrap();
-    assert_eq!(timeout(SOON, batches.recv()).await.unwrap().unwrap().entries.bytes(), 20);
+    assert_eq!(timeout(SOON, batches.recv()).await.unwrap().unwrap().entries.bytes(), 19);
     drop(held);
     assert!(timeout(SOON, batches.recv()).await.unwrap().unwrap().entries.bytes() > 8_000_000);
     writer.await.unwrap().unwrap();
@@ -257,6 +259,7 @@ async fn garbage_and_bombs_take_little_memory() {
     let good = message(1, Some("id"));
     let mut bomb = Vec::new();
     write_packed("a", &deflate(&vec![0xc0; 70 << 20]), 1, true, Some("id"), &mut bomb);
+    // As many entries as fit, of which none is one.
     let mut wide = vec![0x92, 0xa1, b'a', 0xdd, 0, 0xf0, 0, 0];
     wide.resize(wide.len() + 0xf0_0000, 0xc0);
     let before = peak();
@@ -269,8 +272,8 @@ async fn garbage_and_bombs_take_little_memory() {
                 let at = random.random_range(0..bytes.len());
                 bytes[at] = random.random();
             }
-            _ if round % 40 == 3 => bytes = bomb.clone(),
-            _ if round % 40 == 7 => bytes = wide.clone(),
+            _ if round % 80 == 3 => bytes = bomb.clone(),
+            _ if round % 200 == 7 => bytes = wide.clone(),
             _ => bytes = [0x91; 2000].to_vec(),
         }
         let mut stream = connect(&collector.listener).await;
@@ -281,15 +284,16 @@ async fn garbage_and_bombs_take_little_memory() {
     let mut stream = connect(&collector.listener).await;
     stream.write_all(&message(4_000_000, None)).await.unwrap();
     until("the good one", SOON, async || {
-        collector.records().iter().any(|record| {
-            record.get("number").and_then(rmpv::Value::as_u64) == Some(4_000_000)
-        })
-        .then_some(())
+        collector
+            .records()
+            .iter()
+            .any(|record| record.get("number").and_then(rmpv::Value::as_u64) == Some(4_000_000))
+            .then_some(())
     })
     .await;
     let received = collector.listener.received();
     assert_eq!(received.connections, 401);
     assert!(received.errors.malformed > 50 && received.errors.too_large > 80, "{received:?}");
-    assert!(received.errors.entries >= 10 * 0xf0_0000, "{received:?}");
+    assert!(received.errors.entries >= 2 * 0xf0_0000, "{received:?}");
     assert!(peak() < before + 200, "{before} MiB became {} MiB", peak());
 }

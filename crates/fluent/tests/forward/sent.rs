@@ -4,7 +4,9 @@ use std::net::TcpListener;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use launcher_fluent::{Error, ForwardOptions, Forwarder, Full, ListenOptions, Listener, Server as To};
+use launcher_fluent::{
+    Error, ForwardOptions, Forwarder, Full, ListenOptions, Listener, Server as To, User,
+};
 use launcher_testkit::Folder;
 use launcher_testkit::wait::{SOON, until};
 use rand::{RngExt as _, SeedableRng as _};
@@ -171,7 +173,8 @@ async fn a_buffer_that_is_full_drops_the_oldest_and_counts_it() {
 async fn records_for_which_there_is_no_room_are_refused_and_counted() {
     let folder = Folder::new();
     let chunk = 1 << 20;
-    let options = ForwardOptions { chunk, memory: chunk, flush: SOON, ..options(nobody(), &folder) };
+    let options =
+        ForwardOptions { chunk, memory: chunk, flush: SOON, ..options(nobody(), &folder) };
     let forwarder = Forwarder::start(options).unwrap();
     let mut numbers = 0..;
     let full = numbers.find_map(|number| forwarder.send(&numbered(number)).err());
@@ -189,6 +192,10 @@ async fn options_that_cannot_work_are_refused() {
     let folder = Folder::new();
     let nowhere = Forwarder::start(ForwardOptions::new(Vec::new(), folder.path())).unwrap_err();
     assert!(matches!(nowhere, Error::NoServer));
+    let user = Some(User { name: "ann".to_owned(), password: "sesame".into() });
+    let nameless = To { user, ..To::at("127.0.0.1", 1) };
+    let refused = Forwarder::start(ForwardOptions::new(vec![nameless], folder.path())).unwrap_err();
+    assert!(matches!(refused, Error::UserWithoutKey));
     let forwarder = Forwarder::start(options(1, &folder)).unwrap();
     let taken = Forwarder::start(options(1, &folder)).unwrap_err();
     assert!(matches!(taken, Error::BufferTaken { .. }));
@@ -215,7 +222,8 @@ async fn both_ends_agree_and_nothing_is_lost_to_a_consumer_that_drops_batches() 
         security: Some(security("forwarder")),
         ..To::at("127.0.0.1", port)
     };
-    let options = ForwardOptions { servers: vec![server], compress: true, ..options(port, &folder) };
+    let options =
+        ForwardOptions { servers: vec![server], compress: true, ..options(port, &folder) };
     let forwarder = Forwarder::start(options).unwrap();
     send(&forwarder, 0..3000);
     let mut taken = std::collections::BTreeSet::new();

@@ -2,16 +2,19 @@
 
 use std::process::Stdio;
 
-use launcher_fluent::{ForwardOptions, Forwarder, Security, Server, User};
+use launcher_fluent::handshake::Greeting;
+use launcher_fluent::wire::{Frame, Framer, Limits, write_ack};
+use launcher_fluent::{EventTime, ForwardOptions, Forwarder, Security, Server, User};
 use launcher_testkit::Folder;
 use launcher_testkit::wait::{SOON, until};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdout};
 use tokio::time::timeout;
 
 use crate::clients::program;
-use crate::ground::{Certificate, numbered, security};
+use crate::ground::{Certificate, LOCAL, number, numbered, security};
 
 /// The server for Node.js.
 struct Node {
@@ -114,5 +117,61 @@ async fn a_server_that_does_not_recognize_the_forwarder_gets_nothing() {
         until("two failures", SOON, async || (forwarder.sent().failures > 1).then_some(())).await;
         let sent = forwarder.sent();
         assert_eq!((sent.records, sent.waiting_records), (0, 1));
+    }
+}
+
+/// As the specification has it, a server may want a connection for each chunk.
+#[tokio::test]
+async fn a_server_that_wants_a_connection_for_each_chunk_gets_it() {
+    let socket = TcpListener::bind(LOCAL).await.unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let (security, mut numbers) = (security("server"), Vec::new());
+        while numbers.len() < 3 {
+            let (mut stream, _) = socket.accept().await.unwrap();
+            let greeting = Greeting::new(&security, &[], [1; 16], [2; 16]);
+            let mut helo = greeting.helo();
+            // The last that it says is whether connections live on.
+            assert_eq!(std::mem::replace(helo.last_mut().unwrap(), 0xc2), 0xc3);
+            stream.write_all(&helo).await.unwrap();
+            let (pong, recognized) = greeting.answer(&frame(&mut stream).await);
+            recognized.unwrap();
+            stream.write_all(&pong).await.unwrap();
+            let frame = frame(&mut stream).await;
+            let Frame::Events(mut events) = Frame::decode(&frame, &Limits::default()).unwrap()
+            else {
+                panic!("no events");
+            };
+            let mut ack = Vec::new();
+            write_ack(&events.chunk.take().unwrap(), &mut ack);
+            let entries = events.entries(&Limits::default(), EventTime::now()).unwrap();
+            numbers.extend(entries.iter().map(|record| number(&record)));
+            stream.write_all(&ack).await.unwrap();
+            // It leaves, and nothing more came.
+            assert_eq!(timeout(SOON, stream.read(&mut [0])).await.unwrap().unwrap(), 0);
+        }
+        numbers
+    });
+    let folder = Folder::new();
+    let server_options =
+        Server { security: Some(security("forwarder")), ..Server::at("127.0.0.1", port) };
+    let forwarder =
+        Forwarder::start(ForwardOptions::new(vec![server_options], folder.path())).unwrap();
+    for number in 0..3 {
+        forwarder.send(&numbered(number)).unwrap();
+        forwarder.buffered().await;
+    }
+    timeout(SOON, forwarder.delivered()).await.unwrap();
+    assert_eq!(timeout(SOON, server).await.unwrap().unwrap(), [0, 1, 2]);
+    assert_eq!((forwarder.sent().failures, forwarder.sent().connections), (0, 3));
+}
+
+async fn frame(stream: &mut TcpStream) -> bytes::Bytes {
+    let mut framer = Framer::new(&Limits::default());
+    loop {
+        if let Some(frame) = framer.next_frame().unwrap() {
+            return frame;
+        }
+        assert!(stream.read_buf(framer.buffer()).await.unwrap() > 0);
     }
 }
