@@ -45,6 +45,9 @@ pub enum Error {
     /// There is nowhere to send to.
     #[error("there is no server to forward to; name at least one")]
     NoServer,
+    /// It is started outside a Tokio runtime.
+    #[error("a forwarder needs a Tokio runtime; start it from a task")]
+    NoRuntime,
     /// A thread could not be started.
     #[error("cannot start the thread that writes the buffer: {0}")]
     Thread(io::Error),

@@ -6,8 +6,8 @@
 //! acknowledged that id. So a process that is killed loses what came within the last flush interval,
 //! and nothing else; what was sent and not yet acknowledged is sent again, with the same id.
 //!
-//! Records of one tag are sent in the order in which they were given. After a connection broke some come
-//! twice, and that is when the order is disturbed.
+//! Records of one tag are sent in the order in which they were given. After a connection broke everything
+//! from the first chunk on that it had not acknowledged is sent again, in that order.
 
 mod connect;
 mod counters;
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -61,7 +62,8 @@ pub struct ForwardOptions {
     pub window: usize,
     /// How long a server may take to answer a connection. 5 s.
     pub connect: Duration,
-    /// How long a server may take to acknowledge a chunk; then it is sent again, on a new connection. 30 s.
+    /// How long a server may take to acknowledge the next chunk; then all that it has not acknowledged is
+    /// sent again, on a new connection. 30 s.
     pub acknowledge: Duration,
     /// How long a server that failed is left alone, at first; each time it is twice as long. 200 ms.
     pub retry: Duration,
@@ -134,11 +136,11 @@ pub struct Forwarder {
 }
 
 impl Forwarder {
-    /// Begins with what the buffer still has. It has to be called within a Tokio runtime.
+    /// Begins with what the buffer still has, on the Tokio runtime from which it is called.
     ///
     /// # Errors
     /// [`Error::NoServer`] when there is nowhere to send to, [`Error::UserWithoutKey`] when a server has a
-    /// user and no key, [`Error::Buffer`] and [`Error::BufferTaken`]
+    /// user and no key, [`Error::NoRuntime`] outside a runtime, [`Error::Buffer`] and [`Error::BufferTaken`]
     /// when the directory cannot be used. That no server answers is none: it may come.
     pub fn start(options: ForwardOptions) -> Result<Self> {
         if options.servers.is_empty() {
@@ -147,6 +149,7 @@ impl Forwarder {
         if options.servers.iter().any(|server| server.user.is_some() && server.security.is_none()) {
             return Err(Error::UserWithoutKey);
         }
+        let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let options = Arc::new(options.within_reason());
         let (buffer, cut) = Buffer::open(&options.buffer, options.buffer_limit)?;
         let (buffer, counters) = (Arc::new(buffer), Arc::new(Counters::default()));
@@ -167,7 +170,7 @@ impl Forwarder {
         let flusher = flusher.start().map_err(Error::Thread)?;
         let courier =
             Courier::new(options, buffer.clone(), counters.clone(), more, drained_to, stop.clone());
-        let courier = tokio::spawn(courier.run());
+        let courier = runtime.spawn(courier.run());
         let flusher = Some(flusher);
         Ok(Self { pending, buffer, counters, written, drained, flusher, courier, stop })
     }

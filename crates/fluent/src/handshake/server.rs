@@ -28,7 +28,6 @@ impl<'a> Greeting<'a> {
 
     /// What to answer to a client's `PING`. It is to be sent in either case, and then the connection is to
     /// be closed when there is an error beside it.
-    #[must_use]
     pub fn answer(&self, ping: &[u8]) -> (Vec<u8>, Result<(), HandshakeError>) {
         match self.check(ping) {
             Ok(digest) => (pong(true, "", &self.security.hostname, &digest), Ok(())),

@@ -127,7 +127,7 @@ impl Courier {
     /// Sends what there is over a connection, until something is wrong with it.
     async fn serve(&mut self, index: usize, mut connection: Connection) -> Result<End, Trouble> {
         let size = if connection.keepalive { self.options.window } else { 1 };
-        let mut window = Window::new(size);
+        let mut window = Window::new(size, self.options.acknowledge);
         // What was not acknowledged is sent again.
         let mut at = self.buffer.taken();
         let mut preferred = Preferred::default();
@@ -214,14 +214,12 @@ impl Courier {
         if !self.unanswered.insert(chunk.id) {
             self.counters.again();
         }
-        let deadline = Instant::now() + within;
         window.push(window::Chunk {
             key: chunk.id,
             id,
             end,
             records,
             bytes: frame.len(),
-            deadline,
             acknowledged: false,
         });
         stream::write(&mut connection.stream, &frame, within).await.map_err(Trouble::Broken)

@@ -1,6 +1,7 @@
 //! Chunks that are on their way.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -15,6 +16,10 @@ pub(super) struct Window {
     chunks: VecDeque<Chunk>,
     bytes: usize,
     size: usize,
+    /// How long a server may say nothing.
+    patience: Duration,
+    /// Since when it has.
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -26,14 +31,13 @@ pub(super) struct Chunk {
     pub(super) end: Position,
     pub(super) records: u64,
     pub(super) bytes: usize,
-    pub(super) deadline: Instant,
     pub(super) acknowledged: bool,
 }
 
 impl Window {
-    /// One for so many chunks.
-    pub(super) fn new(size: usize) -> Self {
-        Self { chunks: VecDeque::new(), bytes: 0, size }
+    /// One for so many chunks, of which one has to be acknowledged within `patience`.
+    pub(super) fn new(size: usize, patience: Duration) -> Self {
+        Self { chunks: VecDeque::new(), bytes: 0, size, patience, since: Instant::now() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -45,13 +49,16 @@ impl Window {
     }
 
     pub(super) fn push(&mut self, chunk: Chunk) {
+        if self.is_empty() {
+            self.since = Instant::now();
+        }
         self.bytes += chunk.bytes;
         self.chunks.push_back(chunk);
     }
 
-    /// When the first has to be acknowledged.
+    /// When the next has to be acknowledged. A server that is slow, and goes on, has its time for each.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.chunks.front().map(|chunk| chunk.deadline)
+        (!self.is_empty()).then(|| self.since + self.patience)
     }
 
     /// Notes an acknowledgement, which may come in any order. False when it is of no chunk that waits for
@@ -60,6 +67,7 @@ impl Window {
         let mut waiting = self.chunks.iter_mut().filter(|chunk| !chunk.acknowledged);
         let Some(chunk) = waiting.find(|chunk| chunk.id.as_bytes() == id) else { return false };
         chunk.acknowledged = true;
+        self.since = Instant::now();
         true
     }
 
@@ -82,14 +90,13 @@ mod tests {
             end: Position::default(),
             records: 1,
             bytes: 1,
-            deadline: Instant::now(),
             acknowledged: false,
         }
     }
 
     #[test]
     fn chunks_leave_in_their_order_whatever_that_of_acknowledgements_is() {
-        let mut window = Window::new(3);
+        let mut window = Window::new(3, Duration::from_secs(1));
         for id in ["a", "b", "c"] {
             assert!(window.has_room());
             window.push(chunk(id));

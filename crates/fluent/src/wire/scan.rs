@@ -90,6 +90,7 @@ impl Scanner {
 struct NotMessagePack;
 
 /// A marker with what belongs to it directly.
+#[derive(Debug, Clone, Copy)]
 struct Item {
     /// In bytes, with the marker.
     length: usize,

@@ -129,20 +129,15 @@ async fn clients_wait_for_a_consumer_that_is_slow() {
         }
     });
     until("it is full", SOON, async || (listener.received().frames >= 2).then_some(())).await;
-    assert!(timeout(A_WHILE, batches_stay(&listener)).await.is_err());
+    let more =
+        until("more comes in", SOON, async || (listener.received().frames > 3).then_some(()));
+    assert!(timeout(A_WHILE, more).await.is_err());
     assert!(listener.received().frames <= 3, "{:?}", listener.received());
     let mut records = 0;
     while records < 2000 {
         records += timeout(SOON, batches.recv()).await.unwrap().unwrap().entries.len();
     }
     writer.await.unwrap();
-}
-
-/// Ends when more comes in than there is room for.
-async fn batches_stay(listener: &Listener) {
-    while listener.received().frames <= 3 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test]

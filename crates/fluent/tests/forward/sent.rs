@@ -1,6 +1,6 @@
 //! What the forwarder does with servers that are not to be relied on.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::ground::{Certificate, Does, LOCAL, Server, numbered, security};
 
 /// Small chunks and little patience.
-fn options(port: u16, folder: &Folder) -> ForwardOptions {
+fn options(server: SocketAddr, folder: &Folder) -> ForwardOptions {
     ForwardOptions {
         flush: Duration::from_millis(10),
         chunk: 512,
@@ -23,13 +23,19 @@ fn options(port: u16, folder: &Folder) -> ForwardOptions {
         acknowledge: Duration::from_millis(300),
         retry: Duration::from_millis(5),
         retry_most: Duration::from_millis(50),
-        ..ForwardOptions::new(vec![To::at("127.0.0.1", port)], folder.path())
+        ..ForwardOptions::new(vec![to(server)], folder.path())
     }
 }
 
-/// A port at which nobody listens.
-fn nobody() -> u16 {
-    TcpListener::bind(LOCAL).unwrap().local_addr().unwrap().port()
+fn to(server: SocketAddr) -> To {
+    To::at(server.ip().to_string(), server.port())
+}
+
+/// An address at which nobody listens, and which nobody is given by chance.
+fn nobody() -> SocketAddr {
+    let address = Ipv4Addr::new(127, rand::random(), rand::random(), rand::random_range(1..255));
+    let socket = TcpListener::bind((address, 0)).unwrap();
+    socket.local_addr().unwrap()
 }
 
 fn send(forwarder: &Forwarder, numbers: std::ops::Range<u64>) {
@@ -85,7 +91,7 @@ async fn send_to_unreliable(seed: u64, compress: bool) {
     })
     .await;
     let folder = Folder::new();
-    let options = ForwardOptions { compress, ..options(server.address.port(), &folder) };
+    let options = ForwardOptions { compress, ..options(server.address, &folder) };
     let forwarder = Forwarder::start(options).unwrap();
     for part in 0..20 {
         send(&forwarder, part * 100..(part + 1) * 100);
@@ -105,35 +111,48 @@ async fn nothing_is_lost_to_a_server_that_is_not_to_be_relied_on() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_slow_and_goes_on_is_not_left() {
+    let server = Server::start(|_| Does::Slowly(Duration::from_millis(100))).await;
+    let folder = Folder::new();
+    let forwarder = Forwarder::start(options(server.address, &folder)).unwrap();
+    // More than its patience of 300 ms for the window as a whole.
+    send(&forwarder, 0..200);
+    delivered(&forwarder).await;
+    let sent = forwarder.sent();
+    assert_eq!((sent.records, sent.again, sent.failures), (200, 0, 0));
+    assert!(sent.chunks > 4, "{sent:?}");
+}
+
+#[tokio::test]
 async fn what_was_not_acknowledged_outlives_the_forwarder() {
     let folder = Folder::new();
-    let port = nobody();
-    let forwarder = Forwarder::start(options(port, &folder)).unwrap();
+    let nobody = nobody();
+    let forwarder = Forwarder::start(options(nobody, &folder)).unwrap();
     send(&forwarder, 0..1000);
     assert!(!forwarder.close(Duration::from_millis(100)).await);
-    let forwarder = Forwarder::start(options(port, &folder)).unwrap();
+    let forwarder = Forwarder::start(options(nobody, &folder)).unwrap();
     assert_eq!(forwarder.sent().waiting_records, 1000);
     send(&forwarder, 1000..1100);
     forwarder.buffered().await;
-    let at = ([127, 0, 0, 1], port).into();
-    let server = Server::at(at, |_| Does::Acknowledge).await;
+    let server = Server::at(nobody, |_| Does::Acknowledge).await;
     delivered(&forwarder).await;
     server.seen(|seen| assert_eq!(seen.order, (0..1100).collect::<Vec<_>>()));
     assert!(forwarder.close(SOON).await);
-    let forwarder = Forwarder::start(options(port, &folder)).unwrap();
+    let forwarder = Forwarder::start(options(nobody, &folder)).unwrap();
     assert_eq!(forwarder.sent().waiting_records, 0);
 }
 
 #[tokio::test]
 async fn another_server_takes_over_and_the_first_one_is_found_again() {
     let folder = Folder::new();
-    let (port, second) = (nobody(), Server::start(|_| Does::Acknowledge).await);
-    let servers = vec![To::at("127.0.0.1", port), To::at("127.0.0.1", second.address.port())];
-    let forwarder = Forwarder::start(ForwardOptions { servers, ..options(0, &folder) }).unwrap();
+    let (nobody, second) = (nobody(), Server::start(|_| Does::Acknowledge).await);
+    let servers = vec![to(nobody), to(second.address)];
+    let forwarder =
+        Forwarder::start(ForwardOptions { servers, ..options(nobody, &folder) }).unwrap();
     send(&forwarder, 0..100);
     delivered(&forwarder).await;
     assert_eq!(all(&second).len(), 100);
-    let first = Server::at(([127, 0, 0, 1], port).into(), |_| Does::Acknowledge).await;
+    let first = Server::at(nobody, |_| Does::Acknowledge).await;
     let mut next = 100;
     let began = Instant::now();
     while all(&first).is_empty() {
@@ -153,8 +172,8 @@ async fn another_server_takes_over_and_the_first_one_is_found_again() {
 #[tokio::test]
 async fn a_buffer_that_is_full_drops_the_oldest_and_counts_it() {
     let folder = Folder::new();
-    let port = nobody();
-    let options = ForwardOptions { buffer_limit: 20_000, ..options(port, &folder) };
+    let nobody = nobody();
+    let options = ForwardOptions { buffer_limit: 20_000, ..options(nobody, &folder) };
     let forwarder = Forwarder::start(options).unwrap();
     for part in 0..50 {
         send(&forwarder, part * 100..(part + 1) * 100);
@@ -163,7 +182,7 @@ async fn a_buffer_that_is_full_drops_the_oldest_and_counts_it() {
     let sent = forwarder.sent();
     assert!(sent.waiting_bytes <= 20_000 && sent.lost > 0, "{sent:?}");
     assert_eq!(sent.lost + sent.waiting_records, 5000);
-    let server = Server::at(([127, 0, 0, 1], port).into(), |_| Does::Acknowledge).await;
+    let server = Server::at(nobody, |_| Does::Acknowledge).await;
     delivered(&forwarder).await;
     let kept = all(&server);
     assert_eq!(kept, (sent.lost..5000).collect::<Vec<_>>());
@@ -196,8 +215,8 @@ async fn options_that_cannot_work_are_refused() {
     let nameless = To { user, ..To::at("127.0.0.1", 1) };
     let refused = Forwarder::start(ForwardOptions::new(vec![nameless], folder.path())).unwrap_err();
     assert!(matches!(refused, Error::UserWithoutKey));
-    let forwarder = Forwarder::start(options(1, &folder)).unwrap();
-    let taken = Forwarder::start(options(1, &folder)).unwrap_err();
+    let forwarder = Forwarder::start(options(nobody(), &folder)).unwrap();
+    let taken = Forwarder::start(options(nobody(), &folder)).unwrap_err();
     assert!(matches!(taken, Error::BufferTaken { .. }));
     drop(forwarder);
     let file = folder.path().join("file");
@@ -216,14 +235,16 @@ async fn both_ends_agree_and_nothing_is_lost_to_a_consumer_that_drops_batches() 
     };
     let (listener, mut batches) = Listener::bind(options_in).await.unwrap();
     let folder = Folder::new();
-    let port = listener.address().port();
     let server = To {
         tls: Some(certificate.connector()),
         security: Some(security("forwarder")),
-        ..To::at("127.0.0.1", port)
+        ..to(listener.address())
     };
-    let options =
-        ForwardOptions { servers: vec![server], compress: true, ..options(port, &folder) };
+    let options = ForwardOptions {
+        servers: vec![server],
+        compress: true,
+        ..options(listener.address(), &folder)
+    };
     let forwarder = Forwarder::start(options).unwrap();
     send(&forwarder, 0..3000);
     let mut taken = std::collections::BTreeSet::new();
