@@ -14,6 +14,7 @@ mod counters;
 mod courier;
 mod flusher;
 mod pending;
+mod preferred;
 mod servers;
 mod window;
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::ForwardOptions;
 use super::connect::{Connection, Trouble, connect};
 use super::counters::Counters;
+use super::preferred::Preferred;
 use super::servers::Servers;
 use super::window::{self, Window};
 use crate::buffer::{Buffer, Chunk, Position};
@@ -42,7 +43,7 @@ enum Event {
     Answer(Option<Bytes>),
     More,
     Late,
-    Preferred(Option<Connection>, usize),
+    Preferred(usize, Connection),
 }
 
 /// Where a connection leads.
@@ -151,8 +152,8 @@ impl Courier {
                         return Ok(End::Again);
                     }
                 }
-                Event::Preferred(connection, index) => {
-                    preferred.connected = connection.map(|connection| (index, connection));
+                Event::Preferred(index, connection) => {
+                    preferred.connected = Some((index, connection));
                 }
             }
         }
@@ -172,8 +173,8 @@ impl Courier {
             answer = stream::read_frame(stream, framer) => Ok(Event::Answer(answer?)),
             () = more.notified(), if window.has_room() => Ok(Event::More),
             () = at(deadline) => Ok(Event::Late),
-            (connection, index) = preferred.look(index, &mut self.servers, &self.options) => {
-                Ok(Event::Preferred(connection, index))
+            (index, connection) = preferred.look(index, &mut self.servers, &self.options) => {
+                Ok(Event::Preferred(index, connection))
             }
         }
     }
@@ -265,53 +266,10 @@ impl Courier {
     }
 }
 
-async fn at(deadline: Option<Instant>) {
+/// Waits until then, or for ever.
+pub(super) async fn at(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Looking for a server that comes before the one in use, without disturbing that.
-#[derive(Default)]
-struct Preferred {
-    asked: Option<(usize, JoinHandle<Result<Connection, Trouble>>)>,
-    /// It is there; first what is on its way has to arrive.
-    connected: Option<(usize, Connection)>,
-}
-
-impl Preferred {
-    /// Asks the next when it is its turn. It may be given up and called again.
-    async fn look(
-        &mut self,
-        in_use: usize,
-        servers: &mut Servers,
-        options: &ForwardOptions,
-    ) -> (Option<Connection>, usize) {
-        loop {
-            if let Some((index, asked)) = &mut self.asked {
-                let index = *index;
-                let answer = asked.await;
-                self.asked = None;
-                match answer {
-                    Ok(Ok(connection)) => return (Some(connection), index),
-                    _ => drop(servers.fail(index, Instant::now())),
-                }
-            }
-            let next = servers.next_before(in_use).filter(|_| self.connected.is_none());
-            at(next).await;
-            let index = servers.next(Instant::now()).filter(|index| *index < in_use);
-            let Some(index) = index else { continue };
-            let (server, within) = (servers.get(index).clone(), options.connect);
-            self.asked = Some((index, tokio::spawn(async move { connect(&server, within).await })));
-        }
-    }
-}
-
-impl Drop for Preferred {
-    fn drop(&mut self) {
-        if let Some((_, asked)) = &self.asked {
-            asked.abort();
-        }
     }
 }

@@ -32,7 +32,6 @@ fn options(port: u16, buffer: &str) -> ForwardOptions {
 /// What is killed: it says up to which number records are in the buffer.
 #[tokio::test]
 #[ignore = "it is a part of the next one, which runs it as a process of its own"]
-#[expect(clippy::print_stdout, reason = "it is how it speaks")]
 async fn forwards_until_it_is_killed() {
     let of = |name| std::env::var(name).ok();
     let (Some(buffer), Some(port), Some(first)) = (of(BUFFER), of(PORT), of(FIRST)) else { return };
