@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
-#   dev/setup.sh WHAT...      build | demo | test | bench | lab | marathon-clients | jenkins-clients
+#   dev/setup.sh WHAT...      build | demo | test | bench | lab |
+#                             marathon-clients | jenkins-clients | fluent-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -57,6 +58,7 @@ need_for_test() {
     need graphite-manage 'Graphite: web application' graphite-web
     need_for_marathon_clients
     need_for_jenkins_clients
+    need_for_fluent_clients
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
     need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
 }
@@ -75,6 +77,12 @@ python=/usr/bin/python3
 
 need_for_jenkins_clients() {
     "$python" -c 'import ensurepip' 2>/dev/null || missing["Python's venv"]=python3-venv
+}
+
+need_for_fluent_clients() {
+    need_for_jenkins_clients
+    need node 'Node.js' nodejs
+    need npm 'Node.js with npm' nodejs npm
 }
 
 need_for_marathon_clients() {
@@ -195,7 +203,7 @@ install_clients() (
     }
 )
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients'
 need_for_build
 clients=()
 for what in "$@"; do
@@ -210,7 +218,7 @@ for what in "$@"; do
             need_for_git
             need_for_test
             need_for_lab
-            clients+=(marathon-clients jenkins-clients)
+            clients+=(marathon-clients jenkins-clients fluent-clients)
             ;;
         marathon-clients)
             need_for_marathon_clients
@@ -218,6 +226,10 @@ for what in "$@"; do
             ;;
         jenkins-clients)
             need_for_jenkins_clients
+            clients+=("$what")
+            ;;
+        fluent-clients)
+            need_for_fluent_clients
             clients+=("$what")
             ;;
         bench)
@@ -230,7 +242,7 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients" ;;
     esac
 done
 check_rust
