@@ -44,14 +44,28 @@ impl Edge {
         upstream: SocketAddr,
         services: usize,
     ) -> Result<Self> {
-        let data = directory.join(format!("edge-{services}"));
-        let socket = directory.join(format!("edge-{services}.sock"));
+        Self::start_with(program, directory, upstream, services, &[]).await
+    }
+
+    /// The same, with more arguments.
+    ///
+    /// # Errors
+    /// When it does not start, or does not take its table.
+    pub(crate) async fn start_with(
+        program: &Path,
+        directory: &Path,
+        upstream: SocketAddr,
+        services: usize,
+        arguments: &[&str],
+    ) -> Result<Self> {
+        let name = format!("edge-{services}{}", arguments.concat());
+        let (data, socket) = (directory.join(&name), directory.join(format!("{name}.sock")));
         let listener = UnixListener::bind(&socket).context("cannot listen for the edge")?;
         let address = free_port()?;
         let mut command = Command::new(program);
         command.args(["edge", "--name", "bench", "--threads", "2", "--http"]);
         command.arg(address.to_string()).arg("--data").arg(data);
-        command.arg("--server-socket").arg(socket);
+        command.arg("--server-socket").arg(socket).args(arguments);
         let mut process = Running::start("launcher edge", &mut command)?;
         let server = timeout(PATIENCE, instruct(listener, table(upstream, services)?))
             .await

@@ -4,7 +4,9 @@ mod environment;
 mod idle;
 mod lookup;
 mod memory;
+mod month;
 mod push;
+mod sampling;
 mod skew;
 mod switch;
 mod throughput;
@@ -38,6 +40,14 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         figures: &["edge_lookup_1000_services"],
         measure: |settings| Box::pin(lookup::measure(settings)),
+    },
+    Scenario {
+        figures: &["sampling_cost", "sampling_cpu_per_request"],
+        measure: |settings| Box::pin(sampling::measure(settings)),
+    },
+    Scenario {
+        figures: &["metrics_month_size", "graph_p99"],
+        measure: |settings| Box::pin(month::measure(settings)),
     },
     Scenario { figures: &["edge_idle_10k"], measure: |settings| Box::pin(idle::measure(settings)) },
     Scenario {

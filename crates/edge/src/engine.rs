@@ -111,6 +111,11 @@ impl Engine {
         &self.http
     }
 
+    /// Whether it is measured how long requests take.
+    pub(crate) fn measures(&self) -> bool {
+        self.common.limits.measures
+    }
+
     /// How many threads there are.
     pub(crate) fn threads(&self) -> usize {
         self.common.threads.len()

@@ -136,7 +136,9 @@ impl Client {
 
     pub(super) fn begin(&self) {
         self.phase.set(Phase::Busy);
-        self.began.set(Instant::now());
+        if self.worker.limits().measures {
+            self.began.set(Instant::now());
+        }
     }
 
     /// For how long the request under way has been, in microseconds.

@@ -19,6 +19,9 @@ pub struct Limits {
     pub idle_per_container: usize,
     /// How long an unused connection to a container is kept.
     pub idle_timeout: Duration,
+    /// Whether it is measured how long requests take. Without it there are no graphs; it shows what measuring
+    /// costs.
+    pub measures: bool,
 }
 
 impl Default for Limits {
@@ -31,6 +34,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             idle_per_container: 64,
             idle_timeout: Duration::from_secs(60),
+            measures: true,
         }
     }
 }

@@ -156,7 +156,7 @@ impl Drop for Ticket {
             under.connections.down();
         } else {
             under.requests.down();
-            if self.answered.get() {
+            if self.answered.get() && self.client.worker.limits().measures {
                 self.pool.counters().latencies.record(self.client.took_us());
             }
         }

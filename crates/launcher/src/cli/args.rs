@@ -117,6 +117,9 @@ pub(crate) struct EdgeArgs {
     /// Fail when an edge runs on the data directory, instead of taking over from it
     #[arg(long)]
     pub(crate) no_takeover: bool,
+    /// Measure nothing: for the benchmark of what that costs
+    #[arg(long, hide = true)]
+    pub(crate) unmeasured: bool,
 }
 
 /// Where an edge's server is.

@@ -31,6 +31,8 @@ pub(crate) struct Options {
     /// The nginx that carries the traffic, if this process does not.
     pub(crate) nginx: Option<NginxArgs>,
     pub(crate) take_over: bool,
+    /// Whether it is measured how long requests take.
+    pub(crate) measures: bool,
 }
 
 /// Where its server is.
@@ -59,7 +61,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         threads: options.threads.unwrap_or_else(processors),
         data_dir: options.data,
         control,
-        limits: launcher_edge::Limits::default(),
+        limits: launcher_edge::Limits { measures: options.measures, ..Default::default() },
         stop_within: STOP_WITHIN,
     };
     if let Some(nginx) = options.nginx {
