@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use launcher_logs::Bounds;
 use launcher_model::Bytes;
 use launcher_registry::{Access, Authority, Login};
 use launcher_scheduler::docker::ImageBuilder;
@@ -41,6 +42,27 @@ struct File {
     swarm: Swarm,
     #[serde(default)]
     registries: Vec<Registry>,
+    #[serde(default)]
+    logs: Logs,
+}
+
+/// `[logs]`: how much is kept of what containers have printed that are gone.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Logs {
+    container: Option<Bytes>,
+    environment: Option<Bytes>,
+}
+
+impl Logs {
+    fn bounds(&self) -> Bounds {
+        let default = Bounds::default();
+        let bytes = |bytes: Option<Bytes>, default| bytes.map_or(default, |bytes| bytes.0);
+        Bounds {
+            container: bytes(self.container, default.container),
+            environment: bytes(self.environment, default.environment),
+        }
+    }
 }
 
 /// `[edges]`: how edges of other machines reach the server.
@@ -163,6 +185,8 @@ pub(crate) struct Config {
     pub(crate) docker_build_cache: Option<Bytes>,
     /// Which Marathon, where that places containers.
     pub(crate) marathon: Marathon,
+    /// How much is kept of logs.
+    pub(crate) logs: Bounds,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
 }
@@ -221,6 +245,7 @@ impl Config {
             docker_builder: file.docker.builder,
             docker_build_cache: file.docker.build_cache,
             marathon: file.marathon,
+            logs: file.logs.bounds(),
             registries: read_registries(file.registries)?,
             data,
             http,

@@ -17,6 +17,7 @@ use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Config, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_edge::{ControlPlane, Daemon};
+use launcher_logs::{Bounds, Kept};
 use launcher_model::image::ImageRef;
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
@@ -355,6 +356,7 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),
         scheduler: Arc::clone(&scheduler),
+        logs: Arc::new(Kept::new(folder.join("logs"), Bounds::default())),
         hub,
         notices,
         clock: Arc::clone(&clock),

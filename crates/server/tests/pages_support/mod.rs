@@ -19,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use launcher_control::hub::{self, Hub};
 use launcher_control::{Config, Control, DeployRequest, LaunchRequest, Parts, Target};
 use launcher_edge::Daemon;
+use launcher_logs::{Bounds, Kept};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::{EdgeName, ServiceName, VersionNumber, service};
 use launcher_scheduler::Scheduler;
@@ -214,6 +215,7 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),
         scheduler: Arc::clone(&scheduler),
+        logs: Arc::new(Kept::new(dir.join("logs"), Bounds::default())),
         hub,
         notices,
         clock: Arc::clone(&clock),
