@@ -172,7 +172,7 @@ mod tests {
         let lines: Vec<_> = (0..20).map(|second| line(second, &long)).collect();
         let (all, none) = packed(1 << 30, &lines).await;
         assert_eq!((all.len(), none), (5, 0));
-        let (some, left_out) = packed(all[0].0.bytes * 2, &lines).await;
+        let (some, left_out) = packed(all[3].0.bytes + all[4].0.bytes, &lines).await;
         assert_eq!((some.len(), left_out), (2, 12));
         assert_eq!(unpack(&some[1].1).unwrap().last(), lines.last());
         let (last, left_out) = packed(0, &lines).await;
