@@ -42,7 +42,7 @@ impl Site {
     async fn healthy(&self) -> Vec<(String, String)> {
         let version = self.api.insist_get("/services/shop/versions/1").await;
         let containers = version["containers"].as_array().unwrap().clone();
-        let healthy = containers.into_iter().filter(|one| one["health"]["health"] == "healthy");
+        let healthy = containers.into_iter().filter(|one| one["health"] == "healthy");
         let running = healthy.filter(|one| one["phase"]["phase"] == "running");
         let word = |value: &Value| value.as_str().unwrap().to_owned();
         running.map(|one| (word(&one["id"]), word(&one["address"]))).collect()
@@ -115,8 +115,11 @@ async fn docker_a_hundred_thousand_lines_outlast_their_containers() {
         site.folder().join(format!("{first}.log")).exists().then_some(())
     })
     .await;
-    let containers = site.engine.serving_containers(site.installation.id()).await;
-    assert!(!containers.contains(&first));
+    until("the first one being removed", SOON, || async {
+        let containers = site.engine.serving_containers(site.installation.id()).await;
+        (!containers.contains(&first)).then_some(())
+    })
+    .await;
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&site.folder().join(format!("{first}.log"))), 0o600);
     assert_eq!(mode(&site.folder()), 0o700);
@@ -126,7 +129,9 @@ async fn docker_a_hundred_thousand_lines_outlast_their_containers() {
     let (numbers, told) = site.numbers(&["--tail", "all"]);
     assert!(numbers == all, "{} of {} lines", numbers.len(), all.len());
     assert!(told.contains(&format!("— container {} ended, exit 3 —", &second[..12])), "{told}");
-    assert_eq!(site.numbers(&["--tail", "7"]).0, all[all.len() - 7..]);
+    // It says something at its end, too.
+    let (last, _) = site.numbers(&["--tail", "7"]);
+    assert!((4..=7).contains(&last.len()) && all.ends_with(&last), "{last:?}");
     assert_eq!(site.numbers(&["--tail", "all", "--container", &first[..12]]).0, all[..100_000]);
     assert_eq!(site.numbers(&["--since", "1h"]).0.len(), all.len());
     let (none, told) = site.numbers(&["--since", "2090-01-01T00:00:00Z"]);

@@ -54,15 +54,21 @@ impl Ground {
 
     /// Marathon, stood in for, with two agents that are one engine.
     pub(crate) async fn marathon() -> Self {
+        Self::marathon_that_removes_after(Duration::ZERO).await
+    }
+
+    async fn marathon_that_removes_after(remove_delay: Duration) -> Self {
         let agents = AGENTS.map(AgentOptions::local).into();
-        let standin = StandIn::start(StandInOptions { agents, ..StandInOptions::default() });
+        let options = StandInOptions { agents, remove_delay, ..StandInOptions::default() };
+        let standin = StandIn::start(options);
         let standin = standin.await.expect("no stand-in");
         Self::of(Kind::Marathon(standin, Registry::open().await))
     }
 
-    /// The same, where agents' own engines are known.
+    /// The same, where agents' own engines are known, and keep for a while what has ended, as Mesos has them do.
     pub(crate) async fn marathon_with_engines() -> Self {
-        Self { engines: true, ..Self::marathon().await }
+        let marathon = Self::marathon_that_removes_after(Duration::from_secs(20)).await;
+        Self { engines: true, ..marathon }
     }
 
     fn of(kind: Kind) -> Self {
