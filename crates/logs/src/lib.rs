@@ -1,7 +1,7 @@
 //! What containers have printed: kept beyond their end, and put together in order of time.
 //!
 //! An engine knows a container's log as long as it has the container. [`Kept`] is where a log goes before its
-//! container is removed, and stays until the environment is destroyed. [`merge`] puts logs together, and a
+//! container is removed, and stays until the environment is destroyed. [`merge()`] puts logs together, and a
 //! [`Position`] says how far a reader has come, so that it can go on there.
 
 mod file;
