@@ -84,12 +84,12 @@ impl Kept {
         self.folder.join(service.as_str()).join(format!("v{}", version.0))
     }
 
-    /// Whether a container's log is kept.
+    /// Whether a container's log is kept to its end.
     #[must_use]
     pub fn has(&self, container: &Container) -> bool {
-        self.folder_of(&container.service, container.version)
-            .join(file_name(&container.id))
-            .exists()
+        let kept = self.find(&container.service, container.version, &container.id);
+        // What broke off may have been followed only until somebody gave up waiting.
+        kept.is_some_and(|log| log.cut().is_none())
     }
 
     /// Keeps a log, in the place of what was kept of the same container before. What cannot be read is said in
