@@ -154,7 +154,7 @@ async fn remove_orphans(inner: &Arc<Inner>, observed: Vec<Container>) -> crate::
         // A service that was put a moment ago is in the store before it has its loop.
         if inner.store.service(&service).await?.is_none() {
             tracing::info!(%service, %version, "removing containers of a service that is gone");
-            inner.scheduler.remove(&service, version, inner.config.stop_grace).await?;
+            inner.remove(&service, version).await?;
         }
     }
     Ok(())
@@ -168,7 +168,7 @@ async fn remove_unseen_orphans(inner: &Inner) -> crate::Result<()> {
         // One that is stopped may be like that, and one that is being made.
         if environment.is_none_or(|one| one.state == EnvironmentState::Destroyed) {
             tracing::info!(%service, %version, "removing what is left of an environment that is gone");
-            inner.scheduler.remove(&service, version, inner.config.stop_grace).await?;
+            inner.remove(&service, version).await?;
         }
     }
     Ok(())

@@ -49,6 +49,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] launcher_store::Error),
+    /// Kept logs cannot be used.
+    #[error(transparent)]
+    Logs(#[from] launcher_logs::Error),
     /// The engine failed.
     #[error(transparent)]
     Scheduler(#[from] launcher_scheduler::Error),

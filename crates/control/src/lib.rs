@@ -19,6 +19,7 @@ mod jobs;
 mod launch;
 mod leaving;
 mod logins;
+mod logs;
 mod maintenance;
 mod observe;
 mod paths;
@@ -38,6 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use launcher_logs::Kept;
 use launcher_model::ServiceName;
 use launcher_scheduler::{RegistryLogin, Scheduler};
 use launcher_store::Store;
@@ -58,6 +60,7 @@ pub use hosts::{HostView, OnHost};
 pub use images::{Pushed, Removing, Using};
 pub use launch::LaunchRequest;
 pub use logins::PreviewLogins;
+pub use logs::{Entry, LogQuery, MOST_TAIL, Told};
 pub use maintenance::{MaintainRequest, Maintained};
 pub use observe::{EngineView, EnvironmentView};
 pub use switch::{DeployRequest, Deployed, Target};
@@ -106,6 +109,8 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     /// What places containers.
     pub scheduler: Arc<dyn Scheduler>,
+    /// Where the logs of containers that are gone are kept.
+    pub logs: Arc<Kept>,
     /// The connected edges.
     pub hub: Arc<Hub>,
     /// What they tell.
@@ -124,6 +129,8 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) scheduler: Arc<dyn Scheduler>,
+    pub(crate) logs: Arc<Kept>,
+    pub(crate) collecting: logs::Collecting,
     pub(crate) hub: Arc<Hub>,
     pub(crate) clock: Clock,
     pub(crate) config: Config,
@@ -163,6 +170,8 @@ impl Control {
                 store: parts.store,
                 vault: parts.vault,
                 scheduler: parts.scheduler,
+                logs: parts.logs,
+                collecting: logs::Collecting::default(),
                 hub: parts.hub,
                 clock: parts.clock,
                 config,

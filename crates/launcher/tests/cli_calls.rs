@@ -265,7 +265,8 @@ async fn waiting_for_what_fails_tells_the_reason_and_the_last_lines() {
         (1, "v3 http://v3.shop.localhost:8080\n"),
         "{ran:?}"
     );
-    let said = "error: shop v3 has failed: container 1 exited with status 1\n  | no database\n";
+    let said = "error: shop v3 has failed: container 1 exited with status 1\n  | no database\n\
+        `launcher logs shop v3` shows all that its containers printed\n";
     assert!(ran.stderr.ends_with(said), "{ran:?}");
     let stub = launching(&["creating", "failed"]).await;
     let ran = run(&stub.url, &["launch", "shop", "--wait", "--json"]).await;

@@ -175,6 +175,37 @@ async fn docker_disk_full() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_a_log_that_has_no_room_keeps_no_container() {
+    let engine = Engine::local();
+    let image = engine.build(program(), 1, &[]);
+    let mut installation = Installation::new(program(), &engine);
+    let disk = SmallDisk::mount(&installation.data());
+    let api = installation.start().await;
+    put_shop(&api).await;
+    api.launch_ready("shop", &image.id).await;
+    let scale = json!({ "replicas": 1 });
+    api.post("/services/shop/versions/1/scale", scale).await;
+    // The wish is written down; the log of the container that goes finds no room any more.
+    disk.fill();
+    until("one container being left", SOON, || async {
+        (engine.serving_containers(installation.id()).await.len() == 1).then_some(())
+    })
+    .await;
+    let logs = || {
+        let mut command = Command::new(program());
+        command.args(["logs", "shop", "1"]).env("LAUNCHER_DATA", installation.data());
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (well, told) = logs();
+    assert!(well && told.contains("is lost") && told.contains("No space left"), "{told}");
+    assert!(installation.log().contains("the log of a container is lost"));
+    disk.empty();
+    api.call(Method::DELETE, "/services/shop/versions/1", None).await;
+    api.wait_for_state("shop", 1, "destroyed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn docker_a_lost_token_is_made_anew() {
     let mut installation = Installation::new(program(), &Engine::local());
     let lost = installation.start().await;

@@ -77,6 +77,9 @@ pub struct Options {
     pub max_running_deployments: usize,
     /// Of which image a task runs whose app has none; without it, such a task fails.
     pub command_image: Option<String>,
+    /// How long an agent keeps the container of a task that has ended (`--docker_remove_delay`, which is 6 hours in
+    /// Mesos). What is left is removed with the stand-in.
+    pub remove_delay: Duration,
 }
 
 impl Default for Options {
@@ -96,6 +99,7 @@ impl Default for Options {
             election: Duration::from_millis(300),
             max_running_deployments: 100,
             command_image: None,
+            remove_delay: Duration::ZERO,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which request gets which answer.
 
+use std::io::Write;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -103,6 +104,7 @@ impl App {
             "/echo" => echo(request),
             "/ws" => websocket::upgrade(request, self.version.clone(), stopping.clone()),
             "/env" => env(&request),
+            "/print" => print(&request).await?,
             "/exit" => self.exit(number(&request, "code", 0)?).await,
             "/health/fail" => self.set_health(false),
             "/health/pass" => self.set_health(true),
@@ -153,6 +155,25 @@ impl App {
 fn echo(request: Request<Incoming>) -> Response<Body> {
     let kind = request.headers().get(CONTENT_TYPE).cloned().unwrap_or(OCTETS);
     reply(kind, Body::Echo(request.into_body()))
+}
+
+/// Prints numbered lines, as a busy application does.
+async fn print(request: &Request<Incoming>) -> Result<Response<Body>, NotANumber> {
+    let (lines, from) = (number(request, "lines", 10_u64)?, number(request, "from", 1_u64)?);
+    let to_stderr = query(request, "stream") == Some("stderr");
+    let printed = tokio::task::spawn_blocking(move || {
+        let mut out: Box<dyn Write> = if to_stderr {
+            Box::new(std::io::stderr().lock())
+        } else {
+            Box::new(std::io::stdout().lock())
+        };
+        let mut numbers = from..from.saturating_add(lines);
+        numbers.try_for_each(|number| writeln!(out, "number {number}")).and_then(|()| out.flush())
+    });
+    Ok(match printed.await {
+        Ok(Ok(())) => text(StatusCode::OK, format!("{lines}\n")),
+        _ => text(StatusCode::INTERNAL_SERVER_ERROR, "nobody takes what is printed\n"),
+    })
 }
 
 fn env(request: &Request<Incoming>) -> Response<Body> {

@@ -14,6 +14,7 @@
 //! | `POST /echo` | the request's body, streamed back |
 //! | `GET /ws` | a WebSocket that sends the version, and then what it receives |
 //! | `GET /env?name=X` | an environment variable's value, or 404 |
+//! | `GET /print?lines=10&from=1&stream=stdout` | how many numbered lines it has printed, once it has; `stream` may be `stderr` |
 //! | `GET /exit?code=3` | none: the process exits at once |
 //! | `POST /health/fail`, `POST /health/pass` | 204; the health check fails, or passes again |
 //!

@@ -37,8 +37,8 @@ use self::known::Known;
 use crate::identity::Installation;
 use crate::runs::Runs;
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogLine, LogOptions, OneOff,
-    Output, Placement, RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogKeeper, LogLine,
+    LogOptions, OneOff, Output, Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which engine, and for whom.
@@ -64,6 +64,8 @@ pub struct Config {
     /// Private authorities of registries, by `host[:port]`, for asking them what a name means. The engine,
     /// which pulls, has its own.
     pub authorities: HashMap<String, Authority>,
+    /// Who keeps the logs of containers that are removed while their environment stays.
+    pub keeper: Option<Arc<dyn LogKeeper>>,
 }
 
 /// One of an engine's builders.
@@ -93,6 +95,7 @@ impl Config {
             cache: 20 << 30,
             silence: Duration::from_secs(120),
             authorities: HashMap::new(),
+            keeper: None,
         }
     }
 }
@@ -112,6 +115,7 @@ pub(crate) struct Engine {
     cache: u64,
     silence: Duration,
     authorities: HashMap<String, Authority>,
+    keeper: Option<Arc<dyn LogKeeper>>,
     runs: Runs,
     tests: Tests,
     known: Known,
@@ -134,6 +138,7 @@ impl Docker {
             cache: config.cache,
             silence: config.silence,
             authorities: config.authorities,
+            keeper: config.keeper,
             runs: Runs::default(),
             tests: Tests::default(),
             known: Known::default(),

@@ -8,6 +8,7 @@ mod builder;
 mod changes;
 mod error;
 mod identity;
+mod keeper;
 mod moving;
 mod runs;
 mod types;
@@ -31,6 +32,7 @@ use launcher_model::{ServiceName, VersionNumber};
 
 pub use builder::{BuildOrder, Builder, Building, Context, Push, Pushing, TestRun};
 pub use error::Error;
+pub use keeper::LogKeeper;
 pub use launcher_registry::Login as RegistryLogin;
 pub use moving::Moving;
 pub use types::{

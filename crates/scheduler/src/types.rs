@@ -143,10 +143,12 @@ pub struct LogLine {
 }
 
 /// Which part of a log.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct LogOptions {
     /// Only so many of the last lines; all when none.
     pub tail: Option<u32>,
+    /// Only what was printed from then on. Engines count in whole seconds: a little before it may be told, too.
+    pub since: Option<Timestamp>,
     /// Go on with new lines until the container ends.
     pub follow: bool,
 }

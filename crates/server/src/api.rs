@@ -11,6 +11,7 @@ mod holds;
 mod hooks;
 mod hosts;
 mod infrastructure;
+mod logs;
 mod maintenance;
 mod metrics;
 mod secrets;
@@ -85,7 +86,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(environments::scale))
         .routes(routes!(environments::pin))
         .routes(routes!(environments::unpin))
-        .routes(routes!(commands::logs))
+        .routes(routes!(logs::logs))
         .routes(routes!(commands::exec))
         .routes(routes!(commands::run))
         .routes(routes!(branches::list))

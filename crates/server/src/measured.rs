@@ -90,7 +90,8 @@ pub(crate) async fn deployments(
     let filter = DeploymentFilter { service: Some(service.clone()), page };
     let mut found = app.store.deployments(&filter).await?;
     found.retain(|one| {
-        one.state != DeploymentState::Aborted && (from..=until).contains(&one.created_at.as_second())
+        one.state != DeploymentState::Aborted
+            && (from..=until).contains(&one.created_at.as_second())
     });
     found.reverse();
     Ok(found)

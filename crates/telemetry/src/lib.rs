@@ -20,4 +20,4 @@ pub use gathered::{Clock, Gathered, Rejected};
 pub use key::{Key, Value};
 pub use measure::{Measure, Unit, UnknownMeasure};
 pub use query::{Answer, Line, Query};
-pub use telemetry::{Kept, Telemetry};
+pub use telemetry::{KeptIn, Telemetry};

@@ -14,16 +14,16 @@ use crate::query::{Answer, Query, Steps};
 pub(crate) const TOLD_AFTER: i64 = 3;
 
 /// Where what is measured is kept.
-pub enum Kept<'f> {
+pub enum KeptIn<'f> {
     /// In a file that is kept below about `most_bytes`.
-    Here {
+    File {
         /// The file.
         file: &'f Path,
         /// Its size, in bytes.
         most_bytes: u64,
     },
     /// In Graphite, which is asked for it.
-    InGraphite,
+    Graphite,
 }
 
 /// What is measured. Clones are the same.
@@ -45,18 +45,18 @@ impl Telemetry {
     ///
     /// # Errors
     /// When there can be no such file, or no Graphite to ask.
-    pub async fn open(kept: Kept<'_>, graphite: Option<Graphite>, clock: Clock) -> Result<Self> {
+    pub async fn open(kept: KeptIn<'_>, graphite: Option<Graphite>, clock: Clock) -> Result<Self> {
         let gathered = Arc::new(Gathered::new(clock));
         let graphite = graphite.map(Arc::new);
         if graphite.is_some() {
             gathered.feed();
         }
         let store = match kept {
-            Kept::Here { file, most_bytes } => {
+            KeptIn::File { file, most_bytes } => {
                 let embedded = Embedded::open(file, Arc::clone(&gathered), most_bytes).await?;
                 Store::Embedded(Arc::new(embedded))
             }
-            Kept::InGraphite => {
+            KeptIn::Graphite => {
                 let graphite = graphite.clone().ok_or(Error::NoGraphite)?;
                 let web = graphite.web.clone().ok_or(Error::NoGraphite)?;
                 Store::Graphite(graphite, web)

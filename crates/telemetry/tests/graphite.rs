@@ -9,7 +9,7 @@ use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_telemetry::graphite::{
     Carbon, CarbonOptions, Graphite, Names, Point, Protocol, Web, WebOptions,
 };
-use launcher_telemetry::{Kept, Measure, Query, Telemetry};
+use launcher_telemetry::{KeptIn, Measure, Query, Telemetry};
 use launcher_testkit::Graphite as Real;
 
 const ERRORS: &str = "launcher.shop.v42.requests.5xx";
@@ -48,7 +48,7 @@ async fn heavy_what_is_measured_is_what_graphite_says() {
     for protocol in [Protocol::Plaintext, Protocol::Pickle] {
         let clock = Arc::new(now);
         let graphite = Some(connect(&real, protocol));
-        let telemetry = Telemetry::open(Kept::InGraphite, graphite, clock).await.unwrap();
+        let telemetry = Telemetry::open(KeptIn::Graphite, graphite, clock).await.unwrap();
         let running = telemetry.clone();
         let running = tokio::spawn(async move { running.run().await });
         let version = if protocol == Protocol::Pickle { 43 } else { 42 };

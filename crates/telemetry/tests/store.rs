@@ -9,7 +9,7 @@ use launcher_model::measure::{
     ContainerSample, HostReport, HostUsage, Merge, Traffic, TrafficSample, Usage,
 };
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
-use launcher_telemetry::{Answer, Kept, Measure, Query, Telemetry, embedded};
+use launcher_telemetry::{Answer, KeptIn, Measure, Query, Telemetry, embedded};
 use launcher_testkit::Folder;
 
 /// A clock in the test's hand, which begins at a full day.
@@ -39,7 +39,7 @@ impl Time {
         let time = self.clone();
         let clock = Arc::new(move || time.now());
         let file = folder.join("metrics.db");
-        Telemetry::open(Kept::Here { file: &file, most_bytes }, None, clock).await.unwrap()
+        Telemetry::open(KeptIn::File { file: &file, most_bytes }, None, clock).await.unwrap()
     }
 }
 

@@ -10,7 +10,7 @@ use launcher_model::measure::{
 };
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_telemetry::embedded::MOST_BYTES;
-use launcher_telemetry::{Kept, Measure, Query, Telemetry};
+use launcher_telemetry::{KeptIn, Measure, Query, Telemetry};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -34,7 +34,7 @@ pub(super) async fn measure(settings: &Settings) -> Result<Vec<Figure>> {
         Arc::new(move || now.load(Relaxed))
     };
     let file = directory.path().join("metrics.db");
-    let kept = Kept::Here { file: &file, most_bytes: MOST_BYTES };
+    let kept = KeptIn::File { file: &file, most_bytes: MOST_BYTES };
     let telemetry = Telemetry::open(kept, None, clock).await?;
     let mut world = World::new()?;
     let began = Instant::now();
@@ -111,7 +111,7 @@ impl World {
         }
         telemetry.gathered().traffic(&self.edge, at, samples);
         let containers = self.services.iter().flat_map(|service| {
-            (1..=4u32).map(|version| ContainerSample {
+            (1..=4u32).map(move |version| ContainerSample {
                 container: format!("{service}-{version}"),
                 service: service.clone(),
                 version: VersionNumber(version),

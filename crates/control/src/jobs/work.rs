@@ -4,20 +4,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use launcher_model::VersionNumber;
 use launcher_model::environment::{Failure, Release};
 use launcher_model::image::ImageRef;
 use launcher_model::plan::environment::Job;
 use launcher_model::version::Version;
+use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::{LogOptions, OneOff, OneOffRole, Output, Placement, RegistryLogin};
 use launcher_store::EnvironmentChange;
 
 use super::{Asked, LOG_LINES, LOG_WAIT, Outcome};
+use crate::logs::Ending;
 use crate::slot::Slot;
 use crate::{Error, Inner, Result, variables};
 
 pub(super) async fn perform(
-    inner: &Inner,
+    inner: &Arc<Inner>,
     slot: &Slot,
     job: Job,
     asked: Asked,
@@ -26,7 +27,7 @@ pub(super) async fn perform(
     let done = match job {
         Job::Fetch => fetch(inner, slot, version).await,
         Job::Release => return release(inner, slot, version).await.unwrap_or_else(judge),
-        Job::Ensure => return ensure(inner, asked, version).await.unwrap_or_else(judge),
+        Job::Ensure => return ensure(inner, slot, asked, version).await.unwrap_or_else(judge),
         Job::Stop => stop(inner, slot, version.number).await,
         Job::Remove => return remove(inner, slot, version.number).await,
     };
@@ -99,35 +100,46 @@ async fn run_to_end(inner: &Inner, one_off: &OneOff) -> Result<(i64, Vec<String>
     Err(Error::Refused("the engine did not say how the release command ended".to_owned()))
 }
 
-async fn ensure(inner: &Inner, asked: Asked, version: &Arc<Version>) -> Result<Outcome> {
+async fn ensure(
+    inner: &Arc<Inner>,
+    slot: &Slot,
+    asked: Asked,
+    version: &Arc<Version>,
+) -> Result<Outcome> {
     let Asked { replicas, since, avoid, released } = asked;
     if avoid.iter().any(|host| inner.scheduler.leaves(host)) {
         // It was fetched for the engine that is left.
         inner.scheduler.fetch(&version.image, inner.login(&version.image.reference)).await?;
     }
     let variables = variables::of(inner, version).await?;
+    let ending = Ending::begin(inner, slot, version.number, Some(&released)).await;
     let version = Arc::clone(version);
     let placement = Placement { version, replicas, since, variables, avoid, released };
-    let ensured = inner.scheduler.ensure(&placement).await?;
+    let ensured = inner.scheduler.ensure(&placement).await;
+    ending.finish().await;
+    let ensured = ensured?;
     Ok(Outcome::Well(ensured.again_at))
 }
 
-async fn stop(inner: &Inner, slot: &Slot, number: VersionNumber) -> Result<()> {
+async fn stop(inner: &Arc<Inner>, slot: &Slot, number: VersionNumber) -> Result<()> {
     launcher_fault::point("environment.before_stop");
-    inner.scheduler.stop(&slot.name, number, inner.config.stop_grace).await?;
+    let ending = Ending::begin(inner, slot, number, None).await;
+    let stopped = inner.scheduler.stop(&slot.name, number, inner.config.stop_grace).await;
+    ending.finish().await;
+    stopped?;
     launcher_fault::point("environment.stopped");
     Ok(())
 }
 
 pub(super) async fn remove(inner: &Inner, slot: &Slot, number: VersionNumber) -> Outcome {
     launcher_fault::point("environment.before_remove");
-    match inner.scheduler.remove(&slot.name, number, inner.config.stop_grace).await {
+    match inner.remove(&slot.name, number).await {
         Ok(()) => {
             launcher_fault::point("environment.removed");
             Outcome::Well(None)
         }
         // Nothing is gained by giving a removal up.
-        Err(error) => Outcome::Passing(error.into()),
+        Err(error) => Outcome::Passing(error),
     }
 }
 
@@ -135,7 +147,7 @@ pub(super) async fn remove(inner: &Inner, slot: &Slot, number: VersionNumber) ->
 pub(crate) async fn last_lines(inner: &Inner, container: &str) -> Vec<String> {
     let tail = u32::try_from(LOG_LINES).ok();
     let read = async {
-        let options = LogOptions { tail, follow: false };
+        let options = LogOptions { tail, ..LogOptions::default() };
         let lines = inner.scheduler.logs(container, options).await.ok()?;
         let texts = lines.filter_map(|line| async { line.ok().map(|line| line.text) });
         Some(texts.collect::<Vec<_>>().await)
@@ -144,6 +156,13 @@ pub(crate) async fn last_lines(inner: &Inner, container: &str) -> Vec<String> {
 }
 
 impl Inner {
+    /// Removes an environment's containers, and what is kept of their logs.
+    pub(crate) async fn remove(&self, service: &ServiceName, number: VersionNumber) -> Result<()> {
+        self.scheduler.remove(service, number, self.config.stop_grace).await?;
+        self.logs.forget(service, number).await?;
+        Ok(())
+    }
+
     /// The login for the registry that an image is in.
     pub(crate) fn login(&self, image: &ImageRef) -> Option<&RegistryLogin> {
         let repository = match image {

@@ -56,6 +56,7 @@ impl Reconciler {
         });
         if !unchanged {
             self.jobs.observed_change();
+            crate::logs::collect_ended(&self.inner, &containers);
             let health = |container: &Container| {
                 let known = before.iter().flat_map(|all| all.iter());
                 let known = known.into_iter().find(|old| old.container.id == container.id);

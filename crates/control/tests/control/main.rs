@@ -20,6 +20,7 @@ mod holds;
 mod hosts;
 mod leaving;
 mod logins;
+mod logs;
 mod maintenance;
 mod orphans;
 mod quiet;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use launcher_control::hub::{self, Hub};
 use launcher_control::{Clock, Config, Control, EnvironmentView, Parts};
+use launcher_logs::{Bounds, Kept};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::event::{Event, EventKind};
 use launcher_model::route::{Deployment, DeploymentState};
@@ -135,6 +136,7 @@ impl World {
             store: Arc::clone(&self.store),
             vault: Arc::clone(&self.vault),
             scheduler: Arc::new(self.fake.clone()),
+            logs: Arc::new(Kept::new(self.dir.path().join("logs"), Bounds::default())),
             hub: Arc::clone(&hub),
             notices,
             clock,

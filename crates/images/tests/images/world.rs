@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use launcher_control::hub::Hub;
 use launcher_control::{Config, Control, LaunchRequest, Parts};
 use launcher_images::Images;
+use launcher_logs::{Bounds, Kept};
 use launcher_model::build::{BuildState, Origin, Step, StepKind, StepState};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::event::{Event, EventKind};
@@ -33,7 +34,7 @@ pub(crate) struct World {
     scheduler: Fake,
     vault: Arc<Vault>,
     server: Option<Server>,
-    _folder: Folder,
+    folder: Folder,
 }
 
 struct Server {
@@ -66,7 +67,7 @@ impl World {
             scheduler: Fake::new("images-tests").unwrap(),
             vault: Arc::new(Vault::open(&folder.path().join("secret.key")).unwrap()),
             server: None,
-            _folder: folder,
+            folder,
         };
         world.start().await;
         world
@@ -84,6 +85,7 @@ impl World {
             store: Arc::clone(&self.store),
             vault: Arc::clone(&self.vault),
             scheduler: Arc::new(self.scheduler.clone()),
+            logs: Arc::new(Kept::new(self.folder.path().join("logs"), Bounds::default())),
             hub,
             notices,
             clock: Arc::clone(&clock),

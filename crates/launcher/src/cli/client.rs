@@ -51,6 +51,8 @@ struct Call {
     body: Option<Value>,
     key: Option<String>,
     stream: bool,
+    /// The event that a stream is to go on behind.
+    behind: Option<String>,
 }
 
 impl Client {
@@ -178,6 +180,18 @@ impl Client {
         self.opened(self.call(Method::GET, path, query)).await
     }
 
+    /// Goes on to read a stream, behind the event with this id where one is given.
+    pub(super) async fn stream_behind(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        behind: Option<&str>,
+    ) -> Result<Stream, Failure> {
+        let mut call = self.call(Method::GET, path, query);
+        call.behind = behind.map(str::to_owned);
+        self.opened(call).await
+    }
+
     /// Begins something that answers with a stream, and is not to be begun twice.
     pub(super) async fn begin(
         &self,
@@ -206,7 +220,7 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        Call { method, url, body: None, key: None, stream: false }
+        Call { method, url, body: None, key: None, stream: false, behind: None }
     }
 
     fn with_body(&self, mut call: Call, body: Option<&impl Serialize>) -> Result<Call, Failure> {
@@ -256,6 +270,9 @@ impl Client {
             request = request.header("accept", "text/event-stream");
         } else if call.method == Method::GET {
             request = request.timeout(ANSWER_TIMEOUT);
+        }
+        if let Some(id) = &call.behind {
+            request = request.header("last-event-id", id);
         }
         if let Some(key) = &call.key {
             request = request.header("idempotency-key", key);

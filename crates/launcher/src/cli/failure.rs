@@ -55,7 +55,7 @@ pub(crate) enum Failure {
     #[error("{} cannot be read as a login ({why}); `launcher logout` removes it", .file.display())]
     Login { file: PathBuf, why: String },
     /// An environment that was waited for did not become ready.
-    #[error("{service} {version} {}{}", became(*.state), told(.reason, .log))]
+    #[error("{service} {version} {}{}{}", became(*.state), told(.reason, .log), more(.service, *.version, .log))]
     NotReady {
         service: ServiceName,
         version: VersionNumber,
@@ -106,6 +106,14 @@ fn not_built(state: BuildState, reason: &str) -> String {
     }
 }
 
+/// Where the rest of the log is.
+fn more(service: &ServiceName, version: VersionNumber, log: &[String]) -> String {
+    if log.is_empty() {
+        return String::new();
+    }
+    format!("\n`launcher logs {service} {version}` shows all that its containers printed")
+}
+
 fn told(reason: &Option<String>, log: &[String]) -> String {
     let mut text = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     for line in log {
@@ -120,6 +128,11 @@ impl Failure {
     pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source, hint: None }
+    }
+
+    /// Whether the server is away or cannot answer yet, and may come back.
+    pub(super) fn is_passing(&self) -> bool {
+        self.is_absence() || matches!(self, Self::Refused { status: 503, .. })
     }
 
     /// Whether the server is away, and may come back.

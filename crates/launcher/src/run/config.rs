@@ -1,6 +1,7 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
 pub(crate) mod graphite;
+mod logs;
 mod marathon;
 pub(crate) mod metrics;
 
@@ -9,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use launcher_logs::Bounds;
 use launcher_model::Bytes;
 use launcher_registry::{Access, Authority, Login};
 use launcher_scheduler::docker::ImageBuilder;
@@ -17,6 +19,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use self::graphite::Graphite;
+use self::logs::Logs;
 use self::marathon::Marathon;
 use self::metrics::Metrics;
 
@@ -48,6 +51,8 @@ struct File {
     graphite: Option<Graphite>,
     #[serde(default)]
     registries: Vec<Registry>,
+    #[serde(default)]
+    logs: Logs,
 }
 
 /// `[edges]`: how edges of other machines reach the server.
@@ -174,6 +179,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     /// The Graphite that is told of it.
     pub(crate) graphite: Option<Graphite>,
+    /// How much is kept of logs.
+    pub(crate) logs: Bounds,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
 }
@@ -240,6 +247,7 @@ impl Config {
             marathon: file.marathon,
             metrics: file.metrics,
             graphite: file.graphite,
+            logs: file.logs.bounds(),
             registries: read_registries(file.registries)?,
             data,
             http,

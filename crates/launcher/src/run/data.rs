@@ -58,7 +58,7 @@ impl DataDir {
 
     /// Closes to others what a server before this one has left open. What is somebody else's stays as it is.
     pub(crate) fn close(&self) {
-        for name in ["builds", "git"] {
+        for name in ["builds", "git", "logs"] {
             let path = self.0.join(name);
             match fs::set_permissions(&path, fs::Permissions::from_mode(0o700)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -124,6 +124,11 @@ impl DataDir {
     /// What was measured.
     pub(crate) fn metrics(&self) -> PathBuf {
         self.0.join("metrics.db")
+    }
+
+    /// What containers have printed that are gone.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.0.join("logs")
     }
 
     /// The key that secrets are sealed with.

@@ -8,7 +8,7 @@ use launcher_registry::Authority;
 use launcher_scheduler::docker::{self, Docker};
 use launcher_scheduler::marathon::Marathon;
 use launcher_scheduler::swarm::{self, NamingKey, Swarm};
-use launcher_scheduler::{Moving, Scheduler};
+use launcher_scheduler::{LogKeeper, Moving, Scheduler};
 use launcher_store::vault::Vault;
 
 use super::config::{Config, SchedulerName};
@@ -22,8 +22,14 @@ pub(super) struct Engines {
 }
 
 /// Makes them as the configuration says. Nothing is asked of an engine yet.
-pub(super) fn connect(config: &Config, installation: &str, vault: &Vault) -> Result<Engines> {
-    let docker = Docker::connect(docker_settings(config, installation))?;
+pub(super) fn connect(
+    config: &Config,
+    installation: &str,
+    vault: &Vault,
+    keeper: Arc<dyn LogKeeper>,
+) -> Result<Engines> {
+    let settings = docker::Config { keeper: Some(keeper), ..docker_settings(config, installation) };
+    let docker = Docker::connect(settings)?;
     let place = |name| scheduler(name, config, installation, vault, &docker);
     let scheduler = match config.moving_from {
         None => place(config.scheduler)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use jiff::Timestamp;
 use launcher_control::hub::Hub;
-use launcher_telemetry::{Kept, Telemetry};
+use launcher_telemetry::{KeptIn, Telemetry};
 
 use super::config::Config;
 use super::config::graphite::Graphite as GraphiteConfig;
@@ -18,9 +18,9 @@ pub(crate) async fn open(config: &Config, data: &DataDir, hub: &Hub) -> Result<T
     let file = data.metrics();
     let kept = match config.metrics.store() {
         MetricsStore::Embedded => {
-            Kept::Here { file: &file, most_bytes: config.metrics.keep_at_most() }
+            KeptIn::File { file: &file, most_bytes: config.metrics.keep_at_most() }
         }
-        MetricsStore::Graphite => Kept::InGraphite,
+        MetricsStore::Graphite => KeptIn::Graphite,
     };
     let graphite = config.graphite.as_ref().map(GraphiteConfig::connect).transpose()?;
     let telemetry = Telemetry::open(kept, graphite, clock).await?;

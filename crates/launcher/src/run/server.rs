@@ -12,7 +12,9 @@ use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_images::Images;
+use launcher_logs::Kept;
 use launcher_registry::{Registries, Registry};
+use launcher_scheduler::LogKeeper;
 use launcher_server::{App, EdgeDoor, Settings};
 use launcher_store::Store;
 use launcher_store::vault::Vault;
@@ -105,12 +107,15 @@ async fn assemble(
     let installation = store.installation().await?;
     let (hub, notices) = Hub::new(&config.preview_domain, &installation);
     let telemetry = metrics::open(config, data, &hub).await?;
-    let Engines { scheduler, docker } = engines::connect(config, &installation, &vault)?;
+    let logs = Arc::new(Kept::new(data.logs(), config.logs));
+    let Engines { scheduler, docker } =
+        engines::connect(config, &installation, &vault, Arc::clone(&logs) as Arc<dyn LogKeeper>)?;
     let clock: Clock = Arc::new(Timestamp::now);
     let parts = Parts {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),
         scheduler: Arc::clone(&scheduler),
+        logs,
         hub,
         notices,
         clock: Arc::clone(&clock),

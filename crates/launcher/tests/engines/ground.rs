@@ -19,7 +19,12 @@ pub(crate) struct Ground {
     /// Of this machine, on which images are made.
     engine: Engine,
     images: Vec<Image>,
+    /// The agents of a Marathon are told with their engines.
+    engines: bool,
 }
+
+/// Of the Marathon that is stood in for.
+const AGENTS: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2)];
 
 enum Kind {
     Docker,
@@ -49,17 +54,27 @@ impl Ground {
 
     /// Marathon, stood in for, with two agents that are one engine.
     pub(crate) async fn marathon() -> Self {
-        let agents = [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2)];
-        let agents = agents.map(AgentOptions::local).into();
-        let standin = StandIn::start(StandInOptions { agents, ..StandInOptions::default() });
+        Self::marathon_that_removes_after(Duration::ZERO).await
+    }
+
+    async fn marathon_that_removes_after(remove_delay: Duration) -> Self {
+        let agents = AGENTS.map(AgentOptions::local).into();
+        let options = StandInOptions { agents, remove_delay, ..StandInOptions::default() };
+        let standin = StandIn::start(options);
         let standin = standin.await.expect("no stand-in");
         Self::of(Kind::Marathon(standin, Registry::open().await))
+    }
+
+    /// The same, where agents' own engines are known, and keep for a while what has ended, as Mesos has them do.
+    pub(crate) async fn marathon_with_engines() -> Self {
+        let marathon = Self::marathon_that_removes_after(Duration::from_secs(20)).await;
+        Self { engines: true, ..marathon }
     }
 
     fn of(kind: Kind) -> Self {
         // A process does it once, for all its TLS; a second time it is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { kind, engine: Engine::local(), images: Vec::new() }
+        Self { kind, engine: Engine::local(), images: Vec::new(), engines: false }
     }
 
     /// An installation on it, with nothing running. It has to go before this.
@@ -70,7 +85,13 @@ impl Ground {
             Kind::Swarm(lab) => installation.configure(&swarm_configuration(lab)),
             Kind::Marathon(standin, _) => {
                 let url = standin.url();
-                let text = format!("scheduler = \"marathon\"\n[marathon]\nurls = [\"{url}\"]\n");
+                let mut text =
+                    format!("scheduler = \"marathon\"\n[marathon]\nurls = [\"{url}\"]\n");
+                if self.engines {
+                    let host = self.engine.host();
+                    let engines = AGENTS.map(|agent| format!("\"{agent}\" = {host:?}\n"));
+                    text.push_str(&format!("[marathon.engines]\n{}", engines.concat()));
+                }
                 installation.configure(&text);
             }
         }

@@ -5,6 +5,7 @@
 
 mod ground;
 mod kills;
+mod logs;
 mod lost_hosts;
 mod moves;
 mod scaling;

@@ -50,7 +50,15 @@ pub(super) async fn run(world: Arc<World>, id: String) {
             stop(&docker, &container, task.definition.kill_grace()).await;
         }
         let code = end_of(&docker, &container).await;
-        remove(&docker, &container).await;
+        if world.options.remove_delay.is_zero() {
+            remove(&docker, &container).await;
+        } else {
+            let delay = world.options.remove_delay;
+            world.spawn(async move {
+                tokio::time::sleep(delay).await;
+                remove(&docker, &container).await;
+            });
+        }
         let (state, message) = how_it_ended(&world, &id, code);
         return world.ended(&id, state, &message).await;
     }

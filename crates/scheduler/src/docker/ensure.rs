@@ -2,14 +2,16 @@
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
+use launcher_model::container::Container;
 use launcher_model::plan::containers::{self, ContainerStep};
 
 use super::Engine;
 use super::connection::Call;
 use super::create::{Started, start};
 use super::halt;
+use super::logs;
 use crate::identity::{Identity, Part};
-use crate::{Ensured, Placement, Result};
+use crate::{Ensured, LogOptions, Placement, Result};
 
 impl Engine {
     pub(super) async fn ensure(&self, placement: &Placement) -> Result<Ensured> {
@@ -23,7 +25,7 @@ impl Engine {
             Box::pin(self.make_ready(&call, version)).await?;
         }
         let outcomes: Vec<Result<Started>> = stream::iter(plan.steps)
-            .map(|step| Box::pin(self.carry_out(&call, placement, step)))
+            .map(|step| Box::pin(self.carry_out(&call, placement, &observed, step)))
             .buffer_unordered(self.concurrency)
             .collect()
             .await;
@@ -37,6 +39,7 @@ impl Engine {
         &self,
         call: &Call,
         placement: &Placement,
+        observed: &[Container],
         step: ContainerStep,
     ) -> Result<Started> {
         match step {
@@ -47,10 +50,21 @@ impl Engine {
             }
             ContainerStep::Start { id } => start(&call.to("starting a container"), &id).await,
             ContainerStep::Remove { id } => {
-                halt::remove(&call.to("removing a container"), &id, None).await?;
+                let container = observed.iter().find(|container| container.id == id);
+                self.retire(call, &id, container).await?;
                 Ok(Started::Yes)
             }
         }
+    }
+
+    /// Removes a container of an environment that stays, so what it has printed stays too.
+    async fn retire(&self, call: &Call, id: &str, container: Option<&Container>) -> Result<()> {
+        halt::stop(&call.to("stopping a container"), id, None).await?;
+        if let (Some(keeper), Some(container)) = (&self.keeper, container) {
+            let log = logs::read(&call.to("reading a log"), id, LogOptions::default());
+            keeper.keep(container, log).await;
+        }
+        halt::discard(&call.to("removing a container"), id).await
     }
 
     async fn create_and_start(

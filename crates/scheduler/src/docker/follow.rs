@@ -53,7 +53,7 @@ impl Follower {
 
     /// Passes on what the container prints, and gives its exit status.
     pub(super) async fn follow(&self, to: &mpsc::Sender<Result<Output>>) -> Result<i64> {
-        let options = LogOptions { tail: None, follow: true };
+        let options = LogOptions { follow: true, ..LogOptions::default() };
         let mut log = logs::read(&self.call, &self.id, options);
         let in_time = tokio::time::timeout_at(self.deadline, self.tell(&mut log, to)).await;
         match in_time {

@@ -37,11 +37,15 @@ pub(super) fn read(
 /// Which part of a log is asked for: of both streams, with the time of each line.
 pub(crate) fn query(options: LogOptions) -> LogsOptions {
     let tail = options.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+    // The first second of which something is asked for.
+    let since =
+        options.since.map_or(0, |since| i32::try_from(since.as_second()).unwrap_or(i32::MAX));
     LogsOptionsBuilder::new()
         .stdout(true)
         .stderr(true)
         .timestamps(true)
         .follow(options.follow)
+        .since(since.max(0))
         .tail(&tail)
         .build()
 }

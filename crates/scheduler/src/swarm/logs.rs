@@ -118,7 +118,7 @@ impl Follower {
     }
 
     async fn pass_on(&mut self, tail: Option<u32>) -> Result<()> {
-        let mut options = LogOptions { tail, follow: true };
+        let mut options = LogOptions { tail, follow: true, ..LogOptions::default() };
         loop {
             let mut log = self.swarm.read_log(&self.task, options).await?;
             let end = self.swarm.clone().until_ended_task(self.task.clone());
@@ -146,7 +146,8 @@ impl Follower {
     /// What the log has beyond what was told, now that nothing is added to it any more.
     async fn rest(&mut self, tail: Option<u32>) -> Result<()> {
         let tail = if self.last.is_empty() { tail } else { None };
-        let mut log = self.swarm.read_log(&self.task, LogOptions { tail, follow: false }).await?;
+        let mut log =
+            self.swarm.read_log(&self.task, LogOptions { tail, ..LogOptions::default() }).await?;
         while let Some(line) = log.next().await {
             self.tell(line?).await;
         }

@@ -14,13 +14,13 @@ use super::{
 pub(crate) async fn logs_are_read_and_followed(ground: &impl Ground) {
     let engine = ground.engine();
     if !engine.capabilities().logs {
-        let options = LogOptions { tail: None, follow: false };
+        let options = LogOptions::default();
         return refused(engine.logs("x", options).await);
     }
     let placement = placement(ground, Behaviour::Talks, 1).await;
     let container = settle(&*engine, &placement).await.remove(0);
     let read = async |tail, follow| {
-        let options = LogOptions { tail, follow };
+        let options = LogOptions { tail, follow, ..LogOptions::default() };
         engine.logs(&container.id, options).await.unwrap()
     };
     eventually("all three lines", async || {
@@ -40,7 +40,7 @@ pub(crate) async fn logs_are_read_and_followed(ground: &impl Ground) {
     ground.kill(&container.id).await;
     assert!(within(followed.next()).await.is_none(), "the log ends with its container");
 
-    let options = LogOptions { tail: None, follow: false };
+    let options = LogOptions::default();
     for unknown in ["no-such-container", "../images/json", ""] {
         let answer = engine.logs(unknown, options).await;
         assert!(matches!(answer, Err(Error::NoContainer(_))), "{unknown}");

@@ -113,7 +113,7 @@ pub(crate) async fn what_is_not_ours_is_left_alone(ground: &impl Ground) {
     assert_eq!(observed(&*ours).await, []);
 
     let container = there.first().unwrap();
-    let options = launcher_scheduler::LogOptions { tail: None, follow: false };
+    let options = launcher_scheduler::LogOptions::default();
     let capabilities = ours.capabilities();
     let logs = ours.logs(container, options).await;
     assert!(!capabilities.logs || matches!(logs, Err(Error::NoContainer(_))));

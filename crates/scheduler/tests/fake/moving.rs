@@ -138,8 +138,7 @@ async fn both_engines_tell_of_changes_and_logs() {
     for engine in [&old, &new] {
         let mut changes = moving.watch();
         let container = engine.containers()[0].id.clone();
-        let mut logs =
-            moving.logs(&container, LogOptions { follow: false, tail: None }).await.unwrap();
+        let mut logs = moving.logs(&container, LogOptions::default()).await.unwrap();
         assert_eq!(logs.next().await.unwrap().unwrap().text, "line 1");
         engine.kill(&container, 137);
         let told = |change: &Change| matches!(change, Change::Ended { container: c, .. } if *c == container);

@@ -231,7 +231,7 @@ async fn images_are_those_of_a_registry() {
 async fn what_marathon_cannot_do_is_said() {
     let (master, _world) = world("1.9.73").await;
     let engine = master.driver();
-    let options = launcher_scheduler::LogOptions { tail: None, follow: false };
+    let options = launcher_scheduler::LogOptions::default();
     let error = engine.logs("x", options).await.err().unwrap();
     assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     let request = launcher_scheduler::ExecRequest { command: vec!["true".to_owned()] };

@@ -94,7 +94,7 @@ async fn an_agent_whose_engine_is_not_named_is_told_as_such(ground: &MarathonGro
     let engine = ground.driver(|_| {});
     let container = settle(&engine, &placement(ground, Behaviour::Runs, 1).await).await.remove(0);
     let elsewhere = ground.driver(|config| drop(config.engines.remove(&container.host)));
-    let options = LogOptions { tail: None, follow: false };
+    let options = LogOptions::default();
     let error = elsewhere.logs(&container.id, options).await.err().unwrap();
     assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     assert!(error.to_string().contains("[marathon.engines]"), "{error}");

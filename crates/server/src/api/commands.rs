@@ -1,71 +1,20 @@
-//! Logs of an environment, and commands in it.
+//! Commands in an environment.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{SelectAll, Stream, StreamExt};
-use launcher_model::plan::environment::Checked;
 use launcher_model::{ServiceName, VersionNumber};
-use launcher_scheduler::{ExecRequest, LogOptions, OneOff, OneOffRole};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use launcher_scheduler::{ExecRequest, OneOff, OneOffRole};
 
 use super::views::CommandBody;
 use crate::App;
-use crate::http::extract::{Json, Path, Query};
+use crate::http::extract::{Json, Path};
 use crate::http::problem::Problem;
 use crate::http::sse;
 
-/// Which part of a log.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct LogQuery {
-    /// Go on with new lines until the containers end.
-    #[serde(default)]
-    follow: bool,
-    /// So many of each container's last lines; 100 when nothing is said.
-    tail: Option<u32>,
-    /// Only of the container in this place.
-    slot: Option<u16>,
-}
-
 type Which = Path<(ServiceName, VersionNumber)>;
-type Lines = SelectAll<Pin<Box<dyn Stream<Item = Event> + Send>>>;
-
-/// Sends an environment's log lines as server-sent events, container by container mixed as they come:
-/// `line` with `{container, at, stream, text}`.
-#[utoipa::path(get, path = "/services/{service}/versions/{version}/logs", tag = "environments",
-    params(("service" = String, Path), ("version" = u32, Path), LogQuery),
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = "4XX", body = Problem)))]
-pub(super) async fn logs(
-    State(app): State<App>,
-    Path((service, number)): Which,
-    Query(query): Query<LogQuery>,
-) -> Result<Response, Problem> {
-    let view = app.control.environment(&service, number).await?;
-    let options = LogOptions { tail: Some(query.tail.unwrap_or(100)), follow: query.follow };
-    let mut lines: Lines = SelectAll::new();
-    let wanted = |checked: &&Checked| query.slot.is_none_or(|slot| checked.container.slot == slot);
-    for checked in view.containers.iter().filter(wanted) {
-        let container = checked.container.name.clone();
-        let log = app.scheduler.logs(&checked.container.id, options).await?;
-        lines.push(Box::pin(log.map(move |line| match line {
-            Ok(line) => sse::line(&container, &line),
-            Err(error) => sse::event("error", &serde_json::json!({ "detail": error.to_string() })),
-        })));
-    }
-    Ok(sse::stream(lines.chain(end())).into_response())
-}
-
-/// Tells a reader that nothing more comes, so that it does not connect anew.
-fn end() -> impl Stream<Item = Event> + Send {
-    futures_util::stream::once(async { sse::event("end", &serde_json::json!({})) })
-}
 
 /// Runs a command in one of an environment's containers; what it prints comes as `line` events, and
 /// its exit status as `exit`.

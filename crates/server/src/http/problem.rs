@@ -142,6 +142,7 @@ impl From<launcher_control::Error> for Problem {
                 deployment: Some(id),
                 ..Self::new(StatusCode::CONFLICT, "aborted", "The switch was aborted", detail)
             },
+            Error::Logs(_) => Self::internal(detail),
             Error::Store(error) => error.into(),
             Error::Scheduler(error) => error.into(),
         }

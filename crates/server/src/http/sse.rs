@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt};
-use launcher_scheduler::{LogLine, Output};
+use launcher_scheduler::Output;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +27,8 @@ where
 /// responses pass as they are.
 pub(crate) async fn until(stopping: CancellationToken, response: Response) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE);
-    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+    let streams: [&[u8]; 2] = [b"text/event-stream", b"application/x-ndjson"];
+    if !kind.is_some_and(|kind| streams.iter().any(|one| kind.as_bytes().starts_with(one))) {
         return response;
     }
     response.map(|body| {
@@ -40,17 +41,6 @@ pub fn event(name: &str, data: &impl Serialize) -> Event {
     Event::default().event(name).json_data(data).unwrap_or_else(|error| {
         Event::default().event("error").data(format!("this event cannot be written: {error}"))
     })
-}
-
-/// A line of a log.
-pub fn line(container: &str, line: &LogLine) -> Event {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        container: &'a str,
-        #[serde(flatten)]
-        line: &'a LogLine,
-    }
-    event("line", &Line { container, line })
 }
 
 /// What a command prints, and its end.

@@ -14,6 +14,7 @@ mod holds;
 mod hooks;
 mod hosts;
 mod idempotency;
+mod logs;
 mod maintenance;
 mod malformed;
 mod metrics;

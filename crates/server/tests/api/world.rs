@@ -17,6 +17,7 @@ use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Config, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_edge::{ControlPlane, Daemon};
+use launcher_logs::{Bounds, Kept};
 use launcher_model::image::ImageRef;
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
@@ -27,7 +28,7 @@ use launcher_server::{App, EdgeDoor, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
 use launcher_telemetry::embedded::MOST_BYTES;
-use launcher_telemetry::{Kept, Telemetry};
+use launcher_telemetry::{KeptIn, Telemetry};
 use launcher_testkit::Folder;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
@@ -354,7 +355,7 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
     let clock: launcher_control::Clock = Arc::new(Timestamp::now);
     let (hub, notices) = Hub::new("localhost", "test");
     let file = folder.join("metrics.db");
-    let kept = Kept::Here { file: &file, most_bytes: MOST_BYTES };
+    let kept = KeptIn::File { file: &file, most_bytes: MOST_BYTES };
     let seconds = Arc::new(|| Timestamp::now().as_second());
     let telemetry = Telemetry::open(kept, None, seconds).await.unwrap();
     let gathered = Arc::clone(telemetry.gathered());
@@ -363,6 +364,7 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),
         scheduler: Arc::clone(&scheduler),
+        logs: Arc::new(Kept::new(folder.join("logs"), Bounds::default())),
         hub,
         notices,
         clock: Arc::clone(&clock),

@@ -19,6 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use launcher_control::hub::{self, Hub};
 use launcher_control::{Config, Control, DeployRequest, LaunchRequest, Parts, Target};
 use launcher_edge::Daemon;
+use launcher_logs::{Bounds, Kept};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::{EdgeName, ServiceName, VersionNumber, service};
 use launcher_scheduler::Scheduler;
@@ -27,7 +28,7 @@ use launcher_server::{App, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{NewToken, Store};
 use launcher_telemetry::embedded::MOST_BYTES;
-use launcher_telemetry::{Kept, Telemetry};
+use launcher_telemetry::{KeptIn, Telemetry};
 use launcher_testkit::Folder;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
@@ -213,7 +214,7 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
     });
     let (hub, notices) = Hub::new("localhost", "test");
     let file = dir.join("metrics.db");
-    let kept = Kept::Here { file: &file, most_bytes: MOST_BYTES };
+    let kept = KeptIn::File { file: &file, most_bytes: MOST_BYTES };
     let seconds = Arc::new(|| Timestamp::now().as_second());
     let telemetry = Telemetry::open(kept, None, seconds).await.unwrap();
     let gathered = Arc::clone(telemetry.gathered());
@@ -222,6 +223,7 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),
         scheduler: Arc::clone(&scheduler),
+        logs: Arc::new(Kept::new(dir.join("logs"), Bounds::default())),
         hub,
         notices,
         clock: Arc::clone(&clock),

@@ -129,7 +129,11 @@ pub(super) const LOGS: &str = "\
 EXAMPLES
   launcher logs shop                   the live version
   launcher logs shop 42 -f --tail 10
-  launcher logs shop 42 --slot 2";
+  launcher logs shop 42 --since 10m --container 0f3cba2e91d7
+  launcher logs shop --tail all --json | jq -r .text
+
+Lines are of all containers, in order of time, those included that are gone: each with its time, the
+beginning of its container's id and, where there are several hosts, its host. ! marks standard error.";
 pub(super) const EXEC: &str = "\
 EXAMPLES
   launcher exec shop 42 -- ps aux

@@ -22,6 +22,8 @@ pub(in crate::cli) struct Stream {
 pub(in crate::cli) struct Message {
     /// What kind of event.
     pub(in crate::cli) name: String,
+    /// What a reader goes on behind.
+    pub(in crate::cli) id: Option<String>,
     data: String,
     url: String,
 }
@@ -38,8 +40,8 @@ impl Stream {
     pub(in crate::cli) async fn next(&mut self) -> Result<Option<Message>, Failure> {
         while let Some(message) = self.messages.next().await {
             let message = message.map_err(|error| self.broken(&error))?;
-            if let Sse { event: Some(name), data: Some(data), .. } = message {
-                return Ok(Some(Message { name, data, url: self.url.clone() }));
+            if let Sse { event: Some(name), data: Some(data), id, .. } = message {
+                return Ok(Some(Message { name, id, data, url: self.url.clone() }));
             }
         }
         Ok(None)

@@ -205,7 +205,7 @@ impl Trial {
     async fn ended(&self, container: &Container) -> Result<Option<Seen>, Error> {
         match &container.phase {
             ContainerPhase::Exited { code, .. } => {
-                let options = LogOptions { tail: Some(LAST), follow: false };
+                let options = LogOptions { tail: Some(LAST), ..LogOptions::default() };
                 let lines = self.docker.logs(&container.id, options).await?;
                 let lines = lines.filter_map(async |line| line.ok().map(|line| line.text));
                 Ok(Some(Seen::Ended { code: *code, last: lines.collect().await }))

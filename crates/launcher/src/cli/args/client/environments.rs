@@ -68,12 +68,24 @@ pub(crate) struct Logs {
     pub(crate) service: ServiceName,
     /// The version [default: the live one]
     pub(crate) version: Option<VersionNumber>,
-    /// Go on with new lines until the containers end
+    /// Go on with new lines until the environment runs no more
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// So many of each container's last lines
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
-    pub(crate) tail: u32,
+    /// Only what was printed from then on: how long ago (10m, 2h), or a time (2026-11-24T08:15:00Z)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// So many of the last lines, or `all` [default: 100, with --since all]
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) tail: Option<String>,
+    /// Only of containers whose id begins like this; may be given several times
+    #[arg(long, value_name = "ID")]
+    pub(crate) container: Vec<String>,
+    /// Leave the time out of each line
+    #[arg(long, overrides_with = "timestamps")]
+    pub(crate) no_timestamps: bool,
+    /// Begin each line with its time, as is the default
+    #[arg(long, overrides_with = "no_timestamps")]
+    pub(crate) timestamps: bool,
     /// Only of the container in this place, counted from 1
     #[arg(long, value_name = "N")]
     pub(crate) slot: Option<u16>,

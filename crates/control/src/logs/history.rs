@@ -1,0 +1,276 @@
+//! What was printed until now.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use launcher_logs::{KeptLog, Lines, Meta, Reached, Source, merge, straighten};
+use launcher_model::container::{Container, ContainerPhase};
+use launcher_scheduler::{LogLine, LogOptions};
+
+use super::{Entry, Teller, Unread};
+use crate::engine::EngineState;
+use crate::{Error, Result};
+
+/// How long a server that was just started has to look at the service's containers.
+const FIRST_LOOK: Duration = Duration::from_secs(10);
+/// A host that sends nothing of a log for so long does not hold up the others.
+const SILENCE: Duration = Duration::from_secs(10);
+/// So much of the last lines is held, in bytes.
+const MOST_HELD: usize = 32 << 20;
+
+/// The logs that there are, opened.
+pub(super) struct History {
+    sources: Vec<Source<Arc<Meta>>>,
+    notes: Vec<Entry>,
+}
+
+impl Teller {
+    /// The containers that there are, once they have been looked at.
+    pub(super) async fn first_look(&self) -> Result<Vec<Container>> {
+        let mut passes = self.slot.passes();
+        let looked = async {
+            loop {
+                if let Some(observed) = self.observed() {
+                    return Ok(observed);
+                }
+                let why = match self.inner.engine_state() {
+                    EngineState::Lost { why, .. } => why,
+                    EngineState::Up | EngineState::Unknown => String::new(),
+                };
+                if !why.is_empty() {
+                    return Err(self.unreachable(why));
+                }
+                if passes.changed().await.is_err() {
+                    return Err(Error::NoService(self.slot.name.clone()));
+                }
+            }
+        };
+        tokio::time::timeout(FIRST_LOOK, looked).await.unwrap_or_else(|_elapsed| {
+            let why = "they have not been looked at since the start; try again".to_owned();
+            Err(self.unreachable(why))
+        })
+    }
+
+    fn unreachable(&self, why: String) -> Error {
+        let engine = self.inner.scheduler.capabilities().name.to_owned();
+        let doing = "looking at containers";
+        launcher_scheduler::Error::Unreachable { engine, doing, why }.into()
+    }
+
+    /// Opens what is kept, and what the engine has.
+    pub(super) async fn open(&mut self, observed: &[Container]) -> Result<History> {
+        let (service, number) = (self.slot.name.clone(), self.number);
+        let mut sources = Vec::new();
+        let mut notes = Vec::new();
+        let mut failed = None;
+        let mut there = HashSet::new();
+        for container in observed {
+            let meta = Arc::new(Meta::from(container));
+            match self.inner.scheduler.logs(&container.id, self.options(&container.id)).await {
+                Ok(log) => {
+                    there.insert(container.id.clone());
+                    let lines =
+                        patient(log.map(|line| line.map_err(|error| error.to_string())).boxed());
+                    sources.push(self.source(meta, straighten(lines), None));
+                }
+                // It was removed since, and kept before that.
+                Err(launcher_scheduler::Error::NoContainer(_)) => {}
+                Err(error) => {
+                    there.insert(container.id.clone());
+                    let trouble =
+                        format!("the log of container {} cannot be read: {error}", container.name);
+                    notes.push(Entry::Trouble(trouble));
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        // Looked for after what is observed: what goes from there is here.
+        let kept = self.kept().list(&service, number).await?;
+        let mut found = !observed.is_empty();
+        for log in kept {
+            let meta = log.container();
+            if there.contains(&meta.id) || !self.query.wants(meta) {
+                continue;
+            }
+            found = true;
+            notes.extend(left_out(&log));
+            sources.push(self.kept_source(&log));
+        }
+        if let Some(error) = failed
+            && sources.is_empty()
+        {
+            return Err(error.into());
+        }
+        if !found && self.query.is_narrow() {
+            return Err(Error::Refused(format!(
+                "{service} {number} has no such container, and no log of one is kept; `launcher logs {service} \
+                 {number}` shows those of all, with their ids"
+            )));
+        }
+        notes.extend(self.losses());
+        Ok(History { sources, notes })
+    }
+
+    /// What is missing altogether.
+    fn losses(&self) -> Vec<Entry> {
+        let (service, number) = (&self.slot.name, self.number);
+        let gone = self.kept().left_out(service, number).map(|until| {
+            Entry::Note(format!(
+                "what containers printed until {until} was left out, at least in part: the logs that are kept of \
+                 this environment were too long"
+            ))
+        });
+        let lost = self.kept().lost(service, number).into_iter();
+        let lost = lost.filter(|lost| self.query.wants(&lost.container)).map(|lost| {
+            let name = &lost.container.name;
+            Entry::Trouble(format!(
+                "the log of container {name}, which is gone, is lost: {}",
+                lost.why
+            ))
+        });
+        gone.into_iter().chain(lost).collect()
+    }
+
+    fn options(&self, container: &str) -> LogOptions {
+        LogOptions {
+            tail: self.query.tail.filter(|_| self.query.after.is_none()),
+            since: self.begin.of(container).since(),
+            follow: false,
+        }
+    }
+
+    pub(super) fn kept_source(&self, log: &KeptLog) -> Source<Arc<Meta>> {
+        let meta = Arc::new(log.container().clone());
+        let LogOptions { tail, since, .. } = self.options(&meta.id);
+        let (lines, first) = log.lines(since, tail.map(u64::from));
+        self.source(meta, straighten(lines), first)
+    }
+
+    /// What of a log the reader has not been told.
+    fn source(
+        &self,
+        whose: Arc<Meta>,
+        lines: Lines,
+        first: Option<jiff::Timestamp>,
+    ) -> Source<Arc<Meta>> {
+        let lines = behind(self.begin.of(&whose.id), lines);
+        Source { whose, first, lines }
+    }
+
+    /// Tells it, in order of time. Returns how far each container's log was read.
+    pub(super) async fn tell_history(
+        &mut self,
+        observed: &[Container],
+        history: History,
+    ) -> std::result::Result<HashMap<String, Reached>, Unread> {
+        let mut notes = history.notes;
+        // A reader that comes back was told.
+        notes.retain(|note| self.query.after.is_none() || !matches!(note, Entry::Note(_)));
+        for note in notes {
+            self.say(note).await?;
+        }
+        let tail = self.query.tail.filter(|_| self.query.after.is_none());
+        let mut last = tail.map(|tail| Last::new(usize::try_from(tail).unwrap_or(usize::MAX)));
+        let mut seen: HashMap<String, Reached> = HashMap::new();
+        let merged = merge(history.sources);
+        tokio::pin!(merged);
+        while let Some((whose, line)) = merged.next().await {
+            match line {
+                Ok(line) => {
+                    let begin = || self.begin.of(&whose.id);
+                    let reached = seen.entry(whose.id.clone()).or_insert_with(begin);
+                    reached.advance(line.stream, line.at);
+                    match &mut last {
+                        Some(last) => last.push(whose, line),
+                        None => self.line(&whose, line).await?,
+                    }
+                }
+                Err(trouble) => {
+                    let trouble =
+                        format!("the log of container {} breaks off: {trouble}", whose.name);
+                    self.say(Entry::Trouble(trouble)).await?;
+                }
+            }
+        }
+        for (whose, line) in last.into_iter().flat_map(|last| last.lines) {
+            self.line(&whose, line).await?;
+        }
+        if self.query.after.is_none() {
+            self.tell_ends(observed).await?;
+        }
+        Ok(seen)
+    }
+
+    async fn tell_ends(&self, observed: &[Container]) -> std::result::Result<(), Unread> {
+        for container in observed {
+            if let ContainerPhase::Exited { code, out_of_memory, finished, .. } = container.phase {
+                let container = Arc::new(Meta::from(container));
+                let (code, at) = (Some(code), Some(finished));
+                self.say(Entry::Ended { container, code, out_of_memory, at }).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The lines that are behind what was reached when they were asked for.
+pub(super) fn behind(reached: Reached, lines: Lines) -> Lines {
+    let new = move |line: &std::result::Result<LogLine, String>| {
+        let new = line.as_ref().map_or(true, |line| !reached.is_past(line.stream, line.at));
+        std::future::ready(new)
+    };
+    lines.filter(new).boxed()
+}
+
+fn left_out(log: &KeptLog) -> Vec<Entry> {
+    let name = &log.container().name;
+    let mut notes = Vec::new();
+    if log.left_out() > 0 {
+        notes.push(Entry::Note(format!(
+            "the first {} lines of container {name} were left out: its log was too long to be kept",
+            log.left_out()
+        )));
+    }
+    if let Some(why) = log.cut() {
+        notes.push(Entry::Note(format!("the log of container {name} breaks off: {why}")));
+    }
+    notes
+}
+
+/// Lines, until none comes for long.
+fn patient(lines: Lines) -> Lines {
+    let next = |lines: Option<BoxStream<'static, _>>| async move {
+        let mut lines = lines?;
+        match tokio::time::timeout(SILENCE, lines.next()).await {
+            Ok(line) => line.map(|line| (line, Some(lines))),
+            Err(_elapsed) => Some((Err("its host sends nothing".to_owned()), None)),
+        }
+    };
+    stream::unfold(Some(lines), next).boxed()
+}
+
+/// The last lines of what is read.
+struct Last {
+    most: usize,
+    bytes: usize,
+    lines: VecDeque<(Arc<Meta>, LogLine)>,
+}
+
+impl Last {
+    fn new(most: usize) -> Self {
+        Self { most, bytes: 0, lines: VecDeque::new() }
+    }
+
+    fn push(&mut self, whose: Arc<Meta>, line: LogLine) {
+        self.bytes += line.text.len();
+        self.lines.push_back((whose, line));
+        while self.lines.len() > self.most || (self.bytes > MOST_HELD && self.lines.len() > 1) {
+            if let Some((_, line)) = self.lines.pop_front() {
+                self.bytes -= line.text.len();
+            }
+        }
+    }
+}
