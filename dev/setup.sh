@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
-#   dev/setup.sh WHAT...      build | demo | test | bench | lab | marathon-clients | jenkins-clients
+#   dev/setup.sh WHAT...      build | demo | test | bench | lab | marathon-clients | jenkins-clients | notify-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -53,6 +53,8 @@ need_for_test() {
     need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
+    # A server of IRC.
+    need ngircd ngIRCd ngircd
     need_for_marathon_clients
     need_for_jenkins_clients
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
@@ -133,7 +135,7 @@ offered() {
 # on ports of their own, so what is installed here must not take port 80.
 install_quietly() {
     local policy=/usr/sbin/policy-rc.d service services=()
-    for service in nginx haproxy docker-registry; do
+    for service in nginx haproxy docker-registry ngircd; do
         have "$service" || services+=("$service")
     done
     forget_policy
@@ -193,7 +195,7 @@ install_clients() (
     }
 )
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | notify-clients'
 need_for_build
 clients=()
 for what in "$@"; do
@@ -208,13 +210,13 @@ for what in "$@"; do
             need_for_git
             need_for_test
             need_for_lab
-            clients+=(marathon-clients jenkins-clients)
+            clients+=(marathon-clients jenkins-clients notify-clients)
             ;;
         marathon-clients)
             need_for_marathon_clients
             clients+=("$what")
             ;;
-        jenkins-clients)
+        jenkins-clients | notify-clients)
             need_for_jenkins_clients
             clients+=("$what")
             ;;
@@ -228,7 +230,7 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, notify-clients" ;;
     esac
 done
 check_rust

@@ -19,8 +19,10 @@ use crate::{Error, Refusal, Result};
 
 /// So many lines are in one mail.
 const LINES: NonZeroUsize = NonZeroUsize::new(100).expect("it is more than none");
-/// How long each answer of the server may take.
-const ANSWER: Duration = Duration::from_secs(30);
+/// How long connecting may take.
+const CONNECT: Duration = Duration::from_secs(30);
+/// How long all of it may take.
+const SENT: Duration = Duration::from_secs(120);
 /// The longest subject, in characters.
 const SUBJECT: usize = 120;
 
@@ -76,7 +78,7 @@ impl Mailer {
         let host = email.host.as_str();
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
             .port(email.port)
-            .timeout(Some(ANSWER))
+            .timeout(Some(CONNECT))
             .tls(tls);
         if let Some((user, password)) = &email.login {
             let password = password.expose_secret().to_owned();
@@ -166,9 +168,11 @@ impl Sink for Mailer {
 
     async fn send(&self, parcel: &Parcel) -> std::result::Result<(), Refusal> {
         let message = self.message(parcel)?;
-        match self.transport.send(message).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
+        let sent = tokio::time::timeout(SENT, self.transport.send(message)).await;
+        match sent {
+            Ok(Ok(_)) => Ok(()),
+            Err(_) => Err(Refusal::later("the mail server does not answer in time")),
+            Ok(Err(error)) => {
                 let why = harmless(&error.to_string()).into_owned();
                 // A login that is refused may be put right, and the mail is still there then.
                 let wrong_login =

@@ -36,7 +36,7 @@ const AT_ONCE: NonZeroUsize = NonZeroUsize::new(5).expect("it is more than none"
 /// So many of the events that wait are told one by one.
 const NEWEST: NonZeroUsize = NonZeroUsize::new(20).expect("it is more than none");
 /// A channel is waited for so long, such as right after a start.
-const JOINED: Duration = Duration::from_secs(20);
+const JOINED: Duration = Duration::from_secs(5);
 /// Whatever is said has come to something after so long a time.
 const SAID: Duration = Duration::from_secs(240);
 
