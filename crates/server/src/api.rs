@@ -12,6 +12,7 @@ mod hooks;
 mod hosts;
 mod infrastructure;
 mod maintenance;
+mod notifications;
 mod secrets;
 pub(crate) mod services;
 mod tokens;
@@ -107,6 +108,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(holds::hold, holds::release))
         .routes(routes!(maintenance::show, maintenance::begin, maintenance::end))
         .routes(routes!(events::list))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::test))
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::show))
         .routes(routes!(hosts::close))

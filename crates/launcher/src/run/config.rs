@@ -1,6 +1,7 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
 mod marathon;
+mod notify;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use self::marathon::Marathon;
+use self::notify::Notifications;
 
 /// Where the file is looked for when nobody says.
 const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
@@ -41,6 +43,16 @@ struct File {
     swarm: Swarm,
     #[serde(default)]
     registries: Vec<Registry>,
+    url: Option<String>,
+    #[serde(default)]
+    notifications: notify::General,
+    #[serde(default)]
+    irc: Vec<notify::Irc>,
+    #[serde(default)]
+    webhooks: Vec<notify::Hook>,
+    #[serde(default)]
+    email: Vec<notify::Mail>,
+    sensu: Option<notify::SensuAgent>,
 }
 
 /// `[edges]`: how edges of other machines reach the server.
@@ -165,6 +177,10 @@ pub(crate) struct Config {
     pub(crate) marathon: Marathon,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
+    /// The address under which people reach the pages, where the team says so.
+    pub(crate) url: Option<String>,
+    /// Who is told what happens.
+    pub(crate) notifications: launcher_notify::Config,
 }
 
 impl Config {
@@ -222,6 +238,15 @@ impl Config {
             docker_build_cache: file.docker.build_cache,
             marathon: file.marathon,
             registries: read_registries(file.registries)?,
+            url: notify::url(variable("LAUNCHER_PUBLIC_URL").or(file.url))?,
+            notifications: Notifications {
+                general: file.notifications,
+                irc: file.irc,
+                webhooks: file.webhooks,
+                email: file.email,
+                sensu: file.sensu,
+            }
+            .read()?,
             data,
             http,
         })

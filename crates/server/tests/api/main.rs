@@ -16,6 +16,7 @@ mod hosts;
 mod idempotency;
 mod maintenance;
 mod malformed;
+mod notifications;
 mod paging;
 mod readable;
 mod routes;
