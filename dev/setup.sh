@@ -53,8 +53,10 @@ need_for_test() {
     need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
-    # A server of IRC.
+    # Servers of IRC: one without accounts, one with.
     need ngircd ngIRCd ngircd
+    need inspircd InspIRCd inspircd
+    need atheme-services 'Atheme, services of IRC' atheme-services
     need_for_marathon_clients
     need_for_jenkins_clients
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
@@ -135,7 +137,7 @@ offered() {
 # on ports of their own, so what is installed here must not take port 80.
 install_quietly() {
     local policy=/usr/sbin/policy-rc.d service services=()
-    for service in nginx haproxy docker-registry ngircd; do
+    for service in nginx haproxy docker-registry ngircd inspircd atheme-services; do
         have "$service" || services+=("$service")
     done
     forget_policy

@@ -9,7 +9,7 @@ mod scan;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(crate) struct Tally {
     pub(crate) errors: AtomicU64,
     /// When it is tried again.
     next_try: Mutex<Option<Timestamp>>,
+    /// Everything up to this event was told, or is not for it, whether that is written down or not.
+    pub(crate) up_to: AtomicI64,
 }
 
 impl Tally {
@@ -152,7 +154,7 @@ impl Delivery {
             match events.recv().await {
                 Ok(event) if event.id <= self.up_to => {}
                 Ok(event) if self.target.rule.tells(&event) => return,
-                Ok(event) => self.up_to = event.id,
+                Ok(event) => self.reach(event.id),
                 Err(RecvError::Lagged(_)) => return,
                 Err(RecvError::Closed) => std::future::pending().await,
             }
@@ -185,10 +187,11 @@ impl Delivery {
     }
 
     async fn told(&mut self, scan: &Scan) -> launcher_store::Result<()> {
-        let tally = &self.target.tally;
-        tally.told.fetch_add(scan.events(), Ordering::Relaxed);
+        self.target.tally.told.fetch_add(scan.events(), Ordering::Relaxed);
+        // Before it is written down: a full disk must not have it told again and again.
+        self.reach(scan.up_to);
         self.common.store.told_up_to(&self.target.name, scan.up_to).await?;
-        (self.up_to, self.written) = (scan.up_to, scan.up_to);
+        self.written = scan.up_to;
         if std::mem::take(&mut self.failing) {
             tracing::info!(target = %self.target.name, "a target is told again what happens");
             self.pauses = pauses();
@@ -237,18 +240,25 @@ impl Delivery {
         let name = &self.target.name;
         tracing::warn!(target = %name, events, %why, "a target is not told of some events");
         self.common.store.telling_given_up(name, up_to, events, why, now).await?;
-        (self.up_to, self.written) = (up_to.max(self.up_to), up_to.max(self.written));
+        self.written = self.written.max(up_to);
+        self.reach(up_to);
         Ok(())
     }
 
     /// Goes on behind what is not for this target; writes it down now and then.
     async fn pass_over(&mut self, up_to: i64) -> launcher_store::Result<()> {
-        self.up_to = up_to;
+        self.reach(up_to);
         if self.up_to - self.written >= PASSED_OVER && !self.failing {
             self.common.store.told_up_to(&self.target.name, up_to).await?;
             self.written = up_to;
         }
         Ok(())
+    }
+
+    /// Goes on behind an event.
+    fn reach(&mut self, up_to: i64) {
+        self.up_to = self.up_to.max(up_to);
+        self.target.tally.up_to.store(self.up_to, Ordering::Relaxed);
     }
 }
 

@@ -208,7 +208,7 @@ impl Notifier {
     }
 
     async fn waiting(&self, target: &Target, told: &Told) -> Result<u64> {
-        let after = Some(told.up_to);
+        let after = Some(told.up_to.max(target.tally.up_to.load(Ordering::Relaxed)));
         let filter = EventFilter { after, limit: COUNTED, ..EventFilter::default() };
         let events = self.inner.common.store.events(&filter).await?;
         let waiting = events.iter().filter(|event| target.rule.tells(event)).count();
@@ -267,7 +267,7 @@ fn state(target: &Target, told: Told, waiting: u64) -> TargetState {
         kind: target.kind,
         services: target.rule.services().map(str::to_owned).collect(),
         events: target.rule.events().collect(),
-        told_up_to: told.up_to,
+        told_up_to: told.up_to.max(tally.up_to.load(Ordering::Relaxed)),
         waiting,
         told: tally.told.load(Ordering::Relaxed),
         errors: tally.errors.load(Ordering::Relaxed) + target.sink.strange(),

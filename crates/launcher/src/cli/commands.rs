@@ -19,6 +19,7 @@ mod launch;
 mod logins;
 mod logs;
 mod maintenance;
+mod notifications;
 mod services;
 mod trial;
 mod wait;
@@ -32,7 +33,7 @@ use serde_json::Value;
 use super::Failure;
 use super::args::client::{
     Branches, BranchesCommand, Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand, Hosts,
-    HostsCommand, SecretCommand, To, TokenCommand,
+    HostsCommand, Notifications, NotificationsCommand, SecretCommand, To, TokenCommand,
 };
 use super::client::Client;
 use super::foreign::Shown;
@@ -160,6 +161,12 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         }
         C::Containers(to) => infrastructure::containers(Context::new(to)?).await,
         C::Events(to) => events::events(Context::new(to)?).await,
+        C::Notifications(Notifications { act: None, list }) => {
+            notifications::list(Context::new(list)?).await
+        }
+        C::Notifications(Notifications { act: Some(NotificationsCommand::Test(to)), .. }) => {
+            notifications::test(Context::new(to)?).await
+        }
         C::Secret(SecretCommand::Set(to)) => credentials::set(Context::new(to)?).await,
         C::Secret(SecretCommand::List(to)) => credentials::secrets(Context::new(to)?).await,
         C::Secret(SecretCommand::Unset(to)) => credentials::unset(Context::new(to)?).await,

@@ -9,6 +9,7 @@ pub(super) mod deployments;
 pub(super) mod infrastructure;
 pub(super) mod lines;
 pub(super) mod maintenance;
+pub(super) mod notifications;
 pub(super) mod services;
 mod words;
 
@@ -17,6 +18,8 @@ use launcher_model::environment::EnvironmentState;
 use launcher_server::api::views::EnvironmentSummary;
 
 use super::output::Look;
+
+pub(super) use words::millis;
 
 /// A table without borders: columns stand two blanks apart.
 struct Columns {

@@ -238,7 +238,7 @@ impl Config {
             docker_build_cache: file.docker.build_cache,
             marathon: file.marathon,
             registries: read_registries(file.registries)?,
-            url: notify::url(variable("LAUNCHER_PUBLIC_URL").or(file.url))?,
+            url: notify::url(file.url)?,
             notifications: Notifications {
                 general: file.notifications,
                 irc: file.irc,

@@ -63,7 +63,7 @@ impl Scan {
         let limits = Limits::of(target.sink.takes(), after < singly_up_to);
         let mut scan = Self::nothing(after);
         let found = scan.read(common, target, &limits, now).await?;
-        scan.pick(common, target, &limits, found, now).await?;
+        scan.pick(common, target, &limits, (after, found), now).await?;
         Ok(scan)
     }
 
@@ -130,7 +130,7 @@ impl Scan {
         common: &Common,
         target: &Target,
         limits: &Limits,
-        found: VecDeque<Event>,
+        (after, found): (i64, VecDeque<Event>),
         now: Timestamp,
     ) -> launcher_store::Result<()> {
         for event in found {
@@ -145,7 +145,9 @@ impl Scan {
             }
             self.settles = news.settles_at(now);
             if self.settles.is_some() {
-                self.up_to = before;
+                // What is folded is told with what it comes before.
+                let folded_alone = self.folded > 0 && self.news.is_empty();
+                self.up_to = if folded_alone { after } else { before };
                 return Ok(());
             }
             self.news.push(news);

@@ -267,3 +267,71 @@ async fn what_is_too_old_is_given_up() {
     })
     .await;
 }
+
+/// A deployment of the shop that is live and drains.
+async fn drains(world: &World) -> launcher_model::DeploymentId {
+    let shop = launcher_model::ServiceName::new("shop").unwrap();
+    let spec = serde_json::json!({ "service": { "name": "shop", "port": 8080 } });
+    let spec = serde_json::from_value(spec).unwrap();
+    world.store.put_service(&spec, "alice", world.now()).await.unwrap();
+    let new = launcher_store::NewDeployment {
+        service: shop.clone(),
+        kind: launcher_model::route::DeploymentKind::Offline,
+        state: launcher_model::route::DeploymentState::Preparing,
+        from: Default::default(),
+        to: Default::default(),
+        by: "alice".to_owned(),
+        automatic: false,
+        note: None,
+        key: None,
+    };
+    let deployment = world.store.begin_deployment(new, &[], world.now()).await.unwrap();
+    world.store.commit_route(deployment.id, world.now()).await.unwrap();
+    let live = NewEvent::new(EventKind::DeploymentLive, "live").service(&shop);
+    let receipt = receipt(None);
+    world.store.deployment_live(deployment.id, &receipt, &[live], world.now()).await.unwrap();
+    deployment.id
+}
+
+fn receipt(drain_ms: Option<u64>) -> launcher_model::route::Receipt {
+    launcher_model::route::Receipt {
+        switch_us: 4_100,
+        in_flight_requests: 3,
+        drained: if drain_ms.is_some() { 3 } else { 0 },
+        drain_ms,
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_waits_for_a_short_drain_and_is_told_with_it() {
+    let world = World::new(Place::new(LINES), "deployments").await;
+    world.happens(&["before"]).await;
+    let id = drains(&world).await;
+    let drained = NewEvent::new(EventKind::DeploymentDrained, "drained");
+    let drained = drained.service(&launcher_model::ServiceName::new("shop").unwrap());
+    assert_eq!(world.place.lines(), Vec::<String>::new());
+    world.store.deployment_done(id, &receipt(Some(900)), &[drained], world.now()).await.unwrap();
+    world
+        .place
+        .is_told(&["alice took shop offline: live on 0 edges in 4.1 ms, 3 requests in flight: 3 drained, 0 failed"])
+        .await;
+    until("all being passed", SOON, || async {
+        (world.target.tally.up_to.load(Ordering::Relaxed) == 4).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_long_drain_is_not_waited_for() {
+    let mut world = World::new(Place::new(LINES), "all").await;
+    world.kill().await;
+    drains(&world).await;
+    let later = world.now().checked_add(SignedDuration::from_secs(6)).unwrap();
+    *world.now.lock().unwrap() = later;
+    world.start().await;
+    world
+        .place
+        .is_told(&["shop was created, by alice", "alice took shop offline: live on 0 edges in 4.1 ms, 3 requests still in flight"])
+        .await;
+}

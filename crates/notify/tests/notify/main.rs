@@ -5,5 +5,6 @@
 mod email;
 mod irc;
 mod receiver;
+mod sasl;
 mod webhooks;
 mod world;

@@ -8,6 +8,7 @@ mod edges;
 mod environments;
 mod hosts;
 mod maintenance;
+mod notifications;
 mod services;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use edges::{Edges, EdgesCommand, Invite, OneEdge};
 pub(crate) use environments::{Exec, Launch, Logs, OneVersion, RunOnce, Scale};
 pub(crate) use hosts::{DrainHost, Hosts, HostsCommand, HostsList, LabelHost, OneHost};
 pub(crate) use maintenance::{Maintenance, MaintenanceAct};
+pub(crate) use notifications::{Notifications, NotificationsCommand, OneTarget};
 pub(crate) use services::{Apply, Delete, Status};
 
 /// Which server, and how to show who asks.
@@ -143,6 +145,9 @@ pub(crate) enum ClientCommand {
     /// Print what happened, and with -f what happens
     #[command(after_help = examples::EVENTS)]
     Events(To<Events>),
+    /// List who is told what happens, and whether they can be; send one a test message
+    #[command(after_help = examples::NOTIFICATIONS, args_conflicts_with_subcommands = true)]
+    Notifications(Notifications),
     /// Set, list and unset secrets
     #[command(subcommand, after_help = examples::SECRET)]
     Secret(SecretCommand),

@@ -173,6 +173,10 @@ impl Irc {
             if !channel.name.starts_with(['#', '&', '+', '!']) {
                 bail!("{about}: the channel {:?} must begin with #", channel.name);
             }
+            let same = |one: &&IrcChannel| one.name.eq_ignore_ascii_case(&channel.name);
+            if self.channels.iter().filter(same).count() > 1 {
+                bail!("{about} names the channel {} twice; say all of it once", channel.name);
+            }
             let key = channel.key_file.as_deref().map(|path| secret(&about, path)).transpose()?;
             let rule =
                 rule(&format!("{about} {}", channel.name), &channel.services, &channel.events)?;
