@@ -332,6 +332,9 @@ async fn a_long_drain_is_not_waited_for() {
     world.start().await;
     world
         .place
-        .is_told(&["shop was created, by alice", "alice took shop offline: live on 0 edges in 4.1 ms, 3 requests still in flight"])
+        .is_told(&[
+            "shop was created, by alice",
+            "alice took shop offline: live on 0 edges in 4.1 ms, 3 requests still in flight",
+        ])
         .await;
 }

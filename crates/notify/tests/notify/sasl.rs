@@ -48,10 +48,13 @@ impl Network {
         let modules = ["protocol/inspircd", "backend/opensex", "crypto/pbkdf2v2", "nickserv/main"];
         let more = ["nickserv/register", "saslserv/main", "saslserv/plain", "operserv/main"];
         let modules = modules.iter().chain(&more);
-        let modules: String = modules.map(|name| format!("loadmodule \"modules/{name}\";\n")).collect();
+        let modules: String =
+            modules.map(|name| format!("loadmodule \"modules/{name}\";\n")).collect();
         let service = |name: &str| {
             let section = name.to_lowercase();
-            format!("{section} {{ nick = \"{name}\"; user = \"{name}\"; host = \"services.test.local\"; real = \"x\"; }};\n")
+            format!(
+                "{section} {{ nick = \"{name}\"; user = \"{name}\"; host = \"services.test.local\"; real = \"x\"; }};\n"
+            )
         };
         let services: String = ["NickServ", "SaslServ", "OperServ"].map(service).concat();
         let atheme = format!(
@@ -70,12 +73,15 @@ impl Network {
             let mut command = Command::new(program);
             command.args(arguments).current_dir(folder);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            command.spawn().unwrap_or_else(|error| panic!("{program}, as dev/setup.sh installs it: {error}"))
+            command
+                .spawn()
+                .unwrap_or_else(|error| panic!("{program}, as dev/setup.sh installs it: {error}"))
         };
         let of = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
         let irc = of(&["--runasroot", "--nofork", "--config", &path("inspircd.conf")]);
         let files = [path("atheme.conf"), path("accounts"), path("atheme.log"), path("atheme.pid")];
-        let accounts = of(&["-n", "-c", &files[0], "-D", &files[1], "-l", &files[2], "-p", &files[3]]);
+        let accounts =
+            of(&["-n", "-c", &files[0], "-D", &files[1], "-l", &files[2], "-p", &files[3]]);
         let children = vec![run("inspircd", &irc), run("atheme-services", &accounts)];
         Self { address: clients, log: folder.join("inspircd.log"), children }
     }
@@ -84,7 +90,7 @@ impl Network {
     async fn register(&self, account: &str) {
         until("the services being linked", SOON, || async {
             let log = fs::read_to_string(&self.log).unwrap_or_default();
-            log.contains("end of netburst from services.test.local").then_some(())
+            log.contains("Received end of netburst").then_some(())
         })
         .await;
         let person = Person::join(self.address, account, "#accounts").await;
