@@ -128,12 +128,12 @@ impl Sink for ChannelSink {
         let lines = parcel.lines.iter().map(Line::plain).collect();
         let (done, outcome) = oneshot::channel();
         let say = Say { channel: self.channel.clone(), lines, done };
-        let gone = |_| Refusal::later("the connection to the server is over");
-        self.says.send(say).await.map_err(|error| gone(drop(error)))?;
+        let gone = || Refusal::later("the connection to the server is over");
+        self.says.send(say).await.map_err(|_| gone())?;
         match timeout(SAID, outcome).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(why))) => Err(Refusal::later(why)),
-            Ok(Err(_)) => Err(gone(())),
+            Ok(Err(_)) => Err(gone()),
             Err(_) => Err(Refusal::later("the server did not take it in time")),
         }
     }

@@ -49,13 +49,13 @@ pub(crate) trait Sink: Send + Sync + 'static {
     /// Sends something, and returns when the other side has it.
     async fn send(&self, parcel: &Parcel) -> Result<(), Refusal>;
 
-    /// What was heard from the other side, so far, that made no sense.
+    /// What was heard from the other side, so far, that made no sense, and connections that ended.
     fn strange(&self) -> u64 {
         0
     }
 
     /// Returns when it is worth trying again earlier than a failure made it seem.
     async fn is_back(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -66,15 +66,15 @@ impl Desk {
         });
     }
 
-    /// The connection is over.
+    /// The connection is over, which is counted too.
     pub(super) fn disconnected(&self, why: &str, strange: u64) {
-        self.strange.fetch_add(strange, Ordering::Relaxed);
+        self.strange.fetch_add(strange + 1, Ordering::Relaxed);
         self.rooms.send_modify(|rooms| {
             rooms.values_mut().for_each(|room| room.why_not = Some(why.to_owned()));
         });
     }
 
-    /// Lines of the server, so far, that made no sense.
+    /// Lines of the server that made no sense, and connections that ended, so far.
     pub(super) fn strange(&self) -> u64 {
         self.strange.load(Ordering::Relaxed)
     }

@@ -3,6 +3,7 @@
 //! A message is told when the server has answered a ping that was sent behind it: what lies in a buffer
 //! when a connection dies was told nobody.
 
+mod pending;
 mod registration;
 mod rooms;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use self::pending::Pending;
 use self::registration::Registration;
 use self::rooms::{Room, Rooms};
 use super::ask::Ask;
@@ -30,12 +32,12 @@ const QUIET: Duration = Duration::from_secs(60);
 const LINES: (u32, Duration) = (5, Duration::from_secs(2));
 /// So many questions at once, and one more in so long a time; others are not answered.
 const QUESTIONS: (u32, Duration) = (4, Duration::from_secs(5));
-/// A ping behind messages is answered within so long a time.
-const ANSWERED: Duration = Duration::from_secs(90);
 /// While so many lines wait, no more are taken.
 const WAITING: usize = 64;
 /// The own nick, when another has it, is asked for again after so long a time.
 const REGAIN: Duration = Duration::from_secs(120);
+/// No nick or channel is longer, in bytes.
+const LONGEST_NAME: usize = 64;
 /// The part of a source that is not known yet: `!user@host`.
 const UNKNOWN_HOST: usize = 75;
 
@@ -78,15 +80,6 @@ pub(crate) struct Question {
     pub(crate) channels: Vec<String>,
 }
 
-/// Messages whose ping is not answered yet.
-struct Told {
-    token: String,
-    channel: String,
-    done: oneshot::Sender<Result<(), String>>,
-    /// When the ping was sent; none while it waits.
-    sent: Option<Instant>,
-}
-
 /// One connection.
 pub(crate) struct Protocol {
     wanted_nick: String,
@@ -99,8 +92,7 @@ pub(crate) struct Protocol {
     urgent: VecDeque<String>,
     /// Sent one by one.
     waiting: VecDeque<String>,
-    told: VecDeque<Told>,
-    pings: u64,
+    pending: Pending,
     bucket: Bucket,
     questions: Bucket,
     heard: Instant,
@@ -124,8 +116,7 @@ impl Protocol {
             rooms: Rooms::new(&server.channels, now),
             urgent,
             waiting: VecDeque::new(),
-            told: VecDeque::new(),
-            pings: 0,
+            pending: Pending::default(),
             bucket: Bucket::new(LINES.0, LINES.1, now),
             questions: Bucket::new(QUESTIONS.0, QUESTIONS.1, now),
             heard: now,
@@ -161,10 +152,8 @@ impl Protocol {
         for line in lines {
             self.queue("PRIVMSG", &channel, &line);
         }
-        self.pings += 1;
-        let token = format!("told-{}", self.pings);
+        let token = self.pending.push(channel, done);
         self.waiting.push_back(format!("PING :{token}"));
-        self.told.push_back(Told { token, channel, done, sent: None });
     }
 
     /// Answers a question. A notice, which no program answers (RFC 2812, 3.3.2).
@@ -193,10 +182,8 @@ impl Protocol {
             return None;
         }
         let line = self.waiting.pop_front()?;
-        if let Some(token) = line.strip_prefix("PING :")
-            && let Some(told) = self.told.iter_mut().find(|told| told.token == token)
-        {
-            told.sent = Some(now);
+        if let Some(token) = line.strip_prefix("PING :") {
+            self.pending.sent(token, now);
         }
         Some(line)
     }
@@ -206,7 +193,7 @@ impl Protocol {
     pub(crate) fn due(&self) -> Instant {
         let quiet = self.asked.map_or(self.heard + QUIET, |asked| asked + QUIET);
         let line = (!self.waiting.is_empty()).then(|| self.bucket.ready_at());
-        let told = self.told.iter().filter_map(|told| told.sent).map(|sent| sent + ANSWERED).min();
+        let told = self.pending.deadline();
         let regain = (self.is_registered() && !self.has_own_nick()).then_some(self.regain);
         let registered = self.registration.deadline();
         let rejoin = if self.is_registered() { self.rooms.next_join() } else { None };
@@ -218,8 +205,7 @@ impl Protocol {
         if self.registration.deadline().is_some_and(|deadline| deadline <= now) {
             return Err(Lost::new("the server does not take this client in"));
         }
-        let overdue = |told: &Told| told.sent.is_some_and(|sent| sent + ANSWERED <= now);
-        if self.told.iter().any(overdue) {
+        if self.pending.deadline().is_some_and(|deadline| deadline <= now) {
             return Err(Lost::new("the server does not answer what it is told"));
         }
         match self.asked {
@@ -260,7 +246,7 @@ impl Protocol {
                 Ok(Vec::new())
             }
             "PONG" => {
-                self.answered(message.last());
+                self.pending.answered(message.last());
                 Ok(Vec::new())
             }
             "ERROR" => {
@@ -317,7 +303,7 @@ impl Protocol {
     fn put_out(&mut self, channel: &str, why: &str, now: Instant) -> Vec<Effect> {
         let why = Lost::new(why).0;
         let Some(channel) = self.rooms.left(channel, &why, now) else { return Vec::new() };
-        self.fail(&channel, &why);
+        self.pending.fail(&channel, &why);
         vec![Effect::Left { channel, why }]
     }
 
@@ -358,8 +344,9 @@ impl Protocol {
                 (channel.clone(), vec![channel])
             }
         };
-        // Nobody who is in none of the channels has any business here.
-        if channels.is_empty() || to.is_empty() || !self.questions.take(now) {
+        // Nobody who is in none of the channels has any business here, and nobody has such a nick.
+        let is_nobody = channels.is_empty() || to.is_empty() || to.len() > LONGEST_NAME;
+        if is_nobody || !self.questions.take(now) {
             return None;
         }
         Some(Effect::Asked(Question { ask, to, channels }))
@@ -367,35 +354,13 @@ impl Protocol {
 
     /// The server has said that a message did not reach a channel.
     fn not_spoken(&mut self, message: &Message<'_>) {
-        let channel = message.param(1).to_owned();
         let why = Lost::new(format!("the server says: {}", message.last())).0;
-        self.fail(&channel, &why);
-    }
-
-    /// The first messages for a channel that are not answered yet have failed.
-    fn fail(&mut self, channel: &str, why: &str) {
-        let of_channel = |told: &Told| folded(&told.channel) == folded(channel);
-        if let Some(at) = self.told.iter().position(of_channel)
-            && let Some(told) = self.told.remove(at)
-        {
-            let _ = told.done.send(Err(why.to_owned()));
-        }
-    }
-
-    fn answered(&mut self, token: &str) {
-        if let Some(at) =
-            self.told.iter().position(|told| told.token == token && told.sent.is_some())
-            && let Some(told) = self.told.remove(at)
-        {
-            let _ = told.done.send(Ok(()));
-        }
+        self.pending.fail(message.param(1), &why);
     }
 
     /// Whoever waits is told why it was in vain.
     pub(crate) fn end(&mut self, why: &Lost) {
-        for told in self.told.drain(..) {
-            let _ = told.done.send(Err(why.0.clone()));
-        }
+        self.pending.fail_all(&why.0);
     }
 
     /// What a server is left with.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
+use super::LONGEST_NAME;
 use crate::irc::Channel;
 use crate::irc::message::{Message, folded};
 
@@ -46,7 +47,8 @@ impl Room {
         // What stands before it says what it may do here.
         let nick = nick.trim_start_matches(['~', '&', '@', '%', '+', '!']);
         let nick = nick.split('!').next().unwrap_or_default();
-        if self.people.len() < PEOPLE && !nick.is_empty() {
+        let fits = !nick.is_empty() && nick.len() <= LONGEST_NAME;
+        if self.people.len() < PEOPLE && fits {
             self.people.insert(folded(nick));
         }
     }
