@@ -127,6 +127,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
         #[test]
         fn no_message_is_too_long(texts in prop::collection::vec("\\PC{0,300}|[*_&@]{0,600}", 1..22)) {
             let lines: Vec<_> = texts.iter().map(|text| line(text, true)).collect();

@@ -325,6 +325,7 @@ fn anything() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
     #[test]
     fn whatever_a_server_says_nothing_breaks_and_nothing_grows(
         lines in prop::collection::vec((anything(), 0_u64..40, any::<bool>()), 0..120),

@@ -128,3 +128,32 @@ fn a_misspelt_word_is_not_passed_over() {
         assert!(error.contains("unknown field"), "{text}: {error}");
     }
 }
+
+#[test]
+fn what_the_documentation_shows_is_understood() {
+    let pages = [
+        include_str!("../../../../../../docs/notifications.md"),
+        include_str!("../../../../../../docs/irc.md"),
+        include_str!("../../../../../../docs/sensu-events.md"),
+    ];
+    let mut seen = 0;
+    for block in pages.iter().flat_map(|page| page.split("```toml\n").skip(1)) {
+        let text = block.split("```").next().unwrap();
+        // What any target may have stands by itself once.
+        let text = match text.starts_with("services") {
+            true => {
+                format!("[[webhooks]]\nname = \"a\"\nkind = \"slack\"\nurl = \"https://a\"\n{text}")
+            }
+            false => text.to_owned(),
+        };
+        let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let rules = file.webhooks.iter().map(|hook| (&hook.services, &hook.events));
+        let rules = rules.chain(file.email.iter().map(|mail| (&mail.services, &mail.events)));
+        let channels = file.irc.iter().flat_map(|irc| &irc.channels);
+        for (services, events) in rules.chain(channels.map(|one| (&one.services, &one.events))) {
+            Rule::new(services, events).unwrap();
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 10, "{pages:?}");
+}
