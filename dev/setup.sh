@@ -2,7 +2,7 @@
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
 #   dev/setup.sh WHAT...      build | demo | test | bench | lab |
-#                             marathon-clients | jenkins-clients | fluent-clients
+#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -56,6 +56,10 @@ need_for_test() {
     need busybox 'a static busybox' busybox-static
     need carbon-cache 'Graphite: carbon' graphite-carbon
     need graphite-manage 'Graphite: web application' graphite-web
+    # Servers of IRC: one without accounts, one with.
+    need ngircd ngIRCd ngircd
+    need inspircd InspIRCd inspircd
+    need atheme-services 'Atheme, services of IRC' atheme-services
     need_for_marathon_clients
     need_for_jenkins_clients
     need_for_fluent_clients
@@ -143,7 +147,7 @@ offered() {
 # on ports of their own, so what is installed here must not take port 80.
 install_quietly() {
     local policy=/usr/sbin/policy-rc.d service services=()
-    for service in nginx haproxy docker-registry carbon-cache; do
+    for service in nginx haproxy docker-registry carbon-cache ngircd inspircd atheme-services; do
         have "$service" || services+=("$service")
     done
     forget_policy
@@ -203,7 +207,7 @@ install_clients() (
     }
 )
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients'
 need_for_build
 clients=()
 for what in "$@"; do
@@ -218,13 +222,13 @@ for what in "$@"; do
             need_for_git
             need_for_test
             need_for_lab
-            clients+=(marathon-clients jenkins-clients fluent-clients)
+            clients+=(marathon-clients jenkins-clients fluent-clients notify-clients)
             ;;
         marathon-clients)
             need_for_marathon_clients
             clients+=("$what")
             ;;
-        jenkins-clients)
+        jenkins-clients | notify-clients)
             need_for_jenkins_clients
             clients+=("$what")
             ;;
@@ -242,7 +246,7 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients" ;;
     esac
 done
 check_rust

@@ -14,6 +14,7 @@ mod infrastructure;
 mod logs;
 mod maintenance;
 mod metrics;
+mod notifications;
 mod secrets;
 pub(crate) mod services;
 mod tokens;
@@ -111,6 +112,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(holds::hold, holds::release))
         .routes(routes!(maintenance::show, maintenance::begin, maintenance::end))
         .routes(routes!(events::list))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::test))
         .routes(routes!(hosts::list))
         .routes(routes!(hosts::show))
         .routes(routes!(hosts::close))

@@ -8,6 +8,7 @@ use launcher_control::{Clock, Control};
 use launcher_edge::remote::Fingerprint;
 use launcher_model::branch::Branch;
 use launcher_model::{ServiceName, VersionNumber};
+use launcher_notify::Notifier;
 use launcher_scheduler::Scheduler;
 use launcher_store::Store;
 use launcher_store::vault::Vault;
@@ -30,6 +31,8 @@ pub struct App {
     pub telemetry: Telemetry,
     /// The time.
     pub clock: Clock,
+    /// Tells others what happens.
+    pub notifier: Notifier,
     /// What a team may set.
     pub settings: Arc<Settings>,
 }

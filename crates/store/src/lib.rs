@@ -10,6 +10,7 @@ mod hosts;
 mod images;
 mod records;
 pub mod sqlite;
+mod told;
 mod upstream;
 pub mod vault;
 
@@ -39,6 +40,7 @@ pub use records::{
     NewVersion, Page, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord, SeenImage,
     Service, Session, Token,
 };
+pub use told::{Told, ToldStore};
 pub use upstream::{Unreported, UpstreamStore};
 
 /// The result of a call to a store.
@@ -57,7 +59,15 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// are only kept, to the microsecond.
 #[async_trait]
 pub trait Store:
-    BranchStore + BuildStore + HostStore + ImageStore + UpstreamStore + Send + Sync + 'static
+    BranchStore
+    + BuildStore
+    + HostStore
+    + ImageStore
+    + ToldStore
+    + UpstreamStore
+    + Send
+    + Sync
+    + 'static
 {
     // Services -------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ mod services;
 mod sessions;
 mod store;
 mod tokens;
+mod told;
 mod upstream;
 mod versions;
 mod write;

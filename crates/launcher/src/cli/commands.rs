@@ -20,6 +20,7 @@ mod logins;
 mod logs;
 mod maintenance;
 mod metrics;
+mod notifications;
 mod services;
 mod trial;
 mod wait;
@@ -33,7 +34,7 @@ use serde_json::Value;
 use super::Failure;
 use super::args::client::{
     Branches, BranchesCommand, Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand, Hosts,
-    HostsCommand, SecretCommand, To, TokenCommand,
+    HostsCommand, Notifications, NotificationsCommand, SecretCommand, To, TokenCommand,
 };
 use super::client::Client;
 use super::foreign::Shown;
@@ -162,6 +163,12 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         }
         C::Containers(to) => infrastructure::containers(Context::new(to)?).await,
         C::Events(to) => events::events(Context::new(to)?).await,
+        C::Notifications(Notifications { act: None, list }) => {
+            notifications::list(Context::new(list)?).await
+        }
+        C::Notifications(Notifications { act: Some(NotificationsCommand::Test(to)), .. }) => {
+            notifications::test(Context::new(to)?).await
+        }
         C::Secret(SecretCommand::Set(to)) => credentials::set(Context::new(to)?).await,
         C::Secret(SecretCommand::List(to)) => credentials::secrets(Context::new(to)?).await,
         C::Secret(SecretCommand::Unset(to)) => credentials::unset(Context::new(to)?).await,

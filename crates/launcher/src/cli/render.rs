@@ -10,6 +10,7 @@ pub(super) mod infrastructure;
 pub(super) mod lines;
 pub(super) mod maintenance;
 pub(super) mod metrics;
+pub(super) mod notifications;
 pub(super) mod services;
 mod words;
 
@@ -18,6 +19,8 @@ use launcher_model::environment::EnvironmentState;
 use launcher_server::api::views::EnvironmentSummary;
 
 use super::output::Look;
+
+pub(super) use words::millis;
 
 /// A table without borders: columns stand two blanks apart.
 struct Columns {

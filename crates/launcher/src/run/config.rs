@@ -4,6 +4,7 @@ pub(crate) mod graphite;
 mod logs;
 mod marathon;
 pub(crate) mod metrics;
+mod notify;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use self::graphite::Graphite;
 use self::logs::Logs;
 use self::marathon::Marathon;
 use self::metrics::Metrics;
+use self::notify::Notifications;
 
 /// Where the file is looked for when nobody says.
 const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
@@ -53,6 +55,16 @@ struct File {
     registries: Vec<Registry>,
     #[serde(default)]
     logs: Logs,
+    url: Option<String>,
+    #[serde(default)]
+    notifications: notify::General,
+    #[serde(default)]
+    irc: Vec<notify::Irc>,
+    #[serde(default)]
+    webhooks: Vec<notify::Hook>,
+    #[serde(default)]
+    email: Vec<notify::Mail>,
+    sensu: Option<notify::SensuAgent>,
 }
 
 /// `[edges]`: how edges of other machines reach the server.
@@ -183,6 +195,10 @@ pub(crate) struct Config {
     pub(crate) logs: Bounds,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
+    /// The address under which people reach the pages, where the team says so.
+    pub(crate) url: Option<String>,
+    /// Who is told what happens.
+    pub(crate) notifications: launcher_notify::Config,
 }
 
 impl Config {
@@ -249,6 +265,15 @@ impl Config {
             graphite: file.graphite,
             logs: file.logs.bounds(),
             registries: read_registries(file.registries)?,
+            url: notify::url(file.url)?,
+            notifications: Notifications {
+                general: file.notifications,
+                irc: file.irc,
+                webhooks: file.webhooks,
+                email: file.email,
+                sensu: file.sensu,
+            }
+            .read()?,
             data,
             http,
         })

@@ -24,7 +24,7 @@ use super::config::Config;
 use super::data::{DataDir, keep_to_itself, write_private};
 use super::edge_socket::EdgeSocket;
 use super::engines::{self, Engines};
-use super::{administrator, metrics, stopping, systemd};
+use super::{administrator, metrics, notify, stopping, systemd};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
 pub(crate) const ANNOUNCE: &str = "LAUNCHER_ANNOUNCE";
@@ -44,8 +44,8 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         None => None,
     };
 
-    let (app, _images) =
-        assemble(&config, &data, remote.as_ref().map(|remote| remote.door.clone())).await?;
+    let door = remote.as_ref().map(|remote| remote.door.clone());
+    let (app, _images) = assemble(&config, &data, door, address).await?;
     let mut serving = tokio::task::JoinSet::new();
     serving.spawn(edges.serve(Arc::clone(app.control.hub())));
     if let Some(remote) = remote {
@@ -68,6 +68,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     if let Err(error) = app.telemetry.flush().await {
         tracing::warn!(%error, "what was measured last is lost");
     }
+    app.notifier.shut_down().await;
     serving.abort_all();
     Ok(())
 }
@@ -96,6 +97,7 @@ async fn assemble(
     config: &Config,
     data: &DataDir,
     edges: Option<EdgeDoor>,
+    address: SocketAddr,
 ) -> Result<(App, Images)> {
     data.refuse_lost_database()?;
     let store = launcher_store::sqlite::open(&data.database()).await?;
@@ -158,7 +160,11 @@ async fn assemble(
         branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
     };
     let builds = Builds::start(parts, builds).await?;
-    Ok((App { control, builds, store, vault, scheduler, telemetry, clock, settings }, images))
+    let pages = config.url.clone().unwrap_or_else(|| format!("http://{}", reachable(address)));
+    let notifier = notify::start(config, &pages, &control, &store, &settings, &clock).await?;
+    let app =
+        App { control, builds, store, vault, scheduler, telemetry, notifier, clock, settings };
+    Ok((app, images))
 }
 
 /// Where edges of other machines come in.

@@ -9,6 +9,7 @@ mod freezes;
 mod hosts;
 mod maintenance;
 mod metrics;
+mod notifications;
 mod services;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,7 @@ pub use maintenance::{
     AcknowledgementView, MaintainedView, MaintenanceBody, MaintenanceSummary, MaintenanceView,
 };
 pub use metrics::{GraphView, MarkView, MetricsView};
+pub use notifications::{NotificationView, TestedView};
 pub use services::{PreviewLoginsView, PutView, PutWord, ServiceView};
 
 /// The server.

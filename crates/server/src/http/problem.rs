@@ -149,6 +149,16 @@ impl From<launcher_control::Error> for Problem {
     }
 }
 
+impl From<launcher_notify::Error> for Problem {
+    fn from(error: launcher_notify::Error) -> Self {
+        match error {
+            launcher_notify::Error::Store(error) => error.into(),
+            // What was configured was checked at the start.
+            other => Self::internal(other.to_string()),
+        }
+    }
+}
+
 impl From<launcher_store::Error> for Problem {
     fn from(error: launcher_store::Error) -> Self {
         use launcher_store::Error;

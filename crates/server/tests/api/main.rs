@@ -18,6 +18,7 @@ mod logs;
 mod maintenance;
 mod malformed;
 mod metrics;
+mod notifications;
 mod paging;
 mod readable;
 mod routes;

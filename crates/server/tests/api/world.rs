@@ -22,6 +22,7 @@ use launcher_model::image::ImageRef;
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{EdgeName, ServiceName};
+use launcher_notify::{Links, Notifier, Place, Rule, To, Webhook, WebhookKind};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, EdgeDoor, Settings, TokenText};
@@ -30,6 +31,7 @@ use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
 use launcher_telemetry::embedded::MOST_BYTES;
 use launcher_telemetry::{KeptIn, Telemetry};
 use launcher_testkit::Folder;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
@@ -378,8 +380,32 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
         secure_cookies: false,
     });
     let builds = builds(folder, fake, &store, &vault, &control, &settings).await;
-    App { control, builds, store, vault, scheduler, telemetry, clock, settings }
+    let notifier = notifier(&store).await;
+    App { control, builds, store, vault, scheduler, telemetry, clock, notifier, settings }
 }
+
+/// One that tells a webhook where nobody listens.
+async fn notifier(store: &Arc<dyn Store>) -> Notifier {
+    let everything = || Rule::new(&["*".to_owned()], &["all".to_owned()]).unwrap();
+    let place = |name: &str, to| Place { name: name.to_owned(), rule: everything(), to };
+    let (kind, secret) = (WebhookKind::Slack, None);
+    let url = SecretString::from(NOBODY.to_owned());
+    let chat = To::Webhook(Webhook { kind, url, secret, allow_private: true });
+    let config = launcher_notify::Config {
+        places: vec![place("chat", chat)],
+        ..launcher_notify::Config::default()
+    };
+    let parts = launcher_notify::Parts {
+        store: Arc::clone(store),
+        answers: Arc::new(()),
+        links: Links::new("http://localhost", Arc::new(|_, _| String::new())),
+        clock: Arc::new(Timestamp::now),
+    };
+    Notifier::start(parts, &config).await.unwrap()
+}
+
+/// Where no webhook is taken, and what nobody may see.
+pub(crate) const NOBODY: &str = "http://127.0.0.1:9/a-secret-path";
 
 async fn builds(
     folder: &Path,

@@ -256,7 +256,16 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         }),
     };
     let builds = launcher_build::Builds::start(parts, config).await.unwrap();
-    App { control, builds, store, vault, scheduler, telemetry, clock, settings: Arc::new(settings) }
+    let parts = launcher_notify::Parts {
+        store: Arc::clone(&store),
+        answers: Arc::new(()),
+        links: launcher_notify::Links::new("http://localhost", Arc::new(|_, _| String::new())),
+        clock: Arc::clone(&clock),
+    };
+    let nobody = launcher_notify::Config::default();
+    let notifier = launcher_notify::Notifier::start(parts, &nobody).await.unwrap();
+    let settings = Arc::new(settings);
+    App { control, builds, store, vault, scheduler, telemetry, clock, notifier, settings }
 }
 
 /// Waits for a condition; fails with these words when it does not come.

@@ -4,6 +4,7 @@ mod branches;
 mod builds;
 mod images;
 mod kept_hosts;
+mod told;
 mod upstream;
 
 use std::collections::BTreeMap;

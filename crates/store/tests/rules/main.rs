@@ -21,6 +21,7 @@ mod round_trips;
 mod secrets;
 mod services;
 mod tokens;
+mod told;
 mod upstream;
 mod vault;
 mod versions;

@@ -9,6 +9,7 @@ mod environments;
 mod hosts;
 mod maintenance;
 mod metrics;
+mod notifications;
 mod services;
 
 use std::path::PathBuf;
@@ -29,6 +30,7 @@ pub(crate) use environments::{Exec, Launch, Logs, OneVersion, RunOnce, Scale};
 pub(crate) use hosts::{DrainHost, Hosts, HostsCommand, HostsList, LabelHost, OneHost};
 pub(crate) use maintenance::{Maintenance, MaintenanceAct};
 pub(crate) use metrics::Metrics;
+pub(crate) use notifications::{Notifications, NotificationsCommand, OneTarget};
 pub(crate) use services::{Apply, Delete, Status};
 
 /// Which server, and how to show who asks.
@@ -148,6 +150,9 @@ pub(crate) enum ClientCommand {
     /// Print what happened, and with -f what happens
     #[command(after_help = examples::EVENTS)]
     Events(To<Events>),
+    /// List who is told what happens, and whether they can be; send one a test message
+    #[command(after_help = examples::NOTIFICATIONS, args_conflicts_with_subcommands = true)]
+    Notifications(Notifications),
     /// Set, list and unset secrets
     #[command(subcommand, after_help = examples::SECRET)]
     Secret(SecretCommand),

@@ -219,6 +219,17 @@ EXAMPLES
   launcher events -n 20
   launcher events shop -f
   launcher events -f --json            one object per line, for a program";
+pub(super) const NOTIFICATIONS: &str = "\
+EXAMPLES
+  launcher notifications
+  launcher notifications --json | jq '.[] | select(.failing_since)'
+  launcher notifications test 'libera#deploys'";
+pub(super) const NOTIFICATIONS_TEST: &str = "\
+EXAMPLES
+  launcher notifications test 'libera#deploys'
+  launcher notifications test team --json
+
+It exits with 1 when the target could not be told, and says why.";
 pub(super) const SECRET: &str = "\
 EXAMPLES
   launcher secret set shop/database-url < url.txt

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use launcher_server::api::views::{EdgeState, EdgeView, ServerView};
+use launcher_server::api::views::{EdgeState, EdgeView, NotificationView, ServerView};
 use reqwest::Url;
 
 use crate::cli::Failure;
 use crate::cli::args::client::{Listing, ServerOptions, To};
 use crate::cli::client::{Client, innermost};
+use crate::cli::foreign::Shown;
 use crate::cli::output::{Look, Output};
 use crate::cli::place::{self, shown};
 use crate::cli::render::checkup::{Check, Finding, checks};
+use crate::cli::render::notifications::failing;
 
 /// This program's version.
 const OWN: &str = env!("CARGO_PKG_VERSION");
@@ -37,7 +39,9 @@ async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failure> {
     let (reached, date) = reach(&url).await;
     let mut found = vec![reached];
     if found[0].finding == Finding::Bad {
-        found.extend(["token", "engine", "edges", "versions", "clock"].map(skipped));
+        found.extend(
+            ["token", "engine", "edges", "versions", "notifications", "clock"].map(skipped),
+        );
         return Ok(found);
     }
     let asked = async {
@@ -54,10 +58,11 @@ async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failure> {
             found.push(engine(&server));
             found.push(self::edges(&edges));
             found.push(versions(&server, &edges));
+            found.push(notifications(&client).await);
         }
         Err(failure) => {
             found.push(token(&failure));
-            found.extend(["engine", "edges", "versions"].map(skipped));
+            found.extend(["engine", "edges", "versions", "notifications"].map(skipped));
         }
     }
     found.push(clock(date));
@@ -157,6 +162,29 @@ fn versions(server: &ServerView, edges: &[EdgeView]) -> Check {
     }
     let found = format!("this program is {OWN}, {}", differing.join(", "));
     warning(name, found, "install the same version everywhere, and restart what is older")
+}
+
+/// Whether all can be told what happens who shall be.
+async fn notifications(client: &Client) -> Check {
+    let name = "notifications";
+    // A server of before there were any does not know of it.
+    let Ok(targets) = client.list(&["notifications"]).await else { return skipped(name) };
+    let targets = targets.into_iter().filter_map(|target| serde_json::from_value(target).ok());
+    let targets: Vec<NotificationView> =
+        targets.map(|Shown(target): Shown<NotificationView>| target).collect();
+    match (failing(&targets, &Look::of_stdout()), targets.len()) {
+        (Some(failing), _) => warning(
+            name,
+            format!("cannot be told what happens: {failing}"),
+            "correct its settings in config.toml and restart the server, or wait until it is back; `launcher notifications test NAME` tries it",
+        ),
+        (None, 0) => good(name, "nobody is to be told what happens".to_owned()),
+        (None, all) => good(name, format!("{} told what happens", are(all))),
+    }
+}
+
+fn are(targets: usize) -> String {
+    if targets == 1 { "1 target is".to_owned() } else { format!("{targets} targets are") }
 }
 
 fn clock(server: Option<Timestamp>) -> Check {

@@ -64,7 +64,7 @@ pub(super) fn micros(us: u64) -> String {
 }
 
 /// The same, measured in milliseconds.
-pub(super) fn millis(ms: u64) -> String {
+pub(in crate::cli) fn millis(ms: u64) -> String {
     if ms == 0 { "0 ms".to_owned() } else { micros(ms.saturating_mul(1_000)) }
 }
 
