@@ -6,6 +6,7 @@ mod git;
 pub mod http;
 mod pages;
 mod probes;
+mod reports;
 mod serve;
 mod state;
 
@@ -17,6 +18,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use auth::token::TokenText;
 pub use http::problem::Problem;
+pub use reports::Reports;
 pub use serve::serve;
 pub use state::{App, EdgeDoor, Settings};
 

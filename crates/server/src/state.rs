@@ -12,6 +12,8 @@ use launcher_scheduler::Scheduler;
 use launcher_store::Store;
 use launcher_store::vault::Vault;
 
+use crate::reports::Reports;
+
 /// What the server works with. Clones are the same one.
 #[derive(Clone)]
 pub struct App {
@@ -25,6 +27,8 @@ pub struct App {
     pub vault: Arc<Vault>,
     /// For logs, commands and hosts; containers are the control plane's to change.
     pub scheduler: Arc<dyn Scheduler>,
+    /// Takes what hosts use.
+    pub reports: Reports,
     /// The time.
     pub clock: Clock,
     /// What a team may set.

@@ -18,12 +18,13 @@ use launcher_control::{Config, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_edge::{ControlPlane, Daemon};
 use launcher_model::image::ImageRef;
+use launcher_model::role::Role;
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{EdgeName, ServiceName};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
-use launcher_server::{App, EdgeDoor, Settings, TokenText};
+use launcher_server::{App, EdgeDoor, Reports, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
 use launcher_testkit::Folder;
@@ -183,7 +184,7 @@ impl World {
     /// Keeps a token; its text.
     async fn new_token(&self, name: &str) -> String {
         let text = TokenText::random();
-        let new = NewToken { name: name.to_owned(), hash: text.hash() };
+        let new = NewToken { name: name.to_owned(), hash: text.hash(), role: Role::Admin };
         self.app.store.create_token(new, "test", self.app.now()).await.unwrap();
         text.expose().to_owned()
     }
@@ -368,7 +369,8 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
         secure_cookies: false,
     });
     let builds = builds(folder, fake, &store, &vault, &control, &settings).await;
-    App { control, builds, store, vault, scheduler, clock, settings }
+    let reports = Reports::new(|_| {});
+    App { control, builds, store, vault, scheduler, reports, clock, settings }
 }
 
 async fn builds(

@@ -20,10 +20,11 @@ use launcher_control::hub::{self, Hub};
 use launcher_control::{Config, Control, DeployRequest, LaunchRequest, Parts, Target};
 use launcher_edge::Daemon;
 use launcher_model::environment::EnvironmentState;
+use launcher_model::role::Role;
 use launcher_model::{EdgeName, ServiceName, VersionNumber, service};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
-use launcher_server::{App, Settings, TokenText};
+use launcher_server::{App, Reports, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{NewToken, Store};
 use launcher_testkit::Folder;
@@ -96,7 +97,7 @@ impl World {
         let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         let token = TokenText::random();
-        let new = NewToken { name: WHO.to_owned(), hash: token.hash() };
+        let new = NewToken { name: WHO.to_owned(), hash: token.hash(), role: Role::Admin };
         app.store.create_token(new, "test", app.now()).await.unwrap();
         let router = launcher_server::router(&app);
         Self { app, fake, router, token, upstream: address, back, tasks: vec![serving, hub], dir }
@@ -246,7 +247,9 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         }),
     };
     let builds = launcher_build::Builds::start(parts, config).await.unwrap();
-    App { control, builds, store, vault, scheduler, clock, settings: Arc::new(settings) }
+    let reports = Reports::new(|_| {});
+    let settings = Arc::new(settings);
+    App { control, builds, store, vault, scheduler, reports, clock, settings }
 }
 
 /// Waits for a condition; fails with these words when it does not come.
