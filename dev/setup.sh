@@ -51,6 +51,8 @@ need_for_test() {
     need nginx nginx 'nginx-light|nginx'
     # It need not run: this starts a program as its socket units do.
     need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd
+    # It scrapes what is served for it, and promtool says what it thinks of that.
+    need promtool Prometheus prometheus
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
     need_for_marathon_clients
@@ -133,7 +135,7 @@ offered() {
 # on ports of their own, so what is installed here must not take port 80.
 install_quietly() {
     local policy=/usr/sbin/policy-rc.d service services=()
-    for service in nginx haproxy docker-registry; do
+    for service in nginx haproxy docker-registry prometheus; do
         have "$service" || services+=("$service")
     done
     forget_policy

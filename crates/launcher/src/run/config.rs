@@ -41,6 +41,17 @@ struct File {
     swarm: Swarm,
     #[serde(default)]
     registries: Vec<Registry>,
+    #[serde(default)]
+    metrics: Metrics,
+}
+
+/// `[metrics]`: what is measured.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metrics {
+    /// Whether the server measures what its own machine and the containers on it use, where it places them on
+    /// the Docker Engine of that machine; it does when nothing is said.
+    agent: Option<bool>,
 }
 
 /// `[edges]`: how edges of other machines reach the server.
@@ -165,6 +176,8 @@ pub(crate) struct Config {
     pub(crate) marathon: Marathon,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
+    /// Whether the server measures its own machine.
+    pub(crate) agent: bool,
 }
 
 impl Config {
@@ -222,6 +235,7 @@ impl Config {
             docker_build_cache: file.docker.build_cache,
             marathon: file.marathon,
             registries: read_registries(file.registries)?,
+            agent: file.metrics.agent.unwrap_or(true),
             data,
             http,
         })

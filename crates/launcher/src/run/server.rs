@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
+use launcher_agent::Every;
 use launcher_build::Builds;
 use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_images::Images;
 use launcher_registry::{Registries, Registry};
-use launcher_server::{App, EdgeDoor, Settings};
+use launcher_scheduler::docker::residents::Residents;
+use launcher_server::{App, EdgeDoor, Reports, Settings};
 use launcher_store::Store;
 use launcher_store::vault::Vault;
 use tokio::net::TcpListener;
@@ -45,6 +47,9 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     let (app, _images) =
         assemble(&config, &data, remote.as_ref().map(|remote| remote.door.clone())).await?;
     let mut serving = tokio::task::JoinSet::new();
+    if let Some(residents) = engines::to_measure(&config)? {
+        serving.spawn(measure(residents, app.clone()));
+    }
     serving.spawn(edges.serve(Arc::clone(app.control.hub())));
     if let Some(remote) = remote {
         remote.serve(&app, &mut serving)?;
@@ -149,7 +154,20 @@ async fn assemble(
         branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
     };
     let builds = Builds::start(parts, builds).await?;
-    Ok((App { control, builds, store, vault, scheduler, clock, settings }, images))
+    // TODO hand on
+    let reports = Reports::new(|_report| {});
+    Ok((App { control, builds, store, vault, scheduler, reports, clock, settings }, images))
+}
+
+/// Measures this machine, as an agent would, for as long as the server runs.
+async fn measure(residents: Residents, app: App) {
+    match app.store.installation().await {
+        Ok(installation) => {
+            let take = |report| app.reports.take(report);
+            launcher_agent::within(residents, Every::DEFAULT, installation, take).await;
+        }
+        Err(error) => tracing::error!(%error, "this machine is not measured"),
+    }
 }
 
 /// Where edges of other machines come in.
