@@ -53,6 +53,8 @@ need_for_test() {
     need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd
     # It scrapes what is served for it, and promtool says what it thinks of that.
     need promtool Prometheus prometheus
+    # It runs checks, and says what it has understood of them.
+    need nagios4 'Nagios (nagios4)' nagios4-core
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
     need_for_marathon_clients
@@ -135,7 +137,7 @@ offered() {
 # on ports of their own, so what is installed here must not take port 80.
 install_quietly() {
     local policy=/usr/sbin/policy-rc.d service services=()
-    for service in nginx haproxy docker-registry prometheus; do
+    for service in nginx haproxy docker-registry prometheus nagios4; do
         have "$service" || services+=("$service")
     done
     forget_policy

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
+use launcher_model::measure::REPORTS_WITHIN;
+
 use crate::sampler::Sample;
 
-/// How many containers' figures wait at most, in all samples together: what 100 containers use in the better
-/// part of an hour, and less than 32 MiB.
+/// How many containers' figures wait at most, in all samples together: less than 32 MiB.
 const MOST: usize = 64 << 10;
 /// How many are sent in one call at most: what is well below the longest body that the server takes.
 const AT_ONCE: usize = 1500;
@@ -23,17 +24,22 @@ fn size(sample: &Sample) -> usize {
 }
 
 impl Waiting {
-    /// Adds one. How many had to be dropped for it, the oldest first.
+    /// Adds one. How many were dropped for it, the oldest first: those that the server would not take any more,
+    /// and those that there is no room for.
     pub(crate) fn push(&mut self, at: i64, sample: Sample) -> usize {
         self.size += size(&sample);
         self.samples.push_back((at, sample));
         let mut dropped = 0;
         // The newest one stays, however large it is.
-        while self.size > MOST && self.samples.len() > 1 {
+        while self.samples.len() > 1 && (self.size > MOST || self.is_too_old(at)) {
             self.pop();
             dropped += 1;
         }
         dropped
+    }
+
+    fn is_too_old(&self, now: i64) -> bool {
+        self.samples.front().is_some_and(|(at, _)| now - at > REPORTS_WITHIN)
     }
 
     fn pop(&mut self) {
@@ -96,13 +102,20 @@ mod tests {
     #[test]
     fn the_oldest_go_when_there_is_no_room() {
         let mut waiting = Waiting::default();
-        let dropped: usize = (0..1000).map(|at| waiting.push(at, of(99))).sum();
-        assert_eq!(waiting.len(), MOST / 100);
-        assert_eq!(dropped, 1000 - MOST / 100);
+        let dropped: usize = (0..100).map(|at| waiting.push(at, of(999))).sum();
+        assert_eq!(waiting.len(), MOST / 1000);
+        assert_eq!(dropped, 100 - MOST / 1000);
         assert_eq!(first(&waiting)[0], i64::try_from(dropped).unwrap());
         // One that is too large by itself takes all of the room.
-        assert_eq!(waiting.push(1000, of(MOST * 2)), MOST / 100);
-        assert_eq!((waiting.len(), first(&waiting)), (1, vec![1000]));
+        assert_eq!(waiting.push(100, of(MOST * 2)), MOST / 1000);
+        assert_eq!((waiting.len(), first(&waiting)), (1, vec![100]));
+    }
+
+    #[test]
+    fn what_the_server_would_not_take_any_more_goes() {
+        let mut waiting = Waiting::default();
+        let dropped: usize = (0..=400).step_by(5).map(|at| waiting.push(at, of(1))).sum();
+        assert_eq!((dropped, first(&waiting)[0]), (20, 100));
     }
 
     #[test]

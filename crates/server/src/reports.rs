@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use launcher_control::Control;
-use launcher_model::measure::{HostReport, HostReports, ReportsTaken};
+use launcher_model::measure::{HostReport, HostReports, REPORTS_WITHIN, ReportsTaken};
 
 use crate::Problem;
 
@@ -103,6 +103,10 @@ impl Reports {
         }
         let mut taken = ReportsTaken { clock, ..ReportsTaken::default() };
         for report in reports {
+            if now.as_second() - report.at > REPORTS_WITHIN {
+                taken.late += 1;
+                continue;
+            }
             // The same may be sent twice, when its answer was lost.
             let mut state = self.state();
             let last = state.last.entry(host.to_owned()).or_insert(i64::MIN);

@@ -18,6 +18,8 @@ mod maintenance;
 mod malformed;
 mod paging;
 mod readable;
+mod reports;
+mod roles;
 mod routes;
 mod secrets;
 mod services;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -18,6 +18,7 @@ use launcher_control::{Config, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_edge::{ControlPlane, Daemon};
 use launcher_model::image::ImageRef;
+use launcher_model::measure::HostReport;
 use launcher_model::role::Role;
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
@@ -43,6 +44,8 @@ pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) token: String,
     pub(crate) folder: PathBuf,
+    /// What agents have told.
+    pub(crate) told: Arc<Mutex<Vec<HostReport>>>,
     tasks: Vec<JoinHandle<()>>,
     _dir: Folder,
 }
@@ -152,7 +155,10 @@ impl World {
         let identity = Identity::open(&folder.join("edges.pem")).unwrap();
         let address = remote.local_addr().unwrap().to_string();
         let door = EdgeDoor { fingerprint: identity.fingerprint(), address };
-        let app = assemble(folder, &fake, door).await;
+        let told: Arc<Mutex<Vec<HostReport>>> = Arc::default();
+        let taken = Arc::clone(&told);
+        let reports = Reports::new(move |report| taken.lock().unwrap().push(report));
+        let app = assemble(folder, &fake, door, reports).await;
         let socket = UnixListener::bind(folder.join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         let acceptor = Acceptor::new(&identity).unwrap();
@@ -163,7 +169,7 @@ impl World {
         let tasks = vec![upstream, hub, door];
         let token = String::new();
         let folder = folder.to_owned();
-        let mut world = Self { app, fake, router, token, folder, tasks, _dir: dir };
+        let mut world = Self { app, fake, router, token, folder, told, tasks, _dir: dir };
         world.token = world.new_token(WHO).await;
         world
     }
@@ -183,8 +189,13 @@ impl World {
 
     /// Keeps a token; its text.
     async fn new_token(&self, name: &str) -> String {
+        self.token_with(name, Role::Admin).await
+    }
+
+    /// Keeps a token with a role; its text.
+    pub(crate) async fn token_with(&self, name: &str, role: Role) -> String {
         let text = TokenText::random();
-        let new = NewToken { name: name.to_owned(), hash: text.hash(), role: Role::Admin };
+        let new = NewToken { name: name.to_owned(), hash: text.hash(), role };
         self.app.store.create_token(new, "test", self.app.now()).await.unwrap();
         text.expose().to_owned()
     }
@@ -345,7 +356,7 @@ pub(crate) fn new_deployment(service: &ServiceName) -> NewDeployment {
     }
 }
 
-async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
+async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor, reports: Reports) -> App {
     let store = launcher_store::sqlite::open(&folder.join("launcher.db")).await.unwrap();
     let store: Arc<dyn Store> = Arc::new(store);
     let vault = Arc::new(Vault::open(&folder.join("secret.key")).unwrap());
@@ -369,7 +380,6 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
         secure_cookies: false,
     });
     let builds = builds(folder, fake, &store, &vault, &control, &settings).await;
-    let reports = Reports::new(|_| {});
     App { control, builds, store, vault, scheduler, reports, clock, settings }
 }
 
