@@ -31,8 +31,10 @@ pub(crate) struct Known {
     tracked: HashMap<String, Tracked>,
     ended: HashMap<String, Ended>,
     oom_kills: BTreeMap<(ServiceName, VersionNumber), OomKills>,
-    /// When they were read last, or begun to be.
-    read_at: Timestamp,
+    /// The time up to which all that were started are known.
+    heard_until: Timestamp,
+    /// The engine is away, and does not tell of those that are started.
+    deaf: bool,
     /// It was said already that they are not read from files.
     said: bool,
     buffer: Vec<u8>,
@@ -45,6 +47,8 @@ struct Tracked {
     /// None where the engine is asked instead.
     files: Option<Cgroup>,
     counters: Option<Counters>,
+    /// All that it has used since its start is still to be told.
+    fresh: bool,
     told_restarts: u64,
     oom: OutOfMemory,
 }
@@ -98,23 +102,28 @@ impl Known {
             tracked: HashMap::new(),
             ended: HashMap::new(),
             oom_kills: BTreeMap::new(),
-            read_at: now,
+            heard_until: now,
+            deaf: false,
             said: false,
             buffer: Vec::new(),
         }
     }
 
-    /// Takes in what has happened.
-    pub(crate) fn apply(&mut self, change: Residence) {
+    /// Takes in what has happened. `now` is when that is known.
+    pub(crate) fn apply(&mut self, change: Residence, now: Timestamp) {
         match change {
             Residence::All(residents) => {
                 let ids: HashSet<&str> = residents.iter().map(|one| one.id.as_str()).collect();
                 let gone: Vec<String> =
                     self.tracked.keys().filter(|id| !ids.contains(id.as_str())).cloned().collect();
                 gone.iter().for_each(|id| self.end(id));
-                residents.into_iter().for_each(|resident| self.begin(resident, false));
+                for resident in residents {
+                    let missed = resident.started >= self.heard_until;
+                    self.begin(resident, missed, false);
+                }
+                self.deaf = false;
             }
-            Residence::Started(resident) => self.begin(resident, true),
+            Residence::Started(resident) => self.begin(resident, true, true),
             Residence::Ended(id) => self.end(&id),
             Residence::OutOfMemory(id) => {
                 let ended = self.ended.get_mut(&id).map(|ended| &mut ended.oom);
@@ -124,12 +133,16 @@ impl Known {
                 }
             }
             Residence::Lost(why) => {
+                if !std::mem::replace(&mut self.deaf, true) {
+                    self.heard_until = now;
+                }
                 tracing::warn!("containers that come and go are not noticed for now: {why}");
             }
         }
     }
 
-    fn begin(&mut self, resident: Resident, just_started: bool) {
+    /// `fresh`: it was started since all were known; `told`: the engine has told of just that.
+    fn begin(&mut self, resident: Resident, fresh: bool, told: bool) {
         if let Some(known) = self.tracked.get_mut(&resident.id)
             && (known.resident.pid, known.resident.started) == (resident.pid, resident.started)
         {
@@ -141,13 +154,13 @@ impl Known {
         let before = self.ended.remove(&resident.id);
         let told_restarts = match &before {
             Some(before) => before.told_restarts,
-            None if just_started => resident.restarts.saturating_sub(1),
+            None if told => resident.restarts.saturating_sub(1),
             None => resident.restarts,
         };
         let oom = before.map(|before| before.oom).unwrap_or_default();
         let files = self.open(&resident);
         let id = resident.id.clone();
-        let tracked = Tracked { resident, files, counters: None, told_restarts, oom };
+        let tracked = Tracked { resident, files, counters: None, fresh, told_restarts, oom };
         self.tracked.insert(id, tracked);
     }
 
@@ -178,10 +191,9 @@ impl Known {
     }
 
     /// Reads what can be read here. Also says which containers the engine is to be asked for.
-    pub(crate) fn read(&mut self, now: Timestamp) -> (Vec<Measured>, Vec<String>) {
+    pub(crate) fn read(&mut self) -> (Vec<Measured>, Vec<String>) {
         let (mut measured, mut to_ask) = (Vec::with_capacity(self.tracked.len()), Vec::new());
         let mut buffer = std::mem::take(&mut self.buffer);
-        let since = self.read_at;
         for (id, tracked) in &mut self.tracked {
             let Some(files) = &tracked.files else {
                 to_ask.push(id.clone());
@@ -190,30 +202,19 @@ impl Known {
             // One that has ended cannot be read, and its end will be told.
             let Ok(counters) = files.read(&mut buffer) else { continue };
             let counts = files.counts_oom_kills();
-            measured.push(tracked.take(counters, since, counts));
+            measured.push(tracked.take(counters, counts));
         }
         self.buffer = buffer;
         measured.extend(self.late());
         self.note_oom_kills(&measured);
-        self.read_at = now;
         (measured, to_ask)
     }
 
-    /// Takes in what the engine has counted of one that it was asked for, since the reading at `since`.
-    pub(crate) fn take(
-        &mut self,
-        id: &str,
-        counters: Counters,
-        since: Timestamp,
-    ) -> Option<Measured> {
-        let measured = self.tracked.get_mut(id)?.take(counters, since, false);
+    /// Takes in what the engine has counted of one that it was asked for.
+    pub(crate) fn take(&mut self, id: &str, counters: Counters) -> Option<Measured> {
+        let measured = self.tracked.get_mut(id)?.take(counters, false);
         self.note_oom_kills(std::slice::from_ref(&measured));
         Some(measured)
-    }
-
-    /// When they were read last.
-    pub(crate) fn read_at(&self) -> Timestamp {
-        self.read_at
     }
 
     /// What is still to be said of those that have ended.
@@ -264,14 +265,10 @@ impl Known {
 }
 
 impl Tracked {
-    /// What was used since the counters were read last, which was at `since` at the latest.
-    fn take(&mut self, counters: Counters, since: Timestamp, counts_oom_kills: bool) -> Measured {
-        let before = match self.counters.replace(counters) {
-            Some(before) => before,
-            // All that it has used since its start was used since then.
-            None if self.resident.started >= since => Counters::default(),
-            None => counters,
-        };
+    /// What was used since the counters were read last.
+    fn take(&mut self, counters: Counters, counts_oom_kills: bool) -> Measured {
+        let first = if self.fresh { Counters::default() } else { counters };
+        let before = self.counters.replace(counters).unwrap_or(first);
         let mut usage = counters.since(&before);
         usage.restarts = grown(self.told_restarts, self.resident.restarts);
         self.told_restarts = self.resident.restarts;
@@ -330,23 +327,26 @@ mod tests {
         Counters { cpu_us, ..Counters::default() }
     }
 
+    fn hear(known: &mut Known, change: Residence) {
+        known.apply(change, at(110));
+    }
+
     /// What is said of the container after the engine was asked.
     fn take(known: &mut Known, counters: Counters) -> Usage {
-        let since = known.read_at();
-        let (_, to_ask) = known.read(at(since.as_second() + 5));
+        let (_, to_ask) = known.read();
         assert_eq!(to_ask, ["4f2a"]);
-        known.take("4f2a", counters, since).unwrap().sample.usage
+        known.take("4f2a", counters).unwrap().sample.usage
     }
 
     fn late(known: &mut Known) -> Vec<u64> {
-        let (late, _) = known.read(known.read_at());
+        let (late, _) = known.read();
         late.iter().map(|one| one.sample.usage.oom_kills).collect()
     }
 
     #[test]
     fn what_was_used_before_the_agent_came_is_not_counted() {
         let mut known = known();
-        known.apply(Residence::All(vec![resident(50, 3)]));
+        hear(&mut known, Residence::All(vec![resident(50, 3)]));
         let first = take(&mut known, cpu(1000));
         assert_eq!((first.containers, first.cpu_us, first.restarts), (1, 0, 0));
         assert_eq!(take(&mut known, cpu(1700)).cpu_us, 700);
@@ -355,50 +355,56 @@ mod tests {
     #[test]
     fn what_a_new_one_has_used_is_counted_from_its_start() {
         let mut known = known();
-        known.apply(Residence::Started(resident(103, 0)));
+        hear(&mut known, Residence::Started(resident(103, 0)));
         assert_eq!(take(&mut known, cpu(1000)).cpu_us, 1000);
         // The same may be told twice.
-        known.apply(Residence::Started(resident(103, 0)));
+        hear(&mut known, Residence::Started(resident(103, 0)));
         assert_eq!(take(&mut known, cpu(1001)).cpu_us, 1);
+        // One that was started while the engine was away is new, too.
+        hear(&mut known, Residence::Lost("gone".to_owned()));
+        hear(&mut known, Residence::All(vec![resident(112, 0)]));
+        assert_eq!(take(&mut known, cpu(500)).cpu_us, 500);
+        hear(&mut known, Residence::All(vec![resident(103, 0)]));
+        assert_eq!(take(&mut known, cpu(1001)).cpu_us, 0, "it was there before");
         // The engine was away: what is there stays, and its counters go on.
-        known.apply(Residence::Lost("gone".to_owned()));
-        known.apply(Residence::All(vec![resident(103, 0)]));
+        hear(&mut known, Residence::Lost("gone".to_owned()));
+        hear(&mut known, Residence::All(vec![resident(103, 0)]));
         assert_eq!(take(&mut known, cpu(1003)).cpu_us, 2);
-        known.apply(Residence::All(vec![]));
+        hear(&mut known, Residence::All(vec![]));
         assert!(known.shown().is_empty());
     }
 
     #[test]
     fn one_that_the_engine_starts_again_counts_from_0() {
         let mut known = known();
-        known.apply(Residence::Started(resident(103, 0)));
+        hear(&mut known, Residence::Started(resident(103, 0)));
         take(&mut known, cpu(5000));
-        known.apply(Residence::Ended("4f2a".to_owned()));
-        known.apply(Residence::Started(resident(107, 1)));
+        hear(&mut known, Residence::Ended("4f2a".to_owned()));
+        hear(&mut known, Residence::Started(resident(107, 1)));
         let usage = take(&mut known, cpu(6000));
         assert_eq!((usage.cpu_us, usage.restarts), (6000, 1));
         // Also when its end was not noticed, or it took long to come back.
-        known.apply(Residence::All(vec![resident(112, 2)]));
+        hear(&mut known, Residence::All(vec![resident(112, 2)]));
         assert_eq!(take(&mut known, cpu(10)).restarts, 1);
-        known.apply(Residence::Ended("4f2a".to_owned()));
+        hear(&mut known, Residence::Ended("4f2a".to_owned()));
         late(&mut known);
         late(&mut known);
-        known.apply(Residence::Started(resident(150, 3)));
+        hear(&mut known, Residence::Started(resident(150, 3)));
         assert_eq!(take(&mut known, cpu(10)).restarts, 1);
     }
 
     #[test]
     fn one_that_memory_ran_out_for_is_counted_though_it_is_gone() {
         let mut known = known();
-        known.apply(Residence::Started(resident(103, 0)));
+        hear(&mut known, Residence::Started(resident(103, 0)));
         take(&mut known, cpu(1));
-        known.apply(Residence::OutOfMemory("4f2a".to_owned()));
-        known.apply(Residence::Ended("4f2a".to_owned()));
+        hear(&mut known, Residence::OutOfMemory("4f2a".to_owned()));
+        hear(&mut known, Residence::Ended("4f2a".to_owned()));
         assert_eq!(late(&mut known), [1]);
         // Told late, and then of nobody that is known.
-        known.apply(Residence::OutOfMemory("4f2a".to_owned()));
+        hear(&mut known, Residence::OutOfMemory("4f2a".to_owned()));
         assert_eq!(late(&mut known), [1]);
-        known.apply(Residence::OutOfMemory("4f2a".to_owned()));
+        hear(&mut known, Residence::OutOfMemory("4f2a".to_owned()));
         assert_eq!(late(&mut known), [0; 0]);
         let kills: Vec<_> = known.oom_kills().map(|(_, _, kills)| kills).collect();
         assert_eq!(kills, [2]);
@@ -407,21 +413,21 @@ mod tests {
     #[test]
     fn what_the_kernel_has_counted_is_not_counted_again() {
         let mut known = known();
-        known.apply(Residence::Started(resident(103, 0)));
+        hear(&mut known, Residence::Started(resident(103, 0)));
         take(&mut known, cpu(1));
-        known.apply(Residence::OutOfMemory("4f2a".to_owned()));
+        hear(&mut known, Residence::OutOfMemory("4f2a".to_owned()));
         let usage = take(&mut known, Counters { oom_kills: 2, ..cpu(1) });
         assert_eq!(usage.oom_kills, 2);
-        known.apply(Residence::OutOfMemory("4f2a".to_owned()));
-        known.apply(Residence::Ended("4f2a".to_owned()));
+        hear(&mut known, Residence::OutOfMemory("4f2a".to_owned()));
+        hear(&mut known, Residence::Ended("4f2a".to_owned()));
         assert_eq!(late(&mut known), [0; 0]);
     }
 
     #[test]
     fn what_only_the_engine_tells_is_counted_once() {
         let mut known = known();
-        known.apply(Residence::Started(resident(103, 0)));
-        known.apply(Residence::OutOfMemory("4f2a".to_owned()));
+        hear(&mut known, Residence::Started(resident(103, 0)));
+        hear(&mut known, Residence::OutOfMemory("4f2a".to_owned()));
         assert_eq!(take(&mut known, cpu(1)).oom_kills, 1);
         assert_eq!(take(&mut known, cpu(1)).oom_kills, 0);
     }

@@ -70,7 +70,7 @@ impl Sampler {
         let machine = residents.machine().await?;
         let now = residents.now().await?;
         let sampler = Self::new(residents, &machine);
-        locked(&sampler.known).apply(Residence::All(now));
+        locked(&sampler.known).apply(Residence::All(now), Timestamp::now());
         Ok(sampler)
     }
 
@@ -113,24 +113,21 @@ impl Sampler {
         let given_up = || Error::GivenUp("the one before did not end".to_owned());
         let mut host = self.host.take().ok_or_else(given_up)?;
         let known = Arc::clone(&self.known);
-        let now = Timestamp::now();
         // Files of the kernel are read at once, but there may be many.
         let read = move || {
             let usage = host.sample();
-            let mut known = locked(&known);
-            let since = known.read_at();
-            (host, usage, known.read(now), since)
+            (host, usage, locked(&known).read())
         };
         let read = tokio::task::spawn_blocking(read).await;
-        let (host, usage, (mut containers, to_ask), since) =
+        let (host, usage, (mut containers, to_ask)) =
             read.map_err(|error| Error::GivenUp(error.to_string()))?;
         self.host = Some(host);
-        containers.extend(self.ask(to_ask, since).await);
+        containers.extend(self.ask(to_ask).await);
         Ok(usage?.map(|usage| Sample { usage, containers }))
     }
 
     /// Asks the engine for those that cannot be read.
-    async fn ask(&self, containers: Vec<String>, since: Timestamp) -> Vec<Measured> {
+    async fn ask(&self, containers: Vec<String>) -> Vec<Measured> {
         let asked = stream::iter(containers)
             .map(async |id| {
                 let told = self.residents.figures(&id).await;
@@ -147,7 +144,7 @@ impl Sampler {
                 None
             }
         });
-        counted.filter_map(|(id, counters)| known.take(&id, counters, since)).collect()
+        counted.filter_map(|(id, counters)| known.take(&id, counters)).collect()
     }
 }
 
@@ -162,7 +159,7 @@ async fn follow(residents: Residents, known: Arc<Mutex<Known>>) {
             Residence::All(_) if lost.take().is_some() => tracing::info!("the engine is back"),
             _ => {}
         }
-        locked(&known).apply(change);
+        locked(&known).apply(change, Timestamp::now());
     }
 }
 

@@ -13,12 +13,13 @@ mod session;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, HoldOutcome, Readiness, ToEdge};
 use launcher_edge::table::{Digest, RouteTable, ServiceTable};
+use launcher_model::measure::TrafficSample;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::sync::{mpsc, oneshot};
 
@@ -67,6 +68,10 @@ pub enum Notice {
         version: VersionNumber,
     },
 }
+
+/// Told what an edge has carried, and in which second since 1970. Called where messages are heard, so it
+/// keeps nobody waiting.
+pub type OnMeasured = Box<dyn Fn(&EdgeName, i64, Vec<TrafficSample>) + Send + Sync>;
 
 /// A connected edge, as it is listed.
 #[derive(Debug, Clone)]
@@ -167,6 +172,7 @@ pub struct Hub {
     opened: tokio::sync::watch::Sender<bool>,
     connected: tokio::sync::watch::Sender<usize>,
     notices: mpsc::UnboundedSender<Notice>,
+    on_measured: OnceLock<OnMeasured>,
 }
 
 impl Hub {
@@ -185,7 +191,7 @@ impl Hub {
         let state = Mutex::new(State { table, ..State::default() });
         let (opened, _) = tokio::sync::watch::channel(false);
         let (connected, _) = tokio::sync::watch::channel(0);
-        (Arc::new(Self { state, opened, connected, notices }), inbox)
+        (Arc::new(Self { state, opened, connected, notices, on_measured: OnceLock::new() }), inbox)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -314,7 +320,20 @@ impl Hub {
         }
     }
 
+    /// Has what edges measure told to somebody, once and for all.
+    pub fn on_measured(&self, told: OnMeasured) {
+        if self.on_measured.set(told).is_err() {
+            tracing::error!("what edges measure is told to somebody already");
+        }
+    }
+
     fn hear(&self, name: &EdgeName, session: u64, message: FromEdge) {
+        if let FromEdge::Measured { at, samples } = message {
+            if let Some(told) = self.on_measured.get() {
+                told(name, at, samples);
+            }
+            return;
+        }
         let mut state = self.state();
         let Some(edge) = state.edges.get_mut(name).filter(|edge| edge.session == session) else {
             return;
@@ -364,7 +383,7 @@ impl Hub {
                     edge.view.lag = Some(at.elapsed());
                 }
             }
-            FromEdge::Hello { .. } | FromEdge::Join { .. } => {}
+            FromEdge::Hello { .. } | FromEdge::Join { .. } | FromEdge::Measured { .. } => {}
         }
     }
 }

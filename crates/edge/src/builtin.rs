@@ -23,6 +23,7 @@ use crate::driver::{Driver, Resting};
 use crate::engine::{Engine, Limits, Listening};
 use crate::keep::{Common, Keep};
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
+use crate::samples::{self, Samples, Second};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
 
@@ -32,6 +33,7 @@ mod directory;
 mod drain;
 mod follow;
 mod hold;
+mod measure;
 mod prepare;
 mod previews;
 mod switch;
@@ -39,6 +41,7 @@ mod switch;
 use departed::Departed;
 use drain::Drain;
 use hold::Held;
+use measure::Readings;
 use prepare::Prepared;
 
 /// The proxy that is built in, as a [`Driver`].
@@ -55,6 +58,8 @@ struct Shared {
     drain_ended: Notify,
     /// What has been kept is about to be forced to disk.
     force_is_due: AtomicBool,
+    readings: Readings,
+    samples: Samples,
 }
 
 /// What is in force, and what is under way.
@@ -128,6 +133,8 @@ impl Builtin {
             preparing: std::sync::Mutex::default(),
             drain_ended: Notify::new(),
             force_is_due: AtomicBool::new(false),
+            readings: Readings::default(),
+            samples: Samples::default(),
         })))
     }
 
@@ -141,10 +148,20 @@ impl Builtin {
         self.0.engine.http()
     }
 
+    /// Measures what is carried, for ever.
+    pub(crate) async fn measure(&self) {
+        samples::keep(&self.0.samples, self).await;
+    }
+
     /// What every version that has running containers has carried.
     pub(crate) fn counters(&self) -> Vec<VersionCounters> {
         let table = self.0.engine.table();
-        table.pools().map(|pool| pool.stats.read(&pool.service, pool.version)).collect()
+        let read = table.pools().map(|pool| VersionCounters {
+            service: pool.service.clone(),
+            version: pool.version,
+            counted: pool.stats.read(),
+        });
+        read.collect()
     }
 }
 
@@ -242,5 +259,13 @@ impl Driver for Builtin {
 
     async fn drain_seen(&self, deployment: DeploymentId) {
         self.0.state.lock().await.outcomes.remove(&deployment);
+    }
+
+    async fn measured(&self) -> Second {
+        self.0.samples.next().await
+    }
+
+    fn measured_told(&self, at: i64) {
+        self.0.samples.told(at);
     }
 }

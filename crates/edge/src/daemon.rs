@@ -164,6 +164,7 @@ impl Daemon {
         };
         tokio::select! {
             () = reign => return,
+            () = succession.builtin().measure() => {}
             () = shutdown => {}
         }
         stop(succession.builtin(), lock, config.stop_within).await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
+use crate::samples::Second;
 use crate::table::{RouteTable, ServiceTable};
 
 /// What is to come to rest: a version, or some of its containers.
@@ -116,4 +117,11 @@ pub trait Driver: Send + Sync + 'static {
 
     /// The outcome has been stored and can be forgotten.
     fn drain_seen(&self, deployment: DeploymentId) -> impl Future<Output = ()> + Send;
+
+    /// Waits until there is a second in which something was carried. The oldest one that has not been
+    /// [told](Self::measured_told). For one caller at a time, who may stop waiting.
+    fn measured(&self) -> impl Future<Output = Second> + Send;
+
+    /// The control plane has been told of this second and those before it.
+    fn measured_told(&self, at: i64);
 }

@@ -20,6 +20,7 @@ mod looks;
 mod nginx;
 pub mod protocol;
 pub mod remote;
+pub mod samples;
 pub mod stats;
 pub mod table;
 mod takeover;

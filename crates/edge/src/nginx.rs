@@ -25,6 +25,7 @@ use crate::driver::{Driver, Resting};
 use crate::keep::{Common, Keep};
 use crate::looks::Looks;
 use crate::protocol::{DrainOutcome, Flip, Readiness};
+use crate::samples::{self, Samples, Second};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
 
@@ -71,6 +72,7 @@ struct Shared {
     logins: Logins,
     waiting: Arc<WaitingRoom>,
     looks: Looks,
+    samples: Samples,
     state: Mutex<State>,
     /// Taken before the state by whoever changes what nginx serves.
     reloader: Mutex<Reloader>,
@@ -140,6 +142,7 @@ impl Nginx {
             reloader: Mutex::new(Reloader::new(options.clone(), files)),
             waiting: room,
             looks: Looks::default(),
+            samples: Samples::default(),
             options,
             frame,
             keep,
@@ -215,6 +218,11 @@ impl Nginx {
     /// What every version that has running containers has carried.
     pub(crate) fn counters(&self) -> Vec<VersionCounters> {
         self.shared.tally.read()
+    }
+
+    /// Measures what is carried, for ever.
+    pub(crate) async fn measure(&self) {
+        samples::keep(&self.shared.samples, &self.shared.tally).await;
     }
 
     /// Looks after it no more. It serves on: it is not this process's.
@@ -307,5 +315,13 @@ impl Driver for Nginx {
 
     async fn drain_seen(&self, deployment: DeploymentId) {
         self.shared.state.lock().await.outcomes.remove(&deployment);
+    }
+
+    async fn measured(&self) -> Second {
+        self.shared.samples.next().await
+    }
+
+    fn measured_told(&self, at: i64) {
+        self.shared.samples.told(at);
     }
 }

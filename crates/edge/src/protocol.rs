@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use launcher_model::measure::TrafficSample;
 use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName, VersionNumber};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::table::{Digest, RouteTable, ServiceTable};
 
 /// The version of this protocol; a peer that speaks another one is refused.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 
 /// What is looked at is told so often at most.
 pub const LOOKS_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
@@ -224,6 +225,14 @@ pub enum FromEdge {
         service: ServiceName,
         /// The version.
         version: VersionNumber,
+    },
+    /// What was carried in a second, for each version for which anything was. Told soon after its end, and
+    /// again on another connection when that may not have arrived.
+    Measured {
+        /// The second, since 1970.
+        at: i64,
+        /// What was carried.
+        samples: Vec<TrafficSample>,
     },
     /// The answer to [`ToEdge::Ping`].
     Pong {

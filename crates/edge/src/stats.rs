@@ -1,10 +1,13 @@
 //! What is counted per version, without threads sharing a cache line.
 
+mod latencies;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use launcher_model::{ServiceName, VersionNumber};
 
 use crate::protocol::InFlight;
+use latencies::Latencies;
 
 /// What one version has carried since this edge learned of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,13 @@ pub struct VersionCounters {
     pub service: ServiceName,
     /// The version.
     pub version: VersionNumber,
+    /// What it has carried.
+    pub counted: Counted,
+}
+
+/// What was carried, from the beginning to now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
     /// Requests answered, by the class of the status: 1xx, 2xx, 3xx, 4xx, 5xx.
     pub requests: [u64; 5],
     /// Requests whose container could not be reached, broke the connection or took too long.
@@ -21,6 +31,10 @@ pub struct VersionCounters {
     pub retried: u64,
     /// How often a container was left out for a while because it had failed too many requests in a row.
     pub ejected: u64,
+    /// Bytes of bodies, and of upgraded connections, that clients have sent.
+    pub received: u64,
+    /// Bytes of them that were sent to clients.
+    pub sent: u64,
     /// Production traffic under way.
     pub in_flight: InFlight,
     /// Preview traffic under way.
@@ -32,8 +46,16 @@ pub struct VersionCounters {
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
+    pub(crate) const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     pub(crate) fn up(&self) {
-        self.0.store(self.0.load(Relaxed).wrapping_add(1), Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(more), Relaxed);
     }
 
     pub(crate) fn down(&self) {
@@ -53,8 +75,14 @@ pub(crate) struct ThreadCounters {
     pub(crate) requests: [Count; 5],
     pub(crate) retried: Count,
     pub(crate) ejected: Count,
+    /// Bytes of bodies that clients have sent.
+    pub(crate) received: Count,
+    /// Bytes of bodies that were sent to clients.
+    pub(crate) sent: Count,
     /// Of production traffic: what was ended for its client to come again.
     pub(crate) moved: Count,
+    /// How long requests took.
+    pub(crate) latencies: Latencies,
     pub(crate) live: Under,
     pub(crate) previews: Under,
 }
@@ -123,17 +151,19 @@ impl VersionStats {
         add(self.live(), self.previews())
     }
 
-    pub(crate) fn read(&self, service: &ServiceName, version: VersionNumber) -> VersionCounters {
-        let mut sum = VersionCounters {
-            service: service.clone(),
-            version,
-            requests: [0; 5],
-            failed: 0,
-            retried: 0,
-            ejected: 0,
-            in_flight: self.live(),
-            previews: InFlight::default(),
-        };
+    /// How long all requests took together, in microseconds.
+    pub(crate) fn latencies_us(&self) -> u64 {
+        self.threads.iter().map(|thread| thread.latencies.sum_us()).sum()
+    }
+
+    /// Adds how many requests took how long to the buckets of a histogram.
+    pub(crate) fn add_latencies(&self, buckets: &mut [u64]) {
+        self.threads.iter().for_each(|thread| thread.latencies.add_to(buckets));
+    }
+
+    /// What was carried, from the beginning to now.
+    pub(crate) fn read(&self) -> Counted {
+        let mut sum = Counted { in_flight: self.live(), ..Counted::default() };
         for thread in &self.threads {
             for (class, count) in thread.requests.iter().enumerate() {
                 sum.requests[class] += count.get();
@@ -141,6 +171,8 @@ impl VersionStats {
             sum.failed += thread.live.failed.get() + thread.previews.failed.get();
             sum.retried += thread.retried.get();
             sum.ejected += thread.ejected.get();
+            sum.received += thread.received.get();
+            sum.sent += thread.sent.get();
             sum.previews = add(sum.previews, thread.previews.get());
         }
         sum

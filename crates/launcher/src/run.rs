@@ -7,6 +7,7 @@ pub(crate) mod data;
 pub(crate) mod edge;
 pub(crate) mod edge_socket;
 mod engines;
+mod metrics;
 mod program;
 pub(crate) mod server;
 pub(crate) mod stopping;

@@ -13,7 +13,6 @@ use launcher_testkit::installation::free_port;
 use launcher_testkit::wait::{SOON, until};
 use launcher_testkit::{Api, Engine, Image, Installation};
 use monitors::prometheus::{Prometheus, complaints};
-use reqwest::Method;
 use serde_json::json;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_launcher");

@@ -12,6 +12,7 @@ mod hooks;
 mod hosts;
 mod infrastructure;
 mod maintenance;
+mod metrics;
 mod secrets;
 pub(crate) mod services;
 mod tokens;
@@ -104,6 +105,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(builds::log))
         .routes(routes!(builds::cancel))
         .routes(routes!(builds::retry))
+        .routes(routes!(metrics::show))
+        .routes(routes!(metrics::graphs))
         .routes(routes!(holds::hold, holds::release))
         .routes(routes!(maintenance::show, maintenance::begin, maintenance::end))
         .routes(routes!(events::list))

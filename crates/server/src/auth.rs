@@ -74,6 +74,14 @@ pub(crate) fn not_allowed(token: &str, role: Role) -> String {
     )
 }
 
+/// Whether a call carries a valid token that may look.
+pub(crate) async fn has_token(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
+    let text = bearer(headers).ok().and_then(TokenText::read);
+    let Some(text) = text else { return Ok(false) };
+    let token = app.store.token_by_hash(&text.hash()).await?;
+    Ok(token.is_some_and(|token| may(token.role, &Method::GET, "")))
+}
+
 /// The password of basic authentication (RFC 7617), or a bearer token.
 pub(crate) fn password(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;

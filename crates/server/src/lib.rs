@@ -3,7 +3,9 @@
 pub mod api;
 pub mod auth;
 mod git;
+mod graphs;
 pub mod http;
+mod measured;
 mod pages;
 mod probes;
 mod reports;
@@ -36,6 +38,7 @@ pub fn router(app: &App) -> Router {
         .merge(api::document(app, document))
         .merge(git::router(app))
         .merge(pages::router(app))
+        .merge(graphs::router())
         .merge(probes::router())
         .fallback(http::problem::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY))

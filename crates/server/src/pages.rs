@@ -22,11 +22,18 @@ mod visitor;
 
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Extension, Router, middleware};
 
 use crate::App;
+use crate::http::problem::Problem;
 use throttle::Throttle;
+
+/// Whether a request comes from a session that is valid.
+pub(crate) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
+    Ok(visitor::Visitor::of(app, headers).await?.is_some())
+}
 
 /// The pages' routes.
 pub(crate) fn router(_app: &App) -> Router<App> {

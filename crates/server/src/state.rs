@@ -11,6 +11,7 @@ use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::Scheduler;
 use launcher_store::Store;
 use launcher_store::vault::Vault;
+use launcher_telemetry::Telemetry;
 
 use crate::reports::Reports;
 
@@ -27,6 +28,8 @@ pub struct App {
     pub vault: Arc<Vault>,
     /// For logs, commands and hosts; containers are the control plane's to change.
     pub scheduler: Arc<dyn Scheduler>,
+    /// What is measured.
+    pub telemetry: Telemetry,
     /// Takes what hosts use.
     pub reports: Reports,
     /// The time.

@@ -33,6 +33,8 @@ const BLOCK_BYTES: usize = 64;
 const FINGERPRINT: &[u8] = b"rocket-launcher request fingerprint 1";
 const STICKY: &[u8] = b"rocket-launcher sticky cookie 1";
 const TRIAL: &[u8] = b"rocket-launcher trial 1";
+/// Of addresses that need no token.
+const ADDRESS: &[u8] = b"rocket-launcher address 1";
 const NAMING: &[u8] = b"rocket-launcher names of secrets in engines 1";
 const LOGIN: &[u8] = b"rocket-launcher preview login salt 1";
 
@@ -139,6 +141,14 @@ impl Vault {
         };
         let mac = self.mac(purpose, [service.as_str().as_bytes(), &version.0.to_le_bytes()]);
         format!("{version}.{}", BASE64_URL_SAFE_NO_PAD.encode(&mac[..PASS_BYTES]))
+    }
+
+    /// What shows that an address was made here (HMAC-SHA-256, in base64url of RFC 4648 §5): whoever has it
+    /// can make none for another address.
+    #[must_use]
+    pub fn sign_address(&self, address: &str) -> String {
+        let mac = self.mac(ADDRESS, [address.as_bytes()]);
+        BASE64_URL_SAFE_NO_PAD.encode(&mac[..PASS_BYTES])
     }
 
     /// The salt with which the password of a user is hashed that this value of a secret names. It is the

@@ -27,6 +27,17 @@ pub(crate) fn docker<'a>(arguments: impl IntoIterator<Item = &'a str>) -> String
     done(Command::new("docker").args(arguments))
 }
 
+/// The disk that the engine's containers write to.
+pub(crate) fn engine_disk() -> String {
+    let folder = docker(["info", "-f", "{{.DockerRootDir}}"]);
+    let disk = |column: &str, of: &str| done(Command::new("lsblk").args(["-dno", column, of]));
+    let source = done(Command::new("findmnt").args(["-vno", "SOURCE", "--target", &folder]));
+    match disk("PKNAME", &source).as_str() {
+        "" => source,
+        parent => format!("/dev/{parent}"),
+    }
+}
+
 /// An image with busybox, and an installation of its own.
 pub(crate) struct Ground {
     image: String,

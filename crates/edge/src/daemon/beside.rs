@@ -40,6 +40,7 @@ impl NginxDaemon {
         let quiet = Quiet::default();
         tokio::select! {
             () = keep_connected(nginx.clone(), introduction, &config.control, &quiet) => {}
+            () = nginx.measure() => {}
             () = shutdown => {}
         }
         nginx.leave();

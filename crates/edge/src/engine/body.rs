@@ -81,6 +81,9 @@ impl Relay {
         if let Some(events) = &mut self.events {
             pass_events(events, &mut polled, to_move);
         }
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            ticket.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
         match polled {
             Poll::Ready(Some(Err(error))) => {
                 ticket.failed();

@@ -40,6 +40,8 @@ pub(super) struct Client {
     head: Cell<Vec<u8>>,
     timer: Cell<Option<Pin<Box<Sleep>>>>,
     phase: Cell<Phase>,
+    /// When the head of the last request had come.
+    began: Cell<Instant>,
     /// Since when the client takes none of the bytes that are ready for it.
     blocked_since: Cell<Option<u64>>,
     on: Cell<Option<(PoolId, bool)>>,
@@ -71,6 +73,7 @@ impl Client {
             timer: Cell::new(None),
             // A client that connects has a request to send.
             phase: Cell::new(Phase::Head { since }),
+            began: Cell::new(Instant::now()),
             blocked_since: Cell::new(None),
             on: Cell::new(None),
             at: RefCell::default(),
@@ -133,6 +136,12 @@ impl Client {
 
     pub(super) fn begin(&self) {
         self.phase.set(Phase::Busy);
+        self.began.set(Instant::now());
+    }
+
+    /// For how long the request under way has been, in microseconds.
+    pub(super) fn took_us(&self) -> u64 {
+        u64::try_from(self.began.get().elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn idle(&self) {

@@ -22,7 +22,7 @@ use super::login;
 use super::outgoing::{Outgoing, Seen};
 use super::page::Page;
 use super::silence::Silence;
-use super::ticket::Ticket;
+use super::ticket::{Side, Ticket};
 use super::trial;
 use super::tunnel::Tunnel;
 use super::upstream::{Conn, Head, Upload};
@@ -134,7 +134,8 @@ fn begin(
     let outgoing = written.inspect_err(|page| target.ticket.answered(page.status()))?;
     let (parts, incoming) = request.into_parts();
     let most = target.body.most();
-    let body = Upload::of(incoming, outgoing.length, outgoing.expects_continue, most);
+    let meter = target.ticket.meter(Side::Container);
+    let body = Upload::of(incoming, meter, outgoing.length, outgoing.expects_continue, most);
     let mut headers = parts.headers;
     headers.clear();
     Ok(Attempts { target, request: outgoing, head, body, headers })

@@ -1,6 +1,7 @@
 //! What a request holds from the moment that its version is chosen until the end of its response, or
 //! of the connection that it was upgraded to: its place in the counts.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::task::Context;
 
@@ -12,18 +13,49 @@ use super::upstream::Conn;
 use crate::compiled::Failure;
 use crate::stats::Under;
 
+/// Where bytes go.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Side {
+    Client,
+    Container,
+}
+
+/// Counts bytes that pass in one direction. It may outlive the request.
+pub(super) struct Meter {
+    pool: Rc<LocalPool>,
+    to: Side,
+}
+
+impl Meter {
+    pub(super) fn pass(&self, bytes: usize) {
+        let counters = self.pool.counters();
+        match self.to {
+            Side::Client => counters.sent.add(bytes as u64),
+            Side::Container => counters.received.add(bytes as u64),
+        }
+    }
+}
+
 pub(super) struct Ticket {
     client: Rc<Client>,
     pool: Rc<LocalPool>,
     endpoint: Option<Rc<Endpoint>>,
     live: bool,
     upgraded: bool,
+    answered: Cell<bool>,
 }
 
 impl Ticket {
     /// Counts a request, as production traffic (`live`) or a preview's.
     pub(super) fn new(client: Rc<Client>, pool: Rc<LocalPool>, live: bool) -> Self {
-        let ticket = Self { client, pool, endpoint: None, live, upgraded: false };
+        let ticket = Self {
+            client,
+            pool,
+            endpoint: None,
+            live,
+            upgraded: false,
+            answered: Cell::new(false),
+        };
         ticket.under().requests.up();
         ticket.client.is_on(Some((ticket.pool.id, live)));
         ticket
@@ -50,6 +82,17 @@ impl Ticket {
     pub(super) fn answered(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.pool.counters().requests[class].up();
+        self.answered.set(true);
+    }
+
+    /// Counts what passes in one direction.
+    pub(super) fn meter(&self, to: Side) -> Meter {
+        Meter { pool: self.pool.clone(), to }
+    }
+
+    /// A part of the response's body goes to the client.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.pool.counters().sent.add(bytes as u64);
     }
 
     pub(super) fn failed(&self) {
@@ -113,6 +156,9 @@ impl Drop for Ticket {
             under.connections.down();
         } else {
             under.requests.down();
+            if self.answered.get() {
+                self.pool.counters().latencies.record(self.client.took_us());
+            }
         }
         self.client.is_on(None);
         if self.live {

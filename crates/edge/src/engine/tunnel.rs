@@ -9,9 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::io::InspectReader;
 
 use super::client::Client;
-use super::ticket::Ticket;
+use super::ticket::{Meter, Side, Ticket};
 use super::upstream::Conn;
 use super::websocket;
 
@@ -35,7 +36,7 @@ impl Tunnel {
         let ended = if is_websocket {
             websocket::run(&client, &ticket, (stream, early), (container, first)).await
         } else {
-            run((stream, early), (container, first)).await
+            run(&ticket, (stream, early), (container, first)).await
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "an upgraded connection broke");
@@ -45,13 +46,14 @@ impl Tunnel {
 }
 
 async fn run(
+    ticket: &Ticket,
     (mut client, early): (TcpStream, Bytes),
     (mut container, first): (TcpStream, Bytes),
 ) -> io::Result<()> {
     let (client_out, client_in) = client.split();
     let (container_out, container_in) = container.split();
-    let mut up = pin!(carry(early, client_out, container_in));
-    let mut down = pin!(carry(first, container_out, client_in));
+    let mut up = pin!(carry(early, client_out, container_in, ticket.meter(Side::Container)));
+    let mut down = pin!(carry(first, container_out, client_in, ticket.meter(Side::Client)));
     tokio::select! {
         ended = &mut up => match ended {
             // Who has nothing more to say may still listen.
@@ -68,11 +70,14 @@ async fn run(
 /// Carries bytes in one direction to their end; `first` have been read already.
 async fn carry(
     first: Bytes,
-    mut from: impl AsyncRead + Unpin,
+    from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
+    meter: Meter,
 ) -> io::Result<()> {
     to.write_all(&first).await?;
+    meter.pass(first.len());
     drop(first);
+    let mut from = InspectReader::new(from, |part| meter.pass(part.len()));
     tokio::io::copy(&mut from, &mut to).await?;
     to.shutdown().await
 }

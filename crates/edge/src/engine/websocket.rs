@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::client::Client;
-use super::ticket::Ticket;
+use super::ticket::{Meter, Side, Ticket};
 use super::tunnel::CLIENT_ENDS_WITHIN;
 
 mod frames;
@@ -34,14 +34,15 @@ struct Way {
     /// So much of the buffer has been sent on.
     sent: usize,
     frames: Frames,
+    meter: Meter,
 }
 
 impl Way {
     /// One on which `first` has been read already.
-    fn new(first: &[u8]) -> Self {
+    fn new(first: &[u8], meter: Meter) -> Self {
         let mut buffer = Vec::with_capacity(BUFFER.max(first.len()));
         buffer.extend_from_slice(first);
-        Self { buffer, sent: 0, frames: Frames::default() }
+        Self { buffer, sent: 0, frames: Frames::default(), meter }
     }
 
     /// Carries bytes to the end.
@@ -112,6 +113,7 @@ impl Way {
             }
             self.frames.follow(&self.buffer[self.sent..self.sent + written]);
             self.sent += written;
+            self.meter.pass(written);
         }
         Ok(())
     }
@@ -139,7 +141,8 @@ pub(super) async fn run(
     (mut client_stream, early): (TcpStream, Bytes),
     (mut container_stream, first): (TcpStream, Bytes),
 ) -> io::Result<()> {
-    let (mut up, mut down) = (Way::new(&early), Way::new(&first));
+    let mut up = Way::new(&early, ticket.meter(Side::Container));
+    let mut down = Way::new(&first, ticket.meter(Side::Client));
     drop((early, first));
     let (mut client_out, mut client_in) = client_stream.split();
     let (mut container_out, mut container_in) = container_stream.split();

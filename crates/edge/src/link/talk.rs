@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use super::{Introduction, Quiet, belonging};
 use crate::driver::{Driver, Resting};
 use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
+use crate::samples::Second;
 use crate::table::{RouteTable, ServiceTable};
 use crate::wire::{self, Reader, WireError, Writer};
 
@@ -89,6 +90,11 @@ where
             wanted = driver.wanted(), if *welcomed => for (service, version) in wanted {
                 talk.say(FromEdge::Wake { service, version }).await?;
             },
+            second = driver.measured(), if *welcomed => {
+                let Second { at, samples } = second;
+                talk.say(FromEdge::Measured { at, samples }).await?;
+                driver.measured_told(at);
+            }
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
         }
     };

@@ -11,11 +11,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use launcher_model::measure::{Traffic, TrafficSample};
 use launcher_model::{ServiceName, VersionNumber};
 use serde::Deserialize;
 
-use crate::protocol::InFlight;
-use crate::stats::VersionCounters;
+use crate::samples::Source;
+use crate::stats::{Counted, VersionCounters};
 
 /// As long as the log may be when it has been read, in bytes.
 const LONGEST: u64 = 16 << 20;
@@ -31,7 +32,7 @@ pub(super) struct Tally(Mutex<Inner>);
 struct Inner {
     path: PathBuf,
     log: Option<Log>,
-    versions: BTreeMap<(ServiceName, VersionNumber), Counted>,
+    versions: BTreeMap<(ServiceName, VersionNumber), Counts>,
     /// What was looked at and is to be told.
     looked: BTreeSet<(ServiceName, VersionNumber)>,
 }
@@ -45,16 +46,20 @@ struct Log {
     begun: Vec<u8>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-struct Counted {
+#[derive(Debug, Default, Clone)]
+struct Counts {
     requests: [u64; 5],
     retried: u64,
+    received: u64,
+    sent: u64,
     failed_live: u64,
     failed_previews: u64,
     /// Requests to the preview.
     previews: u64,
     /// As many of them have been noted.
     noted: u64,
+    /// What has come since somebody asked for that.
+    since: Traffic,
 }
 
 /// One line of the log, as `log_format launcher` has it.
@@ -66,6 +71,14 @@ struct Line {
     status: String,
     upstream: String,
     head: String,
+    /// Seconds, with a fraction of three digits.
+    #[serde(default)]
+    took: String,
+    #[serde(default)]
+    sent: String,
+    /// Empty when the client has not said how much it sends.
+    #[serde(default)]
+    received: String,
 }
 
 impl Tally {
@@ -133,15 +146,17 @@ impl Tally {
         self.catch_up();
         let inner = self.inner();
         let versions = inner.versions.iter();
-        let read = versions.map(|((service, version), counted)| VersionCounters {
+        let read = versions.map(|((service, version), counts)| VersionCounters {
             service: service.clone(),
             version: *version,
-            requests: counted.requests,
-            failed: counted.failed_live + counted.failed_previews,
-            retried: counted.retried,
-            ejected: 0,
-            in_flight: InFlight::default(),
-            previews: InFlight::default(),
+            counted: Counted {
+                requests: counts.requests,
+                failed: counts.failed_live + counts.failed_previews,
+                retried: counts.retried,
+                received: counts.received,
+                sent: counts.sent,
+                ..Counted::default()
+            },
         });
         read.collect()
     }
@@ -193,14 +208,26 @@ impl Inner {
             return;
         };
         counted.previews += u64::from(line.live.is_empty());
+        let since = &mut counted.since;
+        let (sent, received) = (line.sent.parse().unwrap_or(0), line.received.parse().unwrap_or(0));
+        counted.sent += sent;
+        counted.received += received;
+        since.sent += sent;
+        since.received += received;
         let status: usize = line.status.parse().unwrap_or(0);
         if let Some(class) = (status / 100).checked_sub(1).and_then(|n| counted.requests.get_mut(n))
         {
             *class += 1;
+            since.requests[status / 100 - 1] += 1;
+            if let Some(us) = microseconds(&line.took).filter(|_| status >= 200) {
+                since.latency.record(us);
+            }
         }
         // Addresses of several attempts stand in a row, and so do the times to their heads, which are
         // a dash for one that brought none.
-        counted.retried += u64::from(line.upstream.contains(", "));
+        let retried = u64::from(line.upstream.contains(", "));
+        counted.retried += retried;
+        since.retried += retried;
         let brought_none = line.head.rsplit(", ").next() == Some("-");
         if matches!(status, 502 | 504) && brought_none && line.upstream.len() > 1 {
             let failed = if line.live.is_empty() {
@@ -209,7 +236,30 @@ impl Inner {
                 &mut counted.failed_live
             };
             *failed += 1;
+            since.failed += 1;
         }
+    }
+}
+
+/// Of a number of seconds.
+fn microseconds(seconds: &str) -> Option<u64> {
+    let seconds: f64 = seconds.parse().ok()?;
+    let took = std::time::Duration::try_from_secs_f64(seconds).ok()?;
+    u64::try_from(took.as_micros()).ok()
+}
+
+impl Source for Tally {
+    fn take(&self) -> Vec<TrafficSample> {
+        self.catch_up();
+        let mut inner = self.inner();
+        let versions = inner.versions.iter_mut();
+        let carried = versions.filter(|(_, counts)| !counts.since.is_nothing());
+        let samples = carried.map(|((service, version), counts)| TrafficSample {
+            service: service.clone(),
+            version: *version,
+            traffic: std::mem::take(&mut counts.since),
+        });
+        samples.collect()
     }
 }
 
@@ -282,16 +332,16 @@ mod tests {
         let whole = line(2, "", "101", "a:1", "0.001");
         append(&path, &whole[..20]);
         let read = tally.read();
-        assert_eq!(read[0].requests, [0, 2, 0, 0, 4]);
-        assert_eq!((read[0].failed, read[0].retried), (2, 2));
+        assert_eq!(read[0].counted.requests, [0, 2, 0, 0, 4]);
+        assert_eq!((read[0].counted.failed, read[0].counted.retried), (2, 2));
         assert_eq!(tally.failed_live(&shop, &[VersionNumber(1), VersionNumber(9)]), 1);
-        assert_eq!(read[1].requests, [0; 5]);
+        assert_eq!(read[1].counted.requests, [0; 5]);
         append(&path, &whole[20..]);
-        assert_eq!(tally.read()[1].requests, [1, 0, 0, 0, 0]);
+        assert_eq!(tally.read()[1].counted.requests, [1, 0, 0, 0, 0]);
         // Versions that are gone are forgotten, and those that stay are not.
         tally.serves([(shop, VersionNumber(1))].into_iter());
         assert_eq!(tally.read().len(), 1);
-        assert_eq!(tally.read()[0].requests, [0, 2, 0, 0, 4]);
+        assert_eq!(tally.read()[0].counted.requests, [0, 2, 0, 0, 4]);
     }
 
     #[test]
@@ -304,13 +354,13 @@ mod tests {
         let one = line(1, "1", "200", "a:1", "0.001");
         let many = LONGEST as usize / one.len() + 1;
         append(&path, &one.repeat(many));
-        assert_eq!(tally.read()[0].requests[1], many as u64);
+        assert_eq!(tally.read()[0].counted.requests[1], many as u64);
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
         append(&path, &one);
-        assert_eq!(tally.read()[0].requests[1], many as u64 + 1);
+        assert_eq!(tally.read()[0].counted.requests[1], many as u64 + 1);
         std::fs::rename(&path, dir.path().join("log.1")).unwrap();
         append(&dir.path().join("log.1"), &one);
         append(&path, &one.repeat(2));
-        assert_eq!(tally.read()[0].requests[1], many as u64 + 4);
+        assert_eq!(tally.read()[0].counted.requests[1], many as u64 + 4);
     }
 }

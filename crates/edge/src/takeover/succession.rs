@@ -16,6 +16,7 @@ use super::predecessor::{FromIt, Predecessor, ToIt};
 use crate::builtin::Builtin;
 use crate::driver::{Driver, Resting};
 use crate::protocol::{DrainOutcome, Flip, HoldOutcome, InFlight, Readiness};
+use crate::samples::Second;
 use crate::table::{RouteTable, ServiceTable};
 
 /// How long a predecessor may take to follow. One that does not is told no more, which ends its
@@ -324,5 +325,13 @@ impl Driver for Succession {
     async fn drain_seen(&self, deployment: DeploymentId) {
         self.before().parts.forget(deployment);
         self.builtin.drain_seen(deployment).await;
+    }
+
+    async fn measured(&self) -> Second {
+        self.builtin.measured().await
+    }
+
+    fn measured_told(&self, at: i64) {
+        self.builtin.measured_told(at);
     }
 }

@@ -210,11 +210,14 @@ async fn requests_are_counted_by_version() {
     let counted = counters.read();
     assert_eq!(counted.len(), 1);
     assert_eq!((counted[0].service.as_str(), counted[0].version.0), ("shop", 1));
-    assert_eq!(counted[0].requests, [0, 3, 0, 1, 0]);
-    assert_eq!((counted[0].failed, counted[0].retried), (0, 0));
+    assert_eq!(counted[0].counted.requests, [0, 3, 0, 1, 0]);
+    assert_eq!((counted[0].counted.failed, counted[0].counted.retried), (0, 0));
     container.kill();
     assert_eq!(get(http, HOST, "/").await.status, 502);
     let counted = counters.read();
-    assert_eq!((counted[0].requests[4], counted[0].failed, counted[0].retried), (1, 1, 1));
+    assert_eq!(
+        (counted[0].counted.requests[4], counted[0].counted.failed, counted[0].counted.retried),
+        (1, 1, 1)
+    );
     running.abort();
 }

@@ -55,7 +55,7 @@ async fn a_container_that_fails_too_often_is_left_out_until_it_answers_again() {
     // After the third it is tried once a second at the most, and less and less often.
     assert!((3..=8).contains(&failed), "{failed}");
     assert_eq!(bad.connections(), failed);
-    let ejected = usize::try_from(lab.edge.counters.read()[0].ejected).unwrap();
+    let ejected = usize::try_from(lab.edge.counters.read()[0].counted.ejected).unwrap();
     assert!(ejected > 0 && ejected <= failed - 2, "{ejected} of {failed}");
 
     breaks.store(false, Ordering::SeqCst);

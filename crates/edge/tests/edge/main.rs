@@ -19,6 +19,7 @@ mod limits;
 mod load;
 mod logins;
 mod maintenance;
+mod measuring;
 mod moving;
 mod pages;
 mod paths;

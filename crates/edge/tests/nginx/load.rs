@@ -144,7 +144,7 @@ async fn heavy_nginx_switches_a_hundred_times_under_load_without_a_failed_reques
     assert!(one.requests() + uno.requests() > 0 && two.requests() + due.requests() > 0);
     until("all are counted", || {
         let counted = lab.edge.counters.read();
-        counted.iter().map(|version| version.requests[1]).sum::<u64>() == requests as u64
+        counted.iter().map(|version| version.counted.requests[1]).sum::<u64>() == requests as u64
     })
     .await;
 }

@@ -55,7 +55,8 @@ async fn heavy_nginx_draws_versions_by_their_weights() {
     assert!((45..=135).contains(&of_two), "{of_two}");
     until("all are counted", || {
         let counted = lab.edge.counters.read();
-        let answered: Vec<u64> = counted.iter().map(|version| version.requests[1]).collect();
+        let answered: Vec<u64> =
+            counted.iter().map(|version| version.counted.requests[1]).collect();
         answered == [u64::from(REQUESTS - of_two), u64::from(of_two)]
     })
     .await;
@@ -73,14 +74,14 @@ async fn heavy_nginx_asks_another_container_once_and_says_what_is_wrong() {
     for _ in 0..20 {
         assert_eq!(client.ask(request(HOST, "/")).await.body, "good");
     }
-    assert!(lab.edge.counters.read()[0].retried > 0);
+    assert!(lab.edge.counters.read()[0].counted.retried > 0);
     let answer = get(lab.http, "v2.shop.preview.test", "/").await;
     assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
     assert!(
         answer.body.starts_with("502 Bad Gateway\nNo container of shop v2 could be"),
         "{answer:?}"
     );
-    until("it is counted", || lab.edge.counters.read()[1].failed == 1).await;
+    until("it is counted", || lab.edge.counters.read()[1].counted.failed == 1).await;
 
     let silent = Container::raw("silent", |mut stream: TcpStream| async move {
         let mut all = Vec::new();

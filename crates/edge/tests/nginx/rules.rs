@@ -158,8 +158,9 @@ async fn heavy_nginx_has_other_services_answer_paths() {
     // It counts for the one that answers.
     until("all are counted", || {
         let counted = lab.edge.counters.read();
-        let of =
-            |name: &str| counted.iter().find(|of| of.service.as_str() == name).unwrap().requests[1];
+        let of = |name: &str| {
+            counted.iter().find(|of| of.service.as_str() == name).unwrap().counted.requests[1]
+        };
         (of("shop"), of("api"), of("img")) == (6, 7, 11)
     })
     .await;

@@ -1,6 +1,7 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
 mod marathon;
+mod metrics;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use self::marathon::Marathon;
+use self::metrics::Metrics;
 
 /// Where the file is looked for when nobody says.
 const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
@@ -40,18 +42,9 @@ struct File {
     #[serde(default)]
     swarm: Swarm,
     #[serde(default)]
-    registries: Vec<Registry>,
-    #[serde(default)]
     metrics: Metrics,
-}
-
-/// `[metrics]`: what is measured.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Metrics {
-    /// Whether the server measures what its own machine and the containers on it use, where it places them on
-    /// the Docker Engine of that machine; it does when nothing is said.
-    agent: Option<bool>,
+    #[serde(default)]
+    registries: Vec<Registry>,
 }
 
 /// `[edges]`: how edges of other machines reach the server.
@@ -174,10 +167,10 @@ pub(crate) struct Config {
     pub(crate) docker_build_cache: Option<Bytes>,
     /// Which Marathon, where that places containers.
     pub(crate) marathon: Marathon,
+    /// What is measured.
+    pub(crate) metrics: Metrics,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
-    /// Whether the server measures its own machine.
-    pub(crate) agent: bool,
 }
 
 impl Config {
@@ -234,8 +227,8 @@ impl Config {
             docker_builder: file.docker.builder,
             docker_build_cache: file.docker.build_cache,
             marathon: file.marathon,
+            metrics: file.metrics,
             registries: read_registries(file.registries)?,
-            agent: file.metrics.agent.unwrap_or(true),
             data,
             http,
         })

@@ -121,6 +121,11 @@ impl DataDir {
         left
     }
 
+    /// What was measured.
+    pub(crate) fn metrics(&self) -> PathBuf {
+        self.0.join("metrics.db")
+    }
+
     /// The key that secrets are sealed with.
     pub(crate) fn secret_key(&self) -> PathBuf {
         self.0.join("secret.key")

@@ -58,7 +58,7 @@ fn scheduler(
 /// When its address cannot be used.
 pub(super) fn to_measure(config: &Config) -> Result<Option<Residents>> {
     let places = |name| config.scheduler == name || config.moving_from == Some(name);
-    if !config.agent || !places(SchedulerName::Docker) {
+    if !config.metrics.agent() || !places(SchedulerName::Docker) {
         return Ok(None);
     }
     let residents = Residents::at(docker_host(config))?;

@@ -24,7 +24,7 @@ use super::config::Config;
 use super::data::{DataDir, keep_to_itself, write_private};
 use super::edge_socket::EdgeSocket;
 use super::engines::{self, Engines};
-use super::{administrator, stopping, systemd};
+use super::{administrator, metrics, stopping, systemd};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
 pub(crate) const ANNOUNCE: &str = "LAUNCHER_ANNOUNCE";
@@ -68,6 +68,9 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     launcher_server::serve(app.clone(), listener, stopping).await;
     app.builds.shut_down();
     app.control.shut_down();
+    if let Err(error) = app.telemetry.flush().await {
+        tracing::warn!(%error, "what was measured last is lost");
+    }
     serving.abort_all();
     Ok(())
 }
@@ -106,6 +109,7 @@ async fn assemble(
     let vault = Arc::new(vault?);
     let installation = store.installation().await?;
     let (hub, notices) = Hub::new(&config.preview_domain, &installation);
+    let telemetry = metrics::open(config, data, &hub).await?;
     let Engines { scheduler, docker } = engines::connect(config, &installation, &vault)?;
     let clock: Clock = Arc::new(Timestamp::now);
     let parts = Parts {
@@ -154,9 +158,10 @@ async fn assemble(
         branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
     };
     let builds = Builds::start(parts, builds).await?;
-    // TODO hand on
-    let reports = Reports::new(|_report| {});
-    Ok((App { control, builds, store, vault, scheduler, reports, clock, settings }, images))
+    let gathered = Arc::clone(telemetry.gathered());
+    let reports = Reports::new(move |report| gathered.host(report));
+    let app = App { control, builds, store, vault, scheduler, reports, telemetry, clock, settings };
+    Ok((app, images))
 }
 
 /// Measures this machine, as an agent would, for as long as the server runs.

@@ -8,6 +8,7 @@ mod environments;
 mod freezes;
 mod hosts;
 mod maintenance;
+mod metrics;
 mod services;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,7 @@ pub(crate) use hosts::{all_labels, host_address, state_word};
 pub use maintenance::{
     AcknowledgementView, MaintainedView, MaintenanceBody, MaintenanceSummary, MaintenanceView,
 };
+pub use metrics::{GraphView, MarkView, MetricsView};
 pub use services::{PreviewLoginsView, PutView, PutWord, ServiceView};
 
 /// The server.

@@ -176,6 +176,12 @@ impl From<launcher_store::Error> for Problem {
     }
 }
 
+impl From<launcher_telemetry::Error> for Problem {
+    fn from(error: launcher_telemetry::Error) -> Self {
+        Self::internal(error.to_string())
+    }
+}
+
 impl From<launcher_build::Error> for Problem {
     fn from(error: launcher_build::Error) -> Self {
         use launcher_build::Error;

@@ -14,6 +14,7 @@ use super::login;
 use crate::App;
 use crate::auth::session;
 use crate::auth::token::TokenText;
+use crate::http::problem::Problem;
 
 /// Who looks.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ pub(super) struct Visitor {
 
 impl Visitor {
     /// The visitor that a request's cookie names, if its session is valid.
-    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Option<Self>, PageError> {
+    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let Some(cookie) = cookies::read(headers, session::COOKIE).and_then(TokenText::read) else {
             return Ok(None);
         };
@@ -68,7 +69,8 @@ impl FromRequestParts<App> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let found = Self::of(app, &parts.headers).await.map_err(IntoResponse::into_response)?;
+        let found = Self::of(app, &parts.headers).await;
+        let found = found.map_err(|problem| PageError::from(problem).into_response())?;
         found.ok_or_else(|| sign_in_first(parts))
     }
 }

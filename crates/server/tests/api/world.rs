@@ -28,6 +28,8 @@ use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, EdgeDoor, Reports, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
+use launcher_telemetry::Telemetry;
+use launcher_telemetry::embedded::MOST_BYTES;
 use launcher_testkit::Folder;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
@@ -363,6 +365,15 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor, reports: Reports)
     let scheduler: Arc<dyn Scheduler> = Arc::new(fake.clone());
     let clock: launcher_control::Clock = Arc::new(Timestamp::now);
     let (hub, notices) = Hub::new("localhost", "test");
+    let telemetry = Telemetry::open(
+        &folder.join("metrics.db"),
+        MOST_BYTES,
+        Arc::new(|| Timestamp::now().as_second()),
+    )
+    .await
+    .unwrap();
+    let gathered = Arc::clone(telemetry.gathered());
+    hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
     let parts = Parts {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),
@@ -380,7 +391,7 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor, reports: Reports)
         secure_cookies: false,
     });
     let builds = builds(folder, fake, &store, &vault, &control, &settings).await;
-    App { control, builds, store, vault, scheduler, reports, clock, settings }
+    App { control, builds, store, vault, scheduler, reports, telemetry, clock, settings }
 }
 
 async fn builds(

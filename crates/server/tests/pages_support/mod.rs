@@ -27,6 +27,8 @@ use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, Reports, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{NewToken, Store};
+use launcher_telemetry::Telemetry;
+use launcher_telemetry::embedded::MOST_BYTES;
 use launcher_testkit::Folder;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
@@ -211,6 +213,15 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
         Timestamp::now() - SignedDuration::from_millis(back.load(Ordering::Relaxed))
     });
     let (hub, notices) = Hub::new("localhost", "test");
+    let telemetry = Telemetry::open(
+        &dir.join("metrics.db"),
+        MOST_BYTES,
+        Arc::new(|| Timestamp::now().as_second()),
+    )
+    .await
+    .unwrap();
+    let gathered = Arc::clone(telemetry.gathered());
+    hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
     let parts = Parts {
         store: Arc::clone(&store),
         vault: Arc::clone(&vault),
@@ -249,7 +260,7 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
     let builds = launcher_build::Builds::start(parts, config).await.unwrap();
     let reports = Reports::new(|_| {});
     let settings = Arc::new(settings);
-    App { control, builds, store, vault, scheduler, reports, clock, settings }
+    App { control, builds, store, vault, scheduler, reports, telemetry, clock, settings }
 }
 
 /// Waits for a condition; fails with these words when it does not come.

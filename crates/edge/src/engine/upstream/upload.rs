@@ -12,9 +12,11 @@ use tokio::net::TcpStream;
 use tokio_util::io::poll_write_buf;
 
 use crate::engine::outgoing::Length;
+use crate::engine::ticket::Meter;
 
 pub(in crate::engine) struct Upload {
     incoming: Incoming,
+    meter: Meter,
     chunked: bool,
     /// What the container has not taken: a part, with what frames it before and behind.
     going: [Bytes; 3],
@@ -45,6 +47,7 @@ impl Upload {
     /// The body of a client's request, unless it has none. More than `most` bytes of it do not go out.
     pub(in crate::engine) fn of(
         incoming: Incoming,
+        meter: Meter,
         length: Length,
         held: bool,
         most: Option<u64>,
@@ -56,6 +59,7 @@ impl Upload {
         };
         Some(Self {
             incoming,
+            meter,
             chunked,
             room: most.unwrap_or(u64::MAX),
             going: Default::default(),
@@ -128,6 +132,7 @@ impl Upload {
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
+        self.meter.pass(frame.data_ref().map_or(0, Bytes::len));
         match frame.into_data() {
             Ok(part) if part.is_empty() => {}
             Ok(part) if self.chunked => {

@@ -1,9 +1,12 @@
 //! The control plane.
 
+use std::collections::BTreeMap;
+
 use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
 use launcher_edge::table::{RouteTable, ServiceTable};
 use launcher_edge::wire::{self, Writer};
-use launcher_model::{DeploymentId, ServiceName};
+use launcher_model::measure::{Merge, Traffic, TrafficSample};
+use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::io::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -16,6 +19,8 @@ pub(crate) struct Control {
     pub(crate) hello: FromEdge,
     to_edge: Writer<WriteHalf<UnixStream>, ToEdge>,
     from_edge: mpsc::UnboundedReceiver<FromEdge>,
+    /// What was carried in each second that the edge has told of.
+    measured: mpsc::UnboundedReceiver<(i64, Vec<TrafficSample>)>,
     reading: JoinHandle<()>,
     /// Outcomes of drains that came while something else was waited for.
     pub(crate) outcomes: Vec<(i64, DrainOutcome)>,
@@ -33,15 +38,20 @@ impl Control {
         let (stream, _) = soon("the edge's connection", listener.accept()).await.unwrap();
         let (mut reader, to_edge) = wire::split::<_, FromEdge, ToEdge>(stream);
         let (heard, from_edge) = mpsc::unbounded_channel();
+        let (tell, measured) = mpsc::unbounded_channel();
         let hello = soon("hello", reader.next()).await.unwrap().unwrap();
         let reading = tokio::spawn(async move {
             while let Ok(Some(message)) = reader.next().await {
-                if heard.send(message).is_err() {
+                let told = match message {
+                    FromEdge::Measured { at, samples } => tell.send((at, samples)).is_ok(),
+                    message => heard.send(message).is_ok(),
+                };
+                if !told {
                     break;
                 }
             }
         });
-        Self { hello, to_edge, from_edge, reading, outcomes: Vec::new() }
+        Self { hello, to_edge, from_edge, measured, reading, outcomes: Vec::new() }
     }
 
     pub(crate) async fn say(&mut self, message: ToEdge) {
@@ -51,6 +61,24 @@ impl Control {
     /// The next message.
     pub(crate) async fn hear(&mut self) -> FromEdge {
         soon("a message of the edge", self.from_edge.recv()).await.expect("the edge is connected")
+    }
+
+    /// What was carried for each version, once so many requests have been answered.
+    pub(crate) async fn measured(&mut self, requests: u64) -> BTreeMap<VersionNumber, Traffic> {
+        let mut sums: BTreeMap<VersionNumber, Traffic> = BTreeMap::new();
+        while sums.values().map(Traffic::answered).sum::<u64>() < requests {
+            for (version, traffic) in self.second().await {
+                sums.entry(version).or_default().after(&traffic);
+            }
+        }
+        sums
+    }
+
+    /// What was carried for each version in the next second in which anything was.
+    pub(crate) async fn second(&mut self) -> BTreeMap<VersionNumber, Traffic> {
+        let told = soon("what was carried", self.measured.recv()).await;
+        let (_, samples) = told.expect("the edge is connected");
+        samples.into_iter().map(|sample| (sample.version, sample.traffic)).collect()
     }
 
     pub(crate) async fn welcome(&mut self, services: &[ServiceTable]) -> Vec<(ServiceName, u64)> {

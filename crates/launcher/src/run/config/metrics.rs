@@ -1,0 +1,28 @@
+//! `[metrics]`: what is measured.
+
+use launcher_model::Bytes;
+use launcher_telemetry::embedded::MOST_BYTES;
+use serde::Deserialize;
+
+/// What is measured, and how much of it is kept.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metrics {
+    /// How large the file may become in which it is kept.
+    keep_at_most: Option<Bytes>,
+    /// Whether the server measures what its own machine and the containers on it use, where it places them on
+    /// the Docker Engine of that machine; it does when nothing is said.
+    agent: Option<bool>,
+}
+
+impl Metrics {
+    /// Whether the server measures its own machine.
+    pub(crate) fn agent(&self) -> bool {
+        self.agent.unwrap_or(true)
+    }
+
+    /// In bytes.
+    pub(crate) fn keep_at_most(&self) -> u64 {
+        self.keep_at_most.map_or(MOST_BYTES, |bytes| bytes.0)
+    }
+}

@@ -1,0 +1,49 @@
+//! What was measured.
+
+use jiff::Timestamp;
+use launcher_model::route::Deployment;
+use launcher_model::{DeploymentId, VersionNumber};
+use launcher_telemetry::Answer;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What was measured of a service's environments, and what was deployed meanwhile.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MetricsView {
+    /// The numbers.
+    #[serde(flatten)]
+    pub measured: Answer,
+    /// What was deployed, oldest first.
+    pub deployments: Vec<MarkView>,
+}
+
+/// A deployment, as it is marked in a graph.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MarkView {
+    /// Which.
+    pub id: DeploymentId,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What has been live since, in part at least.
+    pub versions: Vec<VersionNumber>,
+}
+
+impl MarkView {
+    pub(crate) fn new(deployment: &Deployment) -> Self {
+        Self {
+            id: deployment.id,
+            at: deployment.created_at,
+            versions: deployment.to.keys().copied().collect(),
+        }
+    }
+}
+
+/// Where a graph can be looked at.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct GraphView {
+    /// What it shows.
+    pub name: &'static str,
+    /// As SVG.
+    pub svg: String,
+}

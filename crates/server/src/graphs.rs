@@ -1,0 +1,70 @@
+//! Graphs as pictures, for the pages and for others: `/graphs/SERVICE/KIND.svg`.
+//!
+//! A picture is shown to whoever is signed in, to whoever has a token, and to whoever has an address that
+//! this server has signed.
+
+mod draw;
+mod picture;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use launcher_model::ServiceName;
+
+use crate::App;
+use crate::auth;
+use crate::http::extract::{Path, Query};
+use crate::http::problem::Problem;
+use crate::pages::is_signed_in;
+
+pub(crate) use picture::{Kind, Picture, signed};
+
+/// A picture loads nothing and runs nothing, also where somebody opens it by itself.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+pub(crate) fn router() -> Router<App> {
+    Router::new().route("/graphs/{service}/{file}", get(show))
+}
+
+/// Whoever may see the picture that a request asks for.
+struct MaySee;
+
+impl FromRequestParts<App> for MaySee {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let may_see = picture::is_signed(app, &parts.uri)
+            || is_signed_in(app, &parts.headers).await?
+            || auth::has_token(app, &parts.headers).await?;
+        if may_see {
+            return Ok(Self);
+        }
+        Err(Problem::unauthorized(
+            "this graph is for those who are signed in, have a token, or were given its signed address, \
+             which GET /api/v1/services/SERVICE/graphs lists",
+        ))
+    }
+}
+
+async fn show(
+    State(app): State<App>,
+    _: MaySee,
+    Path((service, file)): Path<(ServiceName, String)>,
+    Query(picture): Query<Picture>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let Some((name, "svg")) = file.rsplit_once('.') else {
+        return Err(Problem::missing(format!("there is no graph at {}", uri.path())));
+    };
+    let kind = Kind::read(name)?;
+    let svg = draw::svg(&app, &service, kind, &picture).await?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/svg+xml")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=5")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+    ];
+    Ok((headers, svg).into_response())
+}

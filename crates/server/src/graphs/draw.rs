@@ -1,0 +1,117 @@
+//! A graph, from what was measured to lines.
+
+use jiff::tz::TimeZone;
+use launcher_model::{ServiceName, Span, VersionNumber};
+use launcher_telemetry::graph::{self, Curve, Graph, Mark, Role, Style};
+use launcher_telemetry::{Line, Measure, Query};
+
+use super::picture::{Kind, Picture, Theme};
+use crate::App;
+use crate::http::problem::Problem;
+use crate::measured::{Standing, deployments, time};
+
+/// Of how long a graph is when nobody says.
+const RANGE: Span = Span::secs(900);
+
+/// Its size when nobody says, and what is taken, in pixels.
+const SIZE: (u32, u32) = (600, 180);
+const SIZES: std::ops::RangeInclusive<u32> = 80..=2400;
+
+/// Pixels that a step has at least.
+const STEP: u32 = 3;
+
+pub(super) async fn svg(
+    app: &App,
+    service: &ServiceName,
+    kind: Kind,
+    picture: &Picture,
+) -> Result<String, Problem> {
+    let style = style(picture)?;
+    let standing = Standing::of(app, service).await?;
+    let until = picture.until.as_deref().unwrap_or("now");
+    let until = time(until, app.now().as_second())?;
+    let range = picture.range.unwrap_or(RANGE).duration().as_secs().max(10);
+    let range = i64::try_from(range).unwrap_or(i64::MAX);
+    let named = &picture.versions;
+    let versions = if named.is_empty() { standing.both() } else { named.clone() };
+    let step = (range / i64::from(style.width / STEP)).max(1);
+    let query = Query {
+        service: service.clone(),
+        versions,
+        measures: kind.measures().to_vec(),
+        from: until - range,
+        until,
+        step: Some(step),
+    };
+    let measured = app.telemetry.lines(&query).await?;
+    let (from, until) = (measured.from, measured.until);
+    let marks = deployments(app, service, (from, until)).await?;
+    let marks = marks.iter().map(|one| {
+        let versions: Vec<String> = one.to.keys().map(ToString::to_string).collect();
+        Mark { at: one.created_at.as_second(), label: versions.join(" + ") }
+    });
+    let unit = kind.measures()[0].unit();
+    let mut curves: Vec<Curve> =
+        measured.lines.into_iter().map(|line| curve(line, kind, &standing)).collect();
+    // What is live is on top of what is past, and what waits on top of both.
+    curves.sort_by_key(|curve| match curve.role {
+        Role::Other => 0,
+        Role::Live => 1,
+        Role::Beside => 2,
+    });
+    let title = kind.title().to_owned();
+    let marks = marks.collect();
+    let graph = Graph { title, unit, from, until, step: measured.step, curves, marks };
+    Ok(graph::svg(&graph, &style))
+}
+
+fn curve(line: Line, kind: Kind, standing: &Standing) -> Curve {
+    let thin = kind.measures().last() != Some(&line.measure);
+    let which = if thin { short(line.measure) } else { "" };
+    Curve {
+        label: format!("{}{which}", line.version),
+        role: role(line.version, standing),
+        thin,
+        values: line.values,
+    }
+}
+
+fn short(measure: Measure) -> &'static str {
+    match measure {
+        Measure::LatencyP50 => " median",
+        _ => "",
+    }
+}
+
+fn role(version: VersionNumber, standing: &Standing) -> Role {
+    if standing.live.contains(&version) {
+        Role::Live
+    } else if standing.beside == Some(version) {
+        Role::Beside
+    } else {
+        Role::Other
+    }
+}
+
+fn style(picture: &Picture) -> Result<Style, Problem> {
+    let (width, height) = (picture.width.unwrap_or(SIZE.0), picture.height.unwrap_or(SIZE.1));
+    if !SIZES.contains(&width) || !SIZES.contains(&height) {
+        let (least, most) = (SIZES.start(), SIZES.end());
+        return Err(Problem::invalid(format!("a graph is {least} to {most} pixels wide and high")));
+    }
+    let zone = match &picture.zone {
+        None => TimeZone::system(),
+        Some(name) => TimeZone::get(name).map_err(|_| {
+            let shown: String = name.chars().take(40).collect();
+            Problem::invalid(format!(
+                "{shown:?} is no time zone: write its name, such as Europe/Berlin"
+            ))
+        })?,
+    };
+    let theme = match picture.theme {
+        Theme::Auto => graph::Theme::Auto,
+        Theme::Light => graph::Theme::Light,
+        Theme::Dark => graph::Theme::Dark,
+    };
+    Ok(Style { width, height, theme, zone })
+}

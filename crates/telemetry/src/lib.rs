@@ -1,0 +1,22 @@
+//! What is measured: gathered, kept, looked up, drawn.
+//!
+//! Everything measured is a sample, from wherever it comes: edges tell each second what they have carried,
+//! agents what containers and hosts use. [`Gathered`] puts together what several have told of the same
+//! time; a [store](embedded) keeps that in steps that grow with its age, and answers with [`Line`]s of
+//! numbers, whichever store it is.
+
+pub mod embedded;
+mod error;
+mod gathered;
+pub mod graph;
+mod key;
+mod measure;
+mod query;
+mod telemetry;
+
+pub use error::{Error, Result};
+pub use gathered::{Clock, Gathered, Rejected};
+pub use key::{Key, Value};
+pub use measure::{Measure, Unit, UnknownMeasure};
+pub use query::{Answer, Line, Query};
+pub use telemetry::Telemetry;
