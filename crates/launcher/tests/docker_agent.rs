@@ -13,16 +13,18 @@ use launcher_testkit::installation::free_port;
 use launcher_testkit::wait::{SOON, until};
 use launcher_testkit::{Api, Engine, Image, Installation};
 use monitors::prometheus::{Prometheus, complaints};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_launcher");
 
 /// The most that an agent may cost: this share of a processor for 100 containers.
 const MOST: f64 = 0.01;
+/// So long it is watched.
+const WATCHED: Duration = Duration::from_secs(30);
 /// How many containers run while it is measured.
 const CONTAINERS: u16 = 50;
 
-/// A server with an edge, on which the shop runs in so many containers; the server does not measure.
+/// A server with an edge, on which the shop runs in so many containers. The server does not measure, but where it is told to.
 struct Ground {
     api: Api,
     installation: Installation,
@@ -32,10 +34,17 @@ struct Ground {
 
 impl Ground {
     async fn new(containers: u16) -> Self {
+        Self::measuring(containers, false).await
+    }
+
+    /// The same, with a server that measures or does not.
+    async fn measuring(containers: u16, measures: bool) -> Self {
         let engine = Engine::local();
         let image = engine.build(Path::new(PROGRAM), 1, &[]);
         let mut installation = Installation::new(Path::new(PROGRAM), &engine);
-        installation.configure("[metrics]\nagent = false\n");
+        if !measures {
+            installation.configure("[metrics]\nagent = false\n");
+        }
         let api = installation.start().await;
         let service =
             json!({ "name": "shop", "port": 8080, "hosts": ["shop.test"], "replicas": containers });
@@ -121,6 +130,7 @@ async fn docker_what_is_measured_is_told_and_shown_and_a_token_for_it_is_for_not
     let ground = Ground::new(2).await;
     let agent = ground.agent().await;
     agent.has_told(2.0).await;
+    shows_containers(&ground.api, 2).await;
     let page = agent.page().await.unwrap();
     assert_eq!(complaints(&page), "", "{page}");
     let prometheus = Prometheus::start(agent.metrics);
@@ -138,6 +148,28 @@ async fn docker_what_is_measured_is_told_and_shown_and_a_token_for_it_is_for_not
         (!agent.page().await?.contains(&gone[..12])).then_some(())
     })
     .await;
+}
+
+/// Waits until the server shows that so many containers of version 1 were measured, and what they used.
+async fn shows_containers(api: &Api, containers: u16) {
+    let path = "/services/shop/metrics?versions=1&measures=containers,memory&from=-1m&step=10s";
+    until("the figures being shown", SOON, || async {
+        let shown = api.get(path).await;
+        let lines = shown["lines"].as_array().unwrap().clone();
+        let newest = |measure: &str| {
+            let line = lines.iter().find(|line| line["measure"] == measure)?;
+            line["values"].as_array()?.iter().filter_map(Value::as_f64).next_back()
+        };
+        let all = newest("containers")? >= f64::from(containers);
+        (all && newest("memory")? > 0.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn docker_a_server_measures_its_own_machine() {
+    let ground = Ground::measuring(1, true).await;
+    shows_containers(&ground.api, 1).await;
 }
 
 #[tokio::test]
@@ -166,18 +198,25 @@ async fn docker_an_agent_costs_less_than_a_hundredth_of_a_processor_for_100_cont
     let ground = Ground::new(CONTAINERS).await;
     let agent = ground.agent().await;
     agent.has_told(3.0).await;
-    let samples = || async { agent.number("launcher_agent_samples_total").await.unwrap() };
-    let (cpu, before, begun) = (agent.cpu(), samples().await, Instant::now());
-    until("thirty samples", SOON, || async { (samples().await >= before + 30.0).then_some(()) })
-        .await;
-    let (cpu, samples, took) = (agent.cpu() - cpu, samples().await - before, begun.elapsed());
-    // At the interval that is taken when nobody says, with the cost of the page that is asked for here on top.
+    let counted = async |name: &str| agent.number(name).await.unwrap();
+    let (samples, spent) =
+        ("launcher_agent_samples_total", "launcher_agent_sampling_seconds_total");
+    let before = (counted(samples).await, counted(spent).await);
+    let (cpu, begun) = (agent.cpu(), Instant::now());
+    // What is measured is what it uses in this time.
+    tokio::time::sleep(WATCHED).await;
+    let (cpu, took) = (agent.cpu() - cpu, begun.elapsed());
+    let samples = counted(samples).await - before.0;
+    let spent = (counted(spent).await - before.1) / samples;
+    assert!(samples >= WATCHED.as_secs_f64() * 0.8, "{samples} samples in {took:?}");
+    // At the interval that is taken when nobody says.
     let each = cpu / samples;
     let share = each / 5.0 * 100.0 / f64::from(CONTAINERS);
     println!(
-        "{CONTAINERS} containers: {:.2} ms of processor time each sample in {took:.0?}, {:.3} % of a processor for \
-         100 containers at the default interval",
+        "{CONTAINERS} containers: {:.2} ms of processor time for each sample ({:.2} ms of it from begin to end of \
+         reading), {:.3} % of a processor for 100 containers at the default interval",
         each * 1000.0,
+        spent * 1000.0,
         share * 100.0,
     );
     assert!(share <= MOST / 2.0, "{share} of a processor");

@@ -243,8 +243,8 @@ EXAMPLES
   launcher token create web1 --role agent > agent-token
   launcher token create sensu --role viewer > sensu-token
 
-A token may do everything, unless it has a role: agent, to tell what a host uses and nothing else, or
-viewer, to look and change nothing.";
+A token may do everything, unless it has a role: agent, to tell what a host uses and nothing else,
+or viewer, to look and change nothing.";
 pub(super) const TOKEN_LIST: &str = "\
 EXAMPLES
   launcher token list";
@@ -291,8 +291,8 @@ pub(super) const AGENT_CHECK_SERVICE: &str = "\
 EXAMPLES
   launcher agent check service shop
 
-WARNING when some of its containers are missing, CRITICAL when none serves or nothing is live any more.
-It needs a token that may look: `launcher token create NAME --role viewer`.";
+WARNING when some of its containers are missing, CRITICAL when none serves or nothing is live any
+more. It needs a token that may look: `launcher token create NAME --role viewer`.";
 pub(super) const AGENT_CHECK_HOST: &str = "\
 EXAMPLES
   launcher agent check host
@@ -303,8 +303,8 @@ EXAMPLES
   launcher agent check containers
   launcher agent check containers --warning 90 --critical 98 --state /var/tmp/seen.json
 
-CRITICAL when memory ran out for one since the last run, WARNING when the engine has started one again
-since then; and by how much of its limit the one uses that is closest to it.";
+CRITICAL when memory ran out for one since the last run, WARNING when the engine has started one
+again since then; and by how much of its limit the one uses that is closest to it.";
 pub(super) const AGENT_CHECK_SERVER: &str = "\
 EXAMPLES
   launcher agent check server --url https://launcher.example.com
