@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 fn shop(healthy: usize) -> Value {
     let text = include_str!("../src/cli/render/fixtures/services.json");
     let mut shop = serde_json::from_str::<Value>(text).unwrap()[0].clone();
-    let live = shop["environments"].as_array().unwrap().iter();
-    let mut live = live.filter(|one| one["weight"].is_number()).next().unwrap().clone();
+    let mut environments = shop["environments"].as_array().unwrap().iter();
+    let mut live = environments.find(|one| one["weight"].is_number()).unwrap().clone();
     live["weight"] = json!(100);
     live["healthy"] = json!(healthy);
     live["replicas"] = json!(3);

@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(judge(&well).to_string(), line);
         let away = vec!["b".to_owned(), "c".to_owned()];
         let trouble = Some("gone".to_owned());
-        let some = Server { away: away.clone(), engine_trouble: trouble, ..well.clone() };
+        let some = Server { away, engine_trouble: trouble, ..well };
         let line =
             "SERVER WARNING: not connected: b, c, the engine does not answer: gone | edges=1;;;0;3";
         assert_eq!(judge(&some).to_string(), line);

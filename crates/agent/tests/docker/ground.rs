@@ -101,7 +101,7 @@ impl Ground {
             let report = self.sample(sampler).await;
             let seen =
                 |one: &&Container| report.containers.iter().any(|seen| seen.container == one.id);
-            if containers.iter().all(|one| seen(one)) {
+            if containers.iter().all(seen) {
                 return;
             }
             assert!(Instant::now() < deadline, "they are not seen: {report:?}");
