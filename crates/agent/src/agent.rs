@@ -46,7 +46,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) ->
         machine = machine(&residents) => machine,
     };
     let host = host.unwrap_or_else(|| machine.name.clone());
-    let mut sampler = Sampler::start(residents, &machine);
+    let mut sampler = Sampler::start(residents, &machine, installation.clone());
     let (tally, outbox) = (Arc::new(Tally::default()), Arc::new(Outbox::default()));
     let tells = server.is_some();
     let _telling = server.map(|server| {
@@ -86,7 +86,7 @@ pub async fn within(
     take: impl Fn(HostReport),
 ) {
     let machine = machine(&residents).await;
-    let mut sampler = Sampler::start(residents, &machine);
+    let mut sampler = Sampler::start(residents, &machine, Some(installation.clone()));
     let tally = Tally::default();
     let report = |at, sample: Sample| take(sample.report(&machine.name, at, &installation));
     beat(&mut sampler, every, &tally, report).await;

@@ -28,6 +28,8 @@ pub(crate) struct Known {
     cgroups: Cgroups,
     /// The engine is on this machine, as far as its address tells.
     local: bool,
+    /// Whose containers count; those of every installation when none is named.
+    only: Option<String>,
     tracked: HashMap<String, Tracked>,
     ended: HashMap<String, Ended>,
     oom_kills: BTreeMap<(ServiceName, VersionNumber), OomKills>,
@@ -95,10 +97,11 @@ pub(crate) struct Shown<'k> {
 
 impl Known {
     /// None yet. `now` is the time from which on they are looked at.
-    pub(crate) fn new(cgroups: Cgroups, local: bool, now: Timestamp) -> Self {
+    pub(crate) fn new(cgroups: Cgroups, local: bool, only: Option<String>, now: Timestamp) -> Self {
         Self {
             cgroups,
             local,
+            only,
             tracked: HashMap::new(),
             ended: HashMap::new(),
             oom_kills: BTreeMap::new(),
@@ -143,6 +146,9 @@ impl Known {
 
     /// `fresh`: it was started since all were known; `told`: the engine has told of just that.
     fn begin(&mut self, resident: Resident, fresh: bool, told: bool) {
+        if self.only.as_ref().is_some_and(|only| *only != resident.installation) {
+            return;
+        }
         if let Some(known) = self.tracked.get_mut(&resident.id)
             && (known.resident.pid, known.resident.started) == (resident.pid, resident.started)
         {
@@ -307,7 +313,7 @@ mod tests {
 
     /// Those of an engine that is asked: no files are needed.
     fn known() -> Known {
-        Known::new(Cgroups::of(Path::new("/nowhere")), false, at(100))
+        Known::new(Cgroups::of(Path::new("/nowhere")), false, Some("ours".to_owned()), at(100))
     }
 
     fn resident(started: i64, restarts: u64) -> Resident {
@@ -346,7 +352,9 @@ mod tests {
     #[test]
     fn what_was_used_before_the_agent_came_is_not_counted() {
         let mut known = known();
-        hear(&mut known, Residence::All(vec![resident(50, 3)]));
+        let foreign = Resident { installation: "theirs".to_owned(), ..resident(50, 0) };
+        let foreign = Resident { id: "other".to_owned(), ..foreign };
+        hear(&mut known, Residence::All(vec![resident(50, 3), foreign]));
         let first = take(&mut known, cpu(1000));
         assert_eq!((first.containers, first.cpu_us, first.restarts), (1, 0, 0));
         assert_eq!(take(&mut known, cpu(1700)).cpu_us, 700);

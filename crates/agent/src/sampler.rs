@@ -53,10 +53,11 @@ impl Sample {
 }
 
 impl Sampler {
-    /// Begins to follow the containers of an engine, which is on a machine like this.
+    /// Begins to follow the containers of an engine, which is on a machine like this: those of one installation,
+    /// or all of ours.
     #[must_use]
-    pub fn start(residents: Residents, machine: &Machine) -> Self {
-        let mut sampler = Self::new(residents, machine);
+    pub fn start(residents: Residents, machine: &Machine, only: Option<String>) -> Self {
+        let mut sampler = Self::new(residents, machine, only);
         let following = follow(sampler.residents.clone(), Arc::clone(&sampler.known));
         sampler._following = Some(AbortOnDropHandle::new(tokio::spawn(following)));
         sampler
@@ -66,17 +67,17 @@ impl Sampler {
     ///
     /// # Errors
     /// When the engine cannot be reached.
-    pub async fn once(residents: Residents) -> Result<Self> {
+    pub async fn once(residents: Residents, only: Option<String>) -> Result<Self> {
         let machine = residents.machine().await?;
         let now = residents.now().await?;
-        let sampler = Self::new(residents, &machine);
+        let sampler = Self::new(residents, &machine, only);
         locked(&sampler.known).apply(Residence::All(now), Timestamp::now());
         Ok(sampler)
     }
 
-    fn new(residents: Residents, machine: &Machine) -> Self {
+    fn new(residents: Residents, machine: &Machine, only: Option<String>) -> Self {
         let cgroups = Cgroups::of(Path::new("/proc"));
-        let known = Known::new(cgroups, residents.are_local(), Timestamp::now());
+        let known = Known::new(cgroups, residents.are_local(), only, Timestamp::now());
         Self {
             known: Arc::new(Mutex::new(known)),
             host: Some(Host::of(Path::new("/proc"), Path::new("/sys"))),

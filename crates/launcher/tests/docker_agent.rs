@@ -78,6 +78,7 @@ impl Agent {
         let log = std::fs::File::create(installation.scratch().join("agent.log")).unwrap();
         let child = Command::new(PROGRAM)
             .args(["agent", "--every", "1s", "--metrics", &metrics.to_string()])
+            .args(["--installation", installation.id()])
             .env("LAUNCHER_URL", url)
             .env("LAUNCHER_TOKEN", token)
             .stdin(Stdio::null())

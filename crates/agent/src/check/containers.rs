@@ -88,29 +88,27 @@ pub struct Now {
 /// When the engine cannot be reached.
 pub async fn look(
     residents: &Residents,
-    installation: Option<&str>,
+    installation: Option<String>,
     since: Option<&Seen>,
 ) -> Result<(Vec<Now>, Vec<String>)> {
     let out_of_memory = match since {
         Some(seen) => residents.out_of_memory(seen.at).await?,
         None => Vec::new(),
     };
-    let mut sampler = Sampler::once(residents.clone()).await?;
+    let mut sampler = Sampler::once(residents.clone(), installation).await?;
     sampler.sample().await?;
     let known = sampler.known();
     let known = locked(&known);
     let shown = known.shown().into_iter();
-    let wanted = shown
-        .filter(|one| installation.is_none_or(|wanted| one.resident.installation == wanted))
-        .map(|one| Now {
-            id: one.resident.id.clone(),
-            name: format!("{} {}", one.resident.service, one.resident.version),
-            started: one.resident.started,
-            memory: one.counters.memory,
-            memory_limit: one.counters.memory_limit,
-            oom_kills: one.counters.oom_kills,
-            restarts: one.resident.restarts,
-        });
+    let wanted = shown.map(|one| Now {
+        id: one.resident.id.clone(),
+        name: format!("{} {}", one.resident.service, one.resident.version),
+        started: one.resident.started,
+        memory: one.counters.memory,
+        memory_limit: one.counters.memory_limit,
+        oom_kills: one.counters.oom_kills,
+        restarts: one.resident.restarts,
+    });
     Ok((wanted.collect(), out_of_memory))
 }
 

@@ -81,7 +81,7 @@ impl Ground {
     /// Follows the engine's containers.
     pub(crate) async fn sampler(&self) -> Sampler {
         let machine = self.residents.machine().await.unwrap();
-        Sampler::start(self.residents.clone(), &machine)
+        Sampler::start(self.residents.clone(), &machine, None)
     }
 
     /// The next sample of our containers, as a server is told.

@@ -99,7 +99,7 @@ async fn of_containers(args: CheckContainers) -> Result<Outcome, Failure> {
     let before = containers::Seen::read(&state)?;
     let at = Timestamp::now();
     let (now, out_of_memory) =
-        containers::look(&residents, engine.installation.as_deref(), before.as_ref()).await?;
+        containers::look(&residents, engine.installation, before.as_ref()).await?;
     let (outcome, seen) =
         containers::judge(&now, &out_of_memory, before.as_ref(), limits.into(), at);
     seen.keep(&state)?;
@@ -168,11 +168,8 @@ async fn metrics(args: MetricsArgs) -> Result<(), Failure> {
         Some(host) => host,
         None => residents.machine().await.map_err(launcher_agent::Error::from)?.name,
     };
-    let mut sampler = Sampler::once(residents).await?;
-    let (mut sample, over) = sampler.sample_over(over).await?;
-    if let Some(installation) = engine.installation {
-        sample.containers.retain(|one| one.installation == installation);
-    }
+    let mut sampler = Sampler::once(residents, engine.installation).await?;
+    let (sample, over) = sampler.sample_over(over).await?;
     let at = Timestamp::now().as_second();
     Output.text(&graphite::lines(&host, &sample, over, at))
 }
