@@ -52,6 +52,10 @@ need_for_test() {
     need nginx nginx 'nginx-light|nginx'
     # It need not run: this starts a program as its socket units do.
     need systemd-socket-activate 'systemd (systemd-socket-activate)' systemd
+    # It scrapes what is served for it, and promtool says what it thinks of that.
+    need promtool Prometheus prometheus
+    # It runs checks, and says what it has understood of them.
+    need nagios4 'Nagios (nagios4)' nagios4-core
     # One static program, of which test images are made.
     need busybox 'a static busybox' busybox-static
     need carbon-cache 'Graphite: carbon' graphite-carbon
@@ -147,7 +151,8 @@ offered() {
 # on ports of their own, so what is installed here must not take port 80.
 install_quietly() {
     local policy=/usr/sbin/policy-rc.d service services=()
-    for service in nginx haproxy docker-registry carbon-cache ngircd inspircd atheme-services; do
+    local known=(nginx haproxy docker-registry carbon-cache ngircd inspircd atheme-services prometheus nagios4)
+    for service in "${known[@]}"; do
         have "$service" || services+=("$service")
     done
     forget_policy

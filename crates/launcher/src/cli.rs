@@ -5,6 +5,7 @@
 //! what they ran.
 
 pub(crate) mod args;
+mod check;
 mod client;
 mod commands;
 mod failure;
@@ -21,9 +22,15 @@ mod quoted;
 mod render;
 mod working_copy;
 
-use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+use reqwest::Url;
+use secrecy::SecretString;
+
+use args::agent::{Agent, AgentCommand};
 pub(crate) use args::client::ClientCommand;
+use args::client::ServerOptions;
 use args::{DemoArgs, EdgeArgs, SampleArgs, ServerArgs, UpArgs};
 pub(crate) use failure::Failure;
 pub(crate) use parse::parse;
@@ -52,6 +59,9 @@ pub(crate) enum Command {
     Server(ServerArgs),
     /// Run an edge alone
     Edge(EdgeArgs),
+    /// Measure what this host and its containers use, for the server, Prometheus, Sensu and Graphite
+    #[command(after_help = args::AGENT_EXAMPLES, args_conflicts_with_subcommands = true)]
+    Agent(Box<Agent>),
     /// Show it: deploy, preview, fail and roll back a sample application under load
     Demo(DemoArgs),
     /// Run the sample application that `demo` deploys
@@ -71,4 +81,18 @@ pub(crate) enum Command {
 /// When it was refused or failed; [`Failure::report`] tells it and gives the exit status.
 pub(crate) async fn run(command: ClientCommand) -> Result<(), Failure> {
     commands::run(command).await
+}
+
+/// Runs what an agent does once.
+pub(crate) async fn once(command: AgentCommand) -> ExitCode {
+    check::run(command).await
+}
+
+/// The server that options, variables and logins say, and the token for it.
+///
+/// # Errors
+/// When they make no sense, or there is no token.
+pub(crate) fn server(options: &ServerOptions) -> Result<(Url, SecretString), Failure> {
+    let place::Place { url, token } = place::find(options)?;
+    Ok((url, token))
 }

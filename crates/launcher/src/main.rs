@@ -8,6 +8,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use cli::Command;
+use cli::args::agent::Agent;
 use cli::args::nginx::DriverName;
 use cli::args::{DemoArgs, EdgeArgs, SettingArgs};
 use run::config::{Config, Overrides};
@@ -29,6 +30,13 @@ fn main() -> ExitCode {
 }
 
 async fn perform(command: Command) -> ExitCode {
+    let command = match command {
+        Command::Agent(agent) => match *agent {
+            Agent { act: Some(act), .. } => return cli::once(act).await,
+            agent => Command::Agent(Box::new(agent)),
+        },
+        other => other,
+    };
     if let Command::Client(command) = command {
         return match cli::run(command).await {
             Ok(()) => ExitCode::SUCCESS,
@@ -56,6 +64,7 @@ async fn process(command: Command) -> anyhow::Result<()> {
                 run::edge::Options { control, data, http, threads, nginx, take_over, measures };
             Box::pin(run::edge::run(options)).await
         }
+        Command::Agent(agent) => Box::pin(run::agent::run(agent.run)).await,
         Command::Demo(DemoArgs { exit, json, keep_logs }) => {
             demo::run(demo::Options { exit, json, keep_logs }).await
         }

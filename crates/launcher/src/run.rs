@@ -1,6 +1,7 @@
 //! The processes: the server, the edge, and the supervisor of both.
 
 pub(crate) mod administrator;
+pub(crate) mod agent;
 pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod edge;

@@ -15,6 +15,7 @@ pub mod maintenance;
 pub mod measure;
 pub mod name;
 pub mod plan;
+pub mod role;
 pub mod route;
 pub mod secret;
 pub mod service;

@@ -10,7 +10,9 @@ mod usage;
 
 pub use histogram::{BUCKETS, Histogram, InvalidBucket, bucket_of, bucket_range};
 pub use traffic::{Traffic, TrafficSample};
-pub use usage::{ContainerSample, HostReport, HostUsage, Usage};
+pub use usage::{
+    ContainerSample, HostReport, HostReports, HostUsage, REPORTS_WITHIN, ReportsTaken, Usage,
+};
 
 /// Two measurements become one.
 pub trait Merge {

@@ -16,6 +16,7 @@ pub(crate) mod logs;
 pub(crate) mod observe;
 mod one_off;
 mod placing;
+pub mod residents;
 pub(crate) mod trust;
 
 use std::collections::HashMap;

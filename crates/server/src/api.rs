@@ -120,6 +120,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(hosts::drain))
         .routes(routes!(hosts::open))
         .routes(routes!(hosts::describe))
+        .routes(routes!(hosts::reports::take))
         .routes(routes!(infrastructure::containers))
         .routes(routes!(edges::list, edges::invite))
         .routes(routes!(edges::revoke))

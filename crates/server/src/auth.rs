@@ -3,13 +3,14 @@
 pub mod session;
 pub mod token;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use launcher_model::role::Role;
 
 use crate::App;
 use crate::http::problem::Problem;
@@ -25,7 +26,7 @@ pub struct Principal {
 /// What is said to whoever sends a token that is none of ours: nothing of whether it ever was.
 pub(crate) const NOT_VALID: &str = "this token is not valid, or was revoked; an administrator creates one with `launcher token create NAME`";
 
-/// Lets only calls with a valid token through, and hands on whose it is.
+/// Lets only calls with a valid token through that its role allows, and hands on whose it is.
 pub(crate) async fn require_token(
     State(app): State<App>,
     mut request: Request,
@@ -36,15 +37,49 @@ pub(crate) async fn require_token(
         None => None,
     };
     let token = token.ok_or_else(|| Problem::unauthorized(NOT_VALID))?;
+    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    if !may(token.role, request.method(), path) {
+        return Err(Problem::forbidden(not_allowed(&token.name, token.role)));
+    }
     request.extensions_mut().insert(Principal { name: token.name });
     Ok(next.run(request).await)
 }
 
-/// Whether a call carries a token that is valid.
+/// The one call by which agents tell what they have measured.
+const REPORTS: &str = "/api/v1/hosts/{host}/reports";
+/// Says whose server this is.
+const SERVER: &str = "/api/v1/server";
+
+/// Whether a token of this role may make a call, by its method and by the path as the router has it.
+fn may(role: Role, method: &Method, path: &str) -> bool {
+    match role {
+        Role::Admin => true,
+        Role::Viewer => matches!(*method, Method::GET | Method::HEAD),
+        Role::Agent => {
+            (method == Method::POST && path == REPORTS) || (method == Method::GET && path == SERVER)
+        }
+    }
+}
+
+/// Says of a valid token what it is for.
+pub(crate) fn not_allowed(token: &str, role: Role) -> String {
+    let may = match role {
+        Role::Admin => "may do everything",
+        Role::Viewer => "may look, and change nothing",
+        Role::Agent => "may tell what hosts use, and nothing else",
+    };
+    format!(
+        "the token {token} has the role {role}: it {may}; use another token, such as one that `launcher token \
+         create NAME` makes"
+    )
+}
+
+/// Whether a call carries a valid token that may look.
 pub(crate) async fn has_token(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
     let text = bearer(headers).ok().and_then(TokenText::read);
     let Some(text) = text else { return Ok(false) };
-    Ok(app.store.token_by_hash(&text.hash()).await?.is_some())
+    let token = app.store.token_by_hash(&text.hash()).await?;
+    Ok(token.is_some_and(|token| may(token.role, &Method::GET, "")))
 }
 
 /// The password of basic authentication (RFC 7617), or a bearer token.

@@ -11,12 +11,13 @@ use axum::routing::{get, post};
 use futures_util::{StreamExt, TryStreamExt};
 use launcher_build::git::{self, Repository, Service};
 use launcher_model::ServiceName;
+use launcher_model::role::Role;
 use serde::Deserialize;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::App;
 use crate::auth::token::TokenText;
-use crate::auth::{NOT_VALID, Principal, password};
+use crate::auth::{NOT_VALID, Principal, not_allowed, password};
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 
@@ -39,6 +40,10 @@ async fn require_token(State(app): State<App>, mut request: Request, next: Next)
         None => Ok(None),
     };
     match token {
+        Ok(Some(token)) if token.role != Role::Admin => {
+            let words = not_allowed(&token.name, token.role);
+            (StatusCode::FORBIDDEN, format!("{words}\n")).into_response()
+        }
         Ok(Some(token)) => {
             request.extensions_mut().insert(Principal { name: token.name });
             next.run(request).await

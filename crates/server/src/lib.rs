@@ -8,6 +8,7 @@ pub mod http;
 mod measured;
 mod pages;
 mod probes;
+mod reports;
 mod serve;
 mod state;
 
@@ -19,6 +20,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use auth::token::TokenText;
 pub use http::problem::Problem;
+pub use reports::Reports;
 pub use serve::serve;
 pub use state::{App, EdgeDoor, Settings};
 

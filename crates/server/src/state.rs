@@ -14,6 +14,8 @@ use launcher_store::Store;
 use launcher_store::vault::Vault;
 use launcher_telemetry::Telemetry;
 
+use crate::reports::Reports;
+
 /// What the server works with. Clones are the same one.
 #[derive(Clone)]
 pub struct App {
@@ -29,6 +31,8 @@ pub struct App {
     pub scheduler: Arc<dyn Scheduler>,
     /// What is measured.
     pub telemetry: Telemetry,
+    /// Takes what hosts use.
+    pub reports: Reports,
     /// The time.
     pub clock: Clock,
     /// Tells others what happens.

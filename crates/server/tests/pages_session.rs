@@ -7,6 +7,7 @@ mod pages_support;
 
 use axum::http::{StatusCode, header};
 use jiff::SignedDuration;
+use launcher_model::role::Role;
 use launcher_store::{NewSession, NewToken};
 use pages_support::{Visitor, WHO, World};
 use sha2::{Digest, Sha256};
@@ -81,7 +82,7 @@ async fn an_empty_text_is_nobody_even_where_one_was_kept_as_a_token() {
     let world = World::without_edge().await;
     let hash: [u8; 32] = Sha256::digest(b"").into();
     let (store, now) = (&world.app.store, world.app.now());
-    let new = NewToken { name: "empty".to_owned(), hash };
+    let new = NewToken { name: "empty".to_owned(), hash, role: Role::Admin };
     store.create_token(new, "test", now).await.unwrap();
     let token = "empty".to_owned();
     let session =

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use launcher_model::container::{Container, Host};
 use launcher_model::environment::{EnvironmentState, Failure, Release, Wanted};
 use launcher_model::image::PinnedImage;
+use launcher_model::role::Role;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
 use launcher_model::secret::SecretVersion;
 use launcher_model::service::ServiceSpec;
@@ -214,6 +215,8 @@ pub struct NewToken {
     pub name: String,
     /// SHA-256 of its text.
     pub hash: [u8; 32],
+    /// What it may do.
+    pub role: Role,
 }
 
 /// A token as it is kept: never its text.
@@ -221,6 +224,8 @@ pub struct NewToken {
 pub struct Token {
     /// What it is called; `by` of what is done with it.
     pub name: String,
+    /// What it may do.
+    pub role: Role,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was revoked.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use launcher_model::environment::{EnvironmentState, Failure, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::role::Role;
 use launcher_model::route::{DeploymentKind, DeploymentState, Receipt, Weights};
 use launcher_model::{Generation, VersionNumber, Weight};
 use launcher_store::{
@@ -44,7 +45,7 @@ async fn story(store: &dyn Store) {
 }
 
 async fn somebody_signs_in(store: &dyn Store) {
-    let token = NewToken { name: "admin".into(), hash: [1; 32] };
+    let token = NewToken { name: "admin".into(), hash: [1; 32], role: Role::Admin };
     store.create_token(token, "first start", at(0)).await.unwrap();
     let session = |hash, once| NewSession {
         hash: [hash; 32],

@@ -1,5 +1,6 @@
 //! What can be typed: the arguments of the processes that run here. [`client`] has the rest.
 
+pub(crate) mod agent;
 pub(crate) mod client;
 mod examples;
 pub(crate) mod nginx;
@@ -51,6 +52,18 @@ A machine that is to be an edge is invited first: `launcher edges invite NAME` p
 
 When an edge runs on the data directory already, the new one takes over from it and loses no
 request. SIGHUP has an edge start its own successor, from the program's file as it is then.";
+
+pub(super) const AGENT_EXAMPLES: &str = "\
+EXAMPLES
+  LAUNCHER_URL=https://launcher.example.com LAUNCHER_TOKEN=rl_… launcher agent
+  launcher agent --token-file /etc/rocket-launcher/agent-token --url https://launcher.example.com
+  launcher agent --every 1s --metrics 127.0.0.1:9190
+  launcher agent --no-server --metrics 127.0.0.1:9190
+  launcher agent check host --warning 80 --critical 95
+  launcher agent metrics
+
+One runs on each host; on the server's own machine none is needed. Its token is made by
+`launcher token create NAME --role agent`.";
 
 const DEMO_EXAMPLES: &str = "\
 EXAMPLES

@@ -71,6 +71,9 @@ pub(crate) enum Failure {
         "the maintenance of {service} has not changed on {edges}: what they serve is what they served before; `launcher edges` tells how they are, and the same command may be repeated"
     )]
     Unacknowledged { service: ServiceName, edges: String },
+    /// Something could not be measured.
+    #[error(transparent)]
+    Measuring(#[from] launcher_agent::Error),
     /// What was asked makes no sense here.
     #[error("{0}")]
     Senseless(String),

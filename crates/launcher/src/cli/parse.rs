@@ -4,7 +4,10 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Command, CommandFactory, FromArgMatches};
 
+use launcher_agent::check::Outcome;
+
 use super::Cli;
+use super::output::Output;
 
 /// Reads the program's arguments; ends it where they are wrong, or ask for help.
 pub(crate) fn parse() -> Cli {
@@ -13,8 +16,31 @@ pub(crate) fn parse() -> Cli {
     let command = with_plain_usage(command);
     let mut typed: Vec<OsString> = std::env::args_os().collect();
     move_behind_command(&command, &mut typed);
-    let matches = command.get_matches_from(typed);
+    let checks = is_check(&typed);
+    let matches = command.try_get_matches_from(typed).unwrap_or_else(|error| {
+        if checks && error.use_stderr() {
+            std::process::exit(not_checked(&error));
+        }
+        error.exit()
+    });
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut Cli::command()).exit())
+}
+
+/// Whether what was typed is run by monitoring, to which a status of 2 would say that something is critical.
+fn is_check(typed: &[OsString]) -> bool {
+    typed.windows(2).any(|words| words[0] == "agent" && words[1] == "check")
+}
+
+/// Says on one line that a check was typed wrong, and gives the status for that.
+fn not_checked(error: &clap::Error) -> i32 {
+    let words = error.to_string();
+    let first = words.lines().next().unwrap_or_default();
+    let why = first.strip_prefix("error: ").unwrap_or(first);
+    let outcome =
+        Outcome::unknown("CHECK", format!("{why}; `launcher agent check --help` tells how"));
+    // Nobody may be reading; the status tells the rest.
+    let _ = Output.line(&outcome.to_string());
+    i32::from(outcome.status.code())
 }
 
 /// The usage that is told with a mistake is the one of the help. clap would take what a variable says

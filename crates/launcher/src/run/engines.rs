@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use launcher_registry::Authority;
+use launcher_scheduler::docker::residents::Residents;
 use launcher_scheduler::docker::{self, Docker};
 use launcher_scheduler::marathon::Marathon;
 use launcher_scheduler::swarm::{self, NamingKey, Swarm};
@@ -55,6 +56,25 @@ fn scheduler(
             Arc::new(Swarm::connect(swarm_settings(config, installation, vault))?)
         }
     })
+}
+
+/// The engine whose machine the server measures: its own, where it places containers on it.
+///
+/// # Errors
+/// When its address cannot be used.
+pub(super) fn to_measure(config: &Config) -> Result<Option<Residents>> {
+    let places = |name| config.scheduler == name || config.moving_from == Some(name);
+    if !config.metrics.agent() || !places(SchedulerName::Docker) {
+        return Ok(None);
+    }
+    let residents = Residents::at(docker_host(config))?;
+    Ok(residents.are_local().then_some(residents))
+}
+
+/// Where the Docker Engine listens.
+fn docker_host(config: &Config) -> String {
+    let default = || docker::Config::new("").host;
+    config.docker_host.clone().unwrap_or_else(default)
 }
 
 fn docker_settings(config: &Config, installation: &str) -> docker::Config {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
+use launcher_agent::Every;
 use launcher_build::Builds;
 use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
@@ -15,7 +16,8 @@ use launcher_images::Images;
 use launcher_logs::Kept;
 use launcher_registry::{Registries, Registry};
 use launcher_scheduler::LogKeeper;
-use launcher_server::{App, EdgeDoor, Settings};
+use launcher_scheduler::docker::residents::Residents;
+use launcher_server::{App, EdgeDoor, Reports, Settings};
 use launcher_store::Store;
 use launcher_store::vault::Vault;
 use tokio::net::TcpListener;
@@ -47,6 +49,9 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     let door = remote.as_ref().map(|remote| remote.door.clone());
     let (app, _images) = assemble(&config, &data, door, address).await?;
     let mut serving = tokio::task::JoinSet::new();
+    if let Some(residents) = engines::to_measure(&config)? {
+        serving.spawn(measure(residents, app.clone()));
+    }
     serving.spawn(edges.serve(Arc::clone(app.control.hub())));
     if let Some(remote) = remote {
         remote.serve(&app, &mut serving)?;
@@ -162,9 +167,32 @@ async fn assemble(
     let builds = Builds::start(parts, builds).await?;
     let pages = config.url.clone().unwrap_or_else(|| format!("http://{}", reachable(address)));
     let notifier = notify::start(config, &pages, &control, &store, &settings, &clock).await?;
-    let app =
-        App { control, builds, store, vault, scheduler, telemetry, notifier, clock, settings };
+    let gathered = Arc::clone(telemetry.gathered());
+    let reports = Reports::new(move |report| gathered.host(report));
+    let app = App {
+        control,
+        builds,
+        store,
+        vault,
+        scheduler,
+        reports,
+        telemetry,
+        notifier,
+        clock,
+        settings,
+    };
     Ok((app, images))
+}
+
+/// Measures this machine, as an agent would, for as long as the server runs.
+async fn measure(residents: Residents, app: App) {
+    match app.store.installation().await {
+        Ok(installation) => {
+            let take = |report| app.reports.take(report);
+            launcher_agent::within(residents, Every::DEFAULT, installation, take).await;
+        }
+        Err(error) => tracing::error!(%error, "this machine is not measured"),
+    }
 }
 
 /// Where edges of other machines come in.

@@ -1,5 +1,6 @@
 //! What containers and hosts use.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -135,4 +136,34 @@ pub struct HostReport {
     pub containers: Vec<ContainerSample>,
     /// The host itself.
     pub usage: HostUsage,
+}
+
+/// For how many seconds a report is waited for: what comes later is not put with the others any more.
+pub const REPORTS_WITHIN: i64 = 300;
+
+/// What an agent sends: what it has measured since the server was there last, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostReports {
+    /// What the agent's clock says as it sends this.
+    #[schema(value_type = String, format = DateTime)]
+    pub sent_at: Timestamp,
+    /// The reports.
+    pub reports: Vec<HostReport>,
+}
+
+/// What became of what an agent sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReportsTaken {
+    /// How many reports were taken in.
+    pub taken: usize,
+    /// How many were not, because the host had reported of that time or a later one before.
+    pub known: usize,
+    /// How many were not, because they came too late to be put with what others have told of that time.
+    #[serde(default)]
+    pub late: usize,
+    /// What is wrong with the agent's clock; nothing while it is right to the minute. Reports are then taken as
+    /// of the server's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<String>,
 }

@@ -159,11 +159,7 @@ fn listen(
     call: Call,
     info: &SystemInfo,
 ) -> BoxStream<'static, Vec<Result<EventMessage>>> {
-    let since: Timestamp = info
-        .system_time
-        .as_deref()
-        .and_then(|time| time.parse().ok())
-        .unwrap_or_else(Timestamp::now);
+    let since = time_of(info);
     let since = format!("{}.{:09}", since.as_second(), since.subsec_nanosecond());
     let ours = format!("{}={}", labels::INSTALLATION, engine.installation.as_str());
     let filters = HashMap::from([
@@ -177,6 +173,12 @@ fn listen(
         .map(move |event| event.map_err(|error| call.fail(error)))
         .ready_chunks(TOGETHER)
         .boxed()
+}
+
+/// The moment at which the engine said this of itself, by its own clock.
+pub(super) fn time_of(info: &SystemInfo) -> Timestamp {
+    let told = info.system_time.as_deref().and_then(|time| time.parse().ok());
+    told.unwrap_or_else(Timestamp::now)
 }
 
 fn change(event: EventMessage) -> Option<Change> {

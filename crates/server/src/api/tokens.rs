@@ -22,6 +22,7 @@ const LONGEST: usize = 80;
 pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<TokenView>>, Problem> {
     let tokens = app.store.tokens().await?.into_iter().map(|token| TokenView {
         name: token.name,
+        role: token.role,
         created_at: token.created_at,
         revoked_at: token.revoked_at,
     });
@@ -43,7 +44,7 @@ pub(super) async fn create(
         )));
     }
     let text = TokenText::random();
-    let new = NewToken { name: name.clone(), hash: text.hash() };
+    let new = NewToken { name: name.clone(), hash: text.hash(), role: body.role };
     let created = app.store.create_token(new, &principal.name, app.now()).await;
     created.map_err(|error| match error {
         launcher_store::Error::Exists { .. } => Problem::refused(format!(

@@ -62,6 +62,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A token is needed", detail)
     }
 
+    /// The token is valid, and not for this.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This token is not for that", detail)
+    }
+
     /// What comes without a token is not signed by who may send it.
     pub fn signature(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "signature", "The signature does not fit", detail)

@@ -9,6 +9,7 @@ use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use launcher_model::role::Role;
 use serde::Deserialize;
 
 use super::cookies;
@@ -120,6 +121,9 @@ pub(super) async fn with_token(
         None => None,
     };
     match token {
+        Some(token) if token.role != Role::Admin => {
+            refuse(StatusCode::FORBIDDEN, "This token is for programs: it cannot sign in here.")
+        }
         Some(token) => {
             let next = if is_plain(&form.next) { form.next.as_str() } else { "/" };
             let cookie = app.begin_session(&token.name).await?;

@@ -21,6 +21,8 @@ mod metrics;
 mod notifications;
 mod paging;
 mod readable;
+mod reports;
+mod roles;
 mod routes;
 mod secrets;
 mod services;

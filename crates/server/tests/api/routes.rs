@@ -11,7 +11,7 @@ use crate::world::World;
 const SIGNED: [&str; 2] = ["/api/v1/hooks/{host}/{service}", "/api/v1/hooks/jenkins/{service}"];
 
 /// Every method and path of the API's document that needs a token, with its parameters filled in.
-async fn documented(world: &World) -> Vec<(String, String)> {
+pub(crate) async fn documented(world: &World) -> Vec<(String, String)> {
     let document = world.get("/api/openapi.json").await.is(200).json();
     let paths = document["paths"].as_object().unwrap().clone();
     let signed = |path: &&str| SIGNED.contains(path);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -19,13 +19,15 @@ use launcher_edge::remote::{Acceptor, Identity};
 use launcher_edge::{ControlPlane, Daemon};
 use launcher_logs::{Bounds, Kept};
 use launcher_model::image::ImageRef;
+use launcher_model::measure::HostReport;
+use launcher_model::role::Role;
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{EdgeName, ServiceName};
 use launcher_notify::{Links, Notifier, Place, Rule, To, Webhook, WebhookKind};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
-use launcher_server::{App, EdgeDoor, Settings, TokenText};
+use launcher_server::{App, EdgeDoor, Reports, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
 use launcher_telemetry::embedded::MOST_BYTES;
@@ -47,6 +49,8 @@ pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) token: String,
     pub(crate) folder: PathBuf,
+    /// What agents have told.
+    pub(crate) told: Arc<Mutex<Vec<HostReport>>>,
     tasks: Vec<JoinHandle<()>>,
     _dir: Folder,
 }
@@ -156,7 +160,10 @@ impl World {
         let identity = Identity::open(&folder.join("edges.pem")).unwrap();
         let address = remote.local_addr().unwrap().to_string();
         let door = EdgeDoor { fingerprint: identity.fingerprint(), address };
-        let app = assemble(folder, &fake, door).await;
+        let told: Arc<Mutex<Vec<HostReport>>> = Arc::default();
+        let taken = Arc::clone(&told);
+        let reports = Reports::new(move |report| taken.lock().unwrap().push(report));
+        let app = assemble(folder, &fake, door, reports).await;
         let socket = UnixListener::bind(folder.join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         let acceptor = Acceptor::new(&identity).unwrap();
@@ -167,7 +174,7 @@ impl World {
         let tasks = vec![upstream, hub, door];
         let token = String::new();
         let folder = folder.to_owned();
-        let mut world = Self { app, fake, router, token, folder, tasks, _dir: dir };
+        let mut world = Self { app, fake, router, token, folder, told, tasks, _dir: dir };
         world.token = world.new_token(WHO).await;
         world
     }
@@ -187,8 +194,13 @@ impl World {
 
     /// Keeps a token; its text.
     async fn new_token(&self, name: &str) -> String {
+        self.token_with(name, Role::Admin).await
+    }
+
+    /// Keeps a token with a role; its text.
+    pub(crate) async fn token_with(&self, name: &str, role: Role) -> String {
         let text = TokenText::random();
-        let new = NewToken { name: name.to_owned(), hash: text.hash() };
+        let new = NewToken { name: name.to_owned(), hash: text.hash(), role };
         self.app.store.create_token(new, "test", self.app.now()).await.unwrap();
         text.expose().to_owned()
     }
@@ -349,7 +361,7 @@ pub(crate) fn new_deployment(service: &ServiceName) -> NewDeployment {
     }
 }
 
-async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
+async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor, reports: Reports) -> App {
     let store = launcher_store::sqlite::open(&folder.join("launcher.db")).await.unwrap();
     let store: Arc<dyn Store> = Arc::new(store);
     let vault = Arc::new(Vault::open(&folder.join("secret.key")).unwrap());
@@ -381,7 +393,7 @@ async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor) -> App {
     });
     let builds = builds(folder, fake, &store, &vault, &control, &settings).await;
     let notifier = notifier(&store).await;
-    App { control, builds, store, vault, scheduler, telemetry, clock, notifier, settings }
+    App { control, builds, store, vault, scheduler, reports, telemetry, notifier, clock, settings }
 }
 
 /// One that tells a webhook where nobody listens.

@@ -21,10 +21,11 @@ use launcher_control::{Config, Control, DeployRequest, LaunchRequest, Parts, Tar
 use launcher_edge::Daemon;
 use launcher_logs::{Bounds, Kept};
 use launcher_model::environment::EnvironmentState;
+use launcher_model::role::Role;
 use launcher_model::{EdgeName, ServiceName, VersionNumber, service};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
-use launcher_server::{App, Settings, TokenText};
+use launcher_server::{App, Reports, Settings, TokenText};
 use launcher_store::vault::Vault;
 use launcher_store::{NewToken, Store};
 use launcher_telemetry::embedded::MOST_BYTES;
@@ -99,7 +100,7 @@ impl World {
         let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         let token = TokenText::random();
-        let new = NewToken { name: WHO.to_owned(), hash: token.hash() };
+        let new = NewToken { name: WHO.to_owned(), hash: token.hash(), role: Role::Admin };
         app.store.create_token(new, "test", app.now()).await.unwrap();
         let router = launcher_server::router(&app);
         Self { app, fake, router, token, upstream: address, back, tasks: vec![serving, hub], dir }
@@ -264,8 +265,9 @@ async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
     };
     let nobody = launcher_notify::Config::default();
     let notifier = launcher_notify::Notifier::start(parts, &nobody).await.unwrap();
+    let reports = Reports::new(|_| {});
     let settings = Arc::new(settings);
-    App { control, builds, store, vault, scheduler, telemetry, clock, notifier, settings }
+    App { control, builds, store, vault, scheduler, reports, telemetry, notifier, clock, settings }
 }
 
 /// Waits for a condition; fails with these words when it does not come.

@@ -26,6 +26,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (10, "upstream", include_str!("../../migrations/sqlite/0010_upstream.sql")),
     (11, "hosts", include_str!("../../migrations/sqlite/0011_hosts.sql")),
     (12, "told", include_str!("../../migrations/sqlite/0012_told.sql")),
+    (13, "token roles", include_str!("../../migrations/sqlite/0013_token_roles.sql")),
 ];
 
 /// Brings a database to the newest schema.

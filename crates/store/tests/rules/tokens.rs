@@ -1,10 +1,11 @@
 use launcher_model::event::EventKind;
+use launcher_model::role::Role;
 use launcher_store::{Error, NewSession, NewToken, Session, Store};
 
 use crate::support::*;
 
 fn token(name: &str, hash: u8) -> NewToken {
-    NewToken { name: name.into(), hash: [hash; 32] }
+    NewToken { name: name.into(), hash: [hash; 32], role: Role::Admin }
 }
 
 fn session(hash: u8, once: bool) -> NewSession {

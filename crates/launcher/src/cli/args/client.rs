@@ -22,7 +22,7 @@ use super::examples;
 pub(crate) use branches::{Branches, BranchesCommand, BranchesOf, OneBranch};
 pub(crate) use builds::{BuildList, BuildLog, Builds, BuildsCommand, Init, OneBuild, SendIn};
 pub(crate) use credentials::{
-    Login, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
+    Login, NewToken, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
 };
 pub(crate) use deployments::{Deploy, History, Hold, Release, Rollback, Switch, Try};
 pub(crate) use edges::{Edges, EdgesCommand, Invite, OneEdge};

@@ -9,7 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::{Context, NO_BODY};
-use crate::cli::args::client::{Listing, SecretSet, SecretUnset, TokenName, TokenRecover};
+use crate::cli::args::client::{
+    Listing, NewToken, SecretSet, SecretUnset, TokenName, TokenRecover,
+};
 use crate::cli::output::say;
 use crate::cli::render::credentials;
 use crate::cli::{Failure, input};
@@ -63,8 +65,8 @@ pub(super) async fn unset((context, unset): (Context, SecretUnset)) -> Result<()
     Ok(())
 }
 
-pub(super) async fn create((context, token): (Context, TokenName)) -> Result<(), Failure> {
-    let body = TokenBody { name: token.name };
+pub(super) async fn create((context, token): (Context, NewToken)) -> Result<(), Failure> {
+    let body = TokenBody { name: token.name, role: token.role };
     let view: NewTokenView = context.client.create_unkept(&["tokens"], &body).await?;
     context.out.line(&view.token)?;
     say(&format!("this is the token {}; it is shown this once", view.name));

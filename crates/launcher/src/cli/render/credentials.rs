@@ -21,13 +21,18 @@ pub(in crate::cli) fn secrets(secrets: &[SecretView], look: &Look) -> String {
 
 /// The tokens, those revoked too.
 pub(in crate::cli) fn tokens(tokens: &[TokenView], look: &Look) -> String {
-    let mut columns = Columns::new(look, &["TOKEN", "CREATED", "VALID"]);
+    let mut columns = Columns::new(look, &["TOKEN", "ROLE", "CREATED", "VALID"]);
     for token in tokens {
         let valid = match token.revoked_at {
             None => "yes".to_owned(),
             Some(at) => format!("revoked {}", ago(at, look.now)),
         };
-        columns.row([plain(&token.name), plain(ago(token.created_at, look.now)), plain(valid)]);
+        columns.row([
+            plain(&token.name),
+            plain(token.role),
+            plain(ago(token.created_at, look.now)),
+            plain(valid),
+        ]);
     }
     columns.text()
 }
@@ -46,7 +51,7 @@ mod tests {
         insta::assert_snapshot!(secrets(&set, &look()));
         let known: Vec<TokenView> = read(
             r#"[{"name": "admin", "created_at": "2026-11-01T11:00:00Z", "revoked_at": null},
-                {"name": "ci", "created_at": "2026-11-02T11:00:00Z",
+                {"name": "ci", "created_at": "2026-11-02T11:00:00Z", "role": "agent",
                  "revoked_at": "2026-11-24T11:58:00Z"}]"#,
         );
         insta::assert_snapshot!(tokens(&known, &look()));

@@ -13,6 +13,9 @@ pub(crate) struct Metrics {
     store: Store,
     /// How large the file may become in which it is kept.
     keep_at_most: Option<Bytes>,
+    /// Whether the server measures what its own machine and the containers on it use, where it places them on
+    /// the Docker Engine of that machine; it does when nothing is said.
+    agent: Option<bool>,
 }
 
 /// Where what is measured is kept.
@@ -30,6 +33,11 @@ impl Metrics {
     /// Where it is kept.
     pub(crate) fn store(&self) -> Store {
         self.store
+    }
+
+    /// Whether the server measures its own machine.
+    pub(crate) fn agent(&self) -> bool {
+        self.agent.unwrap_or(true)
     }
 
     /// In bytes.

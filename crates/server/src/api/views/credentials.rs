@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use launcher_model::ServiceName;
+use launcher_model::role::Role;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,12 +32,15 @@ pub struct SecretView {
     pub previews_of: Vec<ServiceName>,
 }
 
-/// A token's name.
+/// A token that is wanted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenBody {
     /// What it is called, such as whose it is.
     pub name: String,
+    /// What it may do; everything when nothing is said.
+    #[serde(default)]
+    pub role: Role,
 }
 
 /// A token, without its text.
@@ -44,6 +48,9 @@ pub struct TokenBody {
 pub struct TokenView {
     /// What it is called.
     pub name: String,
+    /// What it may do.
+    #[serde(default)]
+    pub role: Role,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use launcher_model::role::Role;
 use launcher_model::secret::SecretName;
 
 use super::{Listing, To, examples};
@@ -49,7 +50,7 @@ fn secret_name(text: &str) -> Result<SecretName, launcher_model::secret::Invalid
 pub(crate) enum TokenCommand {
     /// Create a token, and print it this once
     #[command(after_help = examples::TOKEN_CREATE)]
-    Create(To<TokenName>),
+    Create(To<NewToken>),
     /// List the tokens, those revoked too
     #[command(after_help = examples::TOKEN_LIST)]
     List(To<Listing>),
@@ -69,6 +70,16 @@ pub(crate) struct TokenRecover {
     /// The server's data directory
     #[arg(long, value_name = "DIR", env = "LAUNCHER_DATA")]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// `token create`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct NewToken {
+    /// What it is called, such as whose it is
+    pub(crate) name: String,
+    /// What it may do: admin, viewer or agent
+    #[arg(long, value_name = "ROLE", default_value_t)]
+    pub(crate) role: Role,
 }
 
 /// A token's name.
