@@ -10,7 +10,6 @@ use launcher_scheduler::docker::residents::{Machine, Residents};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::exposition::{self, Make};
 use crate::sampler::{Every, Sample, Sampler};
 use crate::server::Server;
 use crate::tally::Tally;
@@ -58,9 +57,12 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) ->
     });
     let _serving = metrics.map(|listener| {
         let (known, tally) = (sampler.known(), Arc::clone(&tally));
-        let make: Make = Arc::new(move |page| page::make(page, &known, &tally));
+        let make: launcher_exposition::Make =
+            Arc::new(move |page| page::make(page, &known, &tally));
         AbortOnDropHandle::new(tokio::spawn(async move {
-            if let Err(error) = exposition::serve(listener, make, std::future::pending()).await {
+            if let Err(error) =
+                launcher_exposition::serve(listener, make, std::future::pending()).await
+            {
                 tracing::error!(%error, "nothing is served for Prometheus any more");
             }
         }))

@@ -8,7 +8,6 @@ mod cgroup;
 pub mod check;
 mod counters;
 mod error;
-pub mod exposition;
 pub mod graphite;
 mod host;
 mod known;

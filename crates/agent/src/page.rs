@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::exposition::{Error, Page};
+use launcher_exposition::{Error, Page};
+
 use crate::known::{Known, Shown};
 use crate::sampler::locked;
 use crate::tally::Tally;

@@ -163,6 +163,7 @@ impl Builtin {
             service: pool.service.clone(),
             version: pool.version,
             counted: pool.stats.read(),
+            latency: pool.stats.latency(),
         });
         read.collect()
     }

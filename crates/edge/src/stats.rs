@@ -4,6 +4,7 @@ mod latencies;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
+use launcher_model::measure::{BUCKETS, Histogram};
 use launcher_model::{ServiceName, VersionNumber};
 
 use crate::protocol::InFlight;
@@ -18,6 +19,8 @@ pub struct VersionCounters {
     pub version: VersionNumber,
     /// What it has carried.
     pub counted: Counted,
+    /// How long requests took.
+    pub latency: Histogram,
 }
 
 /// What was carried, from the beginning to now.
@@ -149,6 +152,16 @@ impl VersionStats {
     /// All traffic under way.
     pub(crate) fn in_flight(&self) -> InFlight {
         add(self.live(), self.previews())
+    }
+
+    /// How long each request took.
+    pub(crate) fn latency(&self) -> Histogram {
+        let mut buckets = vec![0; BUCKETS];
+        self.add_latencies(&mut buckets);
+        let counts = buckets.into_iter().enumerate();
+        let counts =
+            counts.map(|(bucket, count)| (u16::try_from(bucket).unwrap_or(u16::MAX), count));
+        Histogram::from_buckets(counts.collect(), self.latencies_us()).unwrap_or_default()
     }
 
     /// How long all requests took together, in microseconds.

@@ -55,13 +55,30 @@ async fn process(command: Command) -> anyhow::Result<()> {
         Command::Up(up) => run::up::run(load(up.settings)?).await,
         Command::Server(server) => run::server::run(load(server.settings)?).await,
         Command::Edge(args) => {
-            let EdgeArgs { control, data, http, threads, driver, nginx, no_takeover, unmeasured } =
-                args;
+            let EdgeArgs {
+                control,
+                data,
+                http,
+                threads,
+                driver,
+                nginx,
+                no_takeover,
+                metrics,
+                unmeasured,
+            } = args;
             let (control, take_over) = (control.place(), !no_takeover);
             let nginx = (driver == DriverName::Nginx).then_some(nginx);
             let measures = !unmeasured;
-            let options =
-                run::edge::Options { control, data, http, threads, nginx, take_over, measures };
+            let options = run::edge::Options {
+                control,
+                data,
+                http,
+                threads,
+                nginx,
+                take_over,
+                measures,
+                metrics,
+            };
             Box::pin(run::edge::run(options)).await
         }
         Command::Agent(agent) => Box::pin(run::agent::run(agent.run)).await,

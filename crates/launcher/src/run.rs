@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod edge;
+mod edge_page;
 pub(crate) mod edge_socket;
 mod engines;
 mod metrics;

@@ -6,6 +6,7 @@ mod git;
 mod graphs;
 pub mod http;
 mod measured;
+mod metrics_page;
 mod pages;
 mod probes;
 mod reports;
@@ -39,6 +40,7 @@ pub fn router(app: &App) -> Router {
         .merge(git::router(app))
         .merge(pages::router(app))
         .merge(graphs::router())
+        .merge(metrics_page::router())
         .merge(probes::router())
         .fallback(http::problem::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -26,6 +26,9 @@ pub(crate) const WINDOW: i64 = 310;
 /// What is told of the future is a mistake of a clock, from so many seconds on.
 const AHEAD: i64 = 60;
 
+/// Of a version that carries nothing for so many seconds, the total is forgotten.
+const FORGOTTEN: i64 = 3600;
+
 /// So many seconds are written down at one time.
 pub(crate) const CHUNK: i64 = 10;
 
@@ -49,6 +52,8 @@ struct State {
     containers: HashMap<String, (i64, ContainerSample)>,
     rejected: Rejected,
     feed: Feed,
+    /// What was carried since the start, and when that was told last.
+    totals: HashMap<Key, (i64, Traffic)>,
 }
 
 /// How many samples were not taken.
@@ -111,10 +116,11 @@ impl Gathered {
         if !second.edges.insert(edge.clone()) {
             return;
         }
-        for sample in samples {
-            let key = Key::Traffic(sample.service, sample.version);
+        for sample in &samples {
+            let key = Key::Traffic(sample.service.clone(), sample.version);
             second.traffic.entry(key).or_default().beside(&sample.traffic);
         }
+        state.sum_up(samples, now);
         state.changed(at, now);
         state.feed.second(at, now);
         drop(state);
@@ -159,6 +165,18 @@ impl Gathered {
         let state = self.state();
         let recent = state.containers.values().filter(|(at, _)| *at >= since);
         recent.map(|(_, sample)| sample.clone()).collect()
+    }
+
+    /// What each version has carried since the start, of those that have carried anything in the last hour.
+    #[must_use]
+    pub fn totals(&self) -> Vec<TrafficSample> {
+        let state = self.state();
+        let totals = state.totals.iter().filter_map(|(key, (_, traffic))| {
+            let Key::Traffic(service, version) = key else { return None };
+            let (service, version) = (service.clone(), *version);
+            Some(TrafficSample { service, version, traffic: traffic.clone() })
+        });
+        totals.collect()
     }
 
     /// How many samples were not taken.
@@ -268,6 +286,17 @@ impl State {
             return false;
         }
         true
+    }
+
+    fn sum_up(&mut self, samples: Vec<TrafficSample>, now: i64) {
+        for sample in samples {
+            let key = Key::Traffic(sample.service, sample.version);
+            let (told, total) = self.totals.entry(key).or_default();
+            *told = now;
+            total.after(&sample.traffic);
+            (total.in_flight, total.connections) = (0, 0);
+        }
+        self.totals.retain(|_, (told, _)| *told >= now - FORGOTTEN);
     }
 
     /// Notes that a second has changed, and forgets what is too old.

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use launcher_model::measure::{Traffic, TrafficSample};
+use launcher_model::measure::{Histogram, Traffic, TrafficSample};
 use launcher_model::{ServiceName, VersionNumber};
 use serde::Deserialize;
 
@@ -58,6 +58,7 @@ struct Counts {
     previews: u64,
     /// As many of them have been noted.
     noted: u64,
+    latency: Histogram,
     /// What has come since somebody asked for that.
     since: Traffic,
 }
@@ -157,6 +158,7 @@ impl Tally {
                 sent: counts.sent,
                 ..Counted::default()
             },
+            latency: counts.latency.clone(),
         });
         read.collect()
     }
@@ -221,6 +223,7 @@ impl Inner {
             since.requests[status / 100 - 1] += 1;
             if let Some(us) = microseconds(&line.took).filter(|_| status >= 200) {
                 since.latency.record(us);
+                counted.latency.record(us);
             }
         }
         // Addresses of several attempts stand in a row, and so do the times to their heads, which are

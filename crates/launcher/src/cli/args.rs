@@ -130,6 +130,9 @@ pub(crate) struct EdgeArgs {
     /// Fail when an edge runs on the data directory, instead of taking over from it
     #[arg(long)]
     pub(crate) no_takeover: bool,
+    /// Where /metrics is served for Prometheus [default: nowhere]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<SocketAddr>,
     /// Measure nothing: for the benchmark of what that costs
     #[arg(long, hide = true)]
     pub(crate) unmeasured: bool,

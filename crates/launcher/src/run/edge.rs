@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use launcher_edge::remote::{self, JoinToken, Membership};
-use launcher_edge::{Config, ControlPlane, Daemon, Nginx, NginxDaemon, NginxOptions, Start};
+use launcher_edge::{
+    Config, ControlPlane, Counters, Daemon, Nginx, NginxDaemon, NginxOptions, Start,
+};
 use launcher_model::EdgeName;
 use tokio::process::Command;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::data::keep_to_itself;
 use super::stopping::Replacements;
-use super::{program, stopping, systemd};
+use super::{edge_page, program, stopping, systemd};
 use crate::cli::args::nginx::NginxArgs;
 
 /// How long requests that are under way may take to end when the edge is told to stop.
@@ -33,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) take_over: bool,
     /// Whether it is measured how long requests take.
     pub(crate) measures: bool,
+    /// Where what was measured is shown to Prometheus.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 /// Where its server is.
@@ -66,12 +71,17 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     };
     if let Some(nginx) = options.nginx {
         let nginx = Nginx::start(beside(nginx, &config))?;
+        let name = config.name.to_string();
+        let daemon = NginxDaemon::new(config, nginx);
+        let _page = page(options.metrics, name, daemon.counters());
         systemd::is_ready();
-        NginxDaemon::new(config, nginx).run(stopping).await;
+        daemon.run(stopping).await;
         return Ok(());
     }
     let start = Start { sockets: systemd::sockets()?, take_over: options.take_over };
+    let name = config.name.to_string();
     let daemon = Daemon::begin(config, start).await.context("the edge cannot start")?;
+    let _page = page(options.metrics, name, daemon.counters());
     systemd::is_ready();
     let arguments = arguments_of_successor(daemon.http());
     let replace = async {
@@ -164,4 +174,13 @@ async fn reach(place: Place, data: &Path) -> Result<(EdgeName, ControlPlane)> {
         ),
     };
     Ok((membership.edge().clone(), ControlPlane::Remote(Arc::new(membership))))
+}
+
+/// Shows what was measured, where that is asked for.
+fn page(
+    address: Option<SocketAddr>,
+    name: String,
+    counters: Counters,
+) -> Option<AbortOnDropHandle<()>> {
+    address.map(|address| edge_page::show(address, name, counters))
 }

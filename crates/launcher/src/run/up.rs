@@ -70,6 +70,9 @@ fn edge_arguments(config: &Config, data: &DataDir) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["edge".into(), "--name".into(), "local".into()];
     arguments.extend(["--data".into(), data.edge_dir().into()]);
     arguments.extend(["--server-socket".into(), data.edge_socket().into()]);
+    if let Some(metrics) = config.metrics.edge() {
+        arguments.extend(["--metrics".into(), metrics.to_string().into()]);
+    }
     for http in &config.http {
         arguments.extend(["--http".into(), http.to_string().into()]);
     }

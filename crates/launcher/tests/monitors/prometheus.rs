@@ -31,10 +31,18 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     pub(crate) fn start(target: SocketAddr) -> Self {
+        Self::start_with(target, None)
+    }
+
+    /// The same, with a token.
+    pub(crate) fn start_with(target: SocketAddr, token: Option<&str>) -> Self {
         let folder = Folder::new();
         let at = folder.path();
         let scrape = "scrape_configs: [{job_name: agent, scrape_interval: 1s, scrape_timeout: 1s";
-        let configuration = format!("{scrape}, static_configs: [{{targets: ['{target}']}}]}}]\n");
+        let login = token.map(|token| format!(", authorization: {{credentials: '{token}'}}"));
+        let login = login.unwrap_or_default();
+        let configuration =
+            format!("{scrape}{login}, static_configs: [{{targets: ['{target}']}}]}}]\n");
         fs::write(at.join("prometheus.yml"), configuration).unwrap();
         let address = free_port();
         let log = fs::File::create(at.join("log")).unwrap();

@@ -121,10 +121,16 @@ pub(super) async fn graphs(
         Some(text) => versions(text)?,
         None => Vec::new(),
     };
+    let by_graphite = app.telemetry.graphite().is_some_and(|graphite| graphite.web.is_some());
     let graphs = Kind::ALL.map(|kind| {
         let picture = Picture { versions: named.clone(), range: query.range, ..Picture::default() };
         let url = |format| signed(&app, &service, kind, format, &picture);
-        GraphView { name: kind.name(), svg: url("svg"), png: url("png") }
+        GraphView {
+            name: kind.name(),
+            svg: url("svg"),
+            png: url("png"),
+            graphite: by_graphite.then(|| url("graphite.png")),
+        }
     });
     Ok(Answer(Page::whole(graphs.to_vec())))
 }

@@ -1,5 +1,7 @@
 //! `[metrics]`: what is measured.
 
+use std::net::SocketAddr;
+
 use launcher_model::Bytes;
 use launcher_telemetry::embedded::MOST_BYTES;
 use serde::Deserialize;
@@ -11,6 +13,8 @@ pub(crate) struct Metrics {
     /// Where it is kept.
     #[serde(default)]
     store: Store,
+    /// Where the edge of this machine shows to Prometheus what it has carried; nowhere when nothing is said.
+    edge: Option<SocketAddr>,
     /// How large the file may become in which it is kept.
     keep_at_most: Option<Bytes>,
     /// Whether the server measures what its own machine and the containers on it use, where it places them on
@@ -33,6 +37,11 @@ impl Metrics {
     /// Where it is kept.
     pub(crate) fn store(&self) -> Store {
         self.store
+    }
+
+    /// Where the edge of this machine shows what it has carried.
+    pub(crate) fn edge(&self) -> Option<SocketAddr> {
+        self.edge
     }
 
     /// Whether the server measures its own machine.

@@ -48,4 +48,7 @@ pub struct GraphView {
     pub svg: String,
     /// As PNG.
     pub png: String,
+    /// As Graphite draws it, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graphite: Option<String>,
 }

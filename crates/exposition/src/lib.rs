@@ -4,6 +4,8 @@
 //! What is measured comes and goes, as containers do. So nothing is registered for good: a page is made anew
 //! whenever it is asked for, of what there is at that moment.
 
+mod times;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ use axum::routing::get;
 use prometheus::core::{Atomic, AtomicF64, AtomicU64, GenericCounterVec, GenericGaugeVec};
 use prometheus::{Encoder, Opts, Registry, TextEncoder};
 use tokio::net::TcpListener;
+
+pub use times::Times;
 
 /// Why a page cannot be made: two families of one name, or a name that Prometheus does not take.
 pub use prometheus::Error;
@@ -69,6 +73,16 @@ impl Page {
         let gauges = GenericGaugeVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(gauges.clone()))?;
         Ok(Gauges(gauges))
+    }
+
+    /// Adds how long things took, in seconds. Their name ends with `_seconds`.
+    ///
+    /// # Errors
+    /// When Prometheus would not take them.
+    pub fn times(&self, name: &str, help: &str, labels: &[&str]) -> Result<Times, Error> {
+        let times = Times::new(name, help, labels)?;
+        self.0.register(Box::new(times.clone()))?;
+        Ok(times)
     }
 
     /// The page. Families without a value are not on it.

@@ -1,0 +1,100 @@
+//! What an edge shows to Prometheus.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use launcher_edge::Counters;
+use launcher_edge::stats::VersionCounters;
+use launcher_exposition::{Error, Page, serve};
+use tokio::net::TcpListener;
+use tokio_util::task::AbortOnDropHandle;
+
+/// From one attempt to listen to the next.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Serves the page until what is returned is dropped. An edge that takes over from another one has to wait
+/// for the address; traffic waits for nothing of this.
+pub(crate) fn show(address: SocketAddr, name: String, counters: Counters) -> AbortOnDropHandle<()> {
+    let make = Arc::new(move |page: &Page| make(page, &name, &counters.read()));
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let listener = listen(address).await;
+        if let Err(error) = serve(listener, make, std::future::pending()).await {
+            tracing::error!(%error, "nothing is served for Prometheus any more");
+        }
+    }))
+}
+
+async fn listen(address: SocketAddr) -> TcpListener {
+    let mut told = false;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) if !told => {
+                told = true;
+                tracing::warn!(%address, %error, "metrics cannot be shown yet; it is tried again, and --metrics chooses another address");
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn make(page: &Page, name: &str, versions: &[VersionCounters]) -> Result<(), Error> {
+    let labels = &["service", "version"];
+    let by_code = page.counters(
+        "launcher_edge_requests_total",
+        "Requests answered, by the class of the status.",
+        &["service", "version", "code"],
+    )?;
+    let times = page.times(
+        "launcher_edge_request_duration_seconds",
+        "From the whole head of a request to the end of its response.",
+        labels,
+    )?;
+    let counters = |name: &str, help: &str| page.counters(name, help, labels);
+    let failed = counters(
+        "launcher_edge_requests_failed_total",
+        "Requests whose container could not be reached, broke off or took too long.",
+    )?;
+    let retried =
+        counters("launcher_edge_requests_retried_total", "Requests that were sent a second time.")?;
+    let ejected = counters(
+        "launcher_edge_ejections_total",
+        "How often a container was left out because it had failed too many requests in a row.",
+    )?;
+    let received = counters("launcher_edge_received_bytes_total", "Bytes that clients have sent.")?;
+    let sent = counters("launcher_edge_sent_bytes_total", "Bytes that were sent to clients.")?;
+    let in_flight =
+        page.gauges("launcher_edge_requests_in_flight", "Requests under way.", labels)?;
+    let connections = page.gauges(
+        "launcher_edge_upgraded_connections",
+        "Upgraded connections under way, such as WebSockets.",
+        labels,
+    )?;
+    for VersionCounters { service, version, counted, latency } in versions {
+        let version = version.to_string();
+        let labels = &[service.as_str(), version.as_str()];
+        for (class, count) in (1..).zip(counted.requests) {
+            let code = format!("{class}xx");
+            by_code.set(&[service.as_str(), &version, &code], count)?;
+        }
+        times.set(labels, latency.clone())?;
+        failed.set(labels, counted.failed)?;
+        retried.set(labels, counted.retried)?;
+        ejected.set(labels, counted.ejected)?;
+        received.set(labels, counted.received)?;
+        sent.set(labels, counted.sent)?;
+        let requests = counted.in_flight.requests + counted.previews.requests;
+        let upgraded = counted.in_flight.connections + counted.previews.connections;
+        in_flight.set(labels, number(requests))?;
+        connections.set(labels, number(upgraded))?;
+    }
+    page.gauges("launcher_edge_info", "The edge's name and version.", &["edge", "version"])?
+        .set(&[name, env!("CARGO_PKG_VERSION")], 1.0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what is counted stays below 2^53")]
+fn number(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,159 @@
+//! `/metrics`: what the server shows to Prometheus. It needs a token that may look, as all but the probes
+//! does.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::get;
+use launcher_control::hub::EdgeView;
+use launcher_exposition::{Error, Page, answer};
+use launcher_model::measure::TrafficSample;
+use launcher_model::{ServiceName, VersionNumber};
+use launcher_telemetry::graphite::Counts;
+
+use crate::App;
+use crate::auth;
+use crate::http::problem::Problem;
+
+pub(crate) fn router() -> Router<App> {
+    Router::new().route("/metrics", get(show))
+}
+
+async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
+    if !auth::has_token(&app, &headers).await? {
+        return Err(Problem::unauthorized(
+            "the metrics are for who has a token: give Prometheus one as authorization.credentials_file; \
+             `launcher token create prometheus --role viewer` makes it",
+        ));
+    }
+    let shown = Shown::of(&app).await?;
+    Ok(answer(|page| shown.put_on(page)))
+}
+
+/// What is on the page.
+struct Shown {
+    edges: Vec<EdgeView>,
+    live: Vec<(ServiceName, VersionNumber, u8)>,
+    totals: Vec<TrafficSample>,
+    late: u64,
+    ahead: u64,
+    file: u64,
+    carbon: Option<Counts>,
+}
+
+impl Shown {
+    async fn of(app: &App) -> Result<Self, Problem> {
+        let mut live = Vec::new();
+        for service in app.store.services().await? {
+            let name = service.spec.service.name;
+            let route = app.store.route(&name).await?;
+            let weights = route.weights.into_iter();
+            live.extend(weights.map(|(version, weight)| (name.clone(), version, weight.percent())));
+        }
+        let gathered = app.telemetry.gathered();
+        let rejected = gathered.rejected();
+        Ok(Self {
+            edges: app.control.hub().edges(),
+            live,
+            totals: gathered.totals(),
+            late: rejected.late,
+            ahead: rejected.ahead,
+            file: app.telemetry.used().await?,
+            carbon: app.telemetry.graphite().map(|graphite| graphite.carbon.counts()),
+        })
+    }
+
+    fn put_on(&self, page: &Page) -> Result<(), Error> {
+        self.installation(page)?;
+        self.traffic(page)?;
+        self.telemetry(page)
+    }
+
+    fn installation(&self, page: &Page) -> Result<(), Error> {
+        page.gauges("launcher_info", "The server's version.", &["version"])?
+            .set(&[env!("CARGO_PKG_VERSION")], 1.0)?;
+        let weights = page.gauges(
+            "launcher_route_weight_percent",
+            "A version's share of its service's production traffic.",
+            &["service", "version"],
+        )?;
+        for (service, version, percent) in &self.live {
+            weights.set(&[service.as_str(), &version.to_string()], f64::from(*percent))?;
+        }
+        let edges = page.gauges(
+            "launcher_edge_connected",
+            "An edge that is connected.",
+            &["edge", "driver", "version"],
+        )?;
+        let lag = page.gauges(
+            "launcher_edge_lag_seconds",
+            "From a question to an edge to its answer, the last time.",
+            &["edge"],
+        )?;
+        for edge in &self.edges {
+            edges.set(&[edge.name.as_str(), &edge.driver, &edge.version], 1.0)?;
+            if let Some(last) = edge.lag {
+                lag.set(&[edge.name.as_str()], last.as_secs_f64())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// By all edges together, since the start of the server.
+    fn traffic(&self, page: &Page) -> Result<(), Error> {
+        let labels = &["service", "version"];
+        let by_code = page.counters(
+            "launcher_requests_total",
+            "Requests that edges have answered, by the class of the status.",
+            &["service", "version", "code"],
+        )?;
+        let times = page.times(
+            "launcher_request_duration_seconds",
+            "From the whole head of a request to the end of its response.",
+            labels,
+        )?;
+        let failed = page.counters(
+            "launcher_requests_failed_total",
+            "Requests whose container could not be reached, broke off or took too long.",
+            labels,
+        )?;
+        for TrafficSample { service, version, traffic } in &self.totals {
+            let version = version.to_string();
+            for (class, count) in (1..).zip(traffic.requests) {
+                by_code.set(&[service.as_str(), &version, &format!("{class}xx")], count)?;
+            }
+            times.set(&[service.as_str(), &version], traffic.latency.clone())?;
+            failed.set(&[service.as_str(), &version], traffic.failed)?;
+        }
+        Ok(())
+    }
+
+    fn telemetry(&self, page: &Page) -> Result<(), Error> {
+        let rejected = page.counters(
+            "launcher_samples_rejected_total",
+            "Samples that were not taken, as they came too late or their clock is ahead.",
+            &["why"],
+        )?;
+        rejected.set(&["late"], self.late)?;
+        rejected.set(&["ahead"], self.ahead)?;
+        page.gauges("launcher_metrics_file_bytes", "What is in use of the file of metrics.", &[])?
+            .set(&[], number(self.file))?;
+        let Some(carbon) = &self.carbon else { return Ok(()) };
+        let one = |name: &str, help: &str, value| page.counters(name, help, &[])?.set(&[], value);
+        one("launcher_graphite_sent_total", "Numbers that carbon was told.", carbon.sent)?;
+        one(
+            "launcher_graphite_dropped_total",
+            "Numbers that carbon will not get.",
+            carbon.dropped,
+        )?;
+        one("launcher_graphite_errors_total", "Connections to carbon that failed.", carbon.errors)?;
+        page.gauges("launcher_graphite_waiting", "Numbers that wait for carbon.", &[])?
+            .set(&[], number(carbon.waiting))
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "what is counted stays below 2^53")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
