@@ -4,6 +4,7 @@ pub(crate) mod graphite;
 mod logs;
 mod marathon;
 pub(crate) mod metrics;
+mod otlp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use self::graphite::Graphite;
 use self::logs::Logs;
 use self::marathon::Marathon;
 use self::metrics::Metrics;
+use self::otlp::Otlp;
 
 /// Where the file is looked for when nobody says.
 const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
@@ -49,6 +51,7 @@ struct File {
     #[serde(default)]
     metrics: Metrics,
     graphite: Option<Graphite>,
+    otlp: Option<Otlp>,
     #[serde(default)]
     registries: Vec<Registry>,
     #[serde(default)]
@@ -179,6 +182,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     /// The Graphite that is told of it.
     pub(crate) graphite: Option<Graphite>,
+    /// The OpenTelemetry collector that is told of it, and of what has happened.
+    pub(crate) otlp: Option<Otlp>,
     /// How much is kept of logs.
     pub(crate) logs: Bounds,
     /// How registries are reached, by `host[:port]`.
@@ -247,6 +252,7 @@ impl Config {
             marathon: file.marathon,
             metrics: file.metrics,
             graphite: file.graphite,
+            otlp: file.otlp,
             logs: file.logs.bounds(),
             registries: read_registries(file.registries)?,
             data,
