@@ -126,8 +126,8 @@ impl Gathered {
         }
         for TrafficSample { service, version, traffic } in samples {
             let key = Key::Traffic(service, version);
-            let came = Value::Traffic(traffic.clone());
             second.traffic.entry(key.clone()).or_default().beside(&traffic);
+            let came = Value::Traffic(traffic);
             state.feeds.iter_mut().for_each(|feed| feed.add(Told::Second(at), &key, &came));
         }
         state.changed(at, now);
@@ -359,3 +359,6 @@ impl Chunk {
         Some(Value::Usage(sum))
     }
 }
+
+#[cfg(test)]
+mod tests;

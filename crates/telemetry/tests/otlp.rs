@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use launcher_model::measure::{ContainerSample, HostReport, HostUsage, Traffic, TrafficSample, Usage};
+use launcher_model::measure::{
+    ContainerSample, HostReport, HostUsage, Traffic, TrafficSample, Usage,
+};
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_telemetry::otlp::{
     Collector, CollectorOptions, Counts, Headers, Metrics, Pace, Shape,
@@ -228,7 +230,10 @@ async fn heavy_what_is_refused_or_rejected_is_counted_and_not_sent_again() {
     ground.carry("a", now() - 30, traffic(1));
     let refused = ground.done().await;
     assert_eq!((refused.sent, refused.errors), (0, 0));
-    assert!(refused.refused > 0 && refused.trouble.as_ref().unwrap().contains("400"), "{refused:?}");
+    assert!(
+        refused.refused > 0 && refused.trouble.as_ref().unwrap().contains("400"),
+        "{refused:?}"
+    );
     real.answer(&[json!({ "partial": 2, "message": "too old" })]).await;
     ground.carry("a", now() - 20, traffic(1));
     let rejected = until("the next is told", SOON, || async {

@@ -85,7 +85,10 @@ impl Follower {
                 }
                 Err(error) => {
                     let error = format!("{error:#}");
-                    tracing::warn!(error, "the collector is not told what has happened; it is tried again");
+                    tracing::warn!(
+                        error,
+                        "the collector is not told what has happened; it is tried again"
+                    );
                     tokio::time::sleep(AGAIN).await;
                 }
             }

@@ -57,7 +57,10 @@ pub(super) fn read(
     match status {
         200..=299 => {
             let (rejected, message) = partial_success(signal, body);
-            Answer::Taken { rejected: u64::try_from(rejected).unwrap_or(0), message: plain(&message) }
+            Answer::Taken {
+                rejected: u64::try_from(rejected).unwrap_or(0),
+                message: plain(&message),
+            }
         }
         429 | 502 | 503 | 504 => {
             let after = retry_after.and_then(|text| wait(text, now));
@@ -154,7 +157,10 @@ mod tests {
         }
         let body = Status { message: "no such tenant".to_owned() }.encode_to_vec();
         let Answer::Refused { why } = read(Signal::Traces, 401, None, &body, NOW) else { panic!() };
-        assert_eq!(why, "it answers with 401, \"no such tenant\"; [otlp] headers_file says who asks");
+        assert_eq!(
+            why,
+            "it answers with 401, \"no such tenant\"; [otlp] headers_file says who asks"
+        );
     }
 
     #[test]

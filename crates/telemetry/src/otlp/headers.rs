@@ -31,8 +31,8 @@ impl Headers {
             if line_says.is_empty() || line_says.starts_with('#') {
                 continue;
             }
-            let (name, value) = header(line_says)
-                .map_err(|what| InvalidHeader { line: index + 1, what })?;
+            let (name, value) =
+                header(line_says).map_err(|what| InvalidHeader { line: index + 1, what })?;
             headers.append(name, value);
         }
         Ok(Self(headers))

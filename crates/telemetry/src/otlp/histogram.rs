@@ -32,9 +32,8 @@ pub(super) const BOUNDS: [f64; 14] =
 
 /// Counts in buckets that grow by a factor of 2^(2^-scale), and the scale.
 pub(super) fn exponential(histogram: &Histogram) -> (i32, Buckets) {
-    let finest: Vec<(i32, u64)> = middles(histogram)
-        .map(|(seconds, count)| (index(seconds), count))
-        .collect();
+    let finest: Vec<(i32, u64)> =
+        middles(histogram).map(|(seconds, count)| (index(seconds), count)).collect();
     let (Some((first, _)), Some((last, _))) = (finest.first(), finest.last()) else {
         return (FINEST, Buckets::default());
     };

@@ -72,7 +72,9 @@ impl Metrics {
             let mut counts = self.sender.counts();
             counts.waiting = (counts.waiting + came).saturating_sub(dropped);
             if dropped > 0 && counts.dropped == 0 {
-                tracing::warn!("the collector is away for too long; the oldest numbers are dropped");
+                tracing::warn!(
+                    "the collector is away for too long; the oldest numbers are dropped"
+                );
             }
             counts.dropped += dropped;
         }

@@ -1,6 +1,7 @@
 //! What is measured, as numbers with names: one point for each number, time and thing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -24,6 +25,9 @@ use names::{Instrument, LATENCY, Number, counts, key_attributes, levels};
 #[derive(Debug, Clone)]
 pub(super) struct Point {
     of: &'static Instrument,
+    /// What says of what it is. All points of one thing and time share it while they wait.
+    about: Arc<[KeyValue]>,
+    /// Without these attributes.
     data: Data,
 }
 
@@ -41,18 +45,18 @@ pub(super) fn points(told: Told, news: &[New], shape: Shape) -> Vec<Point> {
     let span = (words::nanos_of_second(at), words::nanos_of_second(at + i64::from(seconds)));
     let mut points = Vec::new();
     for New { key, new, whole } in news {
-        let about = key_attributes(key);
+        let about: Arc<[KeyValue]> = key_attributes(key).into();
+        let mut add = |of, data| points.push(Point { of, about: Arc::clone(&about), data });
         for (of, extra, number) in counts(new) {
-            let data = Data::Count(number_point(span, &about, extra, number));
-            points.push(Point { of, data });
+            add(of, Data::Count(number_point(span, extra, number)));
         }
         for (of, number) in whole.as_ref().map(levels).unwrap_or_default() {
-            points.push(Point { of, data: Data::Level(number_point(span, &about, None, number)) });
+            add(of, Data::Level(number_point(span, None, number)));
         }
         if let crate::Value::Traffic(traffic) = new
             && traffic.latency.count() > 0
         {
-            points.push(Point { of: &LATENCY, data: times(span, &about, &traffic.latency, shape) });
+            add(&LATENCY, times(span, &traffic.latency, shape));
         }
     }
     points
@@ -60,7 +64,6 @@ pub(super) fn points(told: Told, news: &[New], shape: Shape) -> Vec<Point> {
 
 fn number_point(
     (start, end): (u64, u64),
-    about: &[KeyValue],
     extra: Option<KeyValue>,
     number: Number,
 ) -> NumberDataPoint {
@@ -71,7 +74,7 @@ fn number_point(
         Number::Seconds(seconds) => number_data_point::Value::AsDouble(seconds),
     };
     NumberDataPoint {
-        attributes: about.iter().cloned().chain(extra).collect(),
+        attributes: extra.into_iter().collect(),
         start_time_unix_nano: start,
         time_unix_nano: end,
         value: Some(value),
@@ -79,19 +82,13 @@ fn number_point(
     }
 }
 
-fn times(
-    (start, end): (u64, u64),
-    about: &[KeyValue],
-    of: &launcher_model::measure::Histogram,
-    shape: Shape,
-) -> Data {
+fn times((start, end): (u64, u64), of: &launcher_model::measure::Histogram, shape: Shape) -> Data {
     #[expect(clippy::cast_precision_loss, reason = "sums of times stay below 2^53 µs")]
     let sum = Some(of.sum_us() as f64 / 1e6);
     match shape {
         Shape::Exponential => {
             let (scale, buckets) = histogram::exponential(of);
             Data::Exponential(ExponentialHistogramDataPoint {
-                attributes: about.to_vec(),
                 start_time_unix_nano: start,
                 time_unix_nano: end,
                 count: of.count(),
@@ -102,7 +99,6 @@ fn times(
             })
         }
         Shape::Explicit => Data::Explicit(HistogramDataPoint {
-            attributes: about.to_vec(),
             start_time_unix_nano: start,
             time_unix_nano: end,
             count: of.count(),
@@ -117,7 +113,8 @@ fn times(
 /// All points of a metric under its name, once.
 pub(super) fn request(resource: Resource, points: Vec<Point>) -> ExportMetricsServiceRequest {
     let mut metrics: BTreeMap<&str, Metric> = BTreeMap::new();
-    for Point { of, data } in points {
+    for Point { of, about, mut data } in points {
+        data.attributes().splice(..0, about.iter().cloned());
         let metric = metrics.entry(of.name).or_insert_with(|| Metric {
             name: of.name.to_owned(),
             description: of.description.to_owned(),
@@ -157,6 +154,14 @@ impl Data {
                 aggregation_temporality: DELTA,
                 ..Histogram::default()
             }),
+        }
+    }
+
+    fn attributes(&mut self) -> &mut Vec<KeyValue> {
+        match self {
+            Self::Count(point) | Self::Level(point) => &mut point.attributes,
+            Self::Exponential(point) => &mut point.attributes,
+            Self::Explicit(point) => &mut point.attributes,
         }
     }
 

@@ -58,7 +58,9 @@ impl Sender {
             .with_jitter();
         for delay in delays.build() {
             match self.collector.send(self.signal, &body).await {
-                Answer::Taken { rejected, message } => return self.taken(items, rejected, &message),
+                Answer::Taken { rejected, message } => {
+                    return self.taken(items, rejected, &message);
+                }
                 Answer::Refused { why } => return self.refused(items, &why),
                 Answer::Later { after, why } => {
                     self.troubled(why);

@@ -109,7 +109,8 @@ impl Trace {
         let path = format!("{parent}/{own}");
         let mut span = span(&self.name, &path, title, during, attributes);
         span.parent_span_id = span_id(&self.name, parent);
-        self.root().end_time_unix_nano = self.root().end_time_unix_nano.max(span.end_time_unix_nano);
+        self.root().end_time_unix_nano =
+            self.root().end_time_unix_nano.max(span.end_time_unix_nano);
         self.spans.push(span);
         let last = self.spans.len() - 1;
         &mut self.spans[last]

@@ -13,9 +13,7 @@ use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::image::PinnedImage;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
 use launcher_model::service::ServiceSpec;
-use launcher_store::{
-    BuildChange, EnvironmentChange, NewBuild, NewDeployment, NewVersion, sqlite,
-};
+use launcher_store::{BuildChange, EnvironmentChange, NewBuild, NewDeployment, NewVersion, sqlite};
 use launcher_telemetry::otlp::{Collector, CollectorOptions, Headers, Launch, Names, Pace};
 use tempfile::TempDir;
 
@@ -108,9 +106,8 @@ impl Ground {
             key: None,
         };
         let id = self.store.begin_deployment(new, &[], at(second)).await.unwrap().id;
-        let event = NewEvent::new(EventKind::DeploymentAborted, "aborted").service(&shop());
-        let aborted = self.store.deployment_aborted(id, "no edge", &[event], at(second + 1));
-        aborted.await.unwrap();
+        let events = [NewEvent::new(EventKind::DeploymentAborted, "aborted").service(&shop())];
+        self.store.deployment_aborted(id, "no edge", &events, at(second + 1)).await.unwrap();
     }
 
     async fn queue(&self, second: i64) -> launcher_store::Queued {
@@ -228,10 +225,10 @@ async fn a_launch_is_over_once_however_often_it_is_started_again() {
     let (version, _) = ground.store.create_version(new, at(1)).await.unwrap();
     let reach = async |state, kind, second| {
         let change = EnvironmentChange { state: Some(state), ..EnvironmentChange::default() };
-        let event = NewEvent::new(kind, "so it is").service(&shop()).version(version.number);
-        let changed =
-            ground.store.change_environment(&shop(), version.number, change, &[event], at(second));
-        changed.await.unwrap();
+        let number = version.number;
+        let events = [NewEvent::new(kind, "so it is").service(&shop()).version(number)];
+        let store = &ground.store;
+        store.change_environment(&shop(), number, change, &events, at(second)).await.unwrap();
     };
     reach(EnvironmentState::Ready, EventKind::EnvironmentReady, 5).await;
     reach(EnvironmentState::Stopped, EventKind::EnvironmentStopped, 6).await;

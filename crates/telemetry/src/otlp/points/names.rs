@@ -94,9 +94,8 @@ pub(super) fn counts(value: &Value) -> Vec<Count> {
 
 fn of_traffic(traffic: &Traffic) -> Vec<Count> {
     let classes = CLASSES.iter().zip(traffic.requests);
-    let classes = classes.map(|(class, count)| {
-        (&REQUESTS, Some(text(STATUS_CLASS, *class)), Number::Whole(count))
-    });
+    let classes = classes
+        .map(|(class, count)| (&REQUESTS, Some(text(STATUS_CLASS, *class)), Number::Whole(count)));
     let mut counts: Vec<Count> = classes.collect();
     counts.push((&FAILED, None, Number::Whole(traffic.failed)));
     counts.push((&RETRIED, None, Number::Whole(traffic.retried)));
@@ -152,8 +151,10 @@ pub(super) fn levels(value: &Value) -> Vec<(&'static Instrument, Number)> {
             (&CONNECTIONS, Number::Whole(traffic.connections)),
         ],
         Value::Usage(usage) => {
-            let mut levels =
-                vec![(&CONTAINERS, whole(usage.containers)), (&MEMORY, Number::Whole(usage.memory))];
+            let mut levels = vec![
+                (&CONTAINERS, whole(usage.containers)),
+                (&MEMORY, Number::Whole(usage.memory)),
+            ];
             if usage.memory_limit > 0 {
                 levels.push((&MEMORY_LIMIT, Number::Whole(usage.memory_limit)));
             }

@@ -39,10 +39,8 @@ fn add_step(trace: &mut Trace, step: &Step, until: jiff::Timestamp) {
         StepState::Failed => "failure",
         StepState::Running | StepState::Cancelled | StepState::Skipped => "cancellation",
     };
-    let mut attributes = vec![
-        text("cicd.pipeline.task.name", name),
-        text("cicd.pipeline.task.run.result", result),
-    ];
+    let mut attributes =
+        vec![text("cicd.pipeline.task.name", name), text("cicd.pipeline.task.run.result", result)];
     attributes.extend(step.note.as_ref().map(|note| text("launcher.note", note)));
     let during = During::new(step.started_at, step.finished_at.unwrap_or(until));
     let span = trace.add("", name, name, during, attributes);
