@@ -26,11 +26,11 @@ fn nanos(span: &Value, field: &str) -> u64 {
 
 /// A span of which there is one, once it has come.
 async fn comes(collector: &Collector, name: &str) -> Value {
-    let found = until(&format!("the span {name}"), SOON, || async {
+    let found = until(name, SOON, || async {
         let found = spans(collector, name);
         (!found.is_empty()).then_some(found)
-    });
-    let found = found.await;
+    })
+    .await;
     let [(span, _)] = &found[..] else { panic!("{found:?}") };
     span.clone()
 }

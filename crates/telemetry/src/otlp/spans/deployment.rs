@@ -1,5 +1,6 @@
 //! A deployment as a trace.
 
+use jiff::{SignedDuration, Timestamp};
 use launcher_model::route::{Deployment, DeploymentKind, EdgeReceipt, Receipt, Weights};
 use launcher_model::{VersionNumber, Weight};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -14,11 +15,12 @@ impl Trace {
     /// the beginning on. How long they are is exact, where they are is right within some milliseconds.
     #[must_use]
     pub fn of_deployment(names: &Names, deployment: &Deployment) -> Option<Self> {
-        let during = During::new(deployment.created_at, deployment.finished_at?);
+        let finished_at = deployment.finished_at?;
+        let during = During::new(deployment.created_at, finished_at);
         let name = names.deployment(deployment.id);
         let mut trace = Self::new(name, "deployment", during, attributes(deployment));
         if let Some(receipt) = &deployment.receipt {
-            parts(&mut trace, deployment, receipt);
+            parts(&mut trace, deployment, receipt, finished_at);
         }
         if let Some(reason) = &deployment.abort_reason {
             trace.root().status = failed(reason);
@@ -70,16 +72,34 @@ fn shares(weights: &Weights) -> String {
     weights.iter().map(share).collect::<Vec<_>>().join(", ")
 }
 
-/// A part in which each edge has its own.
+/// A part of a switch that each edge has, too.
 struct Part {
     name: &'static str,
+    title_of_edge: &'static str,
     took: fn(&EdgeReceipt) -> u64,
+    /// Whether an edge had one, and whether it went wrong.
+    had: fn(&EdgeReceipt) -> bool,
+    wrong: fn(&EdgeReceipt) -> Option<&String>,
 }
 
-const PREPARE: Part = Part { name: "prepare", took: |edge| edge.prepare_us };
-const COMMIT: Part = Part { name: "commit", took: |edge| edge.commit_us };
+/// Edges that were away have none.
+const PREPARE: Part = Part {
+    name: "prepare",
+    title_of_edge: "prepare edge",
+    took: |edge| edge.prepare_us,
+    had: |edge| edge.prepare_us > 0,
+    wrong: |_| None,
+};
 
-fn parts(trace: &mut Trace, deployment: &Deployment, receipt: &Receipt) {
+const COMMIT: Part = Part {
+    name: "commit",
+    title_of_edge: "commit edge",
+    took: |edge| edge.commit_us,
+    had: |_| true,
+    wrong: |edge| edge.fenced.as_ref(),
+};
+
+fn parts(trace: &mut Trace, deployment: &Deployment, receipt: &Receipt, finished_at: Timestamp) {
     let mut from = deployment.created_at;
     if receipt.start_ms > 0 {
         let during = During::micros(from, receipt.start_ms.saturating_mul(1_000));
@@ -87,58 +107,64 @@ fn parts(trace: &mut Trace, deployment: &Deployment, receipt: &Receipt) {
         from = during.until;
     }
     let switch = During::micros(from, receipt.switch_us);
-    if receipt.switch_us > 0 {
-        of_edges(trace, &PREPARE, receipt, |_| from);
+    // One that another server has finished was not measured.
+    if !receipt.recovered {
+        of_edges(trace, &PREPARE, receipt, from);
         // What came last is known: the acknowledgement of the last edge ended the switch.
-        let longest = longest(receipt, COMMIT.took);
-        let before = During::micros(from, receipt.switch_us.saturating_sub(longest));
-        of_edges(trace, &COMMIT, receipt, |_| before.until);
+        let last = COMMIT.longest(receipt);
+        let before = During::micros(from, receipt.switch_us.saturating_sub(last));
+        of_edges(trace, &COMMIT, receipt, before.until);
     }
     if let Some(drain_ms) = receipt.drain_ms {
-        let during = During::micros(switch.until, drain_ms.saturating_mul(1_000));
-        let attributes = vec![
-            number("launcher.drain.drained", receipt.drained),
-            number("launcher.drain.moved", receipt.moved),
-            number("launcher.drain.failed", receipt.failed),
-            number("launcher.drain.cut", receipt.cut),
-            flag("launcher.drain.superseded", receipt.superseded),
-        ];
-        let span = trace.add("", "drain", "drain", during, attributes);
-        if receipt.cut > 0 {
-            span.status = failed(&format!("{} were cut off by the drain deadline", receipt.cut));
-        }
+        let took = drain_ms.saturating_mul(1_000);
+        let from = if receipt.recovered { back(finished_at, took) } else { switch.until };
+        drain(trace, receipt, During::micros(from, took));
     }
 }
 
-fn longest(receipt: &Receipt, took: fn(&EdgeReceipt) -> u64) -> u64 {
-    receipt.edges.iter().map(took).max().unwrap_or_default()
+/// So many microseconds before a time.
+fn back(from: Timestamp, us: u64) -> Timestamp {
+    let span = SignedDuration::from_micros(i64::try_from(us).unwrap_or(i64::MAX));
+    from.saturating_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+fn drain(trace: &mut Trace, receipt: &Receipt, during: During) {
+    let attributes = vec![
+        number("launcher.drain.drained", receipt.drained),
+        number("launcher.drain.moved", receipt.moved),
+        number("launcher.drain.failed", receipt.failed),
+        number("launcher.drain.cut", receipt.cut),
+        flag("launcher.drain.superseded", receipt.superseded),
+    ];
+    let span = trace.add("", "drain", "drain", during, attributes);
+    if receipt.cut > 0 {
+        span.status = failed(&format!("{} were cut off by the drain deadline", receipt.cut));
+    }
+}
+
+impl Part {
+    /// Microseconds of the slowest edge.
+    fn longest(&self, receipt: &Receipt) -> u64 {
+        receipt.edges.iter().map(self.took).max().unwrap_or_default()
+    }
 }
 
 /// A span that is as long as that of the slowest edge, and one below it for each edge.
-fn of_edges(
-    trace: &mut Trace,
-    part: &Part,
-    receipt: &Receipt,
-    from: impl Fn(&EdgeReceipt) -> jiff::Timestamp,
-) {
-    let Some(first) = receipt.edges.first() else { return };
-    let whole = During::micros(from(first), longest(receipt, part.took));
+fn of_edges(trace: &mut Trace, part: &Part, receipt: &Receipt, from: Timestamp) {
+    if receipt.edges.is_empty() {
+        return;
+    }
+    let whole = During::micros(from, part.longest(receipt));
     trace.add("", part.name, part.name, whole, Vec::new());
-    for edge in &receipt.edges {
-        let took = (part.took)(edge);
+    let path = format!("/{}", part.name);
+    for edge in receipt.edges.iter().filter(|edge| (part.had)(edge)) {
         let attributes = vec![
             text("launcher.edge", edge.edge.to_string()),
             number("launcher.edge.checked", edge.checked.into()),
         ];
-        let path = format!("/{}", part.name);
-        let title = format!("{} edge", part.name);
-        let during = During::micros(from(edge), took);
-        let span = trace.add(&path, edge.edge.as_str(), &title, during, attributes);
-        if part.name == COMMIT.name
-            && let Some(why) = &edge.fenced
-        {
-            span.status = failed(why);
-        }
+        let during = During::micros(from, (part.took)(edge));
+        let span = trace.add(&path, edge.edge.as_str(), part.title_of_edge, during, attributes);
+        span.status = (part.wrong)(edge).and_then(|why| failed(why));
     }
 }
 

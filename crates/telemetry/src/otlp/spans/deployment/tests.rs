@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use launcher_model::route::{DeploymentState, EdgeReceipt};
 use launcher_model::{DeploymentId, EdgeName, Generation, ServiceName};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -20,7 +19,11 @@ fn deployment() -> Deployment {
         start_ms: 2_000,
         drain_ms: Some(1_500),
         drained: 3,
-        edges: vec![edge("a", 4_000, 1_000, None), edge("b", 3_000, 2_000, Some("it was away"))],
+        edges: vec![
+            edge("a", 4_000, 1_000, None),
+            edge("b", 3_000, 2_000, Some("it did not answer")),
+            edge("c", 0, 0, Some("it was not connected")),
+        ],
         ..Receipt::default()
     };
     Deployment {
@@ -80,7 +83,8 @@ fn a_switch_is_laid_out_as_its_receipt_says() {
             row("prepare edge", "prepare", 2_000_000, 2_003_000, ""),
             row("commit", "deployment", 2_007_000, 2_009_000, ""),
             row("commit edge", "commit", 2_007_000, 2_008_000, ""),
-            row("commit edge", "commit", 2_007_000, 2_009_000, "it was away"),
+            row("commit edge", "commit", 2_007_000, 2_009_000, "it did not answer"),
+            row("commit edge", "commit", 2_007_000, 2_007_000, "it was not connected"),
             row("drain", "deployment", 2_009_000, 3_509_000, ""),
         ]
     );
@@ -105,6 +109,15 @@ fn one_that_was_aborted_is_an_error_and_says_why() {
         [("deployment".to_owned(), "", 0, 4_000_000, "edge b cannot reach v42")]
     );
     assert!(spans[0].attributes.contains(&text("deployment.status", "failed")));
+}
+
+#[test]
+fn one_that_another_server_has_finished_has_what_was_measured() {
+    let receipt = Receipt { recovered: true, drain_ms: Some(500), ..Receipt::default() };
+    let recovered = Deployment { receipt: Some(receipt), ..deployment() };
+    let spans = spans(&recovered);
+    let drain = ("drain".to_owned(), "deployment", 3_500_000, 4_000_000, "");
+    assert_eq!(told(&spans)[1..], [drain]);
 }
 
 #[test]
