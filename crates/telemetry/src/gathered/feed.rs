@@ -113,7 +113,7 @@ impl Feed {
     /// Takes one that was over before `until`, with what has come of it since it was taken before, for
     /// those who want that.
     pub(super) fn take(&mut self, until: i64) -> Option<(Told, HashMap<Key, Value>)> {
-        let second = self.seconds.first().copied().filter(|at| *at + 1 <= until);
+        let second = self.seconds.first().copied().filter(|at| *at < until);
         let chunk = self.chunks.first().copied().filter(|at| *at + CHUNK <= until);
         let told = match (second, chunk) {
             (Some(at), _) => {

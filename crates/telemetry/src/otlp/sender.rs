@@ -63,7 +63,7 @@ impl Sender {
                 }
                 Answer::Refused { why } => return self.refused(items, &why),
                 Answer::Later { after, why } => {
-                    self.troubled(why);
+                    self.troubled(&why);
                     tokio::select! {
                         () = tokio::time::sleep(after.unwrap_or(delay)) => {}
                         () = hurry.notified() => {}
@@ -104,11 +104,11 @@ impl Sender {
         }
     }
 
-    fn troubled(&self, why: String) {
+    fn troubled(&self, why: &str) {
         let first = {
             let mut counts = self.counts();
             counts.errors += 1;
-            counts.trouble.replace(why.clone()).is_none()
+            counts.trouble.replace(why.to_owned()).is_none()
         };
         if first {
             let (signal, endpoint) = (self.signal.name(), self.collector.endpoint());
