@@ -2,7 +2,7 @@
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
 #   dev/setup.sh WHAT...      build | demo | test | bench | lab |
-#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients
+#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients | otlp-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -67,6 +67,7 @@ need_for_test() {
     need_for_marathon_clients
     need_for_jenkins_clients
     need_for_fluent_clients
+    need_for_otlp_clients
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
     need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
 }
@@ -85,6 +86,10 @@ python=/usr/bin/python3
 
 need_for_jenkins_clients() {
     "$python" -c 'import ensurepip' 2>/dev/null || missing["Python's venv"]=python3-venv
+}
+
+need_for_otlp_clients() {
+    need_for_jenkins_clients
 }
 
 need_for_fluent_clients() {
@@ -212,7 +217,7 @@ install_clients() (
     }
 )
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | otlp-clients'
 need_for_build
 clients=()
 for what in "$@"; do
@@ -227,7 +232,7 @@ for what in "$@"; do
             need_for_git
             need_for_test
             need_for_lab
-            clients+=(marathon-clients jenkins-clients fluent-clients notify-clients)
+            clients+=(marathon-clients jenkins-clients fluent-clients notify-clients otlp-clients)
             ;;
         marathon-clients)
             need_for_marathon_clients
@@ -241,6 +246,10 @@ for what in "$@"; do
             need_for_fluent_clients
             clients+=("$what")
             ;;
+        otlp-clients)
+            need_for_otlp_clients
+            clients+=("$what")
+            ;;
         bench)
             need_for_docker
             need_for_git
@@ -251,7 +260,7 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, otlp-clients" ;;
     esac
 done
 check_rust

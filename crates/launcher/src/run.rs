@@ -14,6 +14,7 @@ mod program;
 pub(crate) mod server;
 pub(crate) mod stopping;
 mod systemd;
+mod traces;
 pub(crate) mod up;
 
 use std::io::IsTerminal;

@@ -4,6 +4,7 @@ mod feed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use launcher_model::EdgeName;
 use launcher_model::measure::{
@@ -12,9 +13,10 @@ use launcher_model::measure::{
 use tokio::sync::Notify;
 
 use crate::key::{Key, Value};
+use crate::telemetry::TOLD_AFTER;
 
 use feed::Feed;
-pub(crate) use feed::Told;
+pub(crate) use feed::{Reader, Told};
 
 /// Where the time comes from, in seconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -38,8 +40,6 @@ pub struct Gathered {
     state: Mutex<State>,
     /// Told when there is something to write down.
     pub(crate) came: Notify,
-    /// Told when there is something to tell on.
-    pub(crate) fed: Notify,
 }
 
 #[derive(Default)]
@@ -51,9 +51,10 @@ struct State {
     /// What each container used when it was heard of last.
     containers: HashMap<String, (i64, ContainerSample)>,
     rejected: Rejected,
-    feed: Feed,
     /// What was carried since the start, and when that was told last.
     totals: HashMap<Key, (i64, Traffic)>,
+    /// Of everybody who is told what comes.
+    feeds: Vec<Feed>,
 }
 
 /// How many samples were not taken.
@@ -80,6 +81,17 @@ struct Chunk {
     reports: BTreeSet<(String, i64)>,
 }
 
+/// What has come of something since the reader was told of it before.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct New {
+    /// Of what.
+    pub(crate) key: Key,
+    /// What is new: counts and times alone mean something in it.
+    pub(crate) new: Value,
+    /// All that is known of that time.
+    pub(crate) whole: Option<Value>,
+}
+
 /// What is to be written down of ten seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
@@ -93,7 +105,7 @@ impl Gathered {
     /// Nothing yet.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, state: Mutex::default(), came: Notify::new(), fed: Notify::new() }
+        Self { clock, state: Mutex::default(), came: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -108,7 +120,8 @@ impl Gathered {
     /// Takes in what an edge has carried in a second. What it tells twice is taken in once.
     pub fn traffic(&self, edge: &EdgeName, at: i64, samples: Vec<TrafficSample>) {
         let now = self.now();
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
         if !state.takes(at, now, samples.len()) {
             return;
         }
@@ -116,22 +129,24 @@ impl Gathered {
         if !second.edges.insert(edge.clone()) {
             return;
         }
-        for sample in &samples {
-            let key = Key::Traffic(sample.service.clone(), sample.version);
-            second.traffic.entry(key).or_default().beside(&sample.traffic);
+        for TrafficSample { service, version, traffic } in samples {
+            let key = Key::Traffic(service, version);
+            second.traffic.entry(key.clone()).or_default().beside(&traffic);
+            sum_up(&mut state.totals, &key, &traffic, now);
+            let came = Value::Traffic(traffic);
+            state.feeds.iter_mut().for_each(|feed| feed.add(Told::Second(at), &key, &came));
         }
-        state.sum_up(samples, now);
         state.changed(at, now);
-        state.feed.second(at, now);
-        drop(state);
+        state.feeds.iter_mut().for_each(|feed| feed.changed(Told::Second(at), now));
+        drop(guard);
         self.came.notify_one();
-        self.fed.notify_one();
     }
 
     /// Takes in what an agent has seen. What it tells twice is taken in once.
     pub fn host(&self, report: HostReport) {
         let now = self.now();
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
         // It is the end of a span, which belongs to what was before.
         let at = report.at - 1;
         if !state.takes(at, now, report.containers.len() + 1) {
@@ -141,9 +156,15 @@ impl Gathered {
         if !chunk.reports.insert((report.host.clone(), report.at)) {
             return;
         }
-        chunk.hosts.entry(Key::Host(report.host)).or_default().after(&report.usage);
+        let mut tell = |key: &Key, came: &Value| {
+            state.feeds.iter_mut().for_each(|feed| feed.add(Told::Chunk(at), key, came));
+        };
+        let host = Key::Host(report.host);
+        tell(&host, &Value::Host(report.usage.clone()));
+        chunk.hosts.entry(host).or_default().after(&report.usage);
         for sample in &report.containers {
             let key = Key::Usage(sample.service.clone(), sample.version);
+            tell(&key, &Value::Usage(sample.usage.clone()));
             let of = chunk.usage.entry(key).or_default();
             of.entry(sample.container.clone()).or_default().after(&sample.usage);
         }
@@ -151,10 +172,9 @@ impl Gathered {
             state.containers.insert(sample.container.clone(), (at, sample));
         }
         state.changed(at, now);
-        state.feed.chunk(at, now);
-        drop(state);
+        state.feeds.iter_mut().for_each(|feed| feed.changed(Told::Chunk(at), now));
+        drop(guard);
         self.came.notify_one();
-        self.fed.notify_one();
     }
 
     /// What the containers have used that were heard of in the last minute, each in the span of its last
@@ -201,29 +221,61 @@ impl Gathered {
         }
     }
 
-    /// Has [`take_told`](Self::take_told) say what comes from now on.
-    pub(crate) fn feed(&self) {
-        self.state().feed.begin();
+    /// Somebody is told from now on. It [takes](Self::take_told) whole times.
+    pub(crate) fn feed(&self) -> Reader {
+        self.feed_with(Feed::default())
     }
 
-    /// When the next of what is to be told on is over.
-    pub(crate) fn next_fed(&self) -> Option<i64> {
-        self.state().feed.next()
+    /// Somebody is told from now on. It [takes](Self::take_new) what is new.
+    pub(crate) fn feed_of_news(&self) -> Reader {
+        self.feed_with(Feed::of_news())
+    }
+
+    fn feed_with(&self, feed: Feed) -> Reader {
+        let mut state = self.state();
+        let reader = Reader { feed: state.feeds.len(), came: Arc::clone(&feed.came) };
+        state.feeds.push(feed);
+        reader
+    }
+
+    /// Has a reader take what is over, with the time before which it must be so, for ever.
+    pub(crate) async fn follow(&self, reader: &Reader, mut take: impl FnMut(i64)) {
+        loop {
+            let now = self.now();
+            take(now - TOLD_AFTER);
+            let next = self.state().feeds[reader.feed].next();
+            let Some(next) = next else {
+                reader.came.notified().await;
+                continue;
+            };
+            let wait = (next + TOLD_AFTER - now).clamp(1, CHUNK).unsigned_abs();
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+        }
     }
 
     /// Takes a time that was over before `until`, with all that was measured then. It comes again when
     /// more has been told of it since.
-    pub(crate) fn take_told(&self, until: i64) -> Option<(Told, Vec<(Key, Value)>)> {
+    pub(crate) fn take_told(
+        &self,
+        reader: &Reader,
+        until: i64,
+    ) -> Option<(Told, Vec<(Key, Value)>)> {
         let mut state = self.state();
-        let told = state.feed.take(until)?;
-        let values = match told {
-            Told::Second(at) => {
-                let traffic = state.seconds.get(&at).into_iter().flat_map(|of| &of.traffic);
-                traffic.map(|(key, of)| (key.clone(), Value::Traffic(of.clone()))).collect()
-            }
-            Told::Chunk(at) => state.chunks.get(&at).map(Chunk::values).unwrap_or_default(),
-        };
-        Some((told, values))
+        let (told, _) = state.feeds[reader.feed].take(until)?;
+        Some((told, state.values(told)))
+    }
+
+    /// Takes a time that was over before `until`, with what of it the reader was not told before. No time
+    /// comes again; what is told too late is told with the next.
+    pub(crate) fn take_new(&self, reader: &Reader, until: i64) -> Option<(Told, Vec<New>)> {
+        let mut state = self.state();
+        let (told, news) = state.feeds[reader.feed].take(until)?;
+        let mut whole: HashMap<Key, Value> = state.values(told).into_iter().collect();
+        let news = news.into_iter().map(|(key, new)| {
+            let whole = whole.remove(&key);
+            New { key, new, whole }
+        });
+        Some((told, news.collect()))
     }
 
     /// The first second of the oldest chunk that is to be written down.
@@ -288,26 +340,35 @@ impl State {
         true
     }
 
-    fn sum_up(&mut self, samples: Vec<TrafficSample>, now: i64) {
-        for sample in samples {
-            let key = Key::Traffic(sample.service, sample.version);
-            let (told, total) = self.totals.entry(key).or_default();
-            *told = now;
-            total.after(&sample.traffic);
-            (total.in_flight, total.connections) = (0, 0);
+    /// All that was measured at a time.
+    fn values(&self, told: Told) -> Vec<(Key, Value)> {
+        match told {
+            Told::Second(at) => {
+                let traffic = self.seconds.get(&at).into_iter().flat_map(|of| &of.traffic);
+                traffic.map(|(key, of)| (key.clone(), Value::Traffic(of.clone()))).collect()
+            }
+            Told::Chunk(at) => self.chunks.get(&at).map(Chunk::values).unwrap_or_default(),
         }
-        self.totals.retain(|_, (told, _)| *told >= now - FORGOTTEN);
     }
 
     /// Notes that a second has changed, and forgets what is too old.
     fn changed(&mut self, at: i64, now: i64) {
         self.dirty.insert(start(at));
+        self.totals.retain(|_, (told, _)| *told >= now - FORGOTTEN);
         let oldest = start(now - WINDOW);
         self.seconds = self.seconds.split_off(&oldest);
         self.chunks = self.chunks.split_off(&oldest);
         self.dirty = self.dirty.split_off(&oldest);
         self.containers.retain(|_, (at, _)| *at >= oldest);
     }
+}
+
+/// Adds what a version has carried to what it has carried before.
+fn sum_up(totals: &mut HashMap<Key, (i64, Traffic)>, key: &Key, traffic: &Traffic, now: i64) {
+    let (told, total) = totals.entry(key.clone()).or_default();
+    *told = now;
+    total.after(traffic);
+    (total.in_flight, total.connections) = (0, 0);
 }
 
 impl Chunk {
@@ -325,3 +386,6 @@ impl Chunk {
         Some(Value::Usage(sum))
     }
 }
+
+#[cfg(test)]
+mod tests;

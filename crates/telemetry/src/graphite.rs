@@ -9,8 +9,7 @@ mod protocol;
 mod read;
 mod web;
 
-use crate::gathered::{CHUNK, Gathered, Told};
-use crate::telemetry::TOLD_AFTER;
+use crate::gathered::{Gathered, Reader};
 
 pub use carbon::{Carbon, CarbonOptions, Counts};
 pub use names::Names;
@@ -29,29 +28,15 @@ pub struct Graphite {
 
 impl Graphite {
     /// Tells it what is measured, for ever.
-    pub(crate) async fn run(&self, gathered: &Gathered) {
-        let feed = async {
-            loop {
-                let now = gathered.now();
-                while let Some((told, values)) = gathered.take_told(now - TOLD_AFTER) {
-                    let (at, seconds) = match told {
-                        Told::Second(at) => (at, 1),
-                        Told::Chunk(at) => (at, CHUNK.unsigned_abs()),
-                    };
-                    let seconds = u32::try_from(seconds).unwrap_or(1);
-                    let points = values.iter();
-                    let points =
-                        points.flat_map(|(key, of)| self.names.points(key, of, at, seconds));
-                    self.carbon.tell(at, points.collect());
-                }
-                let Some(next) = gathered.next_fed() else {
-                    gathered.fed.notified().await;
-                    continue;
-                };
-                let wait = (next + TOLD_AFTER - now).clamp(1, CHUNK).unsigned_abs();
-                tokio::time::sleep(std::time::Duration::from_secs(wait)).await;
+    pub(crate) async fn run(&self, gathered: &Gathered, reader: &Reader) {
+        let feed = gathered.follow(reader, |until| {
+            while let Some((told, values)) = gathered.take_told(reader, until) {
+                let (at, seconds) = told.span();
+                let points = values.iter();
+                let points = points.flat_map(|(key, of)| self.names.points(key, of, at, seconds));
+                self.carbon.tell(at, points.collect());
             }
-        };
+        });
         tokio::join!(feed, self.carbon.run());
     }
 }

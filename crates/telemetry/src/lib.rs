@@ -12,6 +12,7 @@ pub mod graph;
 pub mod graphite;
 mod key;
 mod measure;
+pub mod otlp;
 mod query;
 mod telemetry;
 

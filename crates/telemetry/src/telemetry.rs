@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::embedded::Embedded;
 use crate::error::{Error, Result};
-use crate::gathered::{CHUNK, Clock, Gathered};
+use crate::gathered::{CHUNK, Clock, Gathered, Reader};
 use crate::graphite::{Graphite, Web};
+use crate::otlp::Metrics;
 use crate::query::{Answer, Query, Steps};
 
 /// So many seconds after a second has ended, everybody has told of it.
@@ -31,7 +32,8 @@ pub enum KeptIn<'f> {
 pub struct Telemetry {
     gathered: Arc<Gathered>,
     store: Store,
-    graphite: Option<Arc<Graphite>>,
+    graphite: Option<(Arc<Graphite>, Reader)>,
+    otlp: Option<(Arc<Metrics>, Reader)>,
 }
 
 #[derive(Clone)]
@@ -47,28 +49,38 @@ impl Telemetry {
     /// When there can be no such file, or no Graphite to ask.
     pub async fn open(kept: KeptIn<'_>, graphite: Option<Graphite>, clock: Clock) -> Result<Self> {
         let gathered = Arc::new(Gathered::new(clock));
-        let graphite = graphite.map(Arc::new);
-        if graphite.is_some() {
-            gathered.feed();
-        }
+        let graphite = graphite.map(|graphite| (Arc::new(graphite), gathered.feed()));
         let store = match kept {
             KeptIn::File { file, most_bytes } => {
                 let embedded = Embedded::open(file, Arc::clone(&gathered), most_bytes).await?;
                 Store::Embedded(Arc::new(embedded))
             }
             KeptIn::Graphite => {
-                let graphite = graphite.clone().ok_or(Error::NoGraphite)?;
+                let (graphite, _) = graphite.clone().ok_or(Error::NoGraphite)?;
                 let web = graphite.web.clone().ok_or(Error::NoGraphite)?;
                 Store::Graphite(graphite, web)
             }
         };
-        Ok(Self { gathered, store, graphite })
+        Ok(Self { gathered, store, graphite, otlp: None })
+    }
+
+    /// Has a collector told, too, what is measured from now on.
+    #[must_use]
+    pub fn with_otlp(mut self, metrics: Metrics) -> Self {
+        self.otlp = Some((Arc::new(metrics), self.gathered.feed_of_news()));
+        self
+    }
+
+    /// What tells a collector.
+    #[must_use]
+    pub fn otlp(&self) -> Option<&Metrics> {
+        self.otlp.as_ref().map(|(metrics, _)| &**metrics)
     }
 
     /// The Graphite that is told what is measured.
     #[must_use]
     pub fn graphite(&self) -> Option<&Graphite> {
-        self.graphite.as_deref()
+        self.graphite.as_ref().map(|(graphite, _)| &**graphite)
     }
 
     /// Where what is measured is told.
@@ -85,13 +97,19 @@ impl Telemetry {
                 Store::Graphite(..) => std::future::pending().await,
             }
         };
-        let tells = async {
+        let tells_graphite = async {
             match &self.graphite {
-                Some(graphite) => graphite.run(&self.gathered).await,
+                Some((graphite, reader)) => graphite.run(&self.gathered, reader).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::join!(writes, tells);
+        let tells_collector = async {
+            match &self.otlp {
+                Some((metrics, reader)) => metrics.run(&self.gathered, reader).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::join!(writes, tells_graphite, tells_collector);
     }
 
     async fn write_for_ever(&self, embedded: &Embedded) {
@@ -130,13 +148,17 @@ impl Telemetry {
         self.write_until(self.gathered.now() - TOLD_AFTER).await
     }
 
-    /// Writes down all that has been told, before the server stops. What is told of the same time later is
-    /// put with it.
+    /// Writes down all that has been told, before the server stops, and gives a collector a moment to take
+    /// it. What is told of the same time later is put with it.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub async fn flush(&self) -> Result<()> {
-        self.write_until(i64::MAX).await
+        let written = self.write_until(i64::MAX).await;
+        if let Some((metrics, reader)) = &self.otlp {
+            metrics.flush(&self.gathered, reader).await;
+        }
+        written
     }
 
     async fn write_until(&self, until: i64) -> Result<()> {

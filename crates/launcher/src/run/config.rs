@@ -5,6 +5,7 @@ mod logs;
 mod marathon;
 pub(crate) mod metrics;
 mod notify;
+mod otlp;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +25,7 @@ use self::logs::Logs;
 use self::marathon::Marathon;
 use self::metrics::Metrics;
 use self::notify::Notifications;
+use self::otlp::Otlp;
 
 /// Where the file is looked for when nobody says.
 const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
@@ -51,6 +53,7 @@ struct File {
     #[serde(default)]
     metrics: Metrics,
     graphite: Option<Graphite>,
+    otlp: Option<Otlp>,
     #[serde(default)]
     registries: Vec<Registry>,
     #[serde(default)]
@@ -191,6 +194,8 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     /// The Graphite that is told of it.
     pub(crate) graphite: Option<Graphite>,
+    /// The OpenTelemetry collector that is told of it, and of what has happened.
+    pub(crate) otlp: Option<Otlp>,
     /// How much is kept of logs.
     pub(crate) logs: Bounds,
     /// How registries are reached, by `host[:port]`.
@@ -263,6 +268,7 @@ impl Config {
             marathon: file.marathon,
             metrics: file.metrics,
             graphite: file.graphite,
+            otlp: file.otlp,
             logs: file.logs.bounds(),
             registries: read_registries(file.registries)?,
             url: notify::url(file.url)?,

@@ -126,6 +126,11 @@ impl DataDir {
         self.0.join("metrics.db")
     }
 
+    /// The last event of which a collector was told.
+    pub(crate) fn traced(&self) -> PathBuf {
+        self.0.join("otlp-traced")
+    }
+
     /// What containers have printed that are gone.
     pub(crate) fn logs(&self) -> PathBuf {
         self.0.join("logs")

@@ -13,7 +13,12 @@ use super::config::metrics::Store as MetricsStore;
 use super::data::DataDir;
 
 /// Opens what was measured before, and has edges tell what they carry.
-pub(crate) async fn open(config: &Config, data: &DataDir, hub: &Hub) -> Result<Telemetry> {
+pub(crate) async fn open(
+    config: &Config,
+    data: &DataDir,
+    hub: &Hub,
+    installation: &str,
+) -> Result<Telemetry> {
     let clock = Arc::new(|| Timestamp::now().as_second());
     let file = data.metrics();
     let kept = match config.metrics.store() {
@@ -23,7 +28,11 @@ pub(crate) async fn open(config: &Config, data: &DataDir, hub: &Hub) -> Result<T
         MetricsStore::Graphite => KeptIn::Graphite,
     };
     let graphite = config.graphite.as_ref().map(GraphiteConfig::connect).transpose()?;
-    let telemetry = Telemetry::open(kept, graphite, clock).await?;
+    let otlp = config.otlp.as_ref().map(|otlp| otlp.metrics(installation)).transpose()?.flatten();
+    let mut telemetry = Telemetry::open(kept, graphite, clock).await?;
+    if let Some(metrics) = otlp {
+        telemetry = telemetry.with_otlp(metrics);
+    }
     let gathered = Arc::clone(telemetry.gathered());
     hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
     let writing = telemetry.clone();

@@ -26,7 +26,7 @@ use super::config::Config;
 use super::data::{DataDir, keep_to_itself, write_private};
 use super::edge_socket::EdgeSocket;
 use super::engines::{self, Engines};
-use super::{administrator, metrics, notify, stopping, systemd};
+use super::{administrator, metrics, notify, stopping, systemd, traces};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
 pub(crate) const ANNOUNCE: &str = "LAUNCHER_ANNOUNCE";
@@ -113,7 +113,8 @@ async fn assemble(
     let vault = Arc::new(vault?);
     let installation = store.installation().await?;
     let (hub, notices) = Hub::new(&config.preview_domain, &installation);
-    let telemetry = metrics::open(config, data, &hub).await?;
+    let telemetry = metrics::open(config, data, &hub, &installation).await?;
+    traces::follow(config, data, &store, &installation).await?;
     let logs = Arc::new(Kept::new(data.logs(), config.logs));
     let Engines { scheduler, docker } =
         engines::connect(config, &installation, &vault, Arc::clone(&logs) as Arc<dyn LogKeeper>)?;
