@@ -59,7 +59,7 @@ pub use images::{Pushed, Removing, Using};
 pub use launch::LaunchRequest;
 pub use logins::PreviewLogins;
 pub use maintenance::{MaintainRequest, Maintained};
-pub use observe::{EngineView, EnvironmentView};
+pub use observe::{AllObserved, EngineView, EnvironmentView};
 pub use switch::{DeployRequest, Deployed, Target};
 
 /// The result of what was asked of the control plane.

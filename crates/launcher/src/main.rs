@@ -47,10 +47,13 @@ async fn process(command: Command) -> anyhow::Result<()> {
         Command::Up(up) => run::up::run(load(up.settings)?).await,
         Command::Server(server) => run::server::run(load(server.settings)?).await,
         Command::Edge(args) => {
-            let EdgeArgs { control, data, http, threads, driver, nginx, no_takeover } = args;
+            let EdgeArgs { control, data, http, threads, driver, nginx, access_log, no_takeover } =
+                args;
+            let access_log = access_log.options();
             let (control, take_over) = (control.place(), !no_takeover);
             let nginx = (driver == DriverName::Nginx).then_some(nginx);
-            let options = run::edge::Options { control, data, http, threads, nginx, take_over };
+            let options =
+                run::edge::Options { control, data, http, threads, nginx, take_over, access_log };
             Box::pin(run::edge::run(options)).await
         }
         Command::Demo(DemoArgs { exit, json, keep_logs }) => {

@@ -1,11 +1,13 @@
 //! The processes: the server, the edge, and the supervisor of both.
 
+pub(crate) mod access_log;
 pub(crate) mod administrator;
 pub(crate) mod config;
 pub(crate) mod data;
 pub(crate) mod edge;
 pub(crate) mod edge_socket;
 mod engines;
+pub(crate) mod fluentd;
 mod metrics;
 mod program;
 pub(crate) mod server;

@@ -107,19 +107,27 @@ impl Gathered {
         if !state.takes(at, now, samples.len()) {
             return;
         }
-        let second = state.seconds.entry(at).or_default();
-        if !second.edges.insert(edge.clone()) {
-            return;
+        if state.seconds.entry(at).or_default().edges.insert(edge.clone()) {
+            state.carried(at, now, samples);
+            drop(state);
+            self.came.notify_one();
+            self.fed.notify_one();
         }
-        for sample in samples {
-            let key = Key::Traffic(sample.service, sample.version);
-            second.traffic.entry(key).or_default().beside(&sample.traffic);
+    }
+
+    /// Takes in what others than edges tell of a second, on top of what there is: what they tell twice is
+    /// taken in twice. Returns whether it is of a time of which anything is taken in.
+    pub fn more_traffic(&self, at: i64, samples: Vec<TrafficSample>) -> bool {
+        let now = self.now();
+        let mut state = self.state();
+        if !state.takes(at, now, samples.len()) {
+            return false;
         }
-        state.changed(at, now);
-        state.feed.second(at, now);
+        state.carried(at, now, samples);
         drop(state);
         self.came.notify_one();
         self.fed.notify_one();
+        true
     }
 
     /// Takes in what an agent has seen. What it tells twice is taken in once.
@@ -268,6 +276,16 @@ impl State {
             return false;
         }
         true
+    }
+
+    fn carried(&mut self, at: i64, now: i64, samples: Vec<TrafficSample>) {
+        let second = self.seconds.entry(at).or_default();
+        for sample in samples {
+            let key = Key::Traffic(sample.service, sample.version);
+            second.traffic.entry(key).or_default().beside(&sample.traffic);
+        }
+        self.changed(at, now);
+        self.feed.second(at, now);
     }
 
     /// Notes that a second has changed, and forgets what is too old.

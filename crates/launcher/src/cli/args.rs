@@ -1,5 +1,6 @@
 //! What can be typed: the arguments of the processes that run here. [`client`] has the rest.
 
+pub(crate) mod access_log;
 pub(crate) mod client;
 mod examples;
 pub(crate) mod nginx;
@@ -7,6 +8,7 @@ pub(crate) mod nginx;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use access_log::AccessLogArgs;
 use clap::Args;
 use launcher_edge::remote::JoinToken;
 use launcher_model::EdgeName;
@@ -46,6 +48,8 @@ EXAMPLES
       --data /var/lib/launcher-edge --http 0.0.0.0:80
   launcher edge --driver nginx --server https://launcher.example.com:7071 --token TOKEN \\
       --data /var/lib/launcher-edge --http 0.0.0.0:80
+  launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80 \
+      --access-log-fluentd fluentd.example.com:24224     tells it each request
 
 A machine that is to be an edge is invited first: `launcher edges invite NAME` prints the token.
 
@@ -114,6 +118,8 @@ pub(crate) struct EdgeArgs {
     pub(crate) driver: DriverName,
     #[command(flatten)]
     pub(crate) nginx: NginxArgs,
+    #[command(flatten)]
+    pub(crate) access_log: AccessLogArgs,
     /// Fail when an edge runs on the data directory, instead of taking over from it
     #[arg(long)]
     pub(crate) no_takeover: bool,

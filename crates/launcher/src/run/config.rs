@@ -1,5 +1,6 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
+pub(crate) mod fluentd;
 pub(crate) mod graphite;
 mod marathon;
 pub(crate) mod metrics;
@@ -16,6 +17,7 @@ use launcher_scheduler::swarm::Secrets;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use self::fluentd::{AccessLog, Fluentd};
 use self::graphite::Graphite;
 use self::marathon::Marathon;
 use self::metrics::Metrics;
@@ -46,6 +48,8 @@ struct File {
     #[serde(default)]
     metrics: Metrics,
     graphite: Option<Graphite>,
+    fluentd: Option<Fluentd>,
+    access_log: Option<AccessLog>,
     #[serde(default)]
     registries: Vec<Registry>,
 }
@@ -174,6 +178,10 @@ pub(crate) struct Config {
     pub(crate) metrics: Metrics,
     /// The Graphite that is told of it.
     pub(crate) graphite: Option<Graphite>,
+    /// Where access logs may be sent.
+    pub(crate) fluentd: Option<Fluentd>,
+    /// The access log of this machine's edge.
+    pub(crate) access_log: Option<AccessLog>,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
 }
@@ -208,6 +216,9 @@ impl Config {
                 "[metrics] store is \"graphite\", and [graphite] does not say where that is read; give it url = \"https://graphite.example.com\""
             );
         }
+        if let Some(access_log) = &file.access_log {
+            access_log.check()?;
+        }
         let own_port = match scheme.as_str() {
             "http" => 80,
             "https" => 443,
@@ -240,6 +251,8 @@ impl Config {
             marathon: file.marathon,
             metrics: file.metrics,
             graphite: file.graphite,
+            fluentd: file.fluentd,
+            access_log: file.access_log,
             registries: read_registries(file.registries)?,
             data,
             http,

@@ -13,6 +13,7 @@ use launcher_edge::{Config, ControlPlane, Daemon, Nginx, NginxDaemon, NginxOptio
 use launcher_model::EdgeName;
 use tokio::process::Command;
 
+use super::access_log;
 use super::data::keep_to_itself;
 use super::stopping::Replacements;
 use super::{program, stopping, systemd};
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     /// The nginx that carries the traffic, if this process does not.
     pub(crate) nginx: Option<NginxArgs>,
     pub(crate) take_over: bool,
+    /// Where what becomes of each request is told.
+    pub(crate) access_log: Option<access_log::Options>,
 }
 
 /// Where its server is.
@@ -53,6 +56,13 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let program = program::path()?;
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let (name, control) = reach(options.control, &options.data).await?;
+    if options.nginx.is_some() && options.access_log.is_some() {
+        bail!(
+            "nginx writes its access log itself: leave --access-log-fluentd out, and see docs/access-logs.md for how its log is sent"
+        );
+    }
+    let opened = options.access_log.as_ref().map(|log| access_log::open(log, &name, &options.data));
+    let (log, access_log) = opened.transpose()?.unzip();
     let config = Config {
         name,
         http: options.http,
@@ -60,6 +70,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         data_dir: options.data,
         control,
         limits: launcher_edge::Limits::default(),
+        access: log,
         stop_within: STOP_WITHIN,
     };
     if let Some(nginx) = options.nginx {
@@ -85,6 +96,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     tokio::select! {
         () = daemon.run(stopping) => {}
         () = replace => {}
+    }
+    if let Some(access_log) = access_log {
+        access_log.close().await;
     }
     Ok(())
 }
