@@ -175,7 +175,8 @@ pub fn open(sink: impl Sink, options: Options) -> io::Result<(Log, Writer)> {
     let (to, from) = sync_channel(QUEUE);
     let dropped = Arc::<AtomicU64>::default();
     let writing = Writing { sink, options, dropped: dropped.clone(), told: 0, warned: None };
-    let thread = thread::Builder::new().name("edge-log".into()).spawn(|| writing.run(from))?;
+    let thread =
+        thread::Builder::new().name("edge-log".into()).spawn(move || writing.run(&from))?;
     Ok((Log { to: to.clone(), dropped }, Writer { to, thread }))
 }
 
@@ -231,7 +232,7 @@ struct Writing<S> {
 }
 
 impl<S: Sink> Writing<S> {
-    fn run(mut self, from: Receiver<Message>) {
+    fn run(mut self, from: &Receiver<Message>) {
         while let Ok(Message::Batch(batch)) = from.recv() {
             // Requests know when they began by a clock that only counts.
             let (now, time) = (Instant::now(), SystemTime::now());

@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Run the server alone
     Server(ServerArgs),
     /// Run an edge alone
-    Edge(EdgeArgs),
+    Edge(Box<EdgeArgs>),
     /// Show it: deploy, preview, fail and roll back a sample application under load
     Demo(DemoArgs),
     /// Run the sample application that `demo` deploys

@@ -48,7 +48,7 @@ async fn process(command: Command) -> anyhow::Result<()> {
         Command::Server(server) => run::server::run(load(server.settings)?).await,
         Command::Edge(args) => {
             let EdgeArgs { control, data, http, threads, driver, nginx, access_log, no_takeover } =
-                args;
+                *args;
             let access_log = access_log.options();
             let (control, take_over) = (control.place(), !no_takeover);
             let nginx = (driver == DriverName::Nginx).then_some(nginx);

@@ -52,7 +52,7 @@ impl Feed {
 
     /// Takes one that was over before `until`.
     pub(super) fn take(&mut self, until: i64) -> Option<Told> {
-        if self.seconds.first().is_some_and(|at| at + 1 <= until) {
+        if self.seconds.first().is_some_and(|at| *at < until) {
             return self.seconds.pop_first().map(Told::Second);
         }
         if self.chunks.first().is_some_and(|at| at + CHUNK <= until) {
