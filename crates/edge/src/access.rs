@@ -14,8 +14,8 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,8 +24,8 @@ use http::Version;
 pub(crate) use batch::Batch;
 pub(crate) use draft::{Draft, Passed};
 
-/// So many batches wait for the writer; with [`batch`]'s bounds, 8 MiB at most.
-const QUEUE: usize = 64;
+/// So much waits for the writer, in bytes.
+const WAITING: usize = 8 << 20;
 
 /// From one warning that entries were dropped to the next.
 const WARNED: Duration = Duration::from_secs(10);
@@ -151,8 +151,16 @@ impl Default for Options {
 /// Where the threads that carry requests leave what is to be told. Clones are the same.
 #[derive(Clone)]
 pub struct Log {
-    to: SyncSender<Message>,
-    dropped: Arc<AtomicU64>,
+    to: Sender<Message>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    /// What waits for the writer, in bytes.
+    waiting: AtomicUsize,
+    /// Entries.
+    dropped: AtomicU64,
 }
 
 enum Message {
@@ -163,7 +171,7 @@ enum Message {
 /// The thread that writes the log.
 #[derive(Debug)]
 pub struct Writer {
-    to: SyncSender<Message>,
+    to: Sender<Message>,
     thread: JoinHandle<()>,
 }
 
@@ -172,33 +180,30 @@ pub struct Writer {
 /// # Errors
 /// When its thread does not start.
 pub fn open(sink: impl Sink, options: Options) -> io::Result<(Log, Writer)> {
-    let (to, from) = sync_channel(QUEUE);
-    let dropped = Arc::<AtomicU64>::default();
-    let writing = Writing { sink, options, dropped: dropped.clone(), told: 0, warned: None };
+    let (to, from) = channel();
+    let counts = Arc::<Counts>::default();
+    let writing = Writing { sink, options, counts: counts.clone(), told: 0, warned: None };
     let thread =
         thread::Builder::new().name("edge-log".into()).spawn(move || writing.run(&from))?;
-    Ok((Log { to: to.clone(), dropped }, Writer { to, thread }))
+    Ok((Log { to: to.clone(), counts }, Writer { to, thread }))
 }
 
 impl Log {
     /// Hands entries over, or drops them when too many wait.
     pub(crate) fn send(&self, batch: Batch) {
-        match self.to.try_send(Message::Batch(batch)) {
-            Ok(()) => {}
-            Err(
-                TrySendError::Full(Message::Batch(batch))
-                | TrySendError::Disconnected(Message::Batch(batch)),
-            ) => {
-                self.dropped.fetch_add(batch.len() as u64, Relaxed);
-            }
-            Err(TrySendError::Full(Message::End) | TrySendError::Disconnected(Message::End)) => {}
+        let (bytes, entries) = (batch.bytes(), batch.len() as u64);
+        let fits = self.counts.waiting.fetch_add(bytes, Relaxed) + bytes <= WAITING;
+        // Once the writer has ended, nothing is taken.
+        if !fits || self.to.send(Message::Batch(batch)).is_err() {
+            self.counts.waiting.fetch_sub(bytes, Relaxed);
+            self.counts.dropped.fetch_add(entries, Relaxed);
         }
     }
 
     /// How many entries were dropped because the writer could not follow.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
+        self.counts.dropped.load(Relaxed)
     }
 }
 
@@ -225,7 +230,7 @@ impl Writer {
 struct Writing<S> {
     sink: S,
     options: Options,
-    dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     /// How many dropped ones were warned of.
     told: u64,
     warned: Option<Instant>,
@@ -239,12 +244,13 @@ impl<S: Sink> Writing<S> {
             for entry in batch.entries(self.options, now, time) {
                 self.sink.write(&entry);
             }
+            self.counts.waiting.fetch_sub(batch.bytes(), Relaxed);
             self.warn();
         }
     }
 
     fn warn(&mut self) {
-        let dropped = self.dropped.load(Relaxed);
+        let dropped = self.counts.dropped.load(Relaxed);
         let lately = self.warned.is_some_and(|warned| warned.elapsed() < WARNED);
         if dropped > self.told && !lately {
             tracing::warn!(

@@ -71,6 +71,11 @@ impl Batch {
         self.ended.len()
     }
 
+    /// How much room it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len() + self.ended.len() * size_of::<Ended>()
+    }
+
     /// Whether it should not wait for more.
     pub(crate) fn is_full(&self) -> bool {
         self.ended.len() >= MOST || self.text.len() >= MOST_BYTES
