@@ -48,8 +48,8 @@ EXAMPLES
       --data /var/lib/launcher-edge --http 0.0.0.0:80
   launcher edge --driver nginx --server https://launcher.example.com:7071 --token TOKEN \\
       --data /var/lib/launcher-edge --http 0.0.0.0:80
-  launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80 \
-      --access-log-fluentd fluentd.example.com:24224     tells it each request
+  launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80 \\
+      --access-log-fluentd fluentd.example.com:24224
 
 A machine that is to be an edge is invited first: `launcher edges invite NAME` prints the token.
 
@@ -113,6 +113,9 @@ pub(crate) struct EdgeArgs {
     /// How many threads carry traffic [default: one per processor]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Fail when an edge runs on the data directory, instead of taking over from it
+    #[arg(long)]
+    pub(crate) no_takeover: bool,
     /// What carries the traffic: this program itself, or an nginx beside it
     #[arg(long, value_enum, value_name = "NAME", default_value = "builtin")]
     pub(crate) driver: DriverName,
@@ -120,9 +123,6 @@ pub(crate) struct EdgeArgs {
     pub(crate) nginx: NginxArgs,
     #[command(flatten)]
     pub(crate) access_log: AccessLogArgs,
-    /// Fail when an edge runs on the data directory, instead of taking over from it
-    #[arg(long)]
-    pub(crate) no_takeover: bool,
 }
 
 /// Where an edge's server is.

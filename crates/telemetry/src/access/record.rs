@@ -24,7 +24,9 @@ pub fn read(
     }
     // What a container prints is the engine's to attribute, whatever the line says of itself.
     let container = text(fields, "container_id").and_then(|id| places.container(id));
-    let Some(printed) = text(fields, "log").or_else(|| text(fields, "message")) else {
+    let line = || text(fields, "log").or_else(|| text(fields, "message"));
+    // What has a status says it itself, and words for people beside it.
+    let Some(printed) = fields.get("status").map_or_else(line, |_| None) else {
         return request(fields, time, whose(fields, container, places)?);
     };
     let line = Line::read(printed).ok_or(Left::NoAccess)?;

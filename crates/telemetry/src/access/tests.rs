@@ -69,6 +69,10 @@ fn records_are_understood_by_what_they_name() {
                 "body_bytes_sent": "90", "bytes_sent": "100", "duration": 1 }),
             Request { sent: 90, ..request(42, 200, Some(77)) },
         ),
+        (
+            json!({ "service": "shop", "version": 42, "status": 200, "message": "GET / was answered" }),
+            request(42, 200, None),
+        ),
         // A load balancer of somebody else's: the last of those that it asked has answered.
         (
             json!({ "upstream_addr": "172.17.0.3:8080, 172.17.0.2:8080", "status": "200",
