@@ -78,6 +78,9 @@ impl Control {
         if let Some(why) = inner.scheduler.capabilities().volumes.refusal(&spec) {
             return Err(Error::Refused(why.to_owned()));
         }
+        if let Some(why) = inner.scheduler.capabilities().refuses_logs(&spec) {
+            return Err(Error::Refused(why));
+        }
         let secrets = freeze_secrets(inner, &spec).await?;
         let named = match &request.pinned {
             Some(pinned) => pinned.reference.clone(),

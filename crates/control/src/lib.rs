@@ -62,7 +62,7 @@ pub use launch::LaunchRequest;
 pub use logins::PreviewLogins;
 pub use logs::{Entry, LogQuery, MOST_TAIL, Told};
 pub use maintenance::{MaintainRequest, Maintained};
-pub use observe::{EngineView, EnvironmentView};
+pub use observe::{AllObserved, EngineView, EnvironmentView};
 pub use switch::{DeployRequest, Deployed, Target};
 
 /// The result of what was asked of the control plane.

@@ -1,6 +1,7 @@
 //! What the control plane knows, for those who ask.
 
 use jiff::Timestamp;
+use launcher_model::container::Container;
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::plan::leaving::served_places;
@@ -47,6 +48,15 @@ impl EnvironmentView {
             _ => 0,
         }
     }
+}
+
+/// The containers of all services.
+#[derive(Debug, Clone)]
+pub struct AllObserved {
+    /// These.
+    pub containers: Vec<Container>,
+    /// Each service was looked at since the server was started.
+    pub complete: bool,
 }
 
 /// The scheduler's engine.
@@ -107,6 +117,22 @@ impl Control {
     pub fn observed(&self, service: &ServiceName) -> Vec<Checked> {
         let observed = self.inner.slot(service).and_then(|slot| slot.observed());
         observed.map(|all| all.to_vec()).unwrap_or_default()
+    }
+
+    /// The containers of all services, as they were last observed.
+    #[must_use]
+    pub fn all_observed(&self) -> AllObserved {
+        let mut all = AllObserved { containers: Vec::new(), complete: true };
+        for slot in self.inner.slots() {
+            match slot.observed() {
+                Some(observed) => {
+                    let containers = observed.iter().map(|checked| checked.container.clone());
+                    all.containers.extend(containers);
+                }
+                None => all.complete = false,
+            }
+        }
+        all
     }
 
     /// The scheduler's engine.

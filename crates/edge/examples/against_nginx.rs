@@ -216,6 +216,7 @@ fn serve(http: SocketAddr, upstream: SocketAddr, data_dir: &Path) {
         data_dir: data_dir.to_owned(),
         control: launcher_edge::ControlPlane::Local(data_dir.join("control.sock")),
         limits: Limits::default(),
+        access: None,
         stop_within: Duration::from_secs(1),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

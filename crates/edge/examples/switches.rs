@@ -74,6 +74,7 @@ async fn run(
         data_dir: dir.join("edge"),
         control: launcher_edge::ControlPlane::Local(dir.join("control.sock")),
         limits: Limits::default(),
+        access: None,
         stop_within: Duration::ZERO,
     })
     .unwrap();

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
+use crate::access::Log;
 use crate::compiled::{Site, Table};
 use crate::driver::switch::Committed;
 use crate::driver::{Driver, Resting};
@@ -107,7 +108,7 @@ fn not_kept(error: &std::io::Error) -> String {
 
 impl Builtin {
     /// Is to serve on these sockets, with so many threads, what the directory `dir` keeps; nothing yet
-    /// without one. Connections wait until the driver is [open](Driver::open).
+    /// without one. What becomes of requests is told to the log. Connections wait until the driver is [open](Driver::open).
     ///
     /// # Errors
     /// When the directory is not usable or a thread does not start.
@@ -115,6 +116,7 @@ impl Builtin {
         listening: Vec<Listening>,
         threads: usize,
         limits: &Limits,
+        log: Option<Log>,
         dir: Option<&Path>,
     ) -> Result<Self, Error> {
         let (keep, kept) = dir.map(Keep::open).transpose()?.unzip();
@@ -125,7 +127,7 @@ impl Builtin {
             let site = Arc::new(Site::compile(&table, &[], threads));
             state.services.insert(name, Service { table, site });
         }
-        let engine = Engine::start(listening, threads, limits, state.table())?;
+        let engine = Engine::start(listening, threads, limits, log, state.table())?;
         Ok(Self(Arc::new(Shared {
             engine,
             keep: RwLock::new(keep),

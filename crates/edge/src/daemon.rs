@@ -13,6 +13,7 @@ use launcher_model::EdgeName;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::Error;
+use crate::access::Log;
 use crate::builtin::Builtin;
 use crate::engine::{Limits, Listening, complete};
 use crate::link::{ControlPlane, Introduction, Quiet, keep_connected};
@@ -36,6 +37,8 @@ pub struct Config {
     pub control: ControlPlane,
     /// Bounds on what clients and containers may take.
     pub limits: Limits,
+    /// Where what becomes of each request is told, if anywhere. An nginx beside the edge writes its own.
+    pub access: Option<Log>,
     /// How long requests that are under way may take to end when the edge is told to stop.
     pub stop_within: Duration,
 }
@@ -93,8 +96,8 @@ impl Daemon {
             return Err(Error::NoAddress);
         }
         let listening = complete(&wanted, given, config.threads)?;
-        let dir = Some(config.data_dir.as_path());
-        let builtin = Builtin::start(listening, config.threads, &config.limits, dir)?;
+        let (log, dir) = (config.access.clone(), Some(config.data_dir.as_path()));
+        let builtin = Builtin::start(listening, config.threads, &config.limits, log, dir)?;
         Ok(Self { config, succession: Arc::new(Succession::new(builtin)), lock })
     }
 
@@ -112,7 +115,8 @@ impl Daemon {
         }
         there.extend(given);
         let listening = complete(&wanted, there, config.threads)?;
-        let builtin = Builtin::start(listening, config.threads, &config.limits, None)?;
+        let log = config.access.clone();
+        let builtin = Builtin::start(listening, config.threads, &config.limits, log, None)?;
         let succession = Arc::new(Succession::new(builtin));
         let leaving = served.into_iter().filter(|address| !wanted.contains(address)).collect();
         let lock = place.take(&config.data_dir, &succession, leaving).await?;
@@ -163,7 +167,10 @@ impl Daemon {
             }
         };
         tokio::select! {
-            () = reign => return,
+            () = reign => {
+                succession.builtin().engine().flush_log().await;
+                return;
+            }
             () = succession.builtin().measure() => {}
             () = shutdown => {}
         }

@@ -14,11 +14,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
+use crate::access::Log;
 use crate::compiled::{Pool, PoolId, Standing, Table};
 use crate::looks::Looks;
 use crate::wakes::Wakes;
 
 mod accept;
+mod access;
 mod attempts;
 mod body;
 mod body_limit;
@@ -88,17 +90,18 @@ pub(crate) struct Change {
 
 impl Engine {
     /// Starts `threads` threads, which serve `table` on these sockets once the engine is
-    /// [open](Self::open).
+    /// [open](Self::open), and tell the log what became of each request.
     pub(crate) fn start(
         listening: Vec<Listening>,
         threads: usize,
         limits: &Limits,
+        log: Option<Log>,
         table: Table,
     ) -> Result<Self, Error> {
         let (inboxes, commands): (Vec<_>, Vec<_>) =
             (0..threads).map(|_| mpsc::unbounded_channel()).unzip();
         let threads = inboxes.into_iter().map(Thread::new).collect();
-        let common = Arc::new(Common::new(table, limits.clone(), threads));
+        let common = Arc::new(Common::new(table, limits.clone(), log, threads));
         for (index, commands) in commands.into_iter().enumerate() {
             Worker::spawn(index, common.clone(), commands)?;
         }
@@ -175,6 +178,11 @@ impl Engine {
     /// Closes the connections on which nothing is under way, and each other one after its response.
     pub(crate) async fn leave(&self) {
         self.ask(|answer| Command::Leave { answer }).await;
+    }
+
+    /// Hands over what there is for the log.
+    pub(crate) async fn flush_log(&self) {
+        self.ask(|answer| Command::FlushLog { answer }).await;
     }
 
     /// Lets what is under way end for at most `within`, and stops the threads. No connection is

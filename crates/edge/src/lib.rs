@@ -4,8 +4,9 @@
 //! in which requests are looked up; `engine` carries them. In the order of a switch: the [`Daemon`]
 //! hears of it over its `link`, which is framed by [`wire`] and speaks [`protocol`], and hands it to a
 //! [`driver`]; `builtin` is the driver that carries traffic itself, `nginx` the one that has an nginx do
-//! it, `keep` their memory on disk.
+//! it, `keep` their memory on disk. What became of each request is told to an [`access`] log.
 
+pub mod access;
 mod builtin;
 pub mod check;
 mod compiled;

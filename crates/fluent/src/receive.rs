@@ -151,6 +151,9 @@ pub struct Batch {
     pub peer: Peer,
     /// The records.
     pub entries: Entries,
+    /// The id of their chunk, where the client wants to hear that it is safe. When it does not hear that,
+    /// the same records come again, with the same id.
+    pub chunk: Option<Box<[u8]>>,
     /// To be told when they are safe. When it is dropped instead, the client is told nothing and its
     /// connection is closed, so that it sends them again, if it waits for an answer at all.
     pub ack: Ack,

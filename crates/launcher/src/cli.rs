@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// Run the server alone
     Server(ServerArgs),
     /// Run an edge alone
-    Edge(EdgeArgs),
+    Edge(Box<EdgeArgs>),
     /// Measure what this host and its containers use, for the server, Prometheus, Sensu and Graphite
     #[command(after_help = args::AGENT_EXAMPLES, args_conflicts_with_subcommands = true)]
     Agent(Box<Agent>),

@@ -62,10 +62,12 @@ async fn process(command: Command) -> anyhow::Result<()> {
                 threads,
                 driver,
                 nginx,
+                access_log,
                 no_takeover,
                 metrics,
                 unmeasured,
-            } = args;
+            } = *args;
+            let access_log = access_log.options();
             let (control, take_over) = (control.place(), !no_takeover);
             let nginx = (driver == DriverName::Nginx).then_some(nginx);
             let measures = !unmeasured;
@@ -78,6 +80,7 @@ async fn process(command: Command) -> anyhow::Result<()> {
                 take_over,
                 measures,
                 metrics,
+                access_log,
             };
             Box::pin(run::edge::run(options)).await
         }

@@ -1,5 +1,6 @@
 //! The processes: the server, the edge, and the supervisor of both.
 
+pub(crate) mod access_log;
 pub(crate) mod administrator;
 pub(crate) mod agent;
 pub(crate) mod config;
@@ -8,6 +9,7 @@ pub(crate) mod edge;
 mod edge_page;
 pub(crate) mod edge_socket;
 mod engines;
+pub(crate) mod fluentd;
 mod metrics;
 mod notify;
 mod program;

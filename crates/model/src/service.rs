@@ -4,6 +4,7 @@ mod check;
 mod deploy;
 mod differ;
 mod freeze;
+mod logs;
 mod path;
 mod placement;
 mod read;
@@ -22,6 +23,7 @@ pub use check::Fault;
 pub use deploy::Deploy;
 pub use differ::{Difference, differences};
 pub use freeze::{Freeze, Frozen, InvalidFreeze, Window};
+pub use logs::Logs;
 pub use path::{RequestPath, RulePath, UnreadablePath, encoded_query};
 pub use placement::{HOST_NAME, Placing, Volumes};
 pub use read::{FileError, read};
@@ -47,6 +49,9 @@ pub struct ServiceSpec {
     /// Directories that outlive a container: the name of a volume to the path in the container.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: Volumes,
+    /// Where what containers print goes besides the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<Box<Logs>>,
     /// Environment variables.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -114,6 +119,7 @@ impl ServiceSpec {
             resources: Resources::default(),
             placement: Placing::default(),
             volumes: Volumes::new(),
+            logs: None,
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             hooks: Hooks::default(),

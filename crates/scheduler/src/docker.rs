@@ -154,6 +154,7 @@ impl Scheduler for Docker {
             name: "docker",
             many_hosts: false,
             logs: true,
+            sends_logs: true,
             exec: true,
             one_off: true,
             exec_checks: true,

@@ -179,6 +179,7 @@ impl Scheduler for Marathon {
             name: "marathon",
             many_hosts: true,
             logs: !self.0.engines.is_empty(),
+            sends_logs: false,
             exec: !self.0.engines.is_empty(),
             one_off: false,
             exec_checks: true,

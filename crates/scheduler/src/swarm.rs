@@ -162,6 +162,7 @@ impl Scheduler for Swarm {
             name: "swarm",
             many_hosts: true,
             logs: true,
+            sends_logs: true,
             exec: true,
             one_off: true,
             exec_checks: true,

@@ -20,6 +20,8 @@ pub struct Capabilities {
     pub many_hosts: bool,
     /// It tells what containers print.
     pub logs: bool,
+    /// It sends what containers print to a Fluentd besides.
+    pub sends_logs: bool,
     /// It runs commands in running containers.
     pub exec: bool,
     /// It runs one-off containers, a version's release command among them.
@@ -43,6 +45,21 @@ pub struct Capabilities {
     pub forgets_avoided: bool,
     /// Where it keeps volumes.
     pub volumes: KeepsVolumes,
+}
+
+impl Capabilities {
+    /// Why what containers with these settings print cannot be sent where they say, and what to do.
+    #[must_use]
+    pub fn refuses_logs(&self, spec: &ServiceSpec) -> Option<String> {
+        let asks = spec.log_server().is_some() && !self.sends_logs;
+        asks.then(|| {
+            format!(
+                "with scheduler {} no logs are sent to a Fluentd: take [logs] fluentd out of launcher.toml, and \
+                 have the application or the hosts send them",
+                self.name
+            )
+        })
+    }
 }
 
 /// Where an engine keeps volumes, so that each container of a service finds what others have written.

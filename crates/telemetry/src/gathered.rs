@@ -120,26 +120,29 @@ impl Gathered {
     /// Takes in what an edge has carried in a second. What it tells twice is taken in once.
     pub fn traffic(&self, edge: &EdgeName, at: i64, samples: Vec<TrafficSample>) {
         let now = self.now();
-        let mut guard = self.state();
-        let state = &mut *guard;
+        let mut state = self.state();
         if !state.takes(at, now, samples.len()) {
             return;
         }
-        let second = state.seconds.entry(at).or_default();
-        if !second.edges.insert(edge.clone()) {
-            return;
+        if state.seconds.entry(at).or_default().edges.insert(edge.clone()) {
+            state.carried(at, now, samples);
+            drop(state);
+            self.came.notify_one();
         }
-        for TrafficSample { service, version, traffic } in samples {
-            let key = Key::Traffic(service, version);
-            second.traffic.entry(key.clone()).or_default().beside(&traffic);
-            sum_up(&mut state.totals, &key, &traffic, now);
-            let came = Value::Traffic(traffic);
-            state.feeds.iter_mut().for_each(|feed| feed.add(Told::Second(at), &key, &came));
+    }
+
+    /// Takes in what others than edges tell of a second, on top of what there is: what they tell twice is
+    /// taken in twice. Returns whether it is of a time of which anything is taken in.
+    pub fn more_traffic(&self, at: i64, samples: Vec<TrafficSample>) -> bool {
+        let now = self.now();
+        let mut state = self.state();
+        if !state.takes(at, now, samples.len()) {
+            return false;
         }
-        state.changed(at, now);
-        state.feeds.iter_mut().for_each(|feed| feed.changed(Told::Second(at), now));
-        drop(guard);
+        state.carried(at, now, samples);
+        drop(state);
         self.came.notify_one();
+        true
     }
 
     /// Takes in what an agent has seen. What it tells twice is taken in once.
@@ -338,6 +341,19 @@ impl State {
             return false;
         }
         true
+    }
+
+    fn carried(&mut self, at: i64, now: i64, samples: Vec<TrafficSample>) {
+        let second = self.seconds.entry(at).or_default();
+        for TrafficSample { service, version, traffic } in samples {
+            let key = Key::Traffic(service, version);
+            second.traffic.entry(key.clone()).or_default().beside(&traffic);
+            sum_up(&mut self.totals, &key, &traffic, now);
+            let came = Value::Traffic(traffic);
+            self.feeds.iter_mut().for_each(|feed| feed.add(Told::Second(at), &key, &came));
+        }
+        self.changed(at, now);
+        self.feeds.iter_mut().for_each(|feed| feed.changed(Told::Second(at), now));
     }
 
     /// All that was measured at a time.

@@ -1,10 +1,11 @@
 //! What is measured: gathered, kept, looked up, drawn.
 //!
 //! Everything measured is a sample, from wherever it comes: edges tell each second what they have carried,
-//! agents what containers and hosts use. [`Gathered`] puts together what several have told of the same
+//! agents what containers and hosts use; [access logs](access) tell what edges would. [`Gathered`] puts together what several have told of the same
 //! time; a [store](embedded) keeps that in steps that grow with its age, and answers with [`Line`]s of
 //! numbers, whichever store it is.
 
+pub mod access;
 pub mod embedded;
 mod error;
 mod gathered;

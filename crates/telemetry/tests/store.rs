@@ -259,3 +259,28 @@ async fn what_comes_too_late_or_too_early_is_counted_and_left() {
     let rejected = telemetry.gathered().rejected();
     assert_eq!((rejected.late, rejected.ahead), (1, 2));
 }
+
+#[tokio::test]
+async fn what_others_tell_of_a_second_is_put_on_top_of_what_edges_tell() {
+    let (folder, time) = (Folder::new(), Time::new());
+    let telemetry = time.open(folder.path()).await;
+    time.set(BEGIN + 1_000);
+    let (gathered, at) = (telemetry.gathered(), BEGIN + 990);
+    gathered.traffic(&edge("a"), at, vec![sample(1, &[1])]);
+    gathered.traffic(&edge("a"), at, vec![sample(1, &[1])]);
+    for _ in 0..2 {
+        assert!(gathered.more_traffic(at, vec![sample(1, &[1, 1])]));
+    }
+    assert!(!gathered.more_traffic(BEGIN, vec![sample(1, &[1])]));
+    assert!(!gathered.more_traffic(BEGIN + 2_000, vec![sample(1, &[1])]));
+    let asked = Query {
+        service: shop(),
+        versions: vec![VersionNumber(1)],
+        measures: vec![Measure::Requests],
+        from: at,
+        until: at + 1,
+        step: Some(1),
+    };
+    let answer = telemetry.lines(&asked).await.unwrap();
+    assert_eq!(answer.lines[0].values, [Some(5.0)]);
+}

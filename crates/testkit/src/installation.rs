@@ -330,6 +330,15 @@ impl Killer {
         wanted?.parse().ok()
     }
 
+    /// Has both replaced by what the program's file holds now.
+    ///
+    /// # Panics
+    /// When the supervisor is gone.
+    pub fn replace(&self) {
+        let pid = i32::try_from(self.0).ok().and_then(Pid::from_raw);
+        kill_process(pid.unwrap(), Signal::HUP).unwrap();
+    }
+
     /// Kills `server` or `edge` with SIGKILL. False when it does not run at this moment.
     pub fn kill(&self, name: &str) -> bool {
         let pid = self.process(name).and_then(|pid| i32::try_from(pid).ok());

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Weak;
@@ -26,6 +26,7 @@ use super::proxy;
 use super::socket::Socket;
 use super::tunnel::Tunnel;
 use super::worker::Worker;
+use crate::access::Draft;
 use crate::compiled::{PoolId, Standing};
 
 /// How long a connection is listened to after the edge has closed its side. How much comes meanwhile does
@@ -35,6 +36,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What is known of a client's connection, by its own task and by the thread's housekeeping.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
+    /// Who it is.
+    pub(super) address: IpAddr,
     pub(super) forwarding: Forwarding,
     /// Room for the head of a request.
     head: Cell<Vec<u8>>,
@@ -50,6 +53,8 @@ pub(super) struct Client {
     /// Whether what is under way is to end for the client to come again.
     pub(super) moving: Moving,
     tunnel: RefCell<Option<Tunnel>>,
+    /// What the access log is to tell of the request under way.
+    pub(super) draft: RefCell<Option<Box<Draft>>>,
 }
 
 /// Times are [`Worker::now`]'s.
@@ -68,6 +73,7 @@ impl Client {
         let since = worker.now();
         Rc::new(Self {
             worker,
+            address: peer.ip().to_canonical(),
             forwarding: Forwarding::of(peer.ip()),
             head: Cell::default(),
             timer: Cell::new(None),
@@ -79,6 +85,7 @@ impl Client {
             at: RefCell::default(),
             moving: Moving::default(),
             tunnel: RefCell::default(),
+            draft: RefCell::default(),
         })
     }
 
@@ -123,6 +130,7 @@ impl Client {
     pub(super) fn page(&self, page: Page, accept: Option<&HeaderValue>) -> Response<ResponseBody> {
         self.idle();
         let mut response = page.respond(accept);
+        self.log_page(&response);
         self.close_if_stopping(&mut response);
         response
     }
@@ -141,9 +149,19 @@ impl Client {
         }
     }
 
-    /// For how long the request under way has been, in microseconds.
+    /// When the head of the request under way had come.
+    pub(super) fn began(&self) -> Instant {
+        self.began.get()
+    }
+
+    /// For how long the request under way has been.
+    pub(super) fn took(&self) -> Duration {
+        self.began.get().elapsed()
+    }
+
+    /// The same, in microseconds.
     pub(super) fn took_us(&self) -> u64 {
-        u64::try_from(self.began.get().elapsed().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.took().as_micros()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn idle(&self) {

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::Limits;
 use super::gate::Gate;
 use super::worker::Command;
+use crate::access::Log;
 use crate::compiled::Table;
 use crate::looks::Looks;
 use crate::wakes::Wakes;
@@ -18,6 +19,8 @@ use crate::wakes::Wakes;
 pub(super) struct Common {
     pub(super) table: ArcSwap<Table>,
     pub(super) limits: Limits,
+    /// Where what became of requests is told, if it is.
+    pub(super) log: Option<Log>,
     pub(super) threads: Box<[Thread]>,
     /// Client connections of all threads.
     connections: AtomicUsize,
@@ -79,12 +82,18 @@ impl Thread {
 }
 
 impl Common {
-    pub(super) fn new(table: Table, limits: Limits, threads: Box<[Thread]>) -> Self {
+    pub(super) fn new(
+        table: Table,
+        limits: Limits,
+        log: Option<Log>,
+        threads: Box<[Thread]>,
+    ) -> Self {
         let table = ArcSwap::from_pointee(table);
         let (doors, _) = watch::channel(Doors::shut());
         Self {
             table,
             limits,
+            log,
             threads,
             connections: AtomicUsize::new(0),
             doors,

@@ -72,6 +72,14 @@ impl LocalPool {
         format!("environment {} of service {}", self.version, self.service)
     }
 
+    pub(super) fn service(&self) -> &str {
+        self.service.as_str()
+    }
+
+    pub(super) fn version(&self) -> VersionNumber {
+        self.version
+    }
+
     pub(super) fn counters(&self) -> &ThreadCounters {
         self.stats.of(self.thread)
     }

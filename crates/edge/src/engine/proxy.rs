@@ -37,6 +37,7 @@ pub(super) fn handle(
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> {
     client.begin();
+    client.log_begin(&request);
     let accept = request.headers().get(header::ACCEPT).cloned();
     let found = client.worker.gate().within(|| Target::find(&client, &request));
     let begun = match found {
@@ -131,7 +132,7 @@ fn begin(
     let fields = target.fields.as_ref().map(|fields| &fields.request);
     let written = Outgoing::write(&mut head, &request, seen, fields, &client.forwarding);
     let written = written.and_then(|outgoing| target.body.take(outgoing));
-    let outgoing = written.inspect_err(|page| target.ticket.answered(page.status()))?;
+    let outgoing = written.inspect_err(|page| target.ticket.refused(page.status()))?;
     let (parts, incoming) = request.into_parts();
     let most = target.body.most();
     let meter = target.ticket.meter(Side::Container);
@@ -155,7 +156,8 @@ fn answer(
         let answered = match attempted {
             Ok((conn, head)) => respond(target, &client, conn, head, attempts.request.upgrade),
             Err(page) => {
-                target.ticket.answered(page.status());
+                target.ticket.refused(page.status());
+                drop(target);
                 Err(page)
             }
         };
@@ -195,6 +197,7 @@ impl Target {
         let name = buffer.read(host.as_bytes()).ok_or_else(bad_host)?;
         let table = client.worker.common.table.load();
         let found = table.find(name);
+        client.log_found(&found);
         let logged_in = match &found {
             Found::Preview(site, _) | Found::Resting(site, ..) | Found::NoSuchVersion(site, _) => {
                 login::asked(request.headers(), site)?
@@ -258,7 +261,7 @@ fn respond(
     let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
     if switched && !upgrade {
         ticket.failed();
-        ticket.answered(StatusCode::BAD_GATEWAY);
+        ticket.refused(StatusCode::BAD_GATEWAY);
         let text = "The container switched to another protocol without being asked to.";
         return Err(Page::new(StatusCode::BAD_GATEWAY, text));
     }

@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::client::Client;
 use super::pool::{Endpoint, LocalPool};
 use super::upstream::Conn;
+use crate::access::{End, Passed, Traffic};
 use crate::compiled::Failure;
 use crate::stats::Under;
 
@@ -24,14 +25,23 @@ pub(super) enum Side {
 pub(super) struct Meter {
     pool: Rc<LocalPool>,
     to: Side,
+    /// The same for this request alone, where it is logged.
+    passed: Option<Rc<Passed>>,
 }
 
 impl Meter {
     pub(super) fn pass(&self, bytes: usize) {
-        let counters = self.pool.counters();
+        let (counters, bytes) = (self.pool.counters(), bytes as u64);
         match self.to {
-            Side::Client => counters.sent.add(bytes as u64),
-            Side::Container => counters.received.add(bytes as u64),
+            Side::Client => counters.sent.add(bytes),
+            Side::Container => counters.received.add(bytes),
+        }
+        if let Some(passed) = &self.passed {
+            let of = match self.to {
+                Side::Client => &passed.sent,
+                Side::Container => &passed.received,
+            };
+            of.update(|before| before + bytes);
         }
     }
 }
@@ -43,6 +53,8 @@ pub(super) struct Ticket {
     live: bool,
     upgraded: bool,
     answered: Cell<bool>,
+    /// The edge answers in the container's place, and is about to.
+    refused: Cell<bool>,
 }
 
 impl Ticket {
@@ -55,6 +67,7 @@ impl Ticket {
             live,
             upgraded: false,
             answered: Cell::new(false),
+            refused: Cell::new(false),
         };
         ticket.under().requests.up();
         ticket.client.is_on(Some((ticket.pool.id, live)));
@@ -79,7 +92,21 @@ impl Ticket {
         }
     }
 
+    /// The head of the container's response has come.
     pub(super) fn answered(&self, status: StatusCode) {
+        self.count(status);
+        self.client.log(|draft| {
+            (draft.status, draft.head) = (Some(status.as_u16()), Some(std::time::Instant::now()));
+        });
+    }
+
+    /// The edge answers with a page.
+    pub(super) fn refused(&self, status: StatusCode) {
+        self.count(status);
+        self.refused.set(true);
+    }
+
+    fn count(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(1, 5) - 1;
         self.pool.counters().requests[class].up();
         self.answered.set(true);
@@ -87,16 +114,18 @@ impl Ticket {
 
     /// Counts what passes in one direction.
     pub(super) fn meter(&self, to: Side) -> Meter {
-        Meter { pool: self.pool.clone(), to }
+        Meter { pool: self.pool.clone(), to, passed: self.client.log_passed() }
     }
 
     /// A part of the response's body goes to the client.
     pub(super) fn sent(&self, bytes: usize) {
         self.pool.counters().sent.add(bytes as u64);
+        self.client.log(|draft| draft.passed.sent.update(|before| before + bytes as u64));
     }
 
     pub(super) fn failed(&self) {
         self.under().failed.up();
+        self.client.log(|draft| draft.end = End::Broken);
     }
 
     /// The request's container has failed it, whatever becomes of the request.
@@ -115,6 +144,7 @@ impl Ticket {
             self.pool.counters().moved.up();
         }
         self.client.moving.moved();
+        self.client.log(|draft| draft.end = End::Whole);
     }
 
     /// Whether the client is to come again; when not yet, whoever polls is woken then.
@@ -124,6 +154,7 @@ impl Ticket {
 
     pub(super) fn retried(&self) {
         self.pool.counters().retried.up();
+        self.client.log(|draft| draft.again += 1);
     }
 
     /// From here on it is a connection that is counted, not a request.
@@ -134,10 +165,24 @@ impl Ticket {
         self.under().connections.up();
         self.under().requests.down();
         self.upgraded = true;
+        self.client.log(|draft| draft.end = End::Whole);
+    }
+
+    /// Tells the log whose the request was, and that it has ended, unless the edge still has to answer it.
+    fn tell(&self) {
+        let traffic = if self.live { Traffic::Production } else { Traffic::Preview };
+        self.client.log(|draft| {
+            let container = self.endpoint.as_ref().map(|endpoint| endpoint.container());
+            draft.is_of(self.pool.service(), Some(self.pool.version().0), traffic, container);
+        });
+        if !self.refused.get() {
+            self.client.log_end();
+        }
     }
 
     /// Ends the request and keeps its connection for the next one.
     pub(super) fn give_back(self, conn: Box<Conn>) {
+        self.client.log(|draft| draft.end = End::Whole);
         if let Some(endpoint) = &self.endpoint {
             endpoint.standing().succeeded();
             let worker = &self.client.worker;
@@ -160,6 +205,7 @@ impl Drop for Ticket {
                 self.pool.counters().latencies.record(self.client.took_us());
             }
         }
+        self.tell();
         self.client.is_on(None);
         if self.live {
             self.pool.rested();

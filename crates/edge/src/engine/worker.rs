@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::accept::{accept, adopt};
+use super::access::Access;
 use super::client::Client;
 use super::common::{Accepting, Common};
 use super::gate::Gate;
@@ -34,6 +35,9 @@ pub(crate) type Rest = mpsc::Sender<Infallible>;
 /// The most that is read ahead or written behind on a client's connection, in bytes.
 const BUFFER: usize = 128 << 10;
 
+/// How long connections that are cut at shutdown may take to end.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
+
 /// What a thread is asked.
 pub(super) enum Command {
     Follow { change: Change },
@@ -43,6 +47,7 @@ pub(super) enum Command {
     Move { containers: Arc<[Weak<Standing>]>, answer: oneshot::Sender<u64> },
     Accept { accepting: Accepting, address: SocketAddr, listener: TcpListener },
     Leave { answer: oneshot::Sender<()> },
+    FlushLog { answer: oneshot::Sender<()> },
     Stop { within: Duration, answer: oneshot::Sender<()> },
 }
 
@@ -64,6 +69,8 @@ pub(super) struct Worker {
     pub(super) common: Arc<Common>,
     pub(super) http: http1::Builder,
     pub(super) rng: RefCell<SmallRng>,
+    /// This thread's part of the access log, if there is one.
+    pub(super) access: Option<Access>,
     /// Room for the fields of a response.
     pub(super) fields: RefCell<Fields>,
     pools: RefCell<HashMap<PoolId, Rc<LocalPool>, RandomState>>,
@@ -114,11 +121,13 @@ impl Worker {
         let mut http = http1::Builder::new();
         let head_bytes = common.limits.head_bytes;
         http.max_header_size(head_bytes).max_buf_size(BUFFER.max(head_bytes));
+        let access = common.log.clone().map(Access::new);
         Self {
             index,
             common,
             http,
             rng: RefCell::new(rand::make_rng()),
+            access,
             fields: RefCell::default(),
             pools: RefCell::default(),
             clients: RefCell::default(),
@@ -132,6 +141,9 @@ impl Worker {
 
     async fn run(self: Rc<Self>, mut inbox: mpsc::UnboundedReceiver<Command>) {
         tokio::task::spawn_local(self.clone().keep_house());
+        if self.access.is_some() {
+            tokio::task::spawn_local(self.clone().flush_log_in_time());
+        }
         while let Some(command) = inbox.recv().await {
             match command {
                 Command::Follow { change } => self.follow(change),
@@ -153,8 +165,13 @@ impl Worker {
                     self.leave();
                     let _ = answer.send(());
                 }
+                Command::FlushLog { answer } => {
+                    self.flush_log();
+                    let _ = answer.send(());
+                }
                 Command::Stop { within, answer } => {
                     self.stop(within).await;
+                    self.flush_log();
                     let _ = answer.send(());
                     return;
                 }
@@ -301,6 +318,26 @@ impl Worker {
         };
         if tokio::time::timeout(within, all_ended).await.is_err() {
             tracing::warn!(left = self.clients.borrow().len(), "connections were cut at shutdown");
+            self.close(|_| true);
+            // What they had under way is logged when they have ended, which takes a moment.
+            let all_ended = async {
+                while !self.clients.borrow().is_empty() {
+                    self.ended.notified().await;
+                }
+            };
+            let _ = tokio::time::timeout(CUT_WITHIN, all_ended).await;
+        }
+    }
+
+    fn flush_log(&self) {
+        if let Some(access) = &self.access {
+            access.flush();
+        }
+    }
+
+    async fn flush_log_in_time(self: Rc<Self>) {
+        if let Some(access) = &self.access {
+            access.flush_in_time().await;
         }
     }
 

@@ -172,6 +172,7 @@ async fn an_address_that_is_taken_is_said_to_be() {
         data_dir: dir.path().join("edge"),
         control: ControlPlane::Local(dir.path().join("control.sock")),
         limits: Limits::default(),
+        access: None,
         stop_within: std::time::Duration::ZERO,
     };
     let error = Daemon::start(config).err().expect("another edge serves there").to_string();
@@ -196,6 +197,7 @@ async fn requests_are_counted_by_version() {
         data_dir: dir.path().join("edge"),
         control: ControlPlane::Local(dir.path().join("control.sock")),
         limits: Limits::default(),
+        access: None,
         stop_within: std::time::Duration::ZERO,
     };
     let daemon = Daemon::start(config).unwrap();

@@ -7,6 +7,7 @@ mod broken_off;
 mod browser;
 mod support;
 
+mod access;
 mod belonging;
 mod daemon;
 mod draining;

@@ -31,6 +31,7 @@ impl Edge {
             data_dir: options.data_dir.clone(),
             control: ControlPlane::Local(root.join("control.sock")),
             limits: Limits::default(),
+            access: None,
             stop_within: Duration::from_secs(1),
         };
         let daemon = NginxDaemon::new(config, Nginx::start(options).unwrap());

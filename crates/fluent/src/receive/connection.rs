@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rmpv::Value;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -170,7 +171,9 @@ impl<'a> Connection<'a> {
         // What is left out would be left out the next time as well: it is answered, or it would come for ever.
         if !entries.is_empty() {
             let (ack, taken) = oneshot::channel();
-            let batch = Batch { peer: self.peer, entries, ack: Ack(ack), _room: self.room.take() };
+            let id = chunk.as_ref().and_then(Value::as_slice).map(Into::into);
+            let (peer, ack, room) = (self.peer, Ack(ack), self.room.take());
+            let batch = Batch { peer, entries, chunk: id, ack, _room: room };
             tokio::select! {
                 () = self.house.stop.cancelled() => return Err(Trouble::Stopped),
                 given = self.house.batches.send(batch) => given.map_err(|_| Trouble::Stopped)?,

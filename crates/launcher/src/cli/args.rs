@@ -1,5 +1,6 @@
 //! What can be typed: the arguments of the processes that run here. [`client`] has the rest.
 
+pub(crate) mod access_log;
 pub(crate) mod agent;
 pub(crate) mod client;
 mod examples;
@@ -8,6 +9,7 @@ pub(crate) mod nginx;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use access_log::AccessLogArgs;
 use clap::Args;
 use launcher_edge::remote::JoinToken;
 use launcher_model::EdgeName;
@@ -47,6 +49,8 @@ EXAMPLES
       --data /var/lib/launcher-edge --http 0.0.0.0:80
   launcher edge --driver nginx --server https://launcher.example.com:7071 --token TOKEN \\
       --data /var/lib/launcher-edge --http 0.0.0.0:80
+  launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80 \\
+      --access-log-fluentd fluentd.example.com:24224
 
 A machine that is to be an edge is invited first: `launcher edges invite NAME` prints the token.
 
@@ -122,20 +126,22 @@ pub(crate) struct EdgeArgs {
     /// How many threads carry traffic [default: one per processor]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Fail when an edge runs on the data directory, instead of taking over from it
+    #[arg(long)]
+    pub(crate) no_takeover: bool,
     /// What carries the traffic: this program itself, or an nginx beside it
     #[arg(long, value_enum, value_name = "NAME", default_value = "builtin")]
     pub(crate) driver: DriverName,
     #[command(flatten)]
     pub(crate) nginx: NginxArgs,
-    /// Fail when an edge runs on the data directory, instead of taking over from it
-    #[arg(long)]
-    pub(crate) no_takeover: bool,
     /// Where /metrics is served for Prometheus [default: nowhere]
     #[arg(long, value_name = "ADDR")]
     pub(crate) metrics: Option<SocketAddr>,
     /// Measure nothing: for the benchmark of what that costs
     #[arg(long, hide = true)]
     pub(crate) unmeasured: bool,
+    #[command(flatten)]
+    pub(crate) access_log: AccessLogArgs,
 }
 
 /// Where an edge's server is.

@@ -1,5 +1,6 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
+pub(crate) mod fluentd;
 pub(crate) mod graphite;
 mod logs;
 mod marathon;
@@ -20,6 +21,7 @@ use launcher_scheduler::swarm::Secrets;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use self::fluentd::{AccessLog, Fluentd};
 use self::graphite::Graphite;
 use self::logs::Logs;
 use self::marathon::Marathon;
@@ -54,6 +56,8 @@ struct File {
     metrics: Metrics,
     graphite: Option<Graphite>,
     otlp: Option<Otlp>,
+    fluentd: Option<Fluentd>,
+    access_log: Option<AccessLog>,
     #[serde(default)]
     registries: Vec<Registry>,
     #[serde(default)]
@@ -198,6 +202,10 @@ pub(crate) struct Config {
     pub(crate) otlp: Option<Otlp>,
     /// How much is kept of logs.
     pub(crate) logs: Bounds,
+    /// Where access logs may be sent.
+    pub(crate) fluentd: Option<Fluentd>,
+    /// The access log of this machine's edge.
+    pub(crate) access_log: Option<AccessLog>,
     /// How registries are reached, by `host[:port]`.
     pub(crate) registries: HashMap<String, Access>,
     /// The address under which people reach the pages, where the team says so.
@@ -236,6 +244,9 @@ impl Config {
                 "[metrics] store is \"graphite\", and [graphite] does not say where that is read; give it url = \"https://graphite.example.com\""
             );
         }
+        if let Some(access_log) = &file.access_log {
+            access_log.check()?;
+        }
         let own_port = match scheme.as_str() {
             "http" => 80,
             "https" => 443,
@@ -270,6 +281,8 @@ impl Config {
             graphite: file.graphite,
             otlp: file.otlp,
             logs: file.logs.bounds(),
+            fluentd: file.fluentd,
+            access_log: file.access_log,
             registries: read_registries(file.registries)?,
             url: notify::url(file.url)?,
             notifications: Notifications {

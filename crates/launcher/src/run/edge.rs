@@ -16,6 +16,7 @@ use launcher_model::EdgeName;
 use tokio::process::Command;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::access_log;
 use super::data::keep_to_itself;
 use super::stopping::Replacements;
 use super::{edge_page, program, stopping, systemd};
@@ -38,6 +39,8 @@ pub(crate) struct Options {
     pub(crate) measures: bool,
     /// Where what was measured is shown to Prometheus.
     pub(crate) metrics: Option<SocketAddr>,
+    /// Where what becomes of each request is told.
+    pub(crate) access_log: Option<access_log::Options>,
 }
 
 /// Where its server is.
@@ -60,6 +63,13 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let program = program::path()?;
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let (name, control) = reach(options.control, &options.data).await?;
+    if options.nginx.is_some() && options.access_log.is_some() {
+        bail!(
+            "nginx writes its access log itself: leave --access-log-fluentd out, and see docs/access-logs.md for how its log is sent"
+        );
+    }
+    let opened = options.access_log.as_ref().map(|log| access_log::open(log, &name, &options.data));
+    let (log, access_log) = opened.transpose()?.unzip();
     let config = Config {
         name,
         http: options.http,
@@ -67,6 +77,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         data_dir: options.data,
         control,
         limits: launcher_edge::Limits { measures: options.measures, ..Default::default() },
+        access: log,
         stop_within: STOP_WITHIN,
     };
     if let Some(nginx) = options.nginx {
@@ -97,6 +108,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     tokio::select! {
         () = daemon.run(stopping) => {}
         () = replace => {}
+    }
+    if let Some(access_log) = access_log {
+        access_log.close().await;
     }
     Ok(())
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use jiff::Timestamp;
 use launcher_control::hub::Hub;
+use launcher_telemetry::access::{Counts, beside_records};
 use launcher_telemetry::{KeptIn, Telemetry};
 
 use super::config::Config;
+use super::config::fluentd::Fluentd;
 use super::config::graphite::Graphite as GraphiteConfig;
 use super::config::metrics::Store as MetricsStore;
 use super::data::DataDir;
@@ -34,7 +36,14 @@ pub(crate) async fn open(
         telemetry = telemetry.with_otlp(metrics);
     }
     let gathered = Arc::clone(telemetry.gathered());
-    hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
+    let counts = config.fluentd.as_ref().map(Fluentd::counts).unwrap_or_default();
+    hub.on_measured(Box::new(move |edge, at, mut samples| {
+        if counts == Counts::Records {
+            samples.iter_mut().for_each(|sample| beside_records(&mut sample.traffic));
+            samples.retain(|sample| !sample.traffic.is_nothing());
+        }
+        gathered.traffic(edge, at, samples);
+    }));
     let writing = telemetry.clone();
     tokio::spawn(async move { writing.run().await });
     Ok(telemetry)

@@ -26,6 +26,7 @@ use super::config::Config;
 use super::data::{DataDir, keep_to_itself, write_private};
 use super::edge_socket::EdgeSocket;
 use super::engines::{self, Engines};
+use super::fluentd::Listening;
 use super::{administrator, metrics, notify, stopping, systemd, traces};
 
 /// Told to a server by its supervisor: print where it is reached, and how to sign in.
@@ -45,6 +46,10 @@ pub(crate) async fn run(config: Config) -> Result<()> {
         Some(address) => Some(RemoteEdges::listen(address, &config, &data).await?),
         None => None,
     };
+    let logs = match &config.fluentd {
+        Some(fluentd) => Some(Listening::at(fluentd).await?),
+        None => None,
+    };
 
     let door = remote.as_ref().map(|remote| remote.door.clone());
     let (app, _images) = assemble(&config, &data, door, address).await?;
@@ -56,6 +61,8 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     if let Some(remote) = remote {
         remote.serve(&app, &mut serving)?;
     }
+    let gathered = app.telemetry.gathered();
+    let logs = logs.map(|logs| logs.take(&app.control, gathered)).transpose()?;
     administrator::ensure(&app, &data).await?;
     write_private(&data.address(), &format!("http://{}\n", reachable(address)))?;
     if std::env::var_os(ANNOUNCE).is_some() {
@@ -70,6 +77,9 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     launcher_server::serve(app.clone(), listener, stopping).await;
     app.builds.shut_down();
     app.control.shut_down();
+    if let Some(logs) = logs {
+        logs.stop().await;
+    }
     if let Err(error) = app.telemetry.flush().await {
         tracing::warn!(%error, "what was measured last is lost");
     }

@@ -76,5 +76,6 @@ fn edge_arguments(config: &Config, data: &DataDir) -> Vec<OsString> {
     for http in &config.http {
         arguments.extend(["--http".into(), http.to_string().into()]);
     }
+    arguments.extend(config.access_log.iter().flat_map(|log| log.arguments()));
     arguments
 }

@@ -44,6 +44,7 @@ impl ServiceSpec {
         check_health(&self.health, &mut faults);
         self.check_resources(&mut faults);
         self.check_placement(&mut faults);
+        self.check_logs(&mut faults);
         self.check_variables(&mut faults);
         self.check_hooks(&mut faults);
         self.check_traffic(&mut faults);

@@ -18,7 +18,9 @@ use crate::identity::{Identity, Part};
 /// Enough for any server; a container that forks without end stops there instead of taking the host down.
 pub(crate) const MAX_PROCESSES: i64 = 4096;
 /// What keeps containers' logs.
-pub(crate) const LOG_DRIVER: &str = "json-file";
+const LOG_DRIVER: &str = "json-file";
+/// What sends them to a Fluentd.
+const SENDING_DRIVER: &str = "fluentd";
 /// A log keeps so many files of so many bytes each; the oldest is dropped.
 const LOG_FILES: &str = "3";
 const LOG_FILE_SIZE: &str = "10m";
@@ -50,6 +52,7 @@ impl Engine {
                 port_bindings: published
                     .map(|(port, address)| [(port, Some(vec![any_port(address)]))].into()),
                 mounts: self.installation.mounts(version),
+                log_config: Some(log_config(version)),
                 ..self.host_config(&version.spec.resources)
             }),
             ..ContainerCreateBody::default()
@@ -69,7 +72,7 @@ impl Engine {
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
             log_config: Some(HostConfigLogConfig {
                 typ: Some(LOG_DRIVER.to_owned()),
-                config: Some(log_options()),
+                config: Some(kept()),
             }),
             // A container that the engine restarts by itself comes back under another address, which
             // only the control plane can tell the edges. So all replacement is the control plane's.
@@ -82,11 +85,36 @@ impl Engine {
     }
 }
 
+fn log_config(version: &Version) -> HostConfigLogConfig {
+    let (driver, options) = log_driver(version);
+    HostConfigLogConfig { typ: Some(driver.to_owned()), config: Some(options) }
+}
+
+/// What keeps or sends the log of a version's containers, and its options. With a driver that sends them,
+/// engines since 20.10 keep a copy, which is where logs are read ("dual logging",
+/// <https://docs.docker.com/engine/logging/dual-logging/>).
+pub(crate) fn log_driver(version: &Version) -> (&'static str, HashMap<String, String>) {
+    let Some(address) = version.spec.log_server() else { return (LOG_DRIVER, kept()) };
+    let options = options([
+        ("fluentd-address", address.to_owned()),
+        ("tag", version.spec.log_tag(version.number)),
+        // A container starts, runs and ends whether or not a Fluentd is there.
+        ("fluentd-async", "true".to_owned()),
+        ("fluentd-request-ack", "true".to_owned()),
+        ("fluentd-sub-second-precision", "true".to_owned()),
+        ("cache-max-size", LOG_FILE_SIZE.to_owned()),
+        ("cache-max-file", LOG_FILES.to_owned()),
+    ]);
+    (SENDING_DRIVER, options)
+}
+
 /// How much of a log is kept.
-pub(crate) fn log_options() -> HashMap<String, String> {
-    [("max-size", LOG_FILE_SIZE), ("max-file", LOG_FILES)]
-        .map(|(option, value)| (option.to_owned(), value.to_owned()))
-        .into()
+fn kept() -> HashMap<String, String> {
+    options([("max-size", LOG_FILE_SIZE.to_owned()), ("max-file", LOG_FILES.to_owned())])
+}
+
+fn options<const N: usize>(options: [(&str, String); N]) -> HashMap<String, String> {
+    options.map(|(option, value)| (option.to_owned(), value)).into()
 }
 
 /// A port of this address; the engine chooses which.

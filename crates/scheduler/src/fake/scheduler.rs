@@ -192,6 +192,7 @@ impl Scheduler for Fake {
             name: "fake",
             many_hosts: self.world.state().hosts.are_many(),
             logs: true,
+            sends_logs: false,
             exec: true,
             one_off: true,
             exec_checks: true,

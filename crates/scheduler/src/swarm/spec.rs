@@ -18,9 +18,7 @@ use super::names::{Purpose, service_labels, service_name};
 use super::secrets::Files;
 use super::{Inner, Secrets, volumes};
 use crate::Result;
-use crate::docker::body::{
-    LOG_DRIVER, MAX_PROCESSES, environment, exec_check, log_options, no_check,
-};
+use crate::docker::body::{MAX_PROCESSES, environment, exec_check, log_driver, no_check};
 
 /// How long the Swarm waits before it replaces what has ended.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
@@ -49,6 +47,7 @@ impl Inner {
             preferences: preferences(&version.spec.placement),
             ..TaskSpecPlacement::default()
         };
+        let (log_driver, log_options) = log_driver(version);
         let task = TaskSpec {
             container_spec: Some(TaskSpecContainerSpec {
                 labels: Some(labels.clone()),
@@ -58,8 +57,8 @@ impl Inner {
             restart_policy: Some(restart_policy(serves)),
             placement: Some(placement),
             log_driver: Some(TaskSpecLogDriver {
-                name: Some(LOG_DRIVER.to_owned()),
-                options: Some(log_options()),
+                name: Some(log_driver.to_owned()),
+                options: Some(log_options),
             }),
             ..TaskSpec::default()
         };

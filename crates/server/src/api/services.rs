@@ -90,6 +90,9 @@ pub(super) async fn put(
         return Err(Problem::invalid(detail));
     }
     must_leave_previews(&spec, &app.settings)?;
+    if let Some(why) = app.scheduler.capabilities().refuses_logs(&spec) {
+        return Err(Problem::invalid(why));
+    }
     let outcome = if query.dry_run {
         app.control.preview_service(&spec).await?
     } else {

@@ -46,6 +46,7 @@ impl Machine {
             data_dir: self.dir.clone(),
             control: ControlPlane::Remote(Arc::new(membership)),
             limits: Limits::default(),
+            access: None,
             stop_within: Duration::ZERO,
         };
         let edge = Daemon::start(config).unwrap();

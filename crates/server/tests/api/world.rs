@@ -129,6 +129,7 @@ impl World {
             data_dir: world.folder.join("edge"),
             control: ControlPlane::Local(world.folder.join("edge.sock")),
             limits: launcher_edge::Limits::default(),
+            access: None,
             stop_within: Duration::ZERO,
         };
         std::fs::create_dir(&config.data_dir).unwrap();

@@ -75,6 +75,7 @@ impl World {
             data_dir: world.dir.path().join("edge"),
             control: launcher_edge::ControlPlane::Local(world.dir.path().join("edge.sock")),
             limits: launcher_edge::Limits::default(),
+            access: None,
             stop_within: Duration::ZERO,
         };
         std::fs::create_dir(&config.data_dir).unwrap();

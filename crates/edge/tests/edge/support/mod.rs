@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use launcher_edge::access::Log;
 use launcher_edge::table::{Passes, Pool, Rules, ServiceTable};
 use launcher_edge::{Config, ControlPlane, Counters, Daemon, Limits};
 use launcher_model::service::{Health, Traffic};
@@ -56,6 +57,10 @@ impl Edge {
     }
 
     pub(crate) fn start_on(dir: &Path, limits: Limits, http: SocketAddr) -> Self {
+        Self::start_logging(dir, limits, http, None)
+    }
+
+    fn start_logging(dir: &Path, limits: Limits, http: SocketAddr, access: Option<Log>) -> Self {
         let config = Config {
             name: EdgeName::new("test").unwrap(),
             http: vec![http],
@@ -63,6 +68,7 @@ impl Edge {
             data_dir: dir.join("edge"),
             control: ControlPlane::Local(dir.join("control.sock")),
             limits,
+            access,
             stop_within: Duration::from_secs(5),
         };
         let daemon = Daemon::start(config).unwrap();
@@ -100,9 +106,18 @@ impl Lab {
     }
 
     pub(crate) async fn with(services: &[ServiceTable], limits: Limits) -> Self {
+        Self::logging(services, limits, None).await
+    }
+
+    pub(crate) async fn logging(
+        services: &[ServiceTable],
+        limits: Limits,
+        log: Option<Log>,
+    ) -> Self {
         let dir = Folder::new();
         let listener = UnixListener::bind(dir.path().join("control.sock")).unwrap();
-        let edge = Edge::start(dir.path(), limits);
+        let any = "127.0.0.1:0".parse().unwrap();
+        let edge = Edge::start_logging(dir.path(), limits, any, log);
         let mut control = Control::accept(&listener).await;
         control.welcome(services).await;
         Self { edge, control, listener, dir }
