@@ -18,8 +18,11 @@ const STEPS: [u64; 14] = [
 pub struct Times {
     desc: Desc,
     labels: Arc<[String]>,
-    set: Arc<Mutex<Vec<(Vec<String>, Histogram)>>>,
+    set: Arc<Mutex<Set>>,
 }
+
+/// Histograms by the values of their labels.
+type Set = Vec<(Vec<String>, Histogram)>;
 
 impl Times {
     pub(crate) fn new(name: &str, help: &str, labels: &[&str]) -> Result<Self, prometheus::Error> {

@@ -26,6 +26,12 @@ impl Reached {
         Self { stdout: at, stderr: at }
     }
 
+    /// The same, but not before this time on either stream.
+    #[must_use]
+    pub fn at_least(&self, at: Option<Timestamp>) -> Self {
+        Self { stdout: self.stdout.max(at), stderr: self.stderr.max(at) }
+    }
+
     /// Whether a line was told.
     #[must_use]
     pub fn is_past(&self, stream: LogStream, at: Option<Timestamp>) -> bool {

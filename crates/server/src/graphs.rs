@@ -61,7 +61,16 @@ async fn show(
     let (name, format) = file.split_once('.').ok_or_else(missing)?;
     let kind = Kind::read(name)?;
     let (media_type, body) = match format {
-        "svg" => ("image/svg+xml", draw::svg(&app, &service, kind, &picture).await?.into_bytes()),
+        "svg" => {
+            let svg = match draw::svg(&app, &service, kind, &picture).await {
+                // Whoever looks at a page sees why there is no graph.
+                Err(problem) if problem.status().is_server_error() => {
+                    draw::told(kind, &picture, problem.detail())?
+                }
+                drawn => drawn?,
+            };
+            ("image/svg+xml", svg.into_bytes())
+        }
         "png" => ("image/png", draw::png(&app, &service, kind, &picture).await?),
         "graphite.png" => ("image/png", draw::by_graphite(&app, &service, kind, &picture).await?),
         _ => return Err(missing()),

@@ -26,7 +26,8 @@ use sqlx::SqlitePool;
 use crate::error::{Error, Result};
 use crate::gathered::Gathered;
 
-pub use levels::{Level, MOST_BYTES};
+pub use levels::{LEAST_BYTES, Level, MOST_BYTES};
+pub(crate) use read::lines_in_memory;
 
 /// The store.
 pub struct Embedded {

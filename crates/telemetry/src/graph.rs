@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use crate::measure::Unit;
 
 pub use png::{NoPicture, png};
-pub use svg::svg;
+pub use svg::{svg, told};
 pub use words::in_words;
 
 /// What a picture shows.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::embedded::Embedded;
+use crate::embedded::{self, Embedded};
 use crate::error::{Error, Result};
 use crate::gathered::{CHUNK, Clock, Gathered, Reader};
 use crate::graphite::{Graphite, Web};
@@ -25,6 +25,8 @@ pub enum KeptIn<'f> {
     },
     /// In Graphite, which is asked for it.
     Graphite,
+    /// Nowhere: what is told is known for some minutes.
+    Nowhere,
 }
 
 /// What is measured. Clones are the same.
@@ -40,6 +42,7 @@ pub struct Telemetry {
 enum Store {
     Embedded(Arc<Embedded>),
     Graphite(Arc<Graphite>, Web),
+    Nowhere,
 }
 
 impl Telemetry {
@@ -55,6 +58,7 @@ impl Telemetry {
                 let embedded = Embedded::open(file, Arc::clone(&gathered), most_bytes).await?;
                 Store::Embedded(Arc::new(embedded))
             }
+            KeptIn::Nowhere => Store::Nowhere,
             KeptIn::Graphite => {
                 let (graphite, _) = graphite.clone().ok_or(Error::NoGraphite)?;
                 let web = graphite.web.clone().ok_or(Error::NoGraphite)?;
@@ -94,7 +98,7 @@ impl Telemetry {
         let writes = async {
             match &self.store {
                 Store::Embedded(embedded) => self.write_for_ever(embedded).await,
-                Store::Graphite(..) => std::future::pending().await,
+                Store::Graphite(..) | Store::Nowhere => std::future::pending().await,
             }
         };
         let tells_graphite = async {
@@ -180,7 +184,7 @@ impl Telemetry {
     pub async fn roll_up(&self) -> Result<()> {
         match &self.store {
             Store::Embedded(embedded) => embedded.roll_up().await,
-            Store::Graphite(..) => Ok(()),
+            Store::Graphite(..) | Store::Nowhere => Ok(()),
         }
     }
 
@@ -195,6 +199,7 @@ impl Telemetry {
         let lines = match &self.store {
             Store::Embedded(embedded) => embedded.lines(query, &steps).await?,
             Store::Graphite(graphite, web) => graphite.lines(web, query, &steps).await?,
+            Store::Nowhere => embedded::lines_in_memory(&self.gathered, query, &steps),
         };
         Ok(Answer { from, until, step, lines })
     }
@@ -206,7 +211,7 @@ impl Telemetry {
     pub async fn used(&self) -> Result<u64> {
         match &self.store {
             Store::Embedded(embedded) => embedded.used().await,
-            Store::Graphite(..) => Ok(0),
+            Store::Graphite(..) | Store::Nowhere => Ok(0),
         }
     }
 }

@@ -75,8 +75,8 @@ pub(super) async fn measure(settings: &Settings) -> Result<Vec<Figure>> {
 fn step(ago: i64) -> i64 {
     match ago {
         ..=1_800 => 1,
-        ..=43_200 => 10,
-        ..=345_600 => 60,
+        1_801..=43_200 => 10,
+        43_201..=345_600 => 60,
         _ => 600,
     }
 }

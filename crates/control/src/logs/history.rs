@@ -175,12 +175,20 @@ impl Teller {
         let tail = self.query.tail.filter(|_| self.query.after.is_none());
         let mut last = tail.map(|tail| Last::new(usize::try_from(tail).unwrap_or(usize::MAX)));
         let mut seen: HashMap<String, Reached> = HashMap::new();
+        if tail == Some(0) {
+            let now = Reached::both(Some(self.inner.now()));
+            seen.extend(observed.iter().map(|container| (container.id.clone(), now)));
+        }
         let merged = merge(history.sources);
         tokio::pin!(merged);
         while let Some((whose, line)) = merged.next().await {
             match line {
                 Ok(line) => {
-                    let begin = || self.begin.of(&whose.id);
+                    let begin = || {
+                        let begin = self.begin.of(&whose.id);
+                        // What was printed before the last lines is not asked for, on either stream.
+                        if tail.is_some() { begin.at_least(line.at) } else { begin }
+                    };
                     let reached = seen.entry(whose.id.clone()).or_insert_with(begin);
                     reached.advance(line.stream, line.at);
                     match &mut last {

@@ -34,6 +34,11 @@ pub(super) async fn svg(
     Ok(graph::svg(&compose(app, service, kind, picture, &style).await?, &style))
 }
 
+/// In the place of a graph that cannot be drawn: why.
+pub(super) fn told(kind: Kind, picture: &Picture, why: &str) -> Result<String, Problem> {
+    Ok(graph::told(kind.title(), why, &style(picture)?))
+}
+
 pub(super) async fn png(
     app: &App,
     service: &ServiceName,

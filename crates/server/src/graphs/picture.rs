@@ -40,7 +40,7 @@ impl Kind {
         match self {
             Self::Requests => "Requests",
             Self::Errors => "Errors (5xx)",
-            Self::Latency => "Latency, median and 99 %",
+            Self::Latency => "Latency of 99 %",
             Self::Cpu => "Processors",
             Self::Memory => "Memory",
         }

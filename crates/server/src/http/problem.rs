@@ -207,7 +207,10 @@ impl From<launcher_telemetry::graphite::WebError> for Problem {
 
 impl From<launcher_telemetry::Error> for Problem {
     fn from(error: launcher_telemetry::Error) -> Self {
-        Self::internal(error.to_string())
+        match error {
+            launcher_telemetry::Error::Graphite(error) => error.into(),
+            other => Self::internal(other.to_string()),
+        }
     }
 }
 

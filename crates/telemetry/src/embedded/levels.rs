@@ -3,6 +3,9 @@
 /// How large the file may become when nobody says otherwise, in bytes.
 pub const MOST_BYTES: u64 = 512 << 20;
 
+/// How small the file may be kept, in bytes: what comes has to have room.
+pub const LEAST_BYTES: u64 = 16 << 20;
+
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;

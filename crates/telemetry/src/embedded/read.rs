@@ -10,7 +10,7 @@ use super::levels::Level;
 use super::pack::unpack;
 use super::roll::{between, malformed, rolled};
 use crate::error::Result;
-use crate::gathered::{WINDOW, start};
+use crate::gathered::{Gathered, WINDOW, start};
 use crate::key::{Key, Value};
 use crate::measure::{Kind, Measure};
 use crate::query::{Line, Query, Steps};
@@ -132,6 +132,28 @@ fn line(
     };
     let values = steps.starts().map(value).collect();
     Line { version, measure, unit: measure.unit(), values }
+}
+
+/// What is known without the file, in these steps.
+pub(crate) fn lines_in_memory(gathered: &Gathered, query: &Query, steps: &Steps) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for version in &query.versions {
+        for measure in &query.measures {
+            let (service, version) = (query.service.clone(), *version);
+            let key = match measure.kind() {
+                Kind::Traffic => Key::Traffic(service, version),
+                Kind::Usage => Key::Usage(service, version),
+            };
+            let mut found = Found { step: steps.step, slots: BTreeMap::new() };
+            for (at, value) in gathered.since(&key, steps.from) {
+                if at < steps.until {
+                    found.add(at, value);
+                }
+            }
+            lines.push(line(version, *measure, &found.slots, steps));
+        }
+    }
+    lines
 }
 
 /// What was found, put together by steps.

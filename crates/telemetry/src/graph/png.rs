@@ -21,8 +21,8 @@ pub enum NoPicture {
     Written(String),
 }
 
-/// Draws it, with the letters of a font (TrueType), twice as many pixels as it says each way: screens are
-/// fine. A picture has one theme; when none is asked for, the light one.
+/// Draws it, with the letters of a font (TrueType), twice as many pixels as it says each way, as screens are
+/// fine, unless it is very large. A picture has one theme; when none is asked for, the light one.
 ///
 /// # Errors
 /// When it cannot be drawn.
@@ -33,10 +33,17 @@ pub fn png(graph: &Graph, style: &Style, font: &'static [u8]) -> Result<Vec<u8>,
     let options =
         Options { fontdb: fonts(font), font_family: FAMILY.to_owned(), ..Options::default() };
     let tree = Tree::from_str(&text, &options)?;
-    let mut pixels = Pixmap::new(style.width * 2, style.height * 2).ok_or(NoPicture::Size)?;
-    resvg::render(&tree, Transform::from_scale(2.0, 2.0), &mut pixels.as_mut());
+    let scale = if style.width * style.height > MOST_DOUBLED { 1 } else { 2 };
+    let size = (style.width * scale, style.height * scale);
+    let mut pixels = Pixmap::new(size.0, size.1).ok_or(NoPicture::Size)?;
+    #[expect(clippy::cast_precision_loss, reason = "it is 1 or 2")]
+    let transform = Transform::from_scale(scale as f32, scale as f32);
+    resvg::render(&tree, transform, &mut pixels.as_mut());
     pixels.encode_png().map_err(|error| NoPicture::Written(error.to_string()))
 }
+
+/// Larger pictures, in pixels, are not doubled: their pixels cost time.
+const MOST_DOUBLED: u32 = 1_000_000;
 
 const FAMILY: &str = "DejaVu Sans";
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::scale::{Scale, times};
 use super::words::in_words;
 use super::{Curve, Graph, Mark, Role, Style, Theme};
+use crate::measure::Unit;
 
 const LEFT: f64 = 58.0;
 const RIGHT: f64 = 10.0;
@@ -29,6 +30,36 @@ pub fn svg(graph: &Graph, style: &Style) -> String {
         drawing.curve(curve);
     }
     drawing.legend();
+    drawing.out.push_str("</svg>\n");
+    drawing.out
+}
+
+/// A picture that says in words why there is none.
+#[must_use]
+pub fn told(title: &str, why: &str, style: &Style) -> String {
+    let (title, unit, curves, marks) = (title.to_owned(), Unit::Count, Vec::new(), Vec::new());
+    let graph = Graph { title, unit, from: 0, until: 1, step: 1, curves, marks };
+    let mut drawing = Drawing::new(&graph, style);
+    drawing.head();
+    drawing.legend();
+    let line = usize::try_from(style.width / 7).unwrap_or(usize::MAX).max(20);
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in why.split_whitespace() {
+        let last = lines.last().map_or(0, |last| last.chars().count());
+        if last > 0 && last + word.chars().count() >= line {
+            lines.push(String::new());
+        }
+        if let Some(last) = lines.last_mut() {
+            last.push_str(word);
+            last.push(' ');
+        }
+    }
+    let mut y = 44;
+    for words in lines.iter().take(6) {
+        let words = escaped(words.trim_end());
+        drawing.write(format_args!("<text x=\"12\" y=\"{y}\">{words}</text>\n"));
+        y += 16;
+    }
     drawing.out.push_str("</svg>\n");
     drawing.out
 }
@@ -178,8 +209,11 @@ impl<'g> Drawing<'g> {
         let title = escaped(&self.graph.title);
         let mut x = LEFT;
         self.write(format_args!("<text class=\"b\" x=\"{x}\" y=\"18\">{title}</text>\n"));
-        x += width(&self.graph.title) + 18.0;
-        for curve in self.graph.curves.iter().rev() {
+        x += width(&self.graph.title) * BOLD + 20.0;
+        // What is thin accompanies the others, and is left out first.
+        let (thin, thick): (Vec<_>, Vec<_>) =
+            self.graph.curves.iter().rev().partition(|curve| curve.thin);
+        for curve in thick.into_iter().chain(thin) {
             let newest = curve.values.iter().rev().flatten().next();
             let newest = newest.map_or("–".to_owned(), |value| in_words(*value, self.graph.unit));
             let words = format!("{} {newest}", curve.label);
@@ -206,6 +240,9 @@ fn class(role: Role) -> &'static str {
         Role::Other => "other",
     }
 }
+
+/// So much wider are bold letters.
+const BOLD: f64 = 1.12;
 
 /// About how wide a text is, in pixels: nothing here knows the font.
 fn width(text: &str) -> f64 {
@@ -245,7 +282,6 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::*;
-    use crate::measure::Unit;
 
     fn graph() -> Graph {
         let values = |of: &[f64]| of.iter().map(|v| Some(*v).filter(|v| *v >= 0.0)).collect();
@@ -288,6 +324,14 @@ mod tests {
         assert!(auto.contains("prefers-color-scheme:dark"));
         let dark = svg(&graph(), &style(Theme::Dark));
         assert!(!dark.contains("prefers-color-scheme") && dark.contains("--card:#1a1d1f"));
+    }
+
+    #[test]
+    fn why_there_is_none_is_told_in_lines_that_fit() {
+        let why =
+            "Graphite at http://graphite.example.com/ cannot be asked: <it> is away ".repeat(3);
+        let picture = told("Requests", &why, &style(Theme::Auto));
+        assert!(picture.contains("&lt;it&gt; is away") && picture.matches("<text").count() > 3);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use launcher_model::Bytes;
-use launcher_telemetry::embedded::MOST_BYTES;
-use serde::Deserialize;
+use launcher_telemetry::embedded::{LEAST_BYTES, MOST_BYTES};
+use serde::{Deserialize, Deserializer, de};
 
 /// What is measured, and how much of it is kept.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -16,6 +16,7 @@ pub(crate) struct Metrics {
     /// Where the edge of this machine shows to Prometheus what it has carried; nowhere when nothing is said.
     edge: Option<SocketAddr>,
     /// How large the file may become in which it is kept.
+    #[serde(default, deserialize_with = "enough")]
     keep_at_most: Option<Bytes>,
     /// Whether the server measures what its own machine and the containers on it use, where it places them on
     /// the Docker Engine of that machine; it does when nothing is said.
@@ -53,4 +54,14 @@ impl Metrics {
     pub(crate) fn keep_at_most(&self) -> u64 {
         self.keep_at_most.map_or(MOST_BYTES, |bytes| bytes.0)
     }
+}
+
+/// Reads how large the file may become: large enough for what comes.
+fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
+    let bytes = Bytes::deserialize(deserializer)?;
+    if bytes.0 < LEAST_BYTES {
+        let least = Bytes(LEAST_BYTES);
+        return Err(de::Error::custom(format!("keep_at_most is {bytes}; give {least} or more")));
+    }
+    Ok(Some(bytes))
 }
