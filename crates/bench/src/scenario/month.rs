@@ -1,5 +1,6 @@
 //! A month of measurements: how much room it takes, and how fast a graph of it is there.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Instant;
@@ -81,8 +82,25 @@ fn step(ago: i64) -> i64 {
     }
 }
 
+/// Distributions that take turns: each is drawn once.
+const DRAWN: usize = 16;
+
+/// Times as services have them: most near 8 ms, some much longer.
+fn draw(rng: &mut SmallRng, requests: u64) -> Traffic {
+    let mut traffic = Traffic { requests: [0, requests, 0, 0, 1], ..Traffic::default() };
+    for _ in 0..requests {
+        let sum: f64 = (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        traffic.latency.record((8_000.0 * (sum * 0.9).exp()) as u64);
+    }
+    (traffic.received, traffic.sent) = (requests * 300, requests * 9_000);
+    traffic
+}
+
 struct World {
     rng: SmallRng,
+    /// By the number of requests.
+    drawn: HashMap<u64, Vec<Traffic>>,
     services: Vec<ServiceName>,
     edge: EdgeName,
 }
@@ -92,7 +110,7 @@ impl World {
         let services = (0..SERVICES).map(|n| ServiceName::new(format!("s{n}")));
         let services = services.collect::<Result<_, _>>().context("a service has a name")?;
         let edge = EdgeName::new("edge").context("an edge has a name")?;
-        Ok(Self { rng: SmallRng::seed_from_u64(1), services, edge })
+        Ok(Self { rng: SmallRng::seed_from_u64(1), drawn: HashMap::new(), services, edge })
     }
 
     /// One second tells of as many requests as make the histogram of so many seconds.
@@ -123,16 +141,12 @@ impl World {
         telemetry.gathered().host(HostReport { host, at: at + 1, containers, usage });
     }
 
-    /// Times as services have them: most near 8 ms, some much longer.
+    /// One of the distributions that were drawn for so many requests.
     fn traffic(&mut self, requests: u64) -> Traffic {
-        let mut traffic = Traffic { requests: [0, requests, 0, 0, 1], ..Traffic::default() };
-        for _ in 0..requests {
-            let sum: f64 = (0..12).map(|_| self.rng.random::<f64>()).sum::<f64>() - 6.0;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            traffic.latency.record((8_000.0 * (sum * 0.9).exp()) as u64);
-        }
-        (traffic.received, traffic.sent) = (requests * 300, requests * 9_000);
-        traffic
+        let rng = &mut self.rng;
+        let drawn = self.drawn.entry(requests);
+        let drawn = drawn.or_insert_with(|| (0..DRAWN).map(|_| draw(rng, requests)).collect());
+        drawn[rng.random_range(..DRAWN)].clone()
     }
 
     fn graph(&self, service: usize, range: i64) -> Query {
