@@ -8,7 +8,6 @@ mod cgroup;
 pub mod check;
 mod counters;
 mod error;
-pub mod graphite;
 mod host;
 mod known;
 mod network;
@@ -23,7 +22,7 @@ pub use agent::{Options, run, within};
 pub use error::Error;
 pub use known::Measured;
 pub use sampler::{Every, Sample, Sampler};
-pub use server::Server;
+pub use server::{Server, innermost};
 
 /// The result of what an agent does.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -66,9 +66,9 @@ fn containers(page: &Page, shown: &[Shown<'_>]) -> Result<(), Error> {
         let labels = &[resident.service.as_str(), &version, id];
         cpu.set(labels, counters.cpu_us as f64 / SECOND)?;
         throttled.set(labels, counters.throttled_us as f64 / SECOND)?;
-        memory.set(labels, counters.memory as f64)?;
+        memory.count(labels, counters.memory)?;
         if counters.memory_limit > 0 {
-            limit.set(labels, counters.memory_limit as f64)?;
+            limit.count(labels, counters.memory_limit)?;
         }
         received.set(labels, counters.received)?;
         sent.set(labels, counters.sent)?;
@@ -109,7 +109,7 @@ fn agent(page: &Page, tally: &Tally) -> Result<(), Error> {
         now.dropped,
     )?;
     page.gauges("launcher_agent_reports_waiting", "Reports that wait for the server.", &[])?
-        .set(&[], now.waiting as f64)?;
+        .count(&[], now.waiting)?;
     page.gauges("launcher_agent_info", "The agent's version.", &["version"])?
         .set(&[env!("CARGO_PKG_VERSION")], 1.0)
 }

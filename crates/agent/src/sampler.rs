@@ -1,12 +1,14 @@
 //! One sample after the other.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use launcher_model::measure::{ContainerSample, HostReport, HostUsage};
+use launcher_model::measure::{ContainerSample, HostReport, HostUsage, Merge, Usage};
+use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::docker::residents::{Machine, Residence, Residents};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -40,6 +42,17 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// What the containers of each version used together.
+    #[must_use]
+    pub fn by_version(&self) -> BTreeMap<(&ServiceName, VersionNumber), Usage> {
+        let mut versions: BTreeMap<_, Usage> = BTreeMap::new();
+        for one in &self.containers {
+            let key = (&one.sample.service, one.sample.version);
+            versions.entry(key).or_default().beside(&one.sample.usage);
+        }
+        versions
+    }
+
     /// What is said of it to the server of one installation.
     #[must_use]
     pub fn report(&self, host: &str, at: i64, installation: &str) -> HostReport {

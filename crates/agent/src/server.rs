@@ -135,7 +135,8 @@ async fn body(mut response: Response) -> reqwest::Result<Vec<u8>> {
 }
 
 /// The words of what lies at the bottom of an error.
-fn innermost(error: &reqwest::Error) -> String {
+#[must_use]
+pub fn innermost(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "no answer in time".to_owned();
     }

@@ -108,6 +108,15 @@ impl<P: Atomic> Counters<P> {
 }
 
 impl Gauges {
+    /// The same, for what is counted in whole numbers.
+    ///
+    /// # Errors
+    /// When there are not as many values as labels.
+    #[expect(clippy::cast_precision_loss, reason = "what is counted stays below 2^53")]
+    pub fn count(&self, labels: &[&str], value: u64) -> Result<(), Error> {
+        self.set(labels, value as f64)
+    }
+
     /// Says what one of them is, by the values of its labels.
     ///
     /// # Errors

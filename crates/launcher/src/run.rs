@@ -13,6 +13,7 @@ pub(crate) mod fluentd;
 mod metrics;
 mod notify;
 mod program;
+pub(crate) mod secret;
 pub(crate) mod server;
 pub(crate) mod stopping;
 mod systemd;

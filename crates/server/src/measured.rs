@@ -67,7 +67,7 @@ impl Standing {
         Ok(Self::among(&route, &environments))
     }
 
-    fn among(route: &Route, environments: &[EnvironmentView]) -> Self {
+    pub(crate) fn among(route: &Route, environments: &[EnvironmentView]) -> Self {
         let live: BTreeSet<VersionNumber> = route.live().collect();
         let others = environments.iter().map(|view| &view.environment);
         let newest = others.filter(|one| one.branch.is_none()).map(|one| one.version).max();

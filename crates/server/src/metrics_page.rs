@@ -138,7 +138,7 @@ impl Shown {
         rejected.set(&["late"], self.late)?;
         rejected.set(&["ahead"], self.ahead)?;
         page.gauges("launcher_metrics_file_bytes", "What is in use of the file of metrics.", &[])?
-            .set(&[], number(self.file))?;
+            .count(&[], self.file)?;
         let Some(carbon) = &self.carbon else { return Ok(()) };
         let one = |name: &str, help: &str, value| page.counters(name, help, &[])?.set(&[], value);
         one("launcher_graphite_sent_total", "Numbers that carbon was told.", carbon.sent)?;
@@ -149,11 +149,6 @@ impl Shown {
         )?;
         one("launcher_graphite_errors_total", "Connections to carbon that failed.", carbon.errors)?;
         page.gauges("launcher_graphite_waiting", "Numbers that wait for carbon.", &[])?
-            .set(&[], number(carbon.waiting))
+            .count(&[], carbon.waiting)
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "what is counted stays below 2^53")]
-fn number(count: u64) -> f64 {
-    count as f64
 }

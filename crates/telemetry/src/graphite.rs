@@ -33,7 +33,8 @@ impl Graphite {
             while let Some((told, values)) = gathered.take_told(reader, until) {
                 let (at, seconds) = told.span();
                 let points = values.iter();
-                let points = points.flat_map(|(key, of)| self.names.points(key, of, at, seconds));
+                let points =
+                    points.flat_map(|(key, of)| self.names.points(key, of, at, seconds.into()));
                 self.carbon.tell(at, points.collect());
             }
         });

@@ -218,9 +218,9 @@ impl Measure {
         is_count.then_some(0.0)
     }
 
-    /// What a measurement of so many seconds says.
+    /// What a measurement of so many seconds, which are some, says.
     #[must_use]
-    pub fn of(self, value: &Value, seconds: u32) -> Option<f64> {
+    pub fn of(self, value: &Value, seconds: f64) -> Option<f64> {
         match value {
             Value::Traffic(traffic) => self.of_traffic(traffic, seconds),
             Value::Usage(usage) => self.of_usage(usage, seconds),
@@ -228,7 +228,7 @@ impl Measure {
         }
     }
 
-    fn of_traffic(self, traffic: &launcher_model::measure::Traffic, seconds: u32) -> Option<f64> {
+    fn of_traffic(self, traffic: &launcher_model::measure::Traffic, seconds: f64) -> Option<f64> {
         let latency = &traffic.latency;
         let quantile = |part| latency.quantile(part).map(|us| number(us) / 1000.0);
         match self {
@@ -256,7 +256,7 @@ impl Measure {
         }
     }
 
-    fn of_usage(self, usage: &launcher_model::measure::Usage, seconds: u32) -> Option<f64> {
+    fn of_usage(self, usage: &launcher_model::measure::Usage, seconds: f64) -> Option<f64> {
         match self {
             Self::Containers => Some(f64::from(usage.containers)),
             Self::Cpu => Some(each(usage.cpu_us, seconds) / 1e6),
@@ -279,8 +279,8 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-fn each(count: u64, seconds: u32) -> f64 {
-    number(count) / f64::from(seconds.max(1))
+fn each(count: u64, seconds: f64) -> f64 {
+    number(count) / seconds
 }
 
 impl fmt::Display for Measure {
@@ -318,13 +318,13 @@ mod tests {
     fn counts_are_told_for_each_second() {
         let mut traffic = Traffic { requests: [0, 30, 0, 0, 10], ..Traffic::default() };
         (0..100).for_each(|_| traffic.latency.record(2_000));
-        let of = |measure: Measure| measure.of(&Value::Traffic(traffic.clone()), 10);
+        let of = |measure: Measure| measure.of(&Value::Traffic(traffic.clone()), 10.0);
         assert_eq!(of(Measure::Requests), Some(4.0));
         assert_eq!(of(Measure::Requests5xx), Some(1.0));
         assert_eq!(of(Measure::LatencyMean), Some(2.0));
         assert!((of(Measure::LatencyP99).unwrap() - 2.0).abs() < 0.02);
         assert_eq!(of(Measure::Cpu), None);
         let usage = Usage { cpu_us: 5_000_000, ..Usage::default() };
-        assert_eq!(Measure::Cpu.of(&Value::Usage(usage), 10), Some(0.5));
+        assert_eq!(Measure::Cpu.of(&Value::Usage(usage), 10.0), Some(0.5));
     }
 }

@@ -25,8 +25,6 @@ pub enum KeptIn<'f> {
     },
     /// In Graphite, which is asked for it.
     Graphite,
-    /// Nowhere: what is told is known for some minutes.
-    Nowhere,
 }
 
 /// What is measured. Clones are the same.
@@ -42,23 +40,29 @@ pub struct Telemetry {
 enum Store {
     Embedded(Arc<Embedded>),
     Graphite(Arc<Graphite>, Web),
+    /// What is told is known for some minutes.
     Nowhere,
 }
 
 impl Telemetry {
-    /// Opens what was measured before. A Graphite is told what is measured, wherever it is kept.
+    /// Opens what was measured before. A Graphite is told what is measured, wherever it is kept. Where there
+    /// can be no such file nothing is kept, as nothing that is served depends on it.
     ///
     /// # Errors
-    /// When there can be no such file, or no Graphite to ask.
+    /// When there is no Graphite to ask.
     pub async fn open(kept: KeptIn<'_>, graphite: Option<Graphite>, clock: Clock) -> Result<Self> {
         let gathered = Arc::new(Gathered::new(clock));
         let graphite = graphite.map(|graphite| (Arc::new(graphite), gathered.feed()));
         let store = match kept {
             KeptIn::File { file, most_bytes } => {
-                let embedded = Embedded::open(file, Arc::clone(&gathered), most_bytes).await?;
-                Store::Embedded(Arc::new(embedded))
+                match Embedded::open(file, Arc::clone(&gathered), most_bytes).await {
+                    Ok(embedded) => Store::Embedded(Arc::new(embedded)),
+                    Err(error) => {
+                        tracing::error!(%error, "what is measured is not kept; it is shown for some minutes. See that the file can be written, and restart the server");
+                        Store::Nowhere
+                    }
+                }
             }
-            KeptIn::Nowhere => Store::Nowhere,
             KeptIn::Graphite => {
                 let (graphite, _) = graphite.clone().ok_or(Error::NoGraphite)?;
                 let web = graphite.web.clone().ok_or(Error::NoGraphite)?;
@@ -91,6 +95,13 @@ impl Telemetry {
     #[must_use]
     pub fn gathered(&self) -> &Arc<Gathered> {
         &self.gathered
+    }
+
+    /// The Graphite that is told what is measured, and can be asked for it.
+    #[must_use]
+    pub fn graphite_to_ask(&self) -> Option<(&Graphite, &Web)> {
+        let graphite = self.graphite()?;
+        Some((graphite, graphite.web.as_ref()?))
     }
 
     /// Writes down what is told, and tells it on, for ever.

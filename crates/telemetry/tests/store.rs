@@ -218,6 +218,21 @@ async fn a_file_that_is_none_is_put_aside() {
 }
 
 #[tokio::test]
+async fn without_a_file_the_last_minutes_are_shown() {
+    let (folder, time) = (Folder::new(), Time::new());
+    std::fs::create_dir(folder.path().join("metrics.db")).unwrap();
+    let telemetry = time.open(folder.path()).await;
+    for at in BEGIN..BEGIN + 30 {
+        tick(&time, &telemetry, at, &[1_000, 2_000]).await;
+    }
+    telemetry.roll_up().await.unwrap();
+    telemetry.flush().await.unwrap();
+    let answer = ask(&telemetry, &[Measure::Requests], (BEGIN, BEGIN + 20), 10).await;
+    assert_eq!(answer.lines[0].values, [Some(2.0), Some(2.0)]);
+    assert_eq!(telemetry.used().await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn containers_are_put_together_by_their_version() {
     let (folder, time) = (Folder::new(), Time::new());
     let telemetry = time.open(folder.path()).await;

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use launcher_agent::Sampler;
 use launcher_agent::check::{self, Outcome, containers, host, server, service};
-use launcher_agent::{Sampler, graphite};
 use launcher_scheduler::docker::residents::Residents;
 use launcher_server::api::views::{EdgeState, EdgeView, HostView, ServerView, ServiceView};
+use launcher_telemetry::graphite::{Names, Protocol};
+use launcher_telemetry::{Key, Value};
 use serde::Deserialize;
 
 use super::args::agent::{
@@ -171,5 +173,13 @@ async fn metrics(args: MetricsArgs) -> Result<(), Failure> {
     let mut sampler = Sampler::once(residents, engine.installation).await?;
     let (sample, over) = sampler.sample_over(over).await?;
     let at = Timestamp::now().as_second();
-    Output.text(&graphite::lines(&host, &sample, over, at))
+    let (names, seconds) = (Names::default(), over.as_secs_f64());
+    let (own, usage) = (Key::Host(host.clone()), Value::Host(sample.usage.clone()));
+    let mut points = names.points(&own, &usage, at, seconds);
+    let on_host = names.on_host(&host);
+    for ((service, version), usage) in sample.by_version() {
+        let key = Key::Usage(service.clone(), version);
+        points.extend(on_host.points(&key, &Value::Usage(usage), at, seconds));
+    }
+    Output.text(&String::from_utf8_lossy(&Protocol::Plaintext.write(&points)))
 }

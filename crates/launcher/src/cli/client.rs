@@ -17,6 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(super) use launcher_agent::innermost;
+
 use super::Failure;
 use super::foreign::Shown;
 use super::place::{Place, shown};
@@ -290,16 +292,4 @@ impl Client {
         }
         Failure::Broken { url, doing: format!("calling {} {}", call.method, call.url.path()), why }
     }
-}
-
-/// The words of what lies at the bottom of an error, such as `Connection refused (os error 111)`.
-pub(super) fn innermost(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "no answer in time".to_owned();
-    }
-    let mut bottom: &dyn std::error::Error = error;
-    while let Some(below) = bottom.source() {
-        bottom = below;
-    }
-    bottom.to_string()
 }

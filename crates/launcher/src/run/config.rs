@@ -18,7 +18,6 @@ use launcher_model::Bytes;
 use launcher_registry::{Access, Authority, Login};
 use launcher_scheduler::docker::ImageBuilder;
 use launcher_scheduler::swarm::Secrets;
-use secrecy::SecretString;
 use serde::Deserialize;
 
 use self::fluentd::{AccessLog, Fluentd};
@@ -346,9 +345,7 @@ fn read_login(registry: &Registry) -> Result<Option<Login>> {
         (None, None) => return Ok(None),
         _ => bail!("[[registries]] for {host} needs both username and password_file, or neither"),
     };
-    let password = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the password for {host} from {}", path.display()))?;
-    let password = SecretString::from(password.trim_end_matches(['\r', '\n']).to_owned());
+    let password = super::secret::read(&format!("the password for {host}"), path)?;
     Ok(Some(Login { username, password }))
 }
 

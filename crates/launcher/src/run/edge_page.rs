@@ -87,14 +87,9 @@ fn make(page: &Page, name: &str, versions: &[VersionCounters]) -> Result<(), Err
         sent.set(labels, counted.sent)?;
         let requests = counted.in_flight.requests + counted.previews.requests;
         let upgraded = counted.in_flight.connections + counted.previews.connections;
-        in_flight.set(labels, number(requests))?;
-        connections.set(labels, number(upgraded))?;
+        in_flight.count(labels, requests)?;
+        connections.count(labels, upgraded)?;
     }
     page.gauges("launcher_edge_info", "The edge's name and version.", &["edge", "version"])?
         .set(&[name, env!("CARGO_PKG_VERSION")], 1.0)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "what is counted stays below 2^53")]
-fn number(count: u64) -> f64 {
-    count as f64
 }

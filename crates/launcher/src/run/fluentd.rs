@@ -15,6 +15,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc::Receiver;
 
 use super::config::fluentd::Fluentd;
+use super::secret;
 use intake::Intake;
 
 /// A listener that nobody takes anything from yet; who sends waits.
@@ -69,18 +70,10 @@ pub(crate) fn hostname(role: &str) -> String {
 
 /// Reads a shared key.
 pub(crate) fn read_key(path: &Path) -> Result<SharedKey> {
-    Ok(SharedKey::new(read_secret("shared key", path)?))
+    Ok(SharedKey::new(secret::read("Fluentd's shared key", path)?))
 }
 
 /// Reads a password.
 pub(crate) fn read_password(path: &Path) -> Result<SecretString> {
-    read_secret("password", path)
-}
-
-fn read_secret(what: &str, path: &Path) -> Result<SecretString> {
-    let about = || format!("cannot read Fluentd's {what} from {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(about)?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    anyhow::ensure!(!text.is_empty(), "{} is empty; it must hold Fluentd's {what}", path.display());
-    Ok(SecretString::from(text.to_owned()))
+    secret::read("Fluentd's password", path)
 }

@@ -31,16 +31,7 @@ pub(crate) async fn open(
     };
     let graphite = config.graphite.as_ref().map(GraphiteConfig::connect).transpose()?;
     let otlp = config.otlp.as_ref().map(|otlp| otlp.metrics(installation)).transpose()?.flatten();
-    let mut telemetry = match Telemetry::open(kept, graphite, clock.clone()).await {
-        Ok(telemetry) => telemetry,
-        // Nothing that is served depends on it.
-        Err(error @ launcher_telemetry::Error::File { .. }) => {
-            tracing::error!(%error, "what is measured is not kept; it is shown for some minutes. See that the file can be written, and restart the server");
-            let graphite = config.graphite.as_ref().map(GraphiteConfig::connect).transpose()?;
-            Telemetry::open(KeptIn::Nowhere, graphite, clock).await?
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let mut telemetry = Telemetry::open(kept, graphite, clock).await?;
     if let Some(metrics) = otlp {
         telemetry = telemetry.with_otlp(metrics);
     }

@@ -121,7 +121,7 @@ pub(super) async fn graphs(
         Some(text) => versions(text)?,
         None => Vec::new(),
     };
-    let by_graphite = app.telemetry.graphite().is_some_and(|graphite| graphite.web.is_some());
+    let by_graphite = app.telemetry.graphite_to_ask().is_some();
     let graphs = Kind::ALL.map(|kind| {
         let picture = Picture { versions: named.clone(), range: query.range, ..Picture::default() };
         let url = |format| signed(&app, &service, kind, format, &picture);

@@ -59,9 +59,7 @@ pub(super) async fn by_graphite(
     kind: Kind,
     picture: &Picture,
 ) -> Result<Vec<u8>, Problem> {
-    let graphite = app.telemetry.graphite();
-    let web = graphite.and_then(|graphite| Some((graphite, graphite.web.as_ref()?)));
-    let Some((graphite, web)) = web else {
+    let Some((graphite, web)) = app.telemetry.graphite_to_ask() else {
         return Err(Problem::missing(
             "there is no Graphite that could draw this; [graphite] url in the server's configuration names it",
         ));

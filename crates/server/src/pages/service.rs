@@ -71,11 +71,6 @@ pub(super) async fn part(
     Ok(render(&ServicePart { page: One::of(&app, &visitor, &known(&name)?).await? }))
 }
 
-/// Whether there is a Graphite that draws.
-fn asks_graphite(app: &App) -> bool {
-    app.telemetry.graphite().is_some_and(|graphite| graphite.web.is_some())
-}
-
 fn known(name: &str) -> Result<ServiceName, PageError> {
     ServiceName::new(name).map_err(|_| PageError::missing("There is no service of this name."))
 }
@@ -97,7 +92,7 @@ impl One {
             deployments: deployments.map(|one| DeploymentLine::new(one, now)).collect(),
             events: events.iter().map(|one| EventLine::new(one, now)).collect(),
             graphs: GraphLine::of(&service, false),
-            by_graphite: if asks_graphite(app) {
+            by_graphite: if app.telemetry.graphite_to_ask().is_some() {
                 GraphLine::of(&service, true)
             } else {
                 Vec::new()

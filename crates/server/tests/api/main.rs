@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../assemble/mod.rs"]
+mod assemble;
 mod bodies;
 mod branches;
 mod edges;

@@ -1,6 +1,5 @@
 //! A whole server in this process.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -12,32 +11,28 @@ use axum::http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use axum::routing::get;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
-use launcher_build::Builds;
-use launcher_control::hub::{self, Door, Hub};
-use launcher_control::{Config, Control, Parts};
+use launcher_control::hub::{self, Door};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_edge::{ControlPlane, Daemon};
-use launcher_logs::{Bounds, Kept};
 use launcher_model::image::ImageRef;
 use launcher_model::measure::HostReport;
 use launcher_model::role::Role;
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{EdgeName, ServiceName};
-use launcher_notify::{Links, Notifier, Place, Rule, To, Webhook, WebhookKind};
+use launcher_notify::{Place, Rule, To, Webhook, WebhookKind};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
-use launcher_server::{App, EdgeDoor, Reports, Settings, TokenText};
-use launcher_store::vault::Vault;
-use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion, Store};
-use launcher_telemetry::embedded::MOST_BYTES;
-use launcher_telemetry::{KeptIn, Telemetry};
+use launcher_server::{App, EdgeDoor, Reports, TokenText};
+use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion};
 use launcher_testkit::Folder;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
+
+use crate::assemble::{Setup, assemble};
 
 /// Whose token the calls are made with.
 pub(crate) const WHO: &str = "mika";
@@ -164,7 +159,9 @@ impl World {
         let told: Arc<Mutex<Vec<HostReport>>> = Arc::default();
         let taken = Arc::clone(&told);
         let reports = Reports::new(move |report| taken.lock().unwrap().push(report));
-        let app = assemble(folder, &fake, door, reports).await;
+        let clock: launcher_control::Clock = Arc::new(Timestamp::now);
+        let setup = Setup { clock, edges: Some(door), reports, told: a_webhook() };
+        let app = assemble(folder, &fake, setup).await;
         let socket = UnixListener::bind(folder.join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         let acceptor = Acceptor::new(&identity).unwrap();
@@ -362,90 +359,18 @@ pub(crate) fn new_deployment(service: &ServiceName) -> NewDeployment {
     }
 }
 
-async fn assemble(folder: &Path, fake: &Fake, edges: EdgeDoor, reports: Reports) -> App {
-    let store = launcher_store::sqlite::open(&folder.join("launcher.db")).await.unwrap();
-    let store: Arc<dyn Store> = Arc::new(store);
-    let vault = Arc::new(Vault::open(&folder.join("secret.key")).unwrap());
-    let scheduler: Arc<dyn Scheduler> = Arc::new(fake.clone());
-    let clock: launcher_control::Clock = Arc::new(Timestamp::now);
-    let (hub, notices) = Hub::new("localhost", "test");
-    let file = folder.join("metrics.db");
-    let kept = KeptIn::File { file: &file, most_bytes: MOST_BYTES };
-    let seconds = Arc::new(|| Timestamp::now().as_second());
-    let telemetry = Telemetry::open(kept, None, seconds).await.unwrap();
-    let gathered = Arc::clone(telemetry.gathered());
-    hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
-    let parts = Parts {
-        store: Arc::clone(&store),
-        vault: Arc::clone(&vault),
-        scheduler: Arc::clone(&scheduler),
-        logs: Arc::new(Kept::new(folder.join("logs"), Bounds::default())),
-        hub,
-        notices,
-        clock: Arc::clone(&clock),
-    };
-    let control = Control::start(parts, Config::default()).await.unwrap();
-    let settings = Arc::new(Settings {
-        preview_scheme: "http".to_owned(),
-        preview_domain: "localhost".to_owned(),
-        preview_port: Some(8080),
-        edges: Some(edges),
-        secure_cookies: false,
-    });
-    let builds = builds(folder, fake, &store, &vault, &control, &settings).await;
-    let notifier = notifier(&store).await;
-    App { control, builds, store, vault, scheduler, reports, telemetry, notifier, clock, settings }
-}
-
-/// One that tells a webhook where nobody listens.
-async fn notifier(store: &Arc<dyn Store>) -> Notifier {
-    let everything = || Rule::new(&["*".to_owned()], &["all".to_owned()]).unwrap();
-    let place = |name: &str, to| Place { name: name.to_owned(), rule: everything(), to };
-    let (kind, secret) = (WebhookKind::Slack, None);
+/// Who is told what happens: a webhook where nobody listens.
+fn a_webhook() -> launcher_notify::Config {
+    let everything = Rule::new(&["*".to_owned()], &["all".to_owned()]).unwrap();
     let url = SecretString::from(NOBODY.to_owned());
-    let chat = To::Webhook(Webhook { kind, url, secret, allow_private: true });
-    let config = launcher_notify::Config {
-        places: vec![place("chat", chat)],
-        ..launcher_notify::Config::default()
-    };
-    let parts = launcher_notify::Parts {
-        store: Arc::clone(store),
-        answers: Arc::new(()),
-        links: Links::new("http://localhost", Arc::new(|_, _| String::new())),
-        clock: Arc::new(Timestamp::now),
-    };
-    Notifier::start(parts, &config).await.unwrap()
+    let (kind, secret) = (WebhookKind::Slack, None);
+    let to = To::Webhook(Webhook { kind, url, secret, allow_private: true });
+    let chat = Place { name: "chat".to_owned(), rule: everything, to };
+    launcher_notify::Config { places: vec![chat], ..launcher_notify::Config::default() }
 }
 
 /// Where no webhook is taken, and what nobody may see.
 pub(crate) const NOBODY: &str = "http://127.0.0.1:9/a-secret-path";
-
-async fn builds(
-    folder: &Path,
-    fake: &Fake,
-    store: &Arc<dyn Store>,
-    vault: &Arc<Vault>,
-    control: &Control,
-    settings: &Arc<Settings>,
-) -> Builds {
-    let parts = launcher_build::Parts {
-        store: Arc::clone(store),
-        control: control.clone(),
-        builder: Arc::new(fake.clone()),
-        registry: Arc::new(launcher_registry::fake::Fake::default()),
-        vault: Arc::clone(vault),
-        clock: Arc::new(Timestamp::now),
-    };
-    let (urls, branch_urls) = (Arc::clone(settings), Arc::clone(settings));
-    let config = launcher_build::Config {
-        data: folder.to_owned(),
-        at_once: 2,
-        logins: HashMap::new(),
-        preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
-        branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
-    };
-    Builds::start(parts, config).await.unwrap()
-}
 
 /// Waits for a condition; fails with these words when it does not come.
 pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {

@@ -1,11 +1,11 @@
 //! A whole server in this process for the tests of its pages: a real store, control plane and edge, and
 //! an engine in memory whose containers are one HTTP server here.
 
+#[path = "../assemble/mod.rs"]
+mod assemble;
 pub(crate) mod browser;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,24 +16,21 @@ use axum::http::{Request, Response, StatusCode, header};
 use axum::routing::get;
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
-use launcher_control::hub::{self, Hub};
-use launcher_control::{Config, Control, DeployRequest, LaunchRequest, Parts, Target};
+use launcher_control::hub;
+use launcher_control::{DeployRequest, LaunchRequest, Target};
 use launcher_edge::Daemon;
-use launcher_logs::{Bounds, Kept};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::role::Role;
 use launcher_model::{EdgeName, ServiceName, VersionNumber, service};
-use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
-use launcher_server::{App, Reports, Settings, TokenText};
-use launcher_store::vault::Vault;
-use launcher_store::{NewToken, Store};
-use launcher_telemetry::embedded::MOST_BYTES;
-use launcher_telemetry::{KeptIn, Telemetry};
+use launcher_server::{App, Reports, TokenText};
+use launcher_store::NewToken;
 use launcher_testkit::Folder;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
+
+use assemble::{Setup, assemble};
 
 /// Who presses in these tests.
 pub(crate) const WHO: &str = "mika";
@@ -97,7 +94,7 @@ impl World {
         let fake = Fake::new("pages").unwrap();
         fake.set_addresses(move |_, _, _| address);
         let back = Arc::new(AtomicI64::new(0));
-        let app = assemble(dir.path(), &fake, Arc::clone(&back)).await;
+        let app = assemble(dir.path(), &fake, setup(Arc::clone(&back))).await;
         let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         let token = TokenText::random();
@@ -206,69 +203,12 @@ impl World {
     }
 }
 
-async fn assemble(dir: &Path, fake: &Fake, back: Arc<AtomicI64>) -> App {
-    let store = launcher_store::sqlite::open(&dir.join("launcher.db")).await.unwrap();
-    let store: Arc<dyn Store> = Arc::new(store);
-    let vault = Arc::new(Vault::open(&dir.join("secret.key")).unwrap());
-    let scheduler: Arc<dyn Scheduler> = Arc::new(fake.clone());
+/// Nobody is told anything, and the clock can be set back.
+fn setup(back: Arc<AtomicI64>) -> Setup {
     let clock: launcher_control::Clock = Arc::new(move || {
         Timestamp::now() - SignedDuration::from_millis(back.load(Ordering::Relaxed))
     });
-    let (hub, notices) = Hub::new("localhost", "test");
-    let file = dir.join("metrics.db");
-    let kept = KeptIn::File { file: &file, most_bytes: MOST_BYTES };
-    let seconds = Arc::new(|| Timestamp::now().as_second());
-    let telemetry = Telemetry::open(kept, None, seconds).await.unwrap();
-    let gathered = Arc::clone(telemetry.gathered());
-    hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
-    let parts = Parts {
-        store: Arc::clone(&store),
-        vault: Arc::clone(&vault),
-        scheduler: Arc::clone(&scheduler),
-        logs: Arc::new(Kept::new(dir.join("logs"), Bounds::default())),
-        hub,
-        notices,
-        clock: Arc::clone(&clock),
-    };
-    let control = Control::start(parts, Config::default()).await.unwrap();
-    let settings = Settings {
-        preview_scheme: "http".to_owned(),
-        preview_domain: "localhost".to_owned(),
-        preview_port: Some(8080),
-        edges: None,
-        secure_cookies: false,
-    };
-    // One may be there.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let parts = launcher_build::Parts {
-        store: Arc::clone(&store),
-        control: control.clone(),
-        builder: Arc::new(fake.clone()),
-        registry: Arc::new(launcher_registry::fake::Fake::default()),
-        vault: Arc::clone(&vault),
-        clock: Arc::clone(&clock),
-    };
-    let config = launcher_build::Config {
-        data: dir.to_owned(),
-        at_once: 2,
-        logins: HashMap::new(),
-        preview_url: Arc::new(|service, version| format!("http://{version}.{service}.localhost")),
-        branch_url: Arc::new(|branch| {
-            format!("http://{}.{}.localhost", branch.label, branch.service)
-        }),
-    };
-    let builds = launcher_build::Builds::start(parts, config).await.unwrap();
-    let parts = launcher_notify::Parts {
-        store: Arc::clone(&store),
-        answers: Arc::new(()),
-        links: launcher_notify::Links::new("http://localhost", Arc::new(|_, _| String::new())),
-        clock: Arc::clone(&clock),
-    };
-    let nobody = launcher_notify::Config::default();
-    let notifier = launcher_notify::Notifier::start(parts, &nobody).await.unwrap();
-    let reports = Reports::new(|_| {});
-    let settings = Arc::new(settings);
-    App { control, builds, store, vault, scheduler, reports, telemetry, notifier, clock, settings }
+    Setup { clock, edges: None, reports: Reports::new(|_| {}), told: Default::default() }
 }
 
 /// Waits for a condition; fails with these words when it does not come.

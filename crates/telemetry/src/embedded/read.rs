@@ -125,7 +125,8 @@ fn line(
     found: &BTreeMap<i64, Value>,
     steps: &Steps,
 ) -> Line {
-    let seconds = u32::try_from(steps.step).unwrap_or(u32::MAX);
+    #[expect(clippy::cast_precision_loss, reason = "a step is some days at most")]
+    let seconds = steps.step as f64;
     let value = |at| match found.get(&at) {
         Some(value) => measure.of(value, seconds),
         None => measure.of_nothing(),

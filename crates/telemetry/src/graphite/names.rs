@@ -16,6 +16,13 @@ pub struct Names {
 /// What stands in front of the names of hosts. No service has such a name.
 const HOSTS: &str = "_hosts";
 
+impl Default for Names {
+    /// Names that begin with `launcher`.
+    fn default() -> Self {
+        Self::new("launcher")
+    }
+}
+
 impl Names {
     /// Names that begin with this, such as `launcher` or `team.launcher`. Characters that mean something to
     /// Graphite become `_`.
@@ -25,6 +32,13 @@ impl Names {
         Self { prefix: parts.collect::<Vec<_>>().join(".") }
     }
 
+    /// Names of what is on one host alone: `launcher._hosts.HOST`, behind which services stand as they do
+    /// where they are named for all hosts together.
+    #[must_use]
+    pub fn on_host(&self, host: &str) -> Self {
+        Self { prefix: format!("{}.{HOSTS}.{}", self.prefix, plain(host)) }
+    }
+
     /// The name of a measure of a version: `launcher.shop.v42.requests.5xx`.
     #[must_use]
     pub fn of(&self, service: &ServiceName, version: VersionNumber, measure: Measure) -> String {
@@ -32,7 +46,8 @@ impl Names {
     }
 
     /// What a measurement of so many seconds from `at` on says.
-    pub(crate) fn points(&self, key: &Key, value: &Value, at: i64, seconds: u32) -> Vec<Point> {
+    #[must_use]
+    pub fn points(&self, key: &Key, value: &Value, at: i64, seconds: f64) -> Vec<Point> {
         let numbers: Vec<(String, f64)> = match (key, value) {
             (Key::Traffic(service, version) | Key::Usage(service, version), value) => Measure::ALL
                 .into_iter()
@@ -41,10 +56,11 @@ impl Names {
                 })
                 .collect(),
             (Key::Host(host), Value::Host(usage)) => {
-                let name = |what: &str| format!("{}.{HOSTS}.{}.{what}", self.prefix, plain(host));
+                let prefix = self.on_host(host).prefix;
+                let name = |what: &str| format!("{prefix}.{what}");
                 #[expect(clippy::cast_precision_loss, reason = "what is counted stays below 2^53")]
                 let number = |count: u64| count as f64;
-                let each = |count: u64| number(count) / f64::from(seconds.max(1));
+                let each = |count: u64| number(count) / seconds;
                 vec![
                     (name("cpu.used"), each(usage.cpu_us) / 1e6),
                     (name("cpu.count"), f64::from(usage.cpus)),
@@ -122,14 +138,20 @@ mod tests {
         let shop = ServiceName::new("shop").unwrap();
         let traffic = Traffic { requests: [0, 20, 0, 0, 10], ..Traffic::default() };
         let key = Key::Traffic(shop, VersionNumber(42));
-        let points = names.points(&key, &Value::Traffic(traffic), 100, 10);
+        let points = names.points(&key, &Value::Traffic(traffic), 100, 10.0);
         let errors = points.iter().find(|point| point.name.ends_with("5xx")).unwrap();
         assert_eq!(errors.name, "team_1.launcher.shop.v42.requests.5xx");
         assert_eq!((errors.at, errors.value), (100, 1.0));
         // Nothing was asked, so nothing took any time.
         assert!(!points.iter().any(|point| point.name.contains("latency")));
         let host = Value::Host(HostUsage { cpus: 2, ..HostUsage::default() });
-        let points = names.points(&Key::Host("a.example".to_owned()), &host, 100, 10);
+        let points = names.points(&Key::Host("a.example".to_owned()), &host, 100, 10.0);
         assert_eq!(points[1].name, "team_1.launcher._hosts.a_example.cpu.count");
+        let name = names.on_host("a.example").of(
+            &ServiceName::new("shop").unwrap(),
+            VersionNumber(42),
+            Measure::Cpu,
+        );
+        assert_eq!(name, "team_1.launcher._hosts.a_example.shop.v42.cpu.used");
     }
 }

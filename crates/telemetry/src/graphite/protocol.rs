@@ -32,7 +32,8 @@ const FRAME: usize = 500;
 
 impl Protocol {
     /// What is sent to tell of these.
-    pub(crate) fn write(self, points: &[Point]) -> Vec<u8> {
+    #[must_use]
+    pub fn write(self, points: &[Point]) -> Vec<u8> {
         match self {
             Self::Plaintext => lines(points),
             Self::Pickle => points.chunks(FRAME).flat_map(frame).collect(),

@@ -6,8 +6,9 @@ use anyhow::{Context, Result, bail};
 use launcher_telemetry::graphite::{
     Carbon, CarbonOptions, Graphite as Connected, Names, Protocol, Web, WebOptions,
 };
-use secrecy::SecretString;
 use serde::Deserialize;
+
+use crate::run::secret;
 
 /// A Graphite.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,7 +47,7 @@ impl Graphite {
             );
         }
         let carbon = CarbonOptions { address: self.carbon.clone(), protocol: self.protocol };
-        let names = Names::new(self.prefix.as_deref().unwrap_or("launcher"));
+        let names = self.prefix.as_deref().map_or_else(Names::default, Names::new);
         Ok(Connected { names, carbon: Carbon::new(carbon), web: self.web()? })
     }
 
@@ -62,10 +63,7 @@ impl Graphite {
         })?;
         let login = match (&self.username, &self.password_file) {
             (Some(username), Some(path)) => {
-                let about = || format!("cannot read Graphite's password from {}", path.display());
-                let password = std::fs::read_to_string(path).with_context(about)?;
-                let password = password.trim_end_matches(['\r', '\n']).to_owned();
-                Some((username.clone(), SecretString::from(password)))
+                Some((username.clone(), secret::read("Graphite's password", path)?))
             }
             (None, None) => None,
             _ => bail!("[graphite] needs both username and password_file, or neither"),

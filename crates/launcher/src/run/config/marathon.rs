@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use launcher_model::{Bytes, Cpus, Span};
 use launcher_registry::Authority;
 use launcher_scheduler::marathon::{self, Login};
 use secrecy::SecretString;
 use serde::Deserialize;
+
+use crate::run::secret;
 
 /// What the file says of it.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -80,9 +82,7 @@ impl Marathon {
 }
 
 fn read(path: &Path) -> Result<SecretString> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read Marathon's login from {}", path.display()))?;
-    Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+    secret::read("Marathon's login", path)
 }
 
 #[cfg(test)]

@@ -309,13 +309,7 @@ fn address(about: &str, text: &str, usual: u16) -> Result<(String, u16)> {
 }
 
 fn secret(about: &str, path: &Path) -> Result<SecretString> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{about}: cannot read {}", path.display()))?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        bail!("{about}: {} is empty", path.display());
-    }
-    Ok(SecretString::from(text.to_owned()))
+    crate::run::secret::read("what is secret", path).with_context(|| about.to_owned())
 }
 
 fn certificates(about: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>> {

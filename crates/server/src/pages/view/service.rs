@@ -20,6 +20,7 @@ use super::press::Press;
 use crate::App;
 use crate::api::services;
 use crate::http::problem::Problem;
+use crate::measured::Standing;
 
 /// How far back a version that was live before is looked for, in deployments.
 const HISTORY: u32 = 50;
@@ -83,8 +84,7 @@ impl ServiceView {
         let branches = app.control.branches(&name).await?.into_iter();
         let branches = branches.map(|one| BranchLine::new(one, &app.settings, installation.now));
         let others = environments.iter().filter(|view| view.environment.branch.is_none());
-        let newest = others.clone().next().map(|view| view.environment.version);
-        let newest = newest.filter(|newest| route.live().all(|live| live < *newest));
+        let newest = Standing::among(&route, &environments).beside;
 
         let (mut live, mut beside, mut kept) = (Vec::new(), None, Vec::new());
         let (mut live_version, mut beside_version) = (None, None);
