@@ -198,9 +198,22 @@ impl Known {
 
     /// Reads what can be read here. Also says which containers the engine is to be asked for.
     pub(crate) fn read(&mut self) -> (Vec<Measured>, Vec<String>) {
+        let (mut measured, to_ask) = self.read_those(|_| true);
+        measured.extend(self.late());
+        self.note_oom_kills(&measured);
+        (measured, to_ask)
+    }
+
+    /// The same before there is a sample: only what the first one is compared with. Nothing is read of those
+    /// of which all that they have used since their start is to be told in that.
+    pub(crate) fn read_before(&mut self) -> Vec<String> {
+        self.read_those(|tracked| !tracked.fresh).1
+    }
+
+    fn read_those(&mut self, choose: impl Fn(&Tracked) -> bool) -> (Vec<Measured>, Vec<String>) {
         let (mut measured, mut to_ask) = (Vec::with_capacity(self.tracked.len()), Vec::new());
         let mut buffer = std::mem::take(&mut self.buffer);
-        for (id, tracked) in &mut self.tracked {
+        for (id, tracked) in self.tracked.iter_mut().filter(|(_, tracked)| choose(tracked)) {
             let Some(files) = &tracked.files else {
                 to_ask.push(id.clone());
                 continue;
@@ -211,8 +224,6 @@ impl Known {
             measured.push(tracked.take(counters, counts));
         }
         self.buffer = buffer;
-        measured.extend(self.late());
-        self.note_oom_kills(&measured);
         (measured, to_ask)
     }
 

@@ -130,7 +130,13 @@ impl Sampler {
         // Files of the kernel are read at once, but there may be many.
         let read = move || {
             let usage = host.sample();
-            (host, usage, locked(&known).read())
+            let mut known = locked(&known);
+            let read = match usage {
+                Ok(None) => (Vec::new(), known.read_before()),
+                _ => known.read(),
+            };
+            drop(known);
+            (host, usage, read)
         };
         let read = tokio::task::spawn_blocking(read).await;
         let (host, usage, (mut containers, to_ask)) =

@@ -56,6 +56,24 @@ fn what_was_used_before_the_agent_came_is_not_counted() {
 }
 
 #[test]
+fn what_a_new_one_has_used_before_there_was_a_sample_belongs_to_the_first() {
+    let mut known = known();
+    hear(&mut known, Residence::All(vec![resident(50, 0)]));
+    let new = Resident { id: "5a2b".to_owned(), ..resident(103, 0) };
+    hear(&mut known, Residence::Started(new));
+    assert_eq!(known.read_before(), ["4f2a"]);
+    known.take("4f2a", cpu(1000)).unwrap();
+
+    let (_, mut to_ask) = known.read();
+    to_ask.sort();
+    assert_eq!(to_ask, ["4f2a", "5a2b"]);
+    assert_eq!(known.take("4f2a", cpu(1200)).unwrap().sample.usage.cpu_us, 200);
+    let used = Counters { oom_kills: 1, ..cpu(300) };
+    let usage = known.take("5a2b", used).unwrap().sample.usage;
+    assert_eq!((usage.cpu_us, usage.oom_kills), (300, 1));
+}
+
+#[test]
 fn what_a_new_one_has_used_is_counted_from_its_start() {
     let mut known = known();
     hear(&mut known, Residence::Started(resident(103, 0)));
