@@ -262,7 +262,7 @@ impl Inner {
         let running = reconcile::run(Arc::clone(self), Arc::clone(&slot));
         let (inner, name) = (Arc::clone(self), service.clone());
         tokio::spawn(async move {
-            let ended = inner.stop.run_until_cancelled(running).await;
+            let ended = inner.stop.run_until_cancelled(Box::pin(running)).await;
             // Its service may have been created anew after the loop had found it gone.
             if ended.is_some() && matches!(inner.store.service(&name).await, Ok(Some(_))) {
                 inner.begin(&name);

@@ -10,28 +10,27 @@ mod look;
 mod publish;
 mod retire;
 mod told;
+mod wish;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use launcher_model::branch::Branch;
-use launcher_model::container::Health;
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
 use launcher_model::plan::environment::{Checked, Decision, Job, Verdict, View, decide};
-use launcher_model::route::{Deployment, Route};
-use launcher_model::service::ServiceSpec;
+
 use launcher_model::version::Version;
 use launcher_model::{Generation, VersionNumber};
-use launcher_store::{Deletion, EnvironmentChange};
+use launcher_store::EnvironmentChange;
 
 use crate::auto::Auto;
-use crate::branches::{Rests, for_edges};
+use crate::branches::Rests;
 use crate::jobs::{Asked, Done, Jobs};
 use crate::leaving::Leaving;
 use crate::slot::Slot;
 use crate::{Inner, Result};
 use look::News;
+use wish::Wish;
 
 /// After something failed, the loop tries again this much later, and twice as long each further time.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
@@ -48,6 +47,7 @@ pub(crate) async fn run(inner: Arc<Inner>, slot: Arc<Slot>) {
         before: None,
         auto: Auto::default(),
         failures: 0,
+        began: Instant::now(),
     };
     loop {
         let wait = match service.pass().await {
@@ -98,17 +98,7 @@ struct Reconciler {
     before: Option<(Generation, Option<VersionNumber>)>,
     auto: Auto,
     failures: u32,
-}
-
-/// What one pass reads from the store.
-struct Wish {
-    spec: ServiceSpec,
-    route: Route,
-    environments: Vec<Environment>,
-    versions: BTreeMap<VersionNumber, Arc<Version>>,
-    unfinished: Vec<Deployment>,
-    deletion: Option<Deletion>,
-    branches: Vec<Branch>,
+    began: Instant,
 }
 
 impl Reconciler {
@@ -127,13 +117,11 @@ impl Reconciler {
         let observed = self.refresh(&wish, &observed, &mut news);
         let published = self.publish(&wish, &observed).await;
         self.spread(news).await;
-        if published? && is_settled(&wish, &observed) {
-            self.slot.settle();
-        }
+        let settling = self.settle(published?, &wish, &observed);
         looked?;
         self.follow_leaving(&wish, &observed);
 
-        let mut again = self.jobs.earliest_hold();
+        let mut again = [self.jobs.earliest_hold(), settling].into_iter().flatten().min();
         let mut changed = false;
         for environment in &wish.environments {
             let (moved, wait) = self.tend(environment, &wish, &observed).await?;
@@ -157,29 +145,6 @@ impl Reconciler {
             Some(_) => None,
         };
         Ok(Next::After([again, due].into_iter().flatten().min()))
-    }
-
-    async fn read(&self) -> Result<Option<Wish>> {
-        let (store, name) = (&self.inner.store, &self.slot.name);
-        let Some(service) = store.service(name).await? else { return Ok(None) };
-        let route = store.route(name).await?;
-        let environments = store.environments(name, false).await?;
-        let mut versions = BTreeMap::new();
-        for environment in &environments {
-            if let Some(version) = self.inner.version(&self.slot, environment.version).await? {
-                versions.insert(environment.version, version);
-            }
-        }
-        let unfinished = self.unfinished().await?;
-        let branches = store.branches(name).await?;
-        let (spec, deletion) = (service.spec, service.deletion);
-        Ok(Some(Wish { spec, route, environments, versions, unfinished, deletion, branches }))
-    }
-
-    /// The service's deployments that are neither done nor aborted.
-    async fn unfinished(&self) -> Result<Vec<Deployment>> {
-        let all = self.inner.store.unfinished_deployments().await?;
-        Ok(all.into_iter().filter(|one| one.service == self.slot.name).collect())
     }
 
     /// Takes one environment a step further. True when something was written that changes the next
@@ -370,36 +335,5 @@ impl Reconciler {
                 self.jobs.begin_removal(&self.inner, &self.slot, number);
             }
         }
-    }
-}
-
-/// Whether the first verdict on every container is known of a version that is live, or that a branch's
-/// hostname leads to: before that, the table would take routes away from edges that were told of them by
-/// the server before this one.
-fn is_settled(wish: &Wish, observed: &[Checked]) -> bool {
-    let is_led_to = |version| {
-        wish.route.is_live(version)
-            || wish.branches.iter().any(|branch| branch.current == Some(version))
-    };
-    let live = observed
-        .iter()
-        .filter(|checked| checked.container.is_running() && is_led_to(checked.container.version));
-    live.into_iter().all(|checked| checked.health != Health::Unknown { last: None })
-}
-
-impl Wish {
-    fn health(&self) -> BTreeMap<VersionNumber, launcher_model::service::Health> {
-        let versions = self.versions.iter();
-        versions.map(|(number, version)| (*number, version.spec.health.clone())).collect()
-    }
-
-    fn branches_for_edges(&self) -> launcher_edge::table::Branches {
-        for_edges(&self.branches, &self.environments, |number| {
-            Some(self.versions.get(&number)?.spec.health.start_period.duration())
-        })
-    }
-
-    fn environment(&self, number: VersionNumber) -> Option<&Environment> {
-        self.environments.iter().find(|environment| environment.version == number)
     }
 }

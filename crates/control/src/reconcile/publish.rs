@@ -2,13 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use launcher_model::VersionNumber;
+use launcher_model::container::Health;
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 
 use super::{Reconciler, Wish};
 use crate::Result;
+
+/// For how long after a start the first verdicts on what is not live are waited for. Production waits as
+/// long with them, so that a check that hangs must not decide it.
+const PREVIEWS_AWAITED: Duration = Duration::from_secs(5);
 
 impl Reconciler {
     /// Hands edges the service's table, where it differs from the one that they have. Whether they have
@@ -25,6 +31,30 @@ impl Reconciler {
         let (spec, health) = (&wish.spec, wish.health());
         self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
         Ok(true)
+    }
+
+    /// Lets edges in once the table is complete; how long that may still take, when it is not. Before the
+    /// first verdict on a container is known, the table would take it away from edges that were told of it
+    /// by the server before this one.
+    pub(super) fn settle(
+        &self,
+        published: bool,
+        wish: &Wish,
+        observed: &[Checked],
+    ) -> Option<Duration> {
+        let running = observed.iter().filter(|checked| checked.container.is_running());
+        let mut unknown = running
+            .filter(|checked| checked.health == Health::Unknown { last: None })
+            .map(|checked| checked.container.version);
+        let left = PREVIEWS_AWAITED.saturating_sub(self.began.elapsed());
+        let is_complete = match left {
+            Duration::ZERO => unknown.all(|version| !wish.is_led_to(version)),
+            _ => unknown.all(|version| !wish.is_led_to(version) && !wish.is_ready(version)),
+        };
+        if published && is_complete {
+            self.slot.settle();
+        }
+        (!is_complete && !left.is_zero()).then_some(left)
     }
 
     /// Has the containers that leave come to rest, once they are out of the table that edges have: those

@@ -5,9 +5,14 @@ use launcher_edge::protocol::DrainOutcome;
 use launcher_model::environment::EnvironmentState::{Ready, Stopped};
 use launcher_model::event::EventKind;
 use launcher_model::route::DeploymentState;
+use launcher_model::service::ServiceSpec;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::edge::{Edge, Reply};
 use crate::world::{World, eventually};
@@ -171,4 +176,92 @@ async fn what_was_not_checked_since_is_told_as_such() {
     eventually("one is healthy", async || known(&world).await == (2, 1, 1)).await;
     world.fake.set_check(&ids[1], false, "bad");
     eventually("one is not", async || known(&world).await == (2, 1, 0)).await;
+}
+
+/// Version 1 is live; version 2 is ready, and answers checks only while it is let.
+struct Reluctant {
+    world: World,
+    edge: Edge,
+    shop: ServiceName,
+    lets: watch::Sender<bool>,
+    upstreams: [JoinHandle<()>; 2],
+}
+
+impl Drop for Reluctant {
+    fn drop(&mut self) {
+        self.upstreams.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Reluctant {
+    async fn new() -> Self {
+        let (world, edge) = World::new().await;
+        let prompt = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let reluctant = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addresses = [prompt.local_addr().unwrap(), reluctant.local_addr().unwrap()];
+        let (lets, waits) = watch::channel(true);
+        let upstreams = [
+            tokio::spawn(answer(prompt, watch::channel(true).1)),
+            tokio::spawn(answer(reluctant, waits)),
+        ];
+        world.fake.set_addresses(move |_, version, _| addresses[usize::from(version.0 == 2)]);
+        let http = |spec: &mut ServiceSpec| {
+            spec.health.tcp = false;
+            spec.health.path = Some("/".to_owned());
+            spec.health.timeout = "60s".parse().unwrap();
+        };
+        let shop = world.service("shop", http).await;
+        world.live(&shop).await;
+        world.ready(&shop).await;
+        eventually("the edge has both", async || {
+            [1, 2].iter().all(|version| edge.endpoints(&shop, VersionNumber(*version)) == 2)
+        })
+        .await;
+        Self { world, edge, shop, lets, upstreams }
+    }
+
+    fn endpoints(&self) -> [usize; 2] {
+        [1, 2].map(|version| self.edge.endpoints(&self.shop, VersionNumber(version)))
+    }
+}
+
+/// Answers requests, one on each connection, while it is let.
+async fn answer(listener: TcpListener, lets: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let mut lets = lets.clone();
+        connections.spawn(async move {
+            let mut stream = BufReader::new(stream);
+            let mut line = String::new();
+            while stream.read_line(&mut line).await? > 2 {
+                line.clear();
+            }
+            let _ = lets.wait_for(|lets| *lets).await;
+            stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").await
+        });
+    }
+}
+
+#[tokio::test]
+async fn edges_wait_until_previews_have_been_checked() {
+    let mut all = Reluctant::new().await;
+    all.lets.send_replace(false);
+    let welcomes = all.edge.state().welcomes;
+    all.world.restart().await;
+    all.world.passes(&all.shop, 3).await;
+    assert_eq!(all.edge.state().welcomes, welcomes, "before its preview is known");
+    all.lets.send_replace(true);
+    eventually("the edge is welcomed", async || all.edge.state().welcomes > welcomes).await;
+    assert_eq!(all.endpoints(), [2, 2]);
+}
+
+#[tokio::test]
+async fn a_preview_that_does_not_answer_keeps_edges_waiting_for_a_moment_only() {
+    let mut all = Reluctant::new().await;
+    all.lets.send_replace(false);
+    let welcomes = all.edge.state().welcomes;
+    all.world.restart().await;
+    eventually("the edge is welcomed", async || all.edge.state().welcomes > welcomes).await;
+    assert_eq!(all.endpoints(), [2, 0]);
+    all.edge.is_unharmed();
 }
