@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use crate::ground::Ground;
 
 const REPLICAS: u64 = 2;
+/// Within this time every point is reached again: minutes are put together once in each, a moment after it.
+const AGAIN: Duration = Duration::from_secs(120);
 
 /// A service that goes through every kind of change again and again.
 struct Story {
@@ -234,7 +236,7 @@ async fn kill_at_every_fault_point(ground: Ground) {
         if fault.exists() {
             // One that is only reached when an edge connects: it does when the server comes back.
             story.installation.killer().kill("server");
-            until(&format!("the fault point {point} being reached again"), SOON, || async {
+            until(&format!("the fault point {point} being reached again"), AGAIN, || async {
                 (!fault.exists()).then_some(())
             })
             .await;
