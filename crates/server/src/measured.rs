@@ -7,6 +7,7 @@ use launcher_control::EnvironmentView;
 use launcher_model::route::{Deployment, DeploymentState, Route};
 use launcher_model::{ServiceName, Span, VersionNumber};
 use launcher_store::{DeploymentFilter, Page};
+use launcher_telemetry::{Answer, Query};
 
 use crate::App;
 use crate::http::problem::Problem;
@@ -78,6 +79,23 @@ impl Standing {
     pub(crate) fn both(&self) -> Vec<VersionNumber> {
         self.live.iter().copied().chain(self.beside).collect()
     }
+}
+
+/// What was measured of a service's versions. Before one was created nothing is known of it, which is not the
+/// same as that nothing was asked of it.
+pub(crate) async fn lines(app: &App, query: &Query) -> Result<Answer, Problem> {
+    let mut measured = app.telemetry.lines(query).await?;
+    for number in &query.versions {
+        let Some(version) = app.store.version(&query.service, *number).await? else { continue };
+        let before = version.created_at.as_second() - measured.from;
+        let unknown = usize::try_from(before.div_euclid(measured.step)).unwrap_or(0);
+        let own = measured.lines.iter_mut().filter(|line| line.version == *number);
+        for value in own.flat_map(|line| line.values.iter_mut().take(unknown)) {
+            // What an edge with another clock has told stays.
+            *value = value.filter(|value| *value > 0.0);
+        }
+    }
+    Ok(measured)
 }
 
 /// The deployments of a span of time, oldest first.

@@ -1,6 +1,7 @@
 //! What is told now, put together by time.
 
 mod feed;
+mod glance;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,7 @@ use crate::telemetry::TOLD_AFTER;
 
 use feed::Feed;
 pub(crate) use feed::{Reader, Told};
+pub use glance::Glance;
 
 /// Where the time comes from, in seconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;

@@ -18,7 +18,7 @@ mod query;
 mod telemetry;
 
 pub use error::{Error, Result};
-pub use gathered::{Clock, Gathered, Rejected};
+pub use gathered::{Clock, Gathered, Glance, Rejected};
 pub use key::{Key, Value};
 pub use measure::{Measure, Unit, UnknownMeasure};
 pub use query::{Answer, Line, Query};

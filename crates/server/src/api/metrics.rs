@@ -13,7 +13,7 @@ use crate::graphs::{Kind, Picture, signed};
 use crate::http::extract::{Path, Query};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-use crate::measured::{Standing, deployments, time, versions};
+use crate::measured::{Standing, deployments, lines, time, versions};
 
 /// What is answered when nothing is said: what people look at before they press.
 const USUAL: [Measure; 7] = [
@@ -78,7 +78,7 @@ pub(super) async fn show(
     };
     let step = query.step.map(|span| i64::try_from(span.duration().as_secs()).unwrap_or(i64::MAX));
     let asked = Asked { service: service.clone(), versions, measures, from, until, step };
-    let measured = app.telemetry.lines(&asked).await?;
+    let measured = lines(&app, &asked).await?;
     let marks = deployments(&app, &service, (from, until)).await?;
     let marks = marks.iter().map(MarkView::new).collect();
     Ok(Answer(MetricsView { measured, deployments: marks }))

@@ -1,6 +1,7 @@
 //! A graph, from what was measured to lines.
 
 use jiff::tz::TimeZone;
+use launcher_model::route::Deployment;
 use launcher_model::{ServiceName, Span, VersionNumber};
 use launcher_telemetry::graph::{self, Curve, Graph, Mark, Role, Style};
 use launcher_telemetry::{Line, Measure, Query};
@@ -8,7 +9,7 @@ use launcher_telemetry::{Line, Measure, Query};
 use super::picture::{Kind, Picture, Theme};
 use crate::App;
 use crate::http::problem::Problem;
-use crate::measured::{Standing, deployments, time};
+use crate::measured::{Standing, deployments, lines, time};
 
 /// Of how long a graph is when nobody says.
 const RANGE: Span = Span::secs(900);
@@ -16,6 +17,9 @@ const RANGE: Span = Span::secs(900);
 /// Its size when nobody says, and what is taken, in pixels.
 const SIZE: (u32, u32) = (600, 180);
 const SIZES: std::ops::RangeInclusive<u32> = 80..=2400;
+
+/// As many versions are shown that were live before.
+const MOST_BEFORE: usize = 3;
 
 /// Pixels that a step has at least.
 const STEP: u32 = 3;
@@ -84,7 +88,8 @@ pub(super) async fn by_graphite(
     };
     query.push(("bgcolor", colours.0.to_owned()));
     query.push(("fgcolor", colours.1.to_owned()));
-    for version in versions(picture, &standing) {
+    let (versions, _) = shown(app, service, picture, &standing, (from, until)).await?;
+    for version in versions {
         for measure in kind.measures() {
             let name = graphite.names.of(service, version, *measure);
             let label = format!("{version} {measure}");
@@ -94,9 +99,33 @@ pub(super) async fn by_graphite(
     Ok(web.picture(&query).await?)
 }
 
-/// The versions that were asked for, or those that people look at.
-fn versions(picture: &Picture, standing: &Standing) -> Vec<VersionNumber> {
-    if picture.versions.is_empty() { standing.both() } else { picture.versions.clone() }
+/// The versions that were asked for, or those that people look at; and the deployments of that time.
+async fn shown(
+    app: &App,
+    service: &ServiceName,
+    picture: &Picture,
+    standing: &Standing,
+    span: (i64, i64),
+) -> Result<(Vec<VersionNumber>, Vec<Deployment>), Problem> {
+    let deployments = deployments(app, service, span).await?;
+    let named = !picture.versions.is_empty();
+    let mut versions = if named { picture.versions.clone() } else { standing.both() };
+    if picture.past.unwrap_or(!named) {
+        versions.extend(before(&deployments, &versions));
+    }
+    Ok((versions, deployments))
+}
+
+/// What was live in the time of these deployments, beside the versions that are shown anyway: the newest few
+/// of it.
+fn before(deployments: &[Deployment], shown: &[VersionNumber]) -> Vec<VersionNumber> {
+    let mut before: Vec<VersionNumber> = Vec::new();
+    for version in deployments.iter().rev().flat_map(|one| one.from.keys().rev()) {
+        if before.len() < MOST_BEFORE && !shown.contains(version) && !before.contains(version) {
+            before.push(*version);
+        }
+    }
+    before
 }
 
 fn span(app: &App, picture: &Picture) -> Result<(i64, i64), Problem> {
@@ -114,7 +143,7 @@ async fn compose(
 ) -> Result<Graph, Problem> {
     let standing = Standing::of(app, service).await?;
     let (from, until) = span(app, picture)?;
-    let versions = versions(picture, &standing);
+    let (versions, marks) = shown(app, service, picture, &standing, (from, until)).await?;
     let step = ((until - from) / i64::from(style.width / STEP)).max(1);
     let query = Query {
         service: service.clone(),
@@ -124,9 +153,8 @@ async fn compose(
         until,
         step: Some(step),
     };
-    let measured = app.telemetry.lines(&query).await?;
+    let measured = lines(app, &query).await?;
     let (from, until) = (measured.from, measured.until);
-    let marks = deployments(app, service, (from, until)).await?;
     let marks = marks.iter().map(|one| {
         let versions: Vec<String> = one.to.keys().map(ToString::to_string).collect();
         Mark { at: one.created_at.as_second(), label: versions.join(" + ") }

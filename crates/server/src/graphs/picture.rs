@@ -73,6 +73,8 @@ pub(crate) struct Picture {
     /// Of which versions; of what is live and what waits beside it when there is none.
     #[serde(deserialize_with = "versions")]
     pub(crate) versions: Vec<VersionNumber>,
+    /// Also of a few that were live in that time; so it is when no versions are named.
+    pub(crate) past: Option<bool>,
     /// Of how long.
     pub(crate) range: Option<Span>,
     /// Until when; now when nothing is said.
@@ -113,6 +115,7 @@ impl Picture {
         let mut separator = '?';
         for (name, value) in [
             ("versions", (!versions.is_empty()).then(|| versions.join(","))),
+            ("past", self.past.map(|past| past.to_string())),
             ("range", range),
             ("width", self.width.map(|width| width.to_string())),
             ("height", self.height.map(|height| height.to_string())),

@@ -1,9 +1,12 @@
 //! The first page: every service, sorted by what needs a person.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, EventFilter, Page as Part};
 use serde::Deserialize;
 
@@ -14,6 +17,7 @@ use super::view::event::EventLine;
 use super::view::installation::Installation;
 use super::view::mark::Mark;
 use super::view::service::ServiceView;
+use super::view::spark::{Figures, most_errors};
 use super::visitor::Visitor;
 use crate::App;
 
@@ -45,6 +49,8 @@ struct HomePart {
 struct Home {
     form_secret: String,
     services: Vec<ServiceView>,
+    /// What those have carried lately that have carried anything.
+    figures: HashMap<ServiceName, Figures>,
     installation: Installation,
     deployments: Vec<DeploymentLine>,
     events: Vec<EventLine>,
@@ -78,6 +84,7 @@ impl Home {
             services.push(ServiceView::of(app, service, &installation).await?);
         }
         sort(&mut services, keep);
+        let figures = figures(app, &services);
         let page = Part { before: None, limit: SHOWN };
         let deployments = app.store.deployments(&DeploymentFilter { service: None, page }).await?;
         let events = EventFilter { limit: SHOWN, ..EventFilter::default() };
@@ -86,6 +93,7 @@ impl Home {
         Ok(Self {
             form_secret: visitor.form_secret(),
             services,
+            figures,
             installation,
             deployments: deployments.iter().map(|one| DeploymentLine::new(one, now)).collect(),
             events: events.iter().map(|one| EventLine::new(one, now)).collect(),
@@ -117,6 +125,24 @@ impl Home {
         });
         counted.into_iter().filter(|(count, _)| *count > 0).collect()
     }
+}
+
+/// What the live versions of each service have carried lately.
+fn figures(app: &App, services: &[ServiceView]) -> HashMap<ServiceName, Figures> {
+    let live: HashMap<&ServiceName, Vec<VersionNumber>> = services
+        .iter()
+        .map(|service| (&service.name, service.live.iter().map(|card| card.version).collect()))
+        .collect();
+    let is_live = |service: &ServiceName, version| {
+        live.get(service).is_some_and(|versions| versions.contains(&version))
+    };
+    let glances = app.telemetry.gathered().glances(is_live);
+    let most_errors = most_errors(glances.values());
+    let figures = glances.into_iter().map(|(service, glance)| {
+        let figures = Figures::of(&glance, most_errors);
+        (service, figures)
+    });
+    figures.collect()
 }
 
 /// By need, then by name; those that stand on the page already stay where they are, when that is asked

@@ -13,3 +13,4 @@ pub(super) mod installation;
 pub(super) mod mark;
 pub(super) mod press;
 pub(super) mod service;
+pub(super) mod spark;

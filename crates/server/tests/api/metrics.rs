@@ -70,6 +70,33 @@ async fn environments_are_measured_side_by_side() {
 }
 
 #[tokio::test]
+async fn before_a_version_was_there_nothing_is_known_of_it() {
+    let world = carried().await;
+    let path = format!("{METRICS}?measures=requests&from=-10m&step=10s");
+    let answer = world.get(&path).await.is(200).json();
+    for version in [1, 2] {
+        let values = line(&answer, version, "requests")["values"].as_array().unwrap();
+        let known = values.iter().position(|value| !value.is_null()).unwrap();
+        assert!(known > 30, "{values:?}");
+        assert!(values[known..].iter().any(|value| value.as_f64() > Some(0.0)), "{values:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_graph_goes_on_to_show_what_was_live_before() {
+    let world = carried().await;
+    let shown = async |path: &str| world.get(path).await.is(200).text();
+    assert!(!shown("/graphs/shop/requests.svg").await.contains("curve other"));
+    let deploy = world.call("POST", "/api/v1/services/shop/deployments", json!({ "version": 2 }));
+    deploy.await.is(200);
+    let graph = shown("/graphs/shop/requests.svg").await;
+    assert!(graph.contains("curve other") && graph.contains("curve live"), "{graph}");
+    let named = "/graphs/shop/requests.svg?versions=2";
+    assert!(!shown(named).await.contains("curve other"));
+    assert!(shown(&format!("{named}&past=true")).await.contains("curve other"));
+}
+
+#[tokio::test]
 async fn what_cannot_be_asked_is_told() {
     let world = carried().await;
     for (query, told) in [

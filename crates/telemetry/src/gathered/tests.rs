@@ -70,3 +70,28 @@ async fn a_reader_that_waits_is_woken_though_another_one_waits_too() {
     })
     .await;
 }
+
+#[test]
+fn a_glance_is_of_what_counts_and_of_lately() {
+    let gathered = gathered(1000);
+    let shop = ServiceName::new("shop").unwrap();
+    let tell = |version: u32, at: i64, requests: [u64; 5]| {
+        let mut traffic = Traffic { requests, ..Traffic::default() };
+        (0..traffic.answered()).for_each(|_| traffic.latency.record(at.unsigned_abs()));
+        let version = VersionNumber(version);
+        let sample = TrafficSample { service: shop.clone(), version, traffic };
+        gathered.traffic(&EdgeName::new(format!("e{version}")).unwrap(), at, vec![sample]);
+    };
+    // The last step that is whole is from 987 to 996.
+    tell(1, 700, [0, 30, 0, 0, 10]);
+    tell(1, 987, [0, 57, 0, 0, 3]);
+    tell(1, 997, [0, 500, 0, 0, 0]);
+    tell(2, 990, [0, 0, 0, 0, 900]);
+    let glances = gathered.glances(|service, version| *service == shop && version.0 == 1);
+    let glance = &glances[&shop];
+    assert_eq!((glance.requests.len(), glance.requests[0], glance.requests[29]), (30, 4.0, 6.0));
+    assert_eq!((glance.errors[0], glance.errors[1], glance.errors[29]), (0.25, 0.0, 0.05));
+    assert_eq!((glance.rate, glance.error_share), (2.0, Some(0.05)));
+    assert!((0.97..=1.0).contains(&glance.p99.unwrap()), "{glance:?}");
+    assert!(gathered.glances(|_, _| false).is_empty());
+}

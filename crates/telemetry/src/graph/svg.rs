@@ -23,9 +23,7 @@ pub fn svg(graph: &Graph, style: &Style) -> String {
     let mut drawing = Drawing::new(graph, style);
     drawing.head();
     drawing.grid();
-    for mark in &graph.marks {
-        drawing.mark(mark);
-    }
+    drawing.marks();
     for curve in &graph.curves {
         drawing.curve(curve);
     }
@@ -163,19 +161,31 @@ impl<'g> Drawing<'g> {
         }
     }
 
-    fn mark(&mut self, mark: &Mark) {
-        if !(self.graph.from..=self.graph.until).contains(&mark.at) {
-            return;
+    /// What happened. Where there is no room for the words of all, the newest have them.
+    fn marks(&mut self) {
+        let graph = self.graph;
+        let mut free_until = f64::INFINITY;
+        let mut marks: Vec<&Mark> = graph.marks.iter().collect();
+        marks.retain(|mark| (graph.from..=graph.until).contains(&mark.at));
+        marks.sort_by_key(|mark| std::cmp::Reverse(mark.at));
+        for mark in marks {
+            let (x, bottom) = (self.x(mark.at), TOP + self.high);
+            self.write(format_args!("<path class=\"mark\" d=\"M{x:.1} {TOP}V{bottom:.1}\"/>"));
+            let long = width(&mark.label) + 6.0;
+            let (anchor, beside, begin) = if x > LEFT + self.wide * 0.85 {
+                ("end", x - 3.0, x - long)
+            } else {
+                ("start", x + 3.0, x)
+            };
+            if begin + long <= free_until {
+                free_until = begin;
+                let (y, label) = (TOP + 9.0, escaped(&mark.label));
+                self.write(format_args!(
+                    "<text class=\"marked\" x=\"{beside:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{label}</text>"
+                ));
+            }
+            self.out.push('\n');
         }
-        let (x, bottom) = (self.x(mark.at), TOP + self.high);
-        let anchor = if x > LEFT + self.wide * 0.85 { "end" } else { "start" };
-        let beside = if anchor == "end" { x - 3.0 } else { x + 3.0 };
-        self.write(format_args!(
-            "<path class=\"mark\" d=\"M{x:.1} {TOP}V{bottom:.1}\"/>\
-             <text class=\"marked\" x=\"{beside:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
-            TOP + 9.0,
-            escaped(&mark.label)
-        ));
     }
 
     fn curve(&mut self, curve: &Curve) {
@@ -316,6 +326,22 @@ mod tests {
     #[test]
     fn a_picture_has_curves_marks_times_and_the_newest_numbers() {
         insta::assert_snapshot!(svg(&graph(), &style(Theme::Light)));
+    }
+
+    #[test]
+    fn words_of_what_happened_do_not_stand_on_each_other() {
+        let labels = |ats: &[i64]| {
+            let marks =
+                ats.iter().map(|at| Mark { at: 1_800_000_000 + at, label: format!("v{at}") });
+            let picture = svg(&Graph { marks: marks.collect(), ..graph() }, &style(Theme::Light));
+            assert_eq!(picture.matches("class=\"mark\"").count(), ats.len());
+            let labels = ats.iter().filter(|at| picture.contains(&format!(">v{at}</text>")));
+            labels.copied().collect::<Vec<i64>>()
+        };
+        assert_eq!(labels(&[100, 103, 106, 200]), [106, 200]);
+        // At the right edge words stand before their line.
+        assert_eq!(labels(&[250, 278, 299]), [250, 299]);
+        assert_eq!(labels(&[200, 298]), [200, 298]);
     }
 
     #[test]

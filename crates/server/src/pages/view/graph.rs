@@ -26,8 +26,8 @@ impl GraphLine {
             return Vec::new();
         }
         let range = Some(RANGE);
-        let picture =
-            Picture { versions, range, width: Some(390), height: Some(150), ..Picture::default() };
+        let (width, height, past) = (Some(390), Some(150), Some(true));
+        let picture = Picture { versions, past, range, width, height, ..Picture::default() };
         let format = if by_graphite { "graphite.png" } else { "svg" };
         let graph = |kind: Kind| Self {
             title: kind.title(),
