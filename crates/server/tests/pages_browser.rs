@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
-use launcher_model::VersionNumber;
 use launcher_model::environment::EnvironmentState;
+use launcher_model::measure::{Traffic, TrafficSample};
+use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
 use pages_support::browser::Browsers;
 use pages_support::{WHO, World, eventually};
@@ -240,4 +241,32 @@ async fn a_busy_day(world: &World) {
     world.fails("search", "7.2", &last_words).await;
     world.script(&billing, "32", Script::new().pull_takes(Duration::from_secs(600)));
     world.launch(&billing, "32").await;
+    carry(world);
+}
+
+/// What an edge has told of the last five minutes.
+fn carry(world: &World) {
+    let now = world.app.now().as_second();
+    let edge = EdgeName::new("told").unwrap();
+    for at in now - 310..now {
+        // Some unrest, the same in every picture.
+        let wave = |n: u64, most: u64| at.unsigned_abs().wrapping_mul(n * 7919 + 31) % (most + 1);
+        let sample = |name: &str, version: u32, requests: u64, errors: u64, us: u64| {
+            let requests = [0, requests + wave(version.into(), requests / 4), 0, 0, errors];
+            let mut traffic = Traffic { requests, ..Traffic::default() };
+            (0..traffic.answered()).for_each(|n| traffic.latency.record(us / 3 + us * n / 200));
+            let service = ServiceName::new(name).unwrap();
+            TrafficSample { service, version: VersionNumber(version), traffic }
+        };
+        let bad = if at > now - 80 { 3 } else { 0 };
+        let samples = vec![
+            sample("accounts", 1, 91, wave(3, 50) / 50, 21_000),
+            sample("documents-and-attachments", 1, 4, 0, 6_000),
+            sample("billing", 1, 26, 0, 64_000),
+            sample("search", 1, 176, bad, 70_000),
+            sample("shop", 3, 418, wave(5, 9) / 9, 19_000),
+            sample("shop", 4, 6, 0, 17_000),
+        ];
+        world.app.telemetry.gathered().traffic(&edge, at, samples);
+    }
 }

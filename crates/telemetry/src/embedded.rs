@@ -6,6 +6,7 @@
 //! | 1 | 10 s | 12 hours |
 //! | 2 | 1 min | 4 days |
 //! | 3 | 10 min | 35 days |
+//! | 4 | 1 h | 35 days |
 //!
 //! Levels 0 and 1 are written from memory every ten seconds; each further one is put together from the
 //! one below it, and the file says how far that has come. So whatever the process dies at, the next one

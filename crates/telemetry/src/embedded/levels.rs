@@ -21,14 +21,17 @@ pub enum Level {
     Minute,
     /// Ten minutes.
     TenMinutes,
+    /// An hour. It says nothing that ten minutes do not say: a month of it is read in a sixth of the time.
+    Hour,
 }
 
 impl Level {
     /// All, from the finest.
-    pub const ALL: [Self; 4] = [Self::Second, Self::TenSeconds, Self::Minute, Self::TenMinutes];
+    pub const ALL: [Self; 5] =
+        [Self::Second, Self::TenSeconds, Self::Minute, Self::TenMinutes, Self::Hour];
 
     /// Those that are put together from the one below them.
-    pub(super) const ROLLED: [Self; 2] = [Self::Minute, Self::TenMinutes];
+    pub(super) const ROLLED: [Self; 3] = [Self::Minute, Self::TenMinutes, Self::Hour];
 
     /// What the file calls it.
     pub(super) fn number(self) -> i64 {
@@ -37,6 +40,7 @@ impl Level {
             Self::TenSeconds => 1,
             Self::Minute => 2,
             Self::TenMinutes => 3,
+            Self::Hour => 4,
         }
     }
 
@@ -48,6 +52,7 @@ impl Level {
             Self::TenSeconds => 10,
             Self::Minute => MINUTE,
             Self::TenMinutes => 10 * MINUTE,
+            Self::Hour => HOUR,
         }
     }
 
@@ -63,7 +68,7 @@ impl Level {
             Self::Second => 30 * MINUTE,
             Self::TenSeconds => 12 * HOUR,
             Self::Minute => 4 * DAY,
-            Self::TenMinutes => 35 * DAY,
+            Self::TenMinutes | Self::Hour => 35 * DAY,
         }
     }
 
@@ -72,6 +77,7 @@ impl Level {
         match self {
             Self::Second | Self::TenSeconds | Self::Minute => Self::TenSeconds,
             Self::TenMinutes => Self::Minute,
+            Self::Hour => Self::TenMinutes,
         }
     }
 
@@ -82,7 +88,7 @@ impl Level {
         let coarse = Self::ALL.into_iter().rev().find(|level| level.step() <= step);
         let coarse = coarse.unwrap_or(Self::Second);
         let fitting = Self::ALL.into_iter().filter(|level| *level >= coarse).find(reaches);
-        fitting.unwrap_or(Self::TenMinutes)
+        fitting.unwrap_or(coarse.max(Self::TenMinutes))
     }
 }
 
@@ -101,6 +107,8 @@ mod tests {
         assert_eq!(level(HOUR, 120), Level::Minute);
         assert_eq!(level(DAY, 10), Level::Minute);
         assert_eq!(level(30 * DAY, 10), Level::TenMinutes);
-        assert_eq!(level(300 * DAY, 3600), Level::TenMinutes);
+        assert_eq!(level(7 * DAY, 3600), Level::Hour);
+        assert_eq!(level(300 * DAY, 60), Level::TenMinutes);
+        assert_eq!(level(300 * DAY, 3 * HOUR), Level::Hour);
     }
 }

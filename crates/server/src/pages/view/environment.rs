@@ -32,6 +32,8 @@ pub(crate) struct Card {
     pub(crate) launched: Ago,
     /// How many of its containers are healthy, in words.
     pub(crate) health: String,
+    /// All that are wanted are healthy.
+    pub(crate) whole: bool,
     /// Whether its preview can be looked at.
     pub(crate) answers: bool,
     pub(crate) containers: Vec<Square>,
@@ -83,6 +85,7 @@ impl Card {
             by: version.created_by.clone(),
             launched: Ago::new(version.created_at, now),
             health: health(view),
+            whole: view.healthy() >= usize::from(environment.replicas),
             answers: view.healthy() + view.unchecked() > 0,
             containers: squares(view),
             hosts: hosts.into_iter().collect::<Vec<_>>().join(", "),
@@ -95,6 +98,11 @@ impl Card {
             may_stop: !live && !stopped && !going,
             may_destroy: !live && !going && !environment.pinned,
         }
+    }
+
+    /// Whether it is live as it should be, and alone.
+    pub(crate) fn is_plainly_live(&self) -> bool {
+        self.mark == Mark::Live && self.share.is_none_or(|share| share == 100)
     }
 
     /// Whether there is anything to do with it beside making it live.
