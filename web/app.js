@@ -5,12 +5,13 @@ const body = document.body;
 
 // What a person has opened stays open when its page is brought up to date, and a graph is not set back.
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
-  !(name === "open" && node.localName === "details") && !(name === "src" && node.src?.includes("&at="));
+  !(name === "open" && ["details", "dialog"].includes(node.localName)) && !(name === "src" && node.src?.includes("&at="));
 
-// What a person writes to insist on a deployment is not taken from under their hands.
+// What a person writes is not taken from under their hands.
 const isWritten = (node) =>
   [...node.querySelectorAll("input")].some((input) => input.checked || (input.name === "note" && input.value));
 Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
+  node.id !== "filter" &&
   !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
 
 // Nothing moves under the pointer or the keyboard: while one is on the list, it keeps its order.
@@ -20,6 +21,52 @@ body.addEventListener("htmx:configRequest", ({ detail }) => {
   if (detail.verb !== "get" || !isUsed(list())) return;
   const names = [...list().querySelectorAll("[data-name]")].map((row) => row.dataset.name);
   detail.parameters.keep = names.join(",");
+});
+
+// The list shows what is sought, as one types.
+const filter = () => document.getElementById("filter");
+const sift = () => {
+  const sought = filter()?.value.trim().toLowerCase();
+  if (sought === undefined) return;
+  for (const row of document.querySelectorAll("#services [data-name]")) {
+    const names = row.querySelector(".name").textContent;
+    row.hidden = !names.includes(sought);
+  }
+};
+body.addEventListener("input", ({ target }) => {
+  if (target.id === "filter") sift();
+});
+body.addEventListener("htmx:afterSwap", sift);
+
+// Keys: none does more than go somewhere.
+const rows = () => {
+  const lines = list() ? "#services .row:not([hidden])" : "#main .list > li:has(a), #main .sheet tr:has(a)";
+  return [...document.querySelectorAll(lines)];
+};
+const current = () => rows().findIndex((row) => row.contains(document.activeElement));
+const step = (by) => {
+  const all = rows();
+  const at = current();
+  const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)];
+  next?.querySelector("a, button, summary")?.focus();
+};
+const keys = {
+  "/": () => (filter() ?? document.getElementById("jump"))?.focus(),
+  j: () => step(1),
+  k: () => step(-1),
+  d: () => (rows()[current()] ?? document).querySelector(".go:not(:disabled)")?.focus(),
+  h: () => document.querySelector(".home").click(),
+  "?": () => document.getElementById("keys")?.showModal(),
+};
+const writes = (element) => element?.closest("input, textarea, select, [contenteditable]");
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && writes(event.target)) event.target.blur();
+  if (event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
+  if (document.querySelector("dialog[open]")) return;
+  const act = keys[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
 });
 
 // The icon tells the state of production, as the title does.

@@ -4,7 +4,7 @@ mod branches;
 mod builds;
 mod commands;
 mod deployments;
-mod edges;
+pub(crate) mod edges;
 mod environments;
 mod events;
 mod holds;

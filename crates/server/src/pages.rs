@@ -10,7 +10,9 @@ mod error;
 mod flash;
 mod forms;
 mod home;
+mod jump;
 mod layout;
+mod lists;
 mod live;
 mod login;
 mod maintenance;
@@ -45,6 +47,8 @@ pub(crate) fn router(_app: &App) -> Router<App> {
         .route("/live", get(live::stream))
         .route("/live/home", get(home::part))
         .route("/live/services/{service}", get(service::part))
+        .route("/jump", get(jump::jump))
+        .merge(lists::router())
         .route("/login", get(login::page).post(login::with_token))
         .route("/login/{secret}", get(login::link_page).post(login::with_link))
         .route("/logout", post(login::logout))

@@ -133,6 +133,57 @@ async fn heavy_browser_what_one_has_opened_stays_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_keys_lead_where_one_wants_to_be() {
+    let mut world = World::new().await;
+    for name in ["accounts", "search", "shop"] {
+        world.service(name, "").await;
+    }
+    let shop = ServiceName::new("shop").unwrap();
+    world.ready(&shop, "1.0").await;
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &url).await;
+    is_whole(&browser).await;
+    let press = async |keys: &str| browser.action_chain().send_keys(keys).perform().await.unwrap();
+    let focused = async || {
+        let focused = browser.active_element().await.unwrap();
+        focused.text().await.unwrap()
+    };
+    // What waits for a person stands first.
+    press("j").await;
+    assert_eq!(focused().await, "shop");
+    press("jjjk").await;
+    assert_eq!(focused().await, "accounts");
+    press("kkd").await;
+    assert!(focused().await.contains("Deploy v1"));
+    assert!(world.live(&shop).await.is_empty(), "a key deploys nothing");
+
+    press("/sea").await;
+    eventually("the others are hidden", async || {
+        let shown = browser.find_all(By::Css("#services .row:not([hidden])")).await.unwrap();
+        shown.len() == 1 && shown[0].id().await.unwrap().as_deref() == Some("s-search")
+    })
+    .await;
+    // What comes meanwhile is sifted too, and takes nothing from under one's hands.
+    world.service("billing", "").await;
+    eventually("it has come", async || browser.find(By::Css("#s-billing[hidden]")).await.is_ok())
+        .await;
+    assert_eq!(
+        browser.find(By::Id("filter")).await.unwrap().prop("value").await.unwrap().unwrap(),
+        "sea"
+    );
+    press("\u{e00c}").await;
+    press("?").await;
+    shows(&browser, "#keys", "to its Deploy button").await;
+    press("\u{e00c}").await;
+    press("j\u{e007}").await;
+    arrives(&browser, "/services/search").await;
+    no_complaints(&browser).await;
+    browser.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn heavy_browser_without_javascript_all_is_done_by_forms() {
     let mut world = World::new().await;
     let shop = world.service("shop", "").await;
@@ -157,8 +208,16 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 3] =
-    [("home", "/"), ("service", "/services/shop"), ("failed", "/services/search")];
+const PAGES: [(&str, &str); 8] = [
+    ("home", "/"),
+    ("service", "/services/shop"),
+    ("failed", "/services/search"),
+    ("builds", "/builds"),
+    ("hosts", "/hosts"),
+    ("edges", "/edges"),
+    ("deployments", "/deployments"),
+    ("events", "/events"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn heavy_browser_pages_fit_their_window() {

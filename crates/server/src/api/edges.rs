@@ -24,6 +24,11 @@ const INVITED_FOR: SignedDuration = SignedDuration::from_hours(1);
 #[utoipa::path(get, path = "/edges", tag = "infrastructure",
     responses((status = 200, body = Page<EdgeView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<EdgeView>>, Problem> {
+    Ok(Answer(Page::whole(all(&app).await?)))
+}
+
+/// All that are known, in the order of their names.
+pub(crate) async fn all(app: &App) -> Result<Vec<EdgeView>, Problem> {
     let mut views: BTreeMap<EdgeName, EdgeView> = BTreeMap::new();
     for edge in app.store.edges().await? {
         views.insert(edge.name.clone(), EdgeView::known(edge, app.now()));
@@ -32,7 +37,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<EdgeView>
         let view = views.remove(&edge.name);
         views.insert(edge.name.clone(), EdgeView::connected(edge, view));
     }
-    Ok(Answer(Page::whole(views.into_values().collect())))
+    Ok(views.into_values().collect())
 }
 
 /// Invites an edge of another machine. The join token is in this answer and nowhere else; it lets one

@@ -55,11 +55,25 @@ struct Home {
     deployments: Vec<DeploymentLine>,
     events: Vec<EventLine>,
     mark: Mark,
+    filter: String,
 }
 
-pub(super) async fn page(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> Page {
+/// Which services are shown; the others are there, and hidden.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Sought {
+    /// A part of a service's name or hostname.
+    #[serde(default)]
+    filter: String,
+}
+
+pub(super) async fn page(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(Sought { filter }): Query<Sought>,
+    headers: HeaderMap,
+) -> Page {
     let events = live::events_url(&app, None).await?;
-    let home = Home::of(&app, &visitor, "").await?;
+    let home = Home { filter: filter.trim().to_lowercase(), ..Home::of(&app, &visitor, "").await? };
     let follow = Follow { events, part: "/live/home".to_owned() };
     let frame = Frame::of(&visitor, &headers, follow);
     let flash = frame.flash.is_some();
@@ -98,7 +112,13 @@ impl Home {
             deployments: deployments.iter().map(|one| DeploymentLine::new(one, now)).collect(),
             events: events.iter().map(|one| EventLine::new(one, now)).collect(),
             mark,
+            filter: String::new(),
         })
+    }
+
+    fn is_shown(&self, service: &ServiceView) -> bool {
+        let hosts = service.hosts.iter().map(|(_, host)| host.as_str());
+        hosts.chain([service.name.as_str()]).any(|name| name.contains(&self.filter))
     }
 
     fn title(&self) -> String {

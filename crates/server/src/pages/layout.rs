@@ -19,6 +19,8 @@ pub(super) struct Frame {
     pub(super) flash: Option<Flash>,
     /// Where the page hears of changes; nothing on pages that do not change.
     pub(super) follow: Option<Follow>,
+    /// Which of the pages in the bar this is.
+    pub(super) here: &'static str,
 }
 
 /// Who is signed in, and what their forms carry.
@@ -38,14 +40,35 @@ pub(super) struct Follow {
 impl Frame {
     /// For pages that need no session.
     pub(super) fn bare() -> Self {
-        Self { visitor: None, flash: None, follow: None }
+        Self { visitor: None, flash: None, follow: None, here: "" }
     }
 
     /// For a visitor's page.
     pub(super) fn of(visitor: &Visitor, headers: &HeaderMap, follow: Follow) -> Self {
         let signature =
             Signature { name: visitor.name.clone(), form_secret: visitor.form_secret() };
-        Self { visitor: Some(signature), flash: Flash::of(headers), follow: Some(follow) }
+        let (flash, follow) = (Flash::of(headers), Some(follow));
+        Self { visitor: Some(signature), flash, follow, here: "" }
+    }
+
+    /// The same around one of the pages in the bar.
+    pub(super) fn at(self, here: &'static str) -> Self {
+        Self { here, ..self }
+    }
+
+    /// The pages in the bar, by their addresses.
+    pub(super) fn pages(&self) -> [(&'static str, &'static str); 5] {
+        [
+            ("builds", "Builds"),
+            ("hosts", "Hosts"),
+            ("edges", "Edges"),
+            ("deployments", "Deployments"),
+            ("events", "Events"),
+        ]
+    }
+
+    pub(super) fn is_here(&self, page: &str) -> bool {
+        self.here == page
     }
 
     pub(super) fn asset(&self, name: &str) -> String {

@@ -1,0 +1,140 @@
+//! Pages that list what there is in the whole installation: builds, hosts, edges, deployments, events.
+
+mod builds;
+mod deployments;
+mod edges;
+mod events;
+mod hosts;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::routing::get;
+use launcher_model::ServiceName;
+use serde::Deserialize;
+
+use super::layout::{Follow, Frame, Page, render, render_once};
+use super::live;
+use super::view::mark::Mark;
+use super::visitor::Visitor;
+use crate::App;
+use crate::http::page::{Page as Part, PageQuery};
+use crate::http::problem::Problem;
+
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/builds", get(page::<builds::Builds>))
+        .route("/hosts", get(page::<hosts::Hosts>))
+        .route("/edges", get(page::<edges::Edges>))
+        .route("/deployments", get(page::<deployments::Deployments>))
+        .route("/events", get(page::<events::Events>))
+        .route("/live/builds", get(part::<builds::Builds>))
+        .route("/live/hosts", get(part::<hosts::Hosts>))
+        .route("/live/edges", get(part::<edges::Edges>))
+        .route("/live/deployments", get(part::<deployments::Deployments>))
+        .route("/live/events", get(part::<events::Events>))
+}
+
+/// As many lines stand on a page.
+const LINES: u32 = 50;
+
+/// Which part of a list.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Which {
+    /// Only of this service.
+    service: Option<ServiceName>,
+    /// What is older than this.
+    before: Option<String>,
+}
+
+impl Which {
+    fn page(&self) -> Result<launcher_store::Page, Problem> {
+        let page = PageQuery { cursor: self.before.clone(), limit: None };
+        Ok(launcher_store::Page { before: page.before()?, limit: LINES + 1 })
+    }
+
+    /// What stands behind the address of a list, to have the same part of it again.
+    fn query(&self, before: Option<&str>) -> String {
+        let service = self.service.as_ref().map(|name| format!("service={name}"));
+        let before = before.map(|before| format!("before={before}"));
+        let all: Vec<String> = [service, before].into_iter().flatten().collect();
+        if all.is_empty() { String::new() } else { format!("?{}", all.join("&")) }
+    }
+}
+
+/// One of the lists.
+trait List: Template + Sized + Send {
+    /// Its place in the bar, and in addresses.
+    const NAME: &'static str;
+
+    /// Reads it.
+    fn of(app: &App, which: Which) -> impl Future<Output = Result<Self, Problem>> + Send;
+
+    /// What the page's icon tells.
+    fn mark(&self) -> Mark;
+
+    /// What the page is called.
+    fn title(&self) -> String;
+}
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct Outer {
+    frame: Frame,
+    title: String,
+    mark: Mark,
+    list: String,
+}
+
+#[derive(Template)]
+#[template(path = "list_part.html")]
+struct OuterPart {
+    title: String,
+    list: String,
+}
+
+async fn page<L: List>(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(which): Query<Which>,
+    headers: HeaderMap,
+) -> Page {
+    let events = live::events_url(&app, which.service.as_ref()).await?;
+    let part = format!("/live/{}{}", L::NAME, which.query(which.before.as_deref()));
+    let list = L::of(&app, which).await?;
+    let frame = Frame::of(&visitor, &headers, Follow { events, part }).at(L::NAME);
+    let flash = frame.flash.is_some();
+    let (title, mark, list) = (list.title(), list.mark(), drawn(&list)?);
+    Ok(render_once(&app, flash, &Outer { frame, title, mark, list }))
+}
+
+/// The part of the page that changes.
+async fn part<L: List>(State(app): State<App>, _: Visitor, Query(which): Query<Which>) -> Page {
+    let list = L::of(&app, which).await?;
+    let (title, list) = (list.title(), drawn(&list)?);
+    Ok(render(&OuterPart { title, list }))
+}
+
+fn drawn(list: &impl Template) -> Result<String, Problem> {
+    list.render().map_err(|error| Problem::later(format!("a list was not drawn: {error}")))
+}
+
+/// The lines that fit on a page, and where the older ones are.
+fn cut<T>(
+    found: Vec<T>,
+    which: &Which,
+    path: &str,
+    id: impl Fn(&T) -> String,
+) -> (Vec<T>, Option<String>) {
+    let part = Part::part(found, LINES, |last| id(last));
+    let older = part.next.map(|next| format!("{path}{}", which.query(Some(&next))));
+    (part.items, older)
+}
+
+fn of_service(title: &str, service: Option<&ServiceName>) -> String {
+    match service {
+        Some(service) => format!("{title} of {service}"),
+        None => title.to_owned(),
+    }
+}
