@@ -11,7 +11,7 @@ Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
 const isWritten = (node) =>
   [...node.querySelectorAll("input")].some((input) => input.checked || (input.name === "note" && input.value));
 Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
-  node.id !== "filter" &&
+  !["filter", "log"].includes(node.id) &&
   !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
 
 // Nothing moves under the pointer or the keyboard: while one is on the list, it keeps its order.
@@ -68,6 +68,39 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   act();
 });
+
+// A log grows as it is printed; what is sought is shown of it, and its end stays in sight while one looks at it.
+const LOG_LINES = 5000;
+body.classList.add("has-script");
+const log = document.querySelector("#log .log");
+const find = document.getElementById("find");
+const hides = (line) => Boolean(find?.value) && !line.textContent.includes(find.value);
+const part = (name, text, type) => {
+  const element = document.createElement(type);
+  if (name) element.className = name;
+  element.textContent = text;
+  return element;
+};
+const print = ({ at, who, text, noted }) => {
+  const line = part(noted ? "noted" : "", "", "li");
+  line.append(part("", at, "time"), " ", part("of", who, "span"), " ", part("", text, "span"));
+  line.hidden = hides(line);
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 24;
+  log.append(line);
+  if (log.children.length > LOG_LINES) log.firstChild.remove();
+  if (atEnd) log.scrollTop = log.scrollHeight;
+};
+const follow = document.getElementById("log")?.dataset.follow;
+if (log) log.scrollTop = log.scrollHeight;
+if (log && follow) {
+  const source = new EventSource(follow);
+  source.addEventListener("line", ({ data }) => print(JSON.parse(data)));
+  source.addEventListener("end", () => source.close());
+}
+find?.addEventListener("input", () => {
+  for (const line of log.children) line.hidden = hides(line);
+});
+find?.form.addEventListener("submit", (event) => event.preventDefault());
 
 // The icon tells the state of production, as the title does.
 body.addEventListener("htmx:afterSwap", () => {

@@ -11,6 +11,7 @@ mod read;
 mod rules;
 mod source;
 mod upstream;
+mod write;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,7 @@ pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
 pub use source::{Branches, Build, Follow, Test, matches_pattern};
 pub use upstream::{CodeHost, Jenkins, RepositoryUrl, Upstream};
+pub use write::write;
 
 /// Everything that a team says of a service. The shape of `launcher.toml` and of the API's body alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -6,6 +6,7 @@
 mod acts;
 mod assets;
 mod cookies;
+mod environment;
 mod error;
 mod flash;
 mod forms;
@@ -44,6 +45,10 @@ pub(crate) fn router(_app: &App) -> Router<App> {
         .route("/services/{service}", get(service::page))
         .route("/services/{service}/maintenance", post(maintenance::press))
         .route("/services/{service}/{act}", post(acts::act))
+        .route("/services/{service}/versions/{version}", get(environment::page))
+        .route("/services/{service}/versions/{version}/log.txt", get(environment::download))
+        .route("/live/services/{service}/versions/{version}", get(environment::part))
+        .route("/live/services/{service}/versions/{version}/log", get(environment::log))
         .route("/live", get(live::stream))
         .route("/live/home", get(home::part))
         .route("/live/services/{service}", get(service::part))

@@ -184,6 +184,41 @@ async fn heavy_browser_keys_lead_where_one_wants_to_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_a_log_grows_while_one_looks() {
+    let mut world = World::new().await;
+    let shop = world.service("shop", "").await;
+    world.ready(&shop, "1.0").await;
+    let view = world.app.control.environment(&shop, V1).await.unwrap();
+    let id = view.containers[0].container.id.clone();
+    world.fake.print(&id, "before one looks");
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &url).await;
+    let path = format!("{url}/services/shop/versions/1");
+    eventually("what was printed is kept", async || {
+        browser.goto(&path).await.unwrap();
+        text(&browser, ".log").await.contains("before one looks")
+    })
+    .await;
+    is_whole(&browser).await;
+    for n in 0..3 {
+        world.fake.print(&id, &format!("line {n} <b>"));
+        shows(&browser, ".log", &format!("line {n} <b>")).await;
+    }
+    // A press brings the page up to date around it.
+    browser.find(By::Css(".between .go")).await.unwrap().click().await.unwrap();
+    shows(&browser, ".card .word", "live").await;
+    let log = text(&browser, ".log").await;
+    assert_eq!(log.matches("line 1").count(), 1, "{log}");
+    browser.find(By::Id("find")).await.unwrap().send_keys("line 2").await.unwrap();
+    eventually("the others are hidden", async || !text(&browser, ".log").await.contains("line 1"))
+        .await;
+    no_complaints(&browser).await;
+    browser.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn heavy_browser_without_javascript_all_is_done_by_forms() {
     let mut world = World::new().await;
     let shop = world.service("shop", "").await;
@@ -208,10 +243,11 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("home", "/"),
     ("service", "/services/shop"),
     ("failed", "/services/search"),
+    ("environment", "/services/shop/versions/4"),
     ("builds", "/builds"),
     ("hosts", "/hosts"),
     ("edges", "/edges"),

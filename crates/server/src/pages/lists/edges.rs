@@ -51,7 +51,8 @@ impl List for Edges {
 impl EdgeLine {
     fn new(edge: EdgeView, now: jiff::Timestamp) -> Self {
         let (mark, word) = match (edge.state, edge.behind) {
-            (EdgeState::Connected, 0) => (Mark::Live, "up to date".to_owned()),
+            // Green is what is live, and nothing else.
+            (EdgeState::Connected, 0) => (Mark::Idle, "up to date".to_owned()),
             (EdgeState::Connected, behind) => (Mark::Moving, format!("{behind} behind")),
             (EdgeState::Away, _) => (Mark::Trouble, "away, serves on with what it has".to_owned()),
             (EdgeState::Invited, _) => (Mark::Idle, "invited, has not joined".to_owned()),

@@ -64,7 +64,8 @@ impl List for Hosts {
 impl HostLine {
     fn new(view: HostView, now: jiff::Timestamp) -> Self {
         let (mark, word) = match view.state {
-            HostState::Ready => (Mark::Live, "ready"),
+            // Green is what is live, and nothing else.
+            HostState::Ready => (Mark::Idle, "ready"),
             HostState::Closed => (Mark::Closed, "closed"),
             HostState::Draining => (Mark::Moving, "draining"),
             HostState::Drained => (Mark::Closed, "drained"),
@@ -92,5 +93,5 @@ impl HostLine {
 /// Bytes as people say them.
 fn mib(bytes: u64) -> String {
     let mib = bytes >> 20;
-    if mib < 10 << 10 { format!("{mib} MiB") } else { format!("{} GiB", mib >> 10) }
+    if mib < 4 << 10 { format!("{mib} MiB") } else { format!("{} GiB", mib >> 10) }
 }

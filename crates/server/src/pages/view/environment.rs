@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use launcher_control::EnvironmentView;
-use launcher_model::VersionNumber;
 use launcher_model::container::{ContainerPhase, Health};
 use launcher_model::environment::{EnvironmentState, Failure, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::version::Version;
+use launcher_model::{ServiceName, VersionNumber};
 
 use super::ago::Ago;
 use super::mark::Mark;
@@ -17,6 +17,7 @@ use crate::Settings;
 
 /// An environment.
 pub(crate) struct Card {
+    pub(crate) service: ServiceName,
     pub(crate) version: VersionNumber,
     pub(crate) mark: Mark,
     /// Its state in a word.
@@ -73,6 +74,7 @@ impl Card {
         let hosts: BTreeSet<&str> =
             view.containers.iter().map(|checked| checked.container.host.as_str()).collect();
         Self {
+            service: environment.service.clone(),
             version: environment.version,
             mark,
             word,
@@ -173,9 +175,16 @@ fn squares(view: &EnvironmentView) -> Vec<Square> {
 }
 
 fn square(checked: &Checked, should_run: bool) -> Square {
+    let (class, state) = told_of(checked, should_run);
+    let container = &checked.container;
+    Square { class, told: format!("{} on {}: {state}", container.name, container.host) }
+}
+
+/// How a container is: its class, and a few words.
+pub(super) fn told_of(checked: &Checked, should_run: bool) -> (&'static str, String) {
     let ended = if should_run { "bad" } else { "none" };
     let container = &checked.container;
-    let (class, state) = match (&container.phase, &checked.health) {
+    match (&container.phase, &checked.health) {
         (ContainerPhase::Waiting { why }, _) => {
             ("none", why.clone().unwrap_or_else(|| "waits for a host".to_owned()))
         }
@@ -191,13 +200,11 @@ fn square(checked: &Checked, should_run: bool) -> Square {
         (ContainerPhase::Running { .. }, Health::Unknown { last }) => {
             ("none", last.clone().unwrap_or_else(|| "not checked yet".to_owned()))
         }
-    };
-    Square { class, told: format!("{} on {}: {state}", container.name, container.host) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use launcher_model::ServiceName;
     use launcher_model::container::Container;
     use launcher_model::environment::{Environment, Release};
 

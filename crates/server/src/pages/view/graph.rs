@@ -1,6 +1,6 @@
 //! Graphs as a page shows them.
 
-use launcher_model::Span;
+use launcher_model::{ServiceName, Span, VersionNumber};
 
 use super::service::ServiceView;
 use crate::graphs::{Kind, Picture};
@@ -25,14 +25,27 @@ impl GraphLine {
         if versions.is_empty() {
             return Vec::new();
         }
+        Self::of_versions(&service.name, versions, by_graphite)
+    }
+
+    /// Those of one version.
+    pub(crate) fn of_version(service: &ServiceName, version: VersionNumber) -> Vec<Self> {
+        Self::of_versions(service, vec![version], false)
+    }
+
+    fn of_versions(
+        service: &ServiceName,
+        versions: Vec<VersionNumber>,
+        by_graphite: bool,
+    ) -> Vec<Self> {
         let range = Some(RANGE);
-        let (width, height, past) = (Some(390), Some(150), Some(true));
+        let (width, height) = (Some(390), Some(150));
+        // Beside one alone nothing else is asked for.
+        let past = (versions.len() > 1).then_some(true);
         let picture = Picture { versions, past, range, width, height, ..Picture::default() };
         let format = if by_graphite { "graphite.png" } else { "svg" };
-        let graph = |kind: Kind| Self {
-            title: kind.title(),
-            url: picture.path(&service.name, kind, format),
-        };
+        let graph =
+            |kind: Kind| Self { title: kind.title(), url: picture.path(service, kind, format) };
         Kind::ALL.map(graph).into()
     }
 }

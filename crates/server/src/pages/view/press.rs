@@ -10,6 +10,7 @@ use super::environment::health;
 use super::installation::{Installation, count};
 
 /// A button that makes a version live.
+#[derive(Clone)]
 pub(crate) struct Press {
     pub(crate) version: VersionNumber,
     /// The version was live before.

@@ -142,6 +142,12 @@ impl ServiceView {
         card.press.as_ref().filter(|press| press.back)
     }
 
+    /// The environment of a version, if it is one of those that are shown.
+    pub(crate) fn card(&self, version: VersionNumber) -> Option<&Card> {
+        let mut cards = self.live.iter().chain(&self.beside).chain(&self.kept);
+        cards.find(|card| card.version == version)
+    }
+
     /// Whether something is on its way that no event tells each step of.
     pub(crate) fn is_moving(&self) -> bool {
         let cards = self.live.iter().chain(&self.beside).chain(&self.kept);
