@@ -39,7 +39,7 @@ impl FromRequestParts<App> for MaySee {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let may_see = picture::is_signed(app, &parts.uri)
             || is_signed_in(app, &parts.headers).await?
-            || auth::has_token(app, &parts.headers).await?;
+            || auth::may_look(app, &parts.headers).await?;
         if may_see {
             return Ok(Self);
         }
