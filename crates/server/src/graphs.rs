@@ -21,7 +21,8 @@ use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::pages::is_signed_in;
 
-pub(crate) use picture::{Kind, Picture, signed};
+pub(crate) use draw::check;
+pub(crate) use picture::{Kind, Picture, Theme, signed};
 
 /// A picture loads nothing and runs nothing, also where somebody opens it by itself.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";

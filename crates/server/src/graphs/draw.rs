@@ -8,7 +8,7 @@ use launcher_telemetry::{Line, Measure, Query};
 use super::picture::{Kind, Picture, Theme};
 use crate::App;
 use crate::http::problem::Problem;
-use crate::measured::{Standing, deployments, time};
+use crate::measured::{Standing, deployments, exist, time};
 
 /// Of how long a graph is when nobody says.
 const RANGE: Span = Span::secs(900);
@@ -84,7 +84,7 @@ pub(super) async fn by_graphite(
     };
     query.push(("bgcolor", colours.0.to_owned()));
     query.push(("fgcolor", colours.1.to_owned()));
-    for version in versions(picture, &standing) {
+    for version in versions(app, service, picture, &standing).await? {
         for measure in kind.measures() {
             let name = graphite.names.of(service, version, *measure);
             let label = format!("{version} {measure}");
@@ -95,8 +95,17 @@ pub(super) async fn by_graphite(
 }
 
 /// The versions that were asked for, or those that people look at.
-fn versions(picture: &Picture, standing: &Standing) -> Vec<VersionNumber> {
-    if picture.versions.is_empty() { standing.both() } else { picture.versions.clone() }
+async fn versions(
+    app: &App,
+    service: &ServiceName,
+    picture: &Picture,
+    standing: &Standing,
+) -> Result<Vec<VersionNumber>, Problem> {
+    if picture.versions.is_empty() {
+        return Ok(standing.both());
+    }
+    exist(app, service, &picture.versions).await?;
+    Ok(picture.versions.clone())
 }
 
 fn span(app: &App, picture: &Picture) -> Result<(i64, i64), Problem> {
@@ -114,7 +123,7 @@ async fn compose(
 ) -> Result<Graph, Problem> {
     let standing = Standing::of(app, service).await?;
     let (from, until) = span(app, picture)?;
-    let versions = versions(picture, &standing);
+    let versions = versions(app, service, picture, &standing).await?;
     let step = ((until - from) / i64::from(style.width / STEP)).max(1);
     let query = Query {
         service: service.clone(),
@@ -171,6 +180,14 @@ fn role(version: VersionNumber, standing: &Standing) -> Role {
     } else {
         Role::Other
     }
+}
+
+/// Makes sure that a picture can be drawn so.
+///
+/// # Errors
+/// When its size or its time zone makes no sense.
+pub(crate) fn check(picture: &Picture) -> Result<(), Problem> {
+    style(picture).map(drop)
 }
 
 fn style(picture: &Picture) -> Result<Style, Problem> {
