@@ -8,16 +8,7 @@ use super::{Columns, Look, alarming, plain};
 
 /// All targets, and under them why some cannot be told.
 pub(in crate::cli) fn targets(targets: &[NotificationView], look: &Look) -> String {
-    let header = [
-        "TARGET",
-        "KIND",
-        "SERVICES",
-        "EVENTS",
-        "STATE",
-        "WAITING",
-        "GIVEN UP",
-        "TOLD SINCE START",
-    ];
+    let header = ["TARGET", "KIND", "SERVICES", "EVENTS", "STATE", "TOLD", "WAITING", "GIVEN UP"];
     let mut columns = Columns::new(look, &header);
     for target in targets {
         let state = match target.failing_since {
@@ -30,9 +21,9 @@ pub(in crate::cli) fn targets(targets: &[NotificationView], look: &Look) -> Stri
             plain(target.services.join(", ")),
             plain(target.events.join(", ")),
             state,
+            plain(target.told),
             plain(waiting(target.waiting)),
             alarming(plain(target.given_up), target.given_up > 0),
-            plain(target.told),
         ]);
     }
     targets.iter().fold(columns.text(), |text, target| text + &trouble(target, look))

@@ -47,5 +47,5 @@ fn too_many_questions_are_told_so_once() {
     }
     assert_eq!(talk.protocol.questions.len(), 12);
     let said: Vec<_> = talk.sent_in_time();
-    assert_eq!(said, [format!("NOTICE #Deploys :{}", TOO_MANY)]);
+    assert_eq!(said, [format!("NOTICE #Deploys :{TOO_MANY}")]);
 }
