@@ -83,6 +83,11 @@ pub(crate) async fn run(command: ClientCommand) -> Result<(), Failure> {
     commands::run(command).await
 }
 
+/// Text of one or more lines that a terminal does nothing with but show it.
+pub(crate) fn for_terminal(text: &str) -> String {
+    foreign::harmless_lines(text).into_owned()
+}
+
 /// Runs what an agent does once.
 pub(crate) async fn once(command: AgentCommand) -> ExitCode {
     check::run(command).await

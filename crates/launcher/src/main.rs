@@ -99,7 +99,8 @@ fn load(settings: SettingArgs) -> anyhow::Result<Config> {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // Nobody may be reading; the status tells the rest.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    // A configuration's words may be in it. Nobody may be reading; the status tells the rest.
+    let words = cli::for_terminal(&format!("{error:#}"));
+    let _ = writeln!(std::io::stderr(), "error: {words}");
     ExitCode::FAILURE
 }

@@ -85,6 +85,36 @@ async fn a_server_that_is_away_is_critical_and_what_it_would_know_unknown() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_is_not_waited_for() {
+    // It takes connections, and says nothing on them.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    for (what, line, status) in [
+        (&["service", "shop"][..], "SERVICE UNKNOWN: no answer within 300ms; --timeout", 3),
+        (&["host", "web2"], "HOST UNKNOWN: no answer within 300ms", 3),
+        (&["server"], "SERVER CRITICAL: no answer within 300ms", 2),
+    ] {
+        let began = std::time::Instant::now();
+        let (said, exit) = check(&url, &[what, &["--timeout", "300ms"]].concat()).await;
+        assert!(said.starts_with(line) && exit == status, "{said}");
+        assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    }
+    let (line, status) = check(&url, &["server", "--timeout", "1h"]).await;
+    assert!(status == 3 && line.contains("100ms to 60s"), "{line}");
+}
+
+#[tokio::test]
+async fn limits_that_stand_in_each_others_place_are_refused() {
+    for what in ["host", "containers"] {
+        let (line, status) = check("http://127.0.0.1:1", &[what, "-w", "95", "-c", "80"]).await;
+        assert_eq!(status, 3, "{line}");
+        let word = what.to_uppercase();
+        let said = format!("{word} UNKNOWN: --warning 95 is beyond --critical 80");
+        assert!(line.starts_with(&said), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn this_host_is_checked_without_a_server() {
     let home = tempfile::tempdir().unwrap();
     let checked = async |arguments: &[&str]| {

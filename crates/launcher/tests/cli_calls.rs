@@ -6,11 +6,8 @@
 mod cli_support;
 
 use axum::response::Response;
-use cli_support::{
-    Call, Stub, answer, ended, events, launcher, nowhere, problem, run, unexpected, version,
-};
+use cli_support::{Call, Stub, answer, events, nowhere, problem, run, unexpected, version};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
 const VERSIONS: &str = "/api/v1/services/shop/versions";
 
@@ -147,27 +144,6 @@ async fn a_service_is_deleted_only_on_somebody_s_word_and_waited_for() {
 }
 
 #[tokio::test]
-async fn what_others_wrote_does_nothing_to_a_terminal() {
-    let stub = Stub::start(|_, _| {
-        let text = include_str!("../src/cli/render/fixtures/deployments.json");
-        let mut deployments: serde_json::Value = serde_json::from_str(text).unwrap();
-        deployments[0]["note"] = json!("a\u{1b}[31mred\nline2");
-        answer(200, &json!({ "items": deployments, "next": null }))
-    });
-    let stub = stub.await;
-    let ran = run(&stub.url, &["history", "shop"]).await;
-    assert_eq!(ran.status, 0, "{ran:?}");
-    assert!(ran.stdout.contains(r"a\x1b[31mred\nline2"), "{ran:?}");
-    assert!(!ran.stdout.contains('\u{1b}'), "{ran:?}");
-    let ran = run(&stub.url, &["history", "shop", "--json"]).await;
-    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(printed[0]["note"], "a\u{1b}[31mred\nline2");
-    let refused = Stub::start(|_, _| problem(409, "refused", "it said \u{1b}]0;x\u{7}")).await;
-    let ran = run(&refused.url, &["stop", "shop", "2"]).await;
-    assert_eq!(ran.stderr, "error: it said \\x1b]0;x\\x07\n");
-}
-
-#[tokio::test]
 async fn a_deployment_tells_what_it_did_and_prints_the_answer_as_json() {
     let stub = Stub::start(|_, _| {
         let text = include_str!("../src/cli/render/fixtures/deployments.json");
@@ -293,99 +269,6 @@ async fn a_commands_output_and_exit_status_come_through() {
     assert_eq!(stub.calls()[0].json(), json!({ "command": ["bin/report", "--all"] }));
     let cut_off = Stub::start(|_, _| events(&[])).await;
     assert_eq!(run(&cut_off.url, &["exec", "shop", "3", "--", "true"]).await.status, 1);
-}
-
-#[tokio::test]
-async fn a_list_is_followed_to_its_end() {
-    let stub = Stub::start(|call, _| match call.line.as_str() {
-        "GET /api/v1/services?limit=500" => {
-            answer(200, &json!({ "items": [{ "name": "a" }], "next": "a b" }))
-        }
-        "GET /api/v1/services?limit=500&cursor=a+b" => {
-            answer(200, &json!({ "items": [{ "name": "c" }], "next": null }))
-        }
-        _ => unexpected(call),
-    });
-    let stub = stub.await;
-    let ran = run(&stub.url, &["services", "--json"]).await;
-    assert_eq!(ran.status, 0, "{ran:?}");
-    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(printed, json!([{ "name": "a" }, { "name": "c" }]));
-}
-
-#[tokio::test]
-async fn an_empty_list_says_what_to_do_next_and_is_empty_as_json() {
-    let stub = Stub::start(|_, _| answer(200, &json!({ "items": [], "next": null }))).await;
-    let lists = [
-        &["services"][..],
-        &["status"],
-        &["history", "shop"],
-        &["hosts"],
-        &["edges"],
-        &["containers"],
-        &["secret", "list"],
-        &["token", "list"],
-    ];
-    for list in lists {
-        let ran = run(&stub.url, list).await;
-        assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{list:?}");
-        assert!(ran.stderr.contains("`launcher "), "{list:?}: {ran:?}");
-        let ran = run(&stub.url, &[list, &["--json"]].concat()).await;
-        assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "[]\n", ""));
-    }
-}
-
-#[tokio::test]
-async fn no_event_is_asked_for_and_none_is_said_to_be_missing() {
-    let stub = Stub::start(|call, _| {
-        let event = |id: i64| {
-            let text = format!("event {id}");
-            json!({ "id": id, "at": "2026-11-24T12:00:00Z", "kind": "edge_connected", "text": text })
-        };
-        match call.line.as_str() {
-            "GET /api/v1/events?limit=1" => {
-                answer(200, &json!({ "items": [event(7)], "next": "7" }))
-            }
-            "GET /api/v1/events?after=7" => events(&[("edge_connected", 8, event(8))]),
-            _ => unexpected(call),
-        }
-    });
-    let stub = stub.await;
-    let ran = run(&stub.url, &["events", "-n", "0"]).await;
-    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", ""));
-    let home = tempfile::tempdir().unwrap();
-    let mut command = launcher(home.path(), &["events", "-n", "0", "-f"]);
-    command.env("LAUNCHER_URL", &stub.url).env("LAUNCHER_TOKEN", "of-the-test");
-    let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let first = lines.next_line().await.unwrap().unwrap();
-    assert_eq!(first, "2026-11-24 12:00:00  event 8", "what is older is not followed");
-    child.kill().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_reader_that_goes_away_ends_it_silently() {
-    let stub = Stub::start(|call, _| {
-        let event = |id: i64| {
-            let text = format!("event {id}");
-            json!({ "id": id, "at": "2026-11-24T12:00:00Z", "kind": "edge_connected", "text": text })
-        };
-        if call.line.contains("limit") {
-            return answer(200, &json!({ "items": [event(1)], "next": null }));
-        }
-        let many: Vec<_> = (2..5000).map(|id| ("edge_connected", id, event(id))).collect();
-        events(&many)
-    });
-    let stub = stub.await;
-    let home = tempfile::tempdir().unwrap();
-    let mut command = launcher(home.path(), &["events", "-f"]);
-    command.env("LAUNCHER_URL", &stub.url).env("LAUNCHER_TOKEN", "of-the-test");
-    let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(lines.next_line().await.unwrap().unwrap(), "2026-11-24 12:00:00  event 1");
-    drop(lines);
-    let ran = ended(child, "").await;
-    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
 }
 
 #[tokio::test]

@@ -44,12 +44,13 @@ impl News {
         (draining && at > now).then_some(at)
     }
 
-    /// Whether another event's line says it already.
-    pub(crate) fn is_said_elsewhere(&self) -> bool {
-        let receipt = self.deployment.as_ref().and_then(|one| one.receipt.as_ref());
-        let Some(receipt) = receipt else { return false };
+    /// The event whose line says this one already, where that was told in time to do so: that the
+    /// deployment is live, with how it drained.
+    pub(crate) fn said_by(&self) -> Option<Event> {
+        let receipt = self.deployment.as_ref().and_then(|one| one.receipt.as_ref())?;
         let awaited = u64::try_from(DRAIN_AWAITED.as_millis()).unwrap_or(0);
-        self.event.kind == EventKind::DeploymentDrained
-            && receipt.drain_ms.is_none_or(|took| took < awaited)
+        let in_time = self.event.kind == EventKind::DeploymentDrained
+            && receipt.drain_ms.is_none_or(|took| took < awaited);
+        in_time.then(|| Event { kind: EventKind::DeploymentLive, ..self.event.clone() })
     }
 }

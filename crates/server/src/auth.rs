@@ -24,7 +24,8 @@ pub struct Principal {
 }
 
 /// What is said to whoever sends a token that is none of ours: nothing of whether it ever was.
-pub(crate) const NOT_VALID: &str = "this token is not valid, or was revoked; an administrator creates one with `launcher token create NAME`";
+const NOT_VALID: &str = "this token is not valid, or was revoked; an administrator creates one with `launcher token create \
+    NAME`, with `--role agent` for an agent, and with `--role viewer` for what only looks";
 
 /// Lets only calls with a valid token through that its role allows, and hands on whose it is.
 pub(crate) async fn require_token(
@@ -39,7 +40,8 @@ pub(crate) async fn require_token(
     let token = token.ok_or_else(|| Problem::unauthorized(NOT_VALID))?;
     let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     if !may(token.role, request.method(), path) {
-        return Err(Problem::forbidden(not_allowed(&token.name, token.role)));
+        let needed = needed(request.method(), path);
+        return Err(Problem::forbidden(not_allowed(&token.name, token.role, needed)));
     }
     request.extensions_mut().insert(Principal { name: token.name });
     Ok(next.run(request).await)
@@ -61,25 +63,42 @@ fn may(role: Role, method: &Method, path: &str) -> bool {
     }
 }
 
-/// Says of a valid token what it is for.
-pub(crate) fn not_allowed(token: &str, role: Role) -> String {
+/// The role that may make a call, and as little else as there is.
+fn needed(method: &Method, path: &str) -> Role {
+    let roles = [Role::Agent, Role::Viewer];
+    roles.into_iter().find(|role| may(*role, method, path)).unwrap_or(Role::Admin)
+}
+
+/// Says of a valid token what it is for, and how one is made that has the role which is needed.
+pub(crate) fn not_allowed(token: &str, role: Role, needed: Role) -> String {
     let may = match role {
         Role::Admin => "may do everything",
         Role::Viewer => "may look, and change nothing",
         Role::Agent => "may tell what hosts use, and nothing else",
     };
+    // Without a name for it, a token may do everything.
+    let named = match needed {
+        Role::Admin => String::new(),
+        Role::Viewer | Role::Agent => format!(" --role {needed}"),
+    };
     format!(
         "the token {token} has the role {role}: it {may}; use another token, such as one that `launcher token \
-         create NAME` makes"
+         create NAME{named}` makes"
     )
 }
 
-/// Whether a call carries a valid token that may look.
-pub(crate) async fn has_token(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
+/// Whether a call carries a valid token.
+///
+/// # Errors
+/// When it does, and the token may not look.
+pub(crate) async fn may_look(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
     let text = bearer(headers).ok().and_then(TokenText::read);
     let Some(text) = text else { return Ok(false) };
-    let token = app.store.token_by_hash(&text.hash()).await?;
-    Ok(token.is_some_and(|token| may(token.role, &Method::GET, "")))
+    let Some(token) = app.store.token_by_hash(&text.hash()).await? else { return Ok(false) };
+    if !may(token.role, &Method::GET, "") {
+        return Err(Problem::forbidden(not_allowed(&token.name, token.role, Role::Viewer)));
+    }
+    Ok(true)
 }
 
 /// The password of basic authentication (RFC 7617), or a bearer token.

@@ -17,7 +17,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::App;
 use crate::auth::token::TokenText;
-use crate::auth::{NOT_VALID, Principal, not_allowed, password};
+use crate::auth::{Principal, not_allowed, password};
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 
@@ -41,7 +41,7 @@ async fn require_token(State(app): State<App>, mut request: Request, next: Next)
     };
     match token {
         Ok(Some(token)) if token.role != Role::Admin => {
-            let words = not_allowed(&token.name, token.role);
+            let words = not_allowed(&token.name, token.role, Role::Admin);
             (StatusCode::FORBIDDEN, format!("{words}\n")).into_response()
         }
         Ok(Some(token)) => {
@@ -52,7 +52,9 @@ async fn require_token(State(app): State<App>, mut request: Request, next: Next)
             let realm =
                 HeaderValue::from_static("Basic realm=\"Rocket Launcher\", charset=\"UTF-8\"");
             let words = match given {
-                Some(_) => NOT_VALID,
+                Some(_) => {
+                    "this token is not valid, or was revoked; an administrator creates one with `launcher token create NAME`"
+                }
                 None => "the password is a token; `launcher token create NAME` makes one",
             };
             let headers = [(header::WWW_AUTHENTICATE, realm)];

@@ -21,7 +21,8 @@ use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::pages::is_signed_in;
 
-pub(crate) use picture::{Kind, Picture, signed};
+pub(crate) use draw::check;
+pub(crate) use picture::{Kind, Picture, Theme, signed};
 
 /// A picture loads nothing and runs nothing, also where somebody opens it by itself.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
@@ -39,7 +40,7 @@ impl FromRequestParts<App> for MaySee {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let may_see = picture::is_signed(app, &parts.uri)
             || is_signed_in(app, &parts.headers).await?
-            || auth::has_token(app, &parts.headers).await?;
+            || auth::may_look(app, &parts.headers).await?;
         if may_see {
             return Ok(Self);
         }

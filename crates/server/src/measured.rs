@@ -56,6 +56,31 @@ pub(crate) fn versions(text: &str) -> Result<Vec<VersionNumber>, Problem> {
     Ok(versions.into_iter().collect())
 }
 
+/// Makes sure that a service has these versions. What was destroyed is one of them still.
+///
+/// # Errors
+/// When it does not; the problem says which it has.
+pub(crate) async fn exist(
+    app: &App,
+    service: &ServiceName,
+    versions: &[VersionNumber],
+) -> Result<(), Problem> {
+    for version in versions {
+        if app.store.version(service, *version).await?.is_none() {
+            let newest = app.store.versions(service, None, 1).await?;
+            let there = match newest.first().map(|newest| newest.number) {
+                None => {
+                    format!("it has none yet; `launcher launch {service} --image REF` makes one")
+                }
+                Some(only @ VersionNumber(1)) => format!("it has {only} alone"),
+                Some(newest) => format!("it has v1 to {newest}"),
+            };
+            return Err(Problem::missing(format!("{service} has no {version}: {there}")));
+        }
+    }
+    Ok(())
+}
+
 /// What is live, and what waits beside it.
 pub(crate) struct Standing {
     pub(crate) live: BTreeSet<VersionNumber>,

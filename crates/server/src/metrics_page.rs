@@ -21,7 +21,7 @@ pub(crate) fn router() -> Router<App> {
 }
 
 async fn show(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    if !auth::has_token(&app, &headers).await? {
+    if !auth::may_look(&app, &headers).await? {
         return Err(Problem::unauthorized(
             "the metrics are for who has a token: give Prometheus one as authorization.credentials_file; \
              `launcher token create prometheus --role viewer` makes it",

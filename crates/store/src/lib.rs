@@ -5,6 +5,7 @@
 
 mod branches;
 mod builds;
+mod credentials;
 mod error;
 mod hosts;
 mod images;
@@ -14,15 +15,12 @@ mod told;
 mod upstream;
 pub mod vault;
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use jiff::Timestamp;
 use launcher_model::container::{Container, Host};
 use launcher_model::environment::Environment;
 use launcher_model::event::{Event, NewEvent};
 use launcher_model::route::{Deployment, DeploymentState, Receipt, Route};
-use launcher_model::secret::{SecretName, SecretVersion};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
@@ -30,6 +28,7 @@ use tokio::sync::broadcast;
 
 pub use branches::BranchStore;
 pub use builds::BuildStore;
+pub use credentials::CredentialStore;
 pub use error::Error;
 pub use hosts::{HostStore, KeptHost};
 pub use images::ImageStore;
@@ -61,6 +60,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub trait Store:
     BranchStore
     + BuildStore
+    + CredentialStore
     + HostStore
     + ImageStore
     + ToldStore
@@ -236,45 +236,6 @@ pub trait Store:
     /// [`events`](Store::events) again from the last it saw.
     fn watch(&self) -> broadcast::Receiver<Event>;
 
-    // Secrets ---------------------------------------------------------------------------------------------
-
-    /// Gives a secret a new value, sealed by the [`vault`]. The number is one higher than the last.
-    async fn set_secret(
-        &self,
-        name: &SecretName,
-        sealed: &[u8],
-        by: &str,
-        at: Timestamp,
-    ) -> Result<SecretVersion>;
-    /// The sealed value of one version of a secret; also of one that was since unset.
-    async fn sealed_secret(&self, version: &SecretVersion) -> Result<Option<Vec<u8>>>;
-    /// The newest version of each of these secrets; what is not set is missing in the answer.
-    async fn newest_secrets(
-        &self,
-        names: &[SecretName],
-    ) -> Result<BTreeMap<SecretName, SecretVersion>>;
-    /// Whether any sealed value is kept, also of a secret that was unset: whether the [`vault`]'s key is
-    /// needed.
-    async fn holds_secrets(&self) -> Result<bool>;
-    /// All secrets that are set.
-    async fn secrets(&self) -> Result<Vec<SecretRecord>>;
-    /// Makes a secret unusable for new versions; values that kept versions use stay. False when there
-    /// was none.
-    async fn unset_secret(&self, name: &SecretName, by: &str, at: Timestamp) -> Result<bool>;
-
-    // Tokens and sessions -----------------------------------------------------------------------------------
-
-    /// Keeps a token's hash.
-    ///
-    /// # Errors
-    /// [`Error::Exists`] when one of that name is valid.
-    async fn create_token(&self, new: NewToken, by: &str, at: Timestamp) -> Result<Token>;
-    /// The valid token with this hash.
-    async fn token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Token>>;
-    /// All tokens, those revoked too.
-    async fn tokens(&self) -> Result<Vec<Token>>;
-    /// Makes a token invalid, and ends its sessions. False when no valid one has that name.
-    async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool>;
     // Edges ---------------------------------------------------------------------------------------------------
 
     /// Invites an edge: whoever has the token of the invitation may join once, under its name. One that
@@ -296,19 +257,6 @@ pub trait Store:
     async fn edge_seen(&self, edge: &EdgeName, about: &AboutEdge, at: Timestamp) -> Result<()>;
     /// Forgets an edge: it is a stranger from then on. False when there is none.
     async fn revoke_edge(&self, edge: &EdgeName, by: &str, at: Timestamp) -> Result<bool>;
-
-    /// Keeps a session or a one-time login link, by hash.
-    ///
-    /// # Errors
-    /// [`Error::NoSuch`] when its token is not valid.
-    async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()>;
-    /// The session with this hash that has not expired, and whose token is still valid; never a one-time
-    /// link.
-    async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
-    /// Takes a one-time link's session away and hands it out: at most one caller gets it.
-    async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
-    /// Ends a session.
-    async fn end_session(&self, hash: &[u8; 32]) -> Result<()>;
 
     // Idempotency -----------------------------------------------------------------------------------------------
 

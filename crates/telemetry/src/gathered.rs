@@ -2,15 +2,14 @@
 
 mod feed;
 mod glance;
+mod state;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use launcher_model::EdgeName;
-use launcher_model::measure::{
-    ContainerSample, HostReport, HostUsage, Merge, Traffic, TrafficSample, Usage,
-};
+use launcher_model::measure::{ContainerSample, HostReport, Merge, Traffic, TrafficSample};
 use tokio::sync::Notify;
 
 use crate::key::{Key, Value};
@@ -19,6 +18,7 @@ use crate::telemetry::TOLD_AFTER;
 use feed::Feed;
 pub(crate) use feed::{Reader, Told};
 pub use glance::Glance;
+use state::{Chunk, State};
 
 /// Where the time comes from, in seconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -26,12 +26,6 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 /// For how long what was told is kept here, in seconds. An edge that was without the control plane for a
 /// while tells of all of it.
 pub(crate) const WINDOW: i64 = 310;
-
-/// What is told of the future is a mistake of a clock, from so many seconds on.
-const AHEAD: i64 = 60;
-
-/// Of a version that carries nothing for so many seconds, the total is forgotten.
-const FORGOTTEN: i64 = 3600;
 
 /// So many seconds are written down at one time.
 pub(crate) const CHUNK: i64 = 10;
@@ -44,21 +38,6 @@ pub struct Gathered {
     pub(crate) came: Notify,
 }
 
-#[derive(Default)]
-struct State {
-    seconds: BTreeMap<i64, Second>,
-    chunks: BTreeMap<i64, Chunk>,
-    /// Chunks that have changed since they were written down.
-    dirty: BTreeSet<i64>,
-    /// What each container used when it was heard of last.
-    containers: HashMap<String, (i64, ContainerSample)>,
-    rejected: Rejected,
-    /// What was carried since the start, and when that was told last.
-    totals: HashMap<Key, (i64, Traffic)>,
-    /// Of everybody who is told what comes.
-    feeds: Vec<Feed>,
-}
-
 /// How many samples were not taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rejected {
@@ -66,21 +45,6 @@ pub struct Rejected {
     pub late: u64,
     /// The clock of who told them is ahead.
     pub ahead: u64,
-}
-
-#[derive(Default)]
-struct Second {
-    edges: BTreeSet<EdgeName>,
-    traffic: HashMap<Key, Traffic>,
-}
-
-/// What agents have told of ten seconds.
-#[derive(Default)]
-struct Chunk {
-    usage: HashMap<Key, HashMap<String, Usage>>,
-    hosts: HashMap<Key, HostUsage>,
-    /// Whose reports these are, and of when.
-    reports: BTreeSet<(String, i64)>,
 }
 
 /// What has come of something since the reader was told of it before.
@@ -329,80 +293,6 @@ impl Gathered {
 /// The first second of a chunk.
 pub(crate) fn start(at: i64) -> i64 {
     at - at.rem_euclid(CHUNK)
-}
-
-impl State {
-    fn takes(&mut self, at: i64, now: i64, samples: usize) -> bool {
-        let samples = samples as u64;
-        if at > now + AHEAD {
-            self.rejected.ahead += samples;
-            return false;
-        }
-        if at < now - WINDOW {
-            self.rejected.late += samples;
-            return false;
-        }
-        true
-    }
-
-    fn carried(&mut self, at: i64, now: i64, samples: Vec<TrafficSample>) {
-        let second = self.seconds.entry(at).or_default();
-        for TrafficSample { service, version, traffic } in samples {
-            let key = Key::Traffic(service, version);
-            second.traffic.entry(key.clone()).or_default().beside(&traffic);
-            sum_up(&mut self.totals, &key, &traffic, now);
-            let came = Value::Traffic(traffic);
-            self.feeds.iter_mut().for_each(|feed| feed.add(Told::Second(at), &key, &came));
-        }
-        self.changed(at, now);
-        self.feeds.iter_mut().for_each(|feed| feed.changed(Told::Second(at), now));
-    }
-
-    /// All that was measured at a time.
-    fn values(&self, told: Told) -> Vec<(Key, Value)> {
-        match told {
-            Told::Second(at) => {
-                let traffic = self.seconds.get(&at).into_iter().flat_map(|of| &of.traffic);
-                traffic.map(|(key, of)| (key.clone(), Value::Traffic(of.clone()))).collect()
-            }
-            Told::Chunk(at) => self.chunks.get(&at).map(Chunk::values).unwrap_or_default(),
-        }
-    }
-
-    /// Notes that a second has changed, and forgets what is too old.
-    fn changed(&mut self, at: i64, now: i64) {
-        self.dirty.insert(start(at));
-        self.totals.retain(|_, (told, _)| *told >= now - FORGOTTEN);
-        let oldest = start(now - WINDOW);
-        self.seconds = self.seconds.split_off(&oldest);
-        self.chunks = self.chunks.split_off(&oldest);
-        self.dirty = self.dirty.split_off(&oldest);
-        self.containers.retain(|_, (at, _)| *at >= oldest);
-    }
-}
-
-/// Adds what a version has carried to what it has carried before.
-fn sum_up(totals: &mut HashMap<Key, (i64, Traffic)>, key: &Key, traffic: &Traffic, now: i64) {
-    let (told, total) = totals.entry(key.clone()).or_default();
-    *told = now;
-    total.after(traffic);
-    (total.in_flight, total.connections) = (0, 0);
-}
-
-impl Chunk {
-    fn values(&self) -> Vec<(Key, Value)> {
-        let keys = self.usage.keys().chain(self.hosts.keys());
-        keys.filter_map(|key| Some((key.clone(), self.value(key)?))).collect()
-    }
-
-    fn value(&self, key: &Key) -> Option<Value> {
-        if let Some(host) = self.hosts.get(key) {
-            return Some(Value::Host(host.clone()));
-        }
-        let mut sum = Usage::default();
-        self.usage.get(key)?.values().for_each(|container| sum.beside(container));
-        Some(Value::Usage(sum))
-    }
 }
 
 #[cfg(test)]

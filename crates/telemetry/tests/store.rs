@@ -11,6 +11,7 @@ use launcher_model::measure::{
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_telemetry::{Answer, KeptIn, Measure, Query, Telemetry, embedded};
 use launcher_testkit::Folder;
+use sqlx::{Connection, SqliteConnection};
 
 /// A clock in the test's hand, which begins at a full day.
 #[derive(Clone)]
@@ -201,6 +202,30 @@ async fn a_file_that_grows_too_large_loses_what_is_oldest() {
     }
     let answer = ask(&telemetry, &[Measure::Requests], (BEGIN + 2_900, BEGIN + 2_990), 10).await;
     assert!(answer.lines[0].values.iter().all(|value| *value == Some(400.0)));
+}
+
+#[tokio::test]
+async fn the_log_beside_the_file_does_not_stay_large() {
+    let (folder, time) = (Folder::new(), Time::new());
+    let telemetry = time.open(folder.path()).await;
+    let file = folder.path().join("metrics.db");
+    let log = || std::fs::metadata(folder.path().join("metrics.db-wal")).unwrap().len();
+    let times: Vec<u64> = (0..400).map(|n| 1_000 + n * 900).collect();
+    tick(&time, &telemetry, BEGIN, &times).await;
+    // Whoever reads has the log kept, however much is written meanwhile.
+    let mut reader = SqliteConnection::connect(file.to_str().unwrap()).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM points").execute(&mut reader).await.unwrap();
+    let mut at = BEGIN;
+    while log() < 6 << 20 {
+        at += 1;
+        tick(&time, &telemetry, at, &times).await;
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut reader).await.unwrap();
+    reader.close().await.unwrap();
+    telemetry.roll_up().await.unwrap();
+    assert_eq!(log(), 0);
+    let answer = ask(&telemetry, &[Measure::Requests], (BEGIN, at - 20), 10).await;
+    assert!(answer.lines[0].values[1..].iter().all(|value| *value == Some(400.0)));
 }
 
 #[tokio::test]

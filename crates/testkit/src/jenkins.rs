@@ -1,6 +1,8 @@
 //! A Jenkins in this process: crumbs that belong to a session, a queue, runs with logs, as its documentation
 //! of the remote access API describes them. Its addresses name another host, as behind a proxy.
 
+mod form;
+mod run;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -16,6 +18,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use form::form;
+pub use run::Run;
+
 /// What opens it to the user `launcher`.
 pub const TOKEN: &str = "11aa-of-jenkins";
 /// What it says that it is.
@@ -26,85 +31,6 @@ const BELIEVED: &str = "http://jenkins.invalid/ci";
 const DECLARED: [&str; 4] = ["LAUNCHER_BUILD", "LAUNCHER_COMMIT", "LAUNCHER_BRANCH", "TARGET"];
 /// Its queue has counted on since it was set up: no run has the number that it had there.
 const FIRST_ITEM: u64 = 41;
-
-/// One run, from the queue on.
-#[derive(Debug, Clone, Default)]
-pub struct Run {
-    /// What it was given.
-    pub parameters: BTreeMap<String, String>,
-    /// How it has ended.
-    pub result: Option<String>,
-    /// Its number in the queue.
-    item: u64,
-    /// So often it was asked whether its turn has come.
-    asked: u32,
-    /// Its number, once its turn has come.
-    number: Option<u64>,
-    log: String,
-}
-
-impl Run {
-    fn waits(&self) -> bool {
-        self.number.is_none() && self.result.is_none()
-    }
-
-    fn actions(&self) -> Value {
-        let all = self.parameters.iter();
-        let all = all.map(|(name, value)| {
-            json!({ "_class": "hudson.model.StringParameterValue", "name": name, "value": value })
-        });
-        json!([
-            { "_class": "hudson.model.ParametersAction", "parameters": all.collect::<Vec<_>>() },
-            { "_class": "hudson.model.CauseAction",
-              "causes": [{ "shortDescription": "Started by user launcher", "userId": "launcher" }] },
-            {}
-        ])
-    }
-
-    fn queued(&self) -> Value {
-        let mut told = json!({
-            "_class": "hudson.model.Queue$WaitingItem",
-            "id": self.item,
-            "actions": self.actions(),
-            "blocked": false, "buildable": false, "stuck": false,
-            "inQueueSince": 1_700_000_000_000_u64,
-            "task": { "name": "shop", "url": format!("{BELIEVED}/job/web/job/shop/") },
-            "url": format!("queue/item/{}/", self.item),
-            "why": "Waiting for next available executor"
-        });
-        if let Some(number) = self.number {
-            told["_class"] = json!("hudson.model.Queue$LeftItem");
-            told["why"] = Value::Null;
-            told["cancelled"] = json!(false);
-            told["executable"] = json!({ "number": number, "url": page(number) });
-        } else if self.result.is_some() {
-            told["_class"] = json!("hudson.model.Queue$LeftItem");
-            told["why"] = Value::Null;
-            told["cancelled"] = json!(true);
-        }
-        told
-    }
-
-    fn told(&self, number: u64) -> Value {
-        json!({
-            "_class": "hudson.model.FreeStyleBuild",
-            "actions": self.actions(),
-            "building": self.result.is_none(),
-            "displayName": format!("#{number}"),
-            "fullDisplayName": format!("web » shop #{number}"),
-            "id": number.to_string(),
-            "number": number,
-            "queueId": self.item,
-            "result": self.result,
-            "timestamp": 1_700_000_000_000_u64,
-            "url": page(number)
-        })
-    }
-}
-
-fn page(number: u64) -> String {
-    format!("{BELIEVED}/job/web/job/shop/{number}/")
-}
 
 #[derive(Default)]
 struct Inner {
@@ -405,25 +331,4 @@ fn post(inner: &Inner, parts: &[&str], given: &BTreeMap<String, String>) -> Answ
         }
         _ => answer(404, "<html>Not Found</html>"),
     }
-}
-
-/// `application/x-www-form-urlencoded`, as the URL standard reads it.
-fn form(body: &[u8]) -> BTreeMap<String, String> {
-    let text = std::str::from_utf8(body).unwrap().replace('+', " ");
-    let decode = |text: &str| {
-        let mut out = Vec::new();
-        let mut bytes = text.bytes();
-        while let Some(byte) = bytes.next() {
-            if byte == b'%' {
-                let hex = [bytes.next().unwrap(), bytes.next().unwrap()];
-                let hex = std::str::from_utf8(&hex).unwrap();
-                out.push(u8::from_str_radix(hex, 16).unwrap());
-            } else {
-                out.push(byte);
-            }
-        }
-        String::from_utf8(out).unwrap()
-    };
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (decode(name), decode(value))).collect()
 }

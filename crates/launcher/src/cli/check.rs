@@ -4,10 +4,12 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use launcher_agent::Sampler;
 use launcher_agent::check::{self, Outcome, containers, host, server, service};
+use launcher_model::Span;
 use launcher_scheduler::docker::residents::Residents;
 use launcher_server::api::views::{EdgeState, EdgeView, HostView, ServerView, ServiceView};
 use launcher_telemetry::graphite::{Names, Protocol};
@@ -43,22 +45,47 @@ pub(super) fn tell(outcome: &Outcome) -> ExitCode {
 async fn judge(check: CheckCommand) -> Outcome {
     match check {
         CheckCommand::Service(to) => {
-            let asked = of_service(&to.server, &to.what).await;
+            let within = to.what.patience.timeout;
+            let asked = in_time(within, of_service(&to.server, &to.what)).await;
             asked.unwrap_or_else(|why| Outcome::unknown(service::SUBJECT, why))
         }
         CheckCommand::Host(to) => {
-            let asked = of_host(&to.server, to.what).await;
+            let within = to.what.patience.timeout;
+            // Measuring is no waiting.
+            let over = if to.what.host.is_none() { to.what.over } else { Duration::ZERO };
+            let asked = in_time_behind(over, within, of_host(&to.server, to.what)).await;
             asked.unwrap_or_else(|why| Outcome::unknown(host::SUBJECT, why))
         }
         CheckCommand::Containers(args) => {
-            let looked = of_containers(args).await;
+            let looked = in_time(args.patience.timeout, of_containers(args)).await;
             looked.unwrap_or_else(|why| Outcome::unknown(containers::SUBJECT, why))
         }
         CheckCommand::Server(to) => {
-            let asked = of_server(&to.server).await;
-            asked.unwrap_or_else(|why| Outcome::unknown(server::SUBJECT, why))
+            let within = to.what.patience.timeout;
+            match in_time(within, of_server(&to.server)).await {
+                // That it does not answer is what this is to find out.
+                Err(why @ Failure::Late { .. }) => server::absent(&why.to_string()),
+                asked => asked.unwrap_or_else(|why| Outcome::unknown(server::SUBJECT, why)),
+            }
         }
     }
+}
+
+/// What monitoring runs has an end, whatever hangs.
+async fn in_time(
+    within: Span,
+    check: impl Future<Output = Result<Outcome, Failure>>,
+) -> Result<Outcome, Failure> {
+    in_time_behind(Duration::ZERO, within, check).await
+}
+
+async fn in_time_behind(
+    first: Duration,
+    within: Span,
+    check: impl Future<Output = Result<Outcome, Failure>>,
+) -> Result<Outcome, Failure> {
+    let outcome = tokio::time::timeout(first + within.duration(), check).await;
+    outcome.unwrap_or_else(|_| Err(Failure::Late { within: within.to_string() }))
 }
 
 async fn of_service(options: &ServerOptions, asked: &CheckService) -> Result<Outcome, Failure> {
@@ -83,27 +110,31 @@ async fn of_service(options: &ServerOptions, asked: &CheckService) -> Result<Out
 }
 
 async fn of_host(options: &ServerOptions, asked: CheckHost) -> Result<Outcome, Failure> {
-    let CheckHost { host: other, limits, disk, over } = asked;
+    let CheckHost { host: other, limits, disk, over, patience: _ } = asked;
+    let limits = limits.read().map_err(Failure::Senseless)?;
     if let Some(name) = other {
         let client = Client::new(place::find(options)?)?;
         let view: HostView = client.get(&["hosts", &name]).await?;
         return Ok(host::judge_other(&name, view.state));
     }
-    let disks = disk.iter().map(|path| host::Disk::of(path)).collect::<Result<Vec<_>, _>>()?;
+    // A file system of another machine may hang, and whoever asks it with it.
+    let disks = move || disk.iter().map(|path| host::Disk::of(path)).collect::<Result<Vec<_>, _>>();
+    let disks = tokio::task::spawn_blocking(disks).await;
+    let disks = disks.map_err(|error| Failure::io("look at the disks")(error.into()))??;
     let (usage, over) = host::measure(over).await?;
-    Ok(host::judge(&usage, over, &disks, limits.into()))
+    Ok(host::judge(&usage, over, &disks, limits))
 }
 
 async fn of_containers(args: CheckContainers) -> Result<Outcome, Failure> {
-    let CheckContainers { limits, state, engine } = args;
+    let CheckContainers { limits, state, engine, patience: _ } = args;
+    let limits = limits.read().map_err(Failure::Senseless)?;
     let state = state.map_or_else(state_file, Ok)?;
     let residents = Residents::at(engine.docker_host).map_err(launcher_agent::Error::from)?;
     let before = containers::Seen::read(&state)?;
     let at = Timestamp::now();
     let (now, out_of_memory) =
         containers::look(&residents, engine.installation, before.as_ref()).await?;
-    let (outcome, seen) =
-        containers::judge(&now, &out_of_memory, before.as_ref(), limits.into(), at);
+    let (outcome, seen) = containers::judge(&now, &out_of_memory, before.as_ref(), limits, at);
     seen.keep(&state)?;
     Ok(outcome)
 }

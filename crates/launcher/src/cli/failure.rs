@@ -16,6 +16,9 @@ pub(crate) enum Failure {
         "no server answers at {url} ({why}); start one with `launcher up`, or say where it is with LAUNCHER_URL or `launcher login URL`"
     )]
     NoServer { url: String, why: String },
+    /// A check took too long.
+    #[error("no answer within {within}; --timeout gives more time")]
+    Late { within: String },
     /// The server went away in the middle.
     #[error(
         "the connection to {url} broke while {doing} ({why}); `launcher status` shows what was done"

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use launcher_model::role::Role;
 use launcher_server::{App, TokenText};
-use launcher_store::{NewToken, Store};
+use launcher_store::{CredentialStore, NewToken, Store};
 
 use super::data::{DataDir, write_private};
 

@@ -7,6 +7,7 @@ mod marathon;
 pub(crate) mod metrics;
 mod notify;
 mod otlp;
+mod web;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +28,7 @@ use self::marathon::Marathon;
 use self::metrics::Metrics;
 use self::notify::Notifications;
 use self::otlp::Otlp;
+use self::web::web_address;
 
 /// Where the file is looked for when nobody says.
 const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
@@ -242,6 +244,9 @@ impl Config {
             bail!(
                 "[metrics] store is \"graphite\", and [graphite] does not say where that is read; give it url = \"https://graphite.example.com\""
             );
+        }
+        if let Some(graphite) = &file.graphite {
+            graphite.check()?;
         }
         if let Some(access_log) = &file.access_log {
             access_log.check()?;

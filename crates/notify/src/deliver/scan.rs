@@ -140,7 +140,7 @@ impl Scan {
                 return Ok(());
             }
             let news = News::of(&*common.store, event).await?;
-            if news.is_said_elsewhere() || !target.sink.wants(&news) {
+            if is_left_out(&news, target) {
                 continue;
             }
             self.settles = news.settles_at(now);
@@ -169,4 +169,12 @@ impl Scan {
         let lines = folded.into_iter().chain(self.news.iter().map(|news| Line::of(news, links)));
         Some(Parcel { news: self.news.clone(), lines: lines.collect(), now })
     }
+}
+
+/// Whether a target is not told of an event that its rule is about: because it makes nothing of it, or
+/// because people read the same in another line. Programs count events, and get each.
+fn is_left_out(news: &News, target: &Target) -> bool {
+    let in_lines = target.sink.takes() != Takes::Each;
+    let said = || news.said_by().is_some_and(|other| target.rule.tells(&other));
+    !target.sink.wants(news) || (in_lines && said())
 }

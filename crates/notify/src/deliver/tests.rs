@@ -338,3 +338,34 @@ async fn a_long_drain_is_not_waited_for() {
         ])
         .await;
 }
+
+/// A deployment of the shop whose drain took less than a second is over.
+async fn has_drained(world: &World) {
+    let id = drains(world).await;
+    let drained = NewEvent::new(EventKind::DeploymentDrained, "drained");
+    let drained = drained.service(&launcher_model::ServiceName::new("shop").unwrap());
+    world.store.deployment_done(id, &receipt(Some(900)), &[drained], world.now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn programs_are_told_of_a_short_drain_too() {
+    let mut world = World::new(Place::new(Takes::Each), "deployments").await;
+    world.kill().await;
+    has_drained(&world).await;
+    world.start().await;
+    until("both being told", SOON, || async {
+        let lines = world.place.lines();
+        (lines.len() == 2 && lines[0].contains("3 drained") && lines[1].contains("drained"))
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_not_told_that_it_is_live_is_told_of_a_short_drain() {
+    let mut world = World::new(Place::new(LINES), "deployment_drained").await;
+    world.kill().await;
+    has_drained(&world).await;
+    world.start().await;
+    until("it being told", SOON, || async { (world.place.lines().len() == 1).then_some(()) }).await;
+}

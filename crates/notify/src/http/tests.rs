@@ -99,6 +99,8 @@ fn nobody_asks_for_a_pause_without_end() {
     for endless in ["1e300", "99999999", "Thu, 01 Jan 2099 00:00:30 GMT", "inf"] {
         assert_eq!(asked(endless), Some(LONGEST_PAUSE), "{endless}");
     }
+    // Longer than what is tried again by itself, and obeyed.
+    assert_eq!(asked("2700"), Some(Duration::from_secs(2700)));
     assert_eq!((asked("-5"), asked("NaN")), (Some(Duration::ZERO), Some(Duration::ZERO)));
     assert_eq!(asked("soon"), None);
 }

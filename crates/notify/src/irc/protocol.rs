@@ -4,6 +4,7 @@
 //! when a connection dies was told nobody.
 
 mod pending;
+mod questions;
 mod registration;
 mod rooms;
 
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::pending::Pending;
+use self::questions::{Questions, Turn};
 use self::registration::Registration;
 use self::rooms::{Room, Rooms};
 use super::ask::Ask;
@@ -30,8 +32,6 @@ use crate::words::{harmless, shortened};
 const QUIET: Duration = Duration::from_secs(60);
 /// So many lines at once, and one more in so long a time; servers have had enough at about twice that.
 const LINES: (u32, Duration) = (5, Duration::from_secs(2));
-/// So many questions at once, and one more in so long a time; others are not answered.
-const QUESTIONS: (u32, Duration) = (4, Duration::from_secs(5));
 /// While so many lines wait, no more are taken.
 const WAITING: usize = 64;
 /// The own nick, when another has it, is asked for again after so long a time.
@@ -94,7 +94,7 @@ pub(crate) struct Protocol {
     waiting: VecDeque<String>,
     pending: Pending,
     bucket: Bucket,
-    questions: Bucket,
+    questions: Questions,
     heard: Instant,
     /// When the server was asked whether it is there, since it was heard last.
     asked: Option<Instant>,
@@ -118,7 +118,7 @@ impl Protocol {
             waiting: VecDeque::new(),
             pending: Pending::default(),
             bucket: Bucket::new(LINES.0, LINES.1, now),
-            questions: Bucket::new(QUESTIONS.0, QUESTIONS.1, now),
+            questions: Questions::new(now),
             heard: now,
             asked: None,
             regain: now + REGAIN,
@@ -139,6 +139,11 @@ impl Protocol {
     /// Whether more may be said now.
     pub(crate) fn has_room(&self) -> bool {
         self.waiting.len() < WAITING
+    }
+
+    /// Whether an answer that is looked up now will find room, however many are.
+    fn has_room_for_answers(&self) -> bool {
+        self.waiting.len() < WAITING / 2
     }
 
     /// Says something in a channel.
@@ -197,11 +202,15 @@ impl Protocol {
         let regain = (self.is_registered() && !self.has_own_nick()).then_some(self.regain);
         let registered = self.registration.deadline();
         let rejoin = if self.is_registered() { self.rooms.next_join() } else { None };
-        [line, told, regain, registered, rejoin].into_iter().flatten().fold(quiet, Instant::min)
+        let question = self.questions.due().filter(|_| self.has_room_for_answers());
+        [line, told, regain, registered, rejoin, question]
+            .into_iter()
+            .flatten()
+            .fold(quiet, Instant::min)
     }
 
-    /// Does what time alone asks for.
-    pub(crate) fn tick(&mut self, now: Instant) -> Result<(), Lost> {
+    /// Does what time alone asks for; what follows from it.
+    pub(crate) fn tick(&mut self, now: Instant) -> Result<Vec<Effect>, Lost> {
         if self.registration.deadline().is_some_and(|deadline| deadline <= now) {
             return Err(Lost::new("the server does not take this client in"));
         }
@@ -224,7 +233,8 @@ impl Protocol {
                 self.ask_for_nick(now);
             }
         }
-        Ok(())
+        let next = if self.has_room_for_answers() { self.questions.next(now) } else { None };
+        Ok(next.map(Effect::Asked).into_iter().collect())
     }
 
     /// Takes a line in.
@@ -346,10 +356,19 @@ impl Protocol {
         };
         // Nobody who is in none of the channels has any business here, and nobody has such a nick.
         let is_nobody = channels.is_empty() || to.is_empty() || to.len() > LONGEST_NAME;
-        if is_nobody || !self.questions.take(now) {
+        if is_nobody {
             return None;
         }
-        Some(Effect::Asked(Question { ask, to, channels }))
+        match self.questions.ask(Question { ask, to: to.clone(), channels }, now) {
+            Turn::Now(question) => Some(Effect::Asked(question)),
+            Turn::Later => None,
+            Turn::Never { say_so } => {
+                if say_so {
+                    self.answer(&to, &[questions::TOO_MANY.to_owned()]);
+                }
+                None
+            }
+        }
     }
 
     /// The server has said that a message did not reach a channel.

@@ -19,8 +19,6 @@ use super::protocol::{Effect, Lost, Protocol, Question, Say};
 const LONGEST: usize = 16 << 10;
 /// A line is written within so long a time.
 const WRITTEN: Duration = Duration::from_secs(30);
-/// So many questions are looked into at the same time.
-const QUESTIONS: usize = 4;
 
 /// Speaks with a server until the connection is over.
 pub(super) async fn serve<S>(
@@ -59,7 +57,7 @@ where
                 protocol.answer(&to, &answer);
                 Ok(Vec::new())
             }
-            () = sleep_until(protocol.due()) => protocol.tick(Instant::now()).map(|()| Vec::new()),
+            () = sleep_until(protocol.due()) => protocol.tick(Instant::now()),
             () = stop.cancelled() => {
                 // It knows without, a moment later.
                 let _ = timeout(Duration::from_secs(1), lines.send(Protocol::farewell())).await;
@@ -85,10 +83,10 @@ fn follow(
     match effect {
         Effect::Joined(channel) => desk.joined(&channel),
         Effect::Left { channel, why } => desk.left(&channel, &why),
-        Effect::Asked(Question { ask, to, channels }) if answers.len() < QUESTIONS => {
+        // Each is over in a while, and the protocol lets few through in that time.
+        Effect::Asked(Question { ask, to, channels }) => {
             let desk = Arc::clone(desk);
             answers.push(Box::pin(async move { (to, desk.answer(ask, &channels).await) }));
         }
-        Effect::Asked(_) => {}
     }
 }

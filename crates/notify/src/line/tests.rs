@@ -111,11 +111,11 @@ fn a_long_drain_is_told_for_itself_and_a_short_one_is_not() {
         deployment: Some(deployment(json!({}))),
         version: None,
     };
-    assert!(news.is_said_elsewhere());
+    assert!(news.said_by().is_some());
     let mut long = receipt();
     (long["drain_ms"], long["cut"], long["drained"]) = (json!(60_000), json!(2), json!(10));
     news.deployment = Some(deployment(json!({ "receipt": long })));
-    assert!(!news.is_said_elsewhere());
+    assert!(news.said_by().is_none());
     assert_eq!(
         Line::of(&news, &links()).text,
         "shop: what deployment 17 found in flight is over: 12 requests in flight: 10 drained, 2 cut, 0 failed"

@@ -9,11 +9,11 @@ use utoipa::IntoParams;
 
 use super::views::{GraphView, MarkView, MetricsView};
 use crate::App;
-use crate::graphs::{Kind, Picture, signed};
+use crate::graphs::{Kind, Picture, Theme, check, signed};
 use crate::http::extract::{Path, Query};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-use crate::measured::{Standing, deployments, lines, time, versions};
+use crate::measured::{Standing, deployments, exist, lines, time, versions};
 
 /// What is answered when nothing is said: what people look at before they press.
 const USUAL: [Measure; 7] = [
@@ -72,6 +72,7 @@ pub(super) async fn show(
         Some(text) => versions(text)?,
         None => standing.both(),
     };
+    exist(&app, &service, &versions).await?;
     let measures = match &query.measures {
         Some(text) => measures(text)?,
         None => USUAL.to_vec(),
@@ -104,6 +105,16 @@ pub(super) struct GraphsQuery {
     /// Of how long, such as `1h`, up to the moment when they are looked at.
     #[param(value_type = Option<String>)]
     range: Option<Span>,
+    /// How wide, in pixels: 80 to 2400.
+    width: Option<u32>,
+    /// How high, in pixels: 80 to 2400.
+    height: Option<u32>,
+    /// `light`, `dark`, or `auto`: what whoever looks prefers, and light where it is a PNG.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    theme: Theme,
+    /// The time zone of what stands under them, such as `Europe/Berlin`; the server's when nothing is said.
+    zone: Option<String>,
 }
 
 /// Lists addresses of graphs, which need no token: for chat and for wikis. Whoever has one sees that
@@ -117,13 +128,16 @@ pub(super) async fn graphs(
     Query(query): Query<GraphsQuery>,
 ) -> Result<Answer<Page<GraphView>>, Problem> {
     Standing::of(&app, &service).await?;
-    let named = match &query.versions {
+    let versions = match &query.versions {
         Some(text) => versions(text)?,
         None => Vec::new(),
     };
+    exist(&app, &service, &versions).await?;
+    let GraphsQuery { range, width, height, theme, zone, .. } = query;
+    let picture = Picture { versions, range, width, height, theme, zone, ..Picture::default() };
+    check(&picture)?;
     let by_graphite = app.telemetry.graphite_to_ask().is_some();
     let graphs = Kind::ALL.map(|kind| {
-        let picture = Picture { versions: named.clone(), range: query.range, ..Picture::default() };
         let url = |format| signed(&app, &service, kind, format, &picture);
         GraphView {
             name: kind.name(),

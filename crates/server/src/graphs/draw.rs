@@ -9,7 +9,7 @@ use launcher_telemetry::{Line, Measure, Query};
 use super::picture::{Kind, Picture, Theme};
 use crate::App;
 use crate::http::problem::Problem;
-use crate::measured::{Standing, deployments, lines, time};
+use crate::measured::{Standing, deployments, exist, lines, time};
 
 /// Of how long a graph is when nobody says.
 const RANGE: Span = Span::secs(900);
@@ -107,6 +107,7 @@ async fn shown(
     standing: &Standing,
     span: (i64, i64),
 ) -> Result<(Vec<VersionNumber>, Vec<Deployment>), Problem> {
+    exist(app, service, &picture.versions).await?;
     let deployments = deployments(app, service, span).await?;
     let named = !picture.versions.is_empty();
     let mut versions = if named { picture.versions.clone() } else { standing.both() };
@@ -199,6 +200,14 @@ fn role(version: VersionNumber, standing: &Standing) -> Role {
     } else {
         Role::Other
     }
+}
+
+/// Makes sure that a picture can be drawn so.
+///
+/// # Errors
+/// When its size or its time zone makes no sense.
+pub(crate) fn check(picture: &Picture) -> Result<(), Problem> {
+    style(picture).map(drop)
 }
 
 fn style(picture: &Picture) -> Result<Style, Problem> {

@@ -119,6 +119,8 @@ impl Picture {
             ("range", range),
             ("width", self.width.map(|width| width.to_string())),
             ("height", self.height.map(|height| height.to_string())),
+            ("theme", self.theme.word().map(str::to_owned)),
+            ("zone", self.zone.as_deref().map(escaped)),
         ] {
             if let Some(value) = value {
                 // Writing to memory does not fail.
@@ -128,6 +130,31 @@ impl Picture {
         }
         path
     }
+}
+
+impl Theme {
+    /// Its word in an address; none for what is meant where nothing is said.
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::Light => Some("light"),
+            Self::Dark => Some("dark"),
+        }
+    }
+}
+
+/// A value as it stands in a query: a plus would be read as a space.
+fn escaped(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
+    value.bytes().fold(String::new(), |mut text, byte| {
+        if plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to memory does not fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
 }
 
 const SIGNATURE: &str = "signature=";

@@ -142,6 +142,55 @@ async fn a_graph_is_for_who_has_a_token_or_an_address_that_was_signed() {
 }
 
 #[tokio::test]
+async fn a_signed_address_says_how_the_graph_is_drawn() {
+    let world = carried().await;
+    let graphs = "/api/v1/services/shop/graphs";
+    let query = "width=390&height=150&theme=dark&zone=Etc/GMT%2B3&range=1h";
+    let list = world.get(&format!("{graphs}?{query}")).await.is(200).json();
+    let svg = list["items"][0]["svg"].as_str().unwrap();
+    let wanted = "?range=1h&width=390&height=150&theme=dark&zone=Etc/GMT%2B3&signature=";
+    assert!(svg.starts_with(&format!("/graphs/shop/requests.svg{wanted}")), "{svg}");
+    let drawn = anybody(&world, svg).await.is(200).text();
+    assert!(drawn.contains("width=\"390\""), "{drawn}");
+    anybody(&world, list["items"][0]["png"].as_str().unwrap()).await.is(200);
+    anybody(&world, &svg.replace("theme=dark", "theme=light")).await.tells(401, "unauthorized");
+    for (query, status, told) in [
+        ("width=9", 422, "80 to 2400 pixels"),
+        ("zone=Nowhere", 422, "no time zone"),
+        ("theme=pink", 400, "light"),
+        ("versions=7", 404, "shop has no v7"),
+    ] {
+        let answer = world.get(&format!("{graphs}?{query}")).await.is(status);
+        assert!(answer.problem()["detail"].as_str().unwrap().contains(told), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_never_was_is_told_from_what_is_gone() {
+    let world = carried().await;
+    let refused = world.get(&format!("{METRICS}?versions=1,99")).await;
+    let problem = refused.is(404).problem();
+    assert_eq!(problem["detail"], "shop has no v99: it has v1 to v2");
+    let picture = world.get("/graphs/shop/requests.svg?versions=99").await;
+    picture.tells(404, "not-found");
+    let empty = world.service("empty").await;
+    let refused = world.get(&format!("/api/v1/services/{empty}/metrics?versions=1")).await;
+    let problem = refused.is(404).problem();
+    assert!(problem["detail"].as_str().unwrap().contains("`launcher launch empty"), "{problem}");
+
+    world.call("DELETE", "/api/v1/services/shop/versions/2", json!({})).await;
+    launcher_testkit::wait::until("v2 being destroyed", launcher_testkit::wait::SOON, || async {
+        let version = world.get("/api/v1/services/shop/versions/2").await.json();
+        (version["environment"]["state"] == "destroyed").then_some(())
+    })
+    .await;
+    let gone = format!("{METRICS}?versions=2&measures=requests");
+    let answer = world.get(&gone).await.is(200).json();
+    let values = line(&answer, 2, "requests")["values"].as_array().unwrap();
+    assert!(values.iter().any(|value| value.as_f64() == Some(1.0)), "{values:?}");
+}
+
+#[tokio::test]
 async fn a_graph_that_cannot_be_drawn_says_why() {
     let world = carried().await;
     for (path, status, told) in [

@@ -50,6 +50,48 @@ async fn an_agent_tells_what_hosts_use_and_does_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_a_role_may_not_is_forbidden_outside_the_api_too() {
+    let world = World::without_edge().await;
+    world.service("shop").await;
+    let agent = world.token_with("web1", Role::Agent).await;
+    let viewer = world.token_with("sensu", Role::Viewer).await;
+    for path in ["/metrics", "/graphs/shop/requests.svg"] {
+        let refused = call(&world, &agent, "GET", path).await;
+        refused.tells(403, "forbidden");
+        call(&world, &viewer, "GET", path).await.is(200);
+        call(&world, "nonsense", "GET", path).await.tells(401, "unauthorized");
+    }
+    // What would launch something.
+    for token in [&agent, &viewer] {
+        let path = format!("/api/v1/hooks/jenkins/shop?token={token}");
+        let hook = Request::post(path).body(Body::from("{}")).unwrap();
+        world.send(hook).await.tells(403, "forbidden");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_role_that_is_needed() {
+    let world = World::without_edge().await;
+    world.service("shop").await;
+    let agent = world.token_with("web1", Role::Agent).await;
+    let viewer = world.token_with("sensu", Role::Viewer).await;
+    let reports = "/api/v1/hosts/web1/reports";
+    let unknown = launcher_server::TokenText::random();
+    for (token, method, path, advice) in [
+        (agent.as_str(), "GET", "/api/v1/services", "`launcher token create NAME --role viewer`"),
+        (&agent, "GET", "/metrics", "`launcher token create NAME --role viewer`"),
+        (&agent, "DELETE", "/api/v1/services/shop", "`launcher token create NAME`"),
+        (&viewer, "DELETE", "/api/v1/services/shop", "`launcher token create NAME`"),
+        (&viewer, "POST", reports, "`launcher token create NAME --role agent`"),
+        (unknown.expose(), "POST", reports, "`--role agent` for an agent"),
+    ] {
+        let problem = call(&world, token, method, path).await.problem();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(advice), "{method} {path}: {detail}");
+    }
+}
+
+#[tokio::test]
 async fn a_viewer_sees_all_and_changes_nothing() {
     let world = World::without_edge().await;
     world.service("shop").await;

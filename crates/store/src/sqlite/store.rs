@@ -2,12 +2,11 @@
 
 mod branches;
 mod builds;
+mod credentials;
 mod images;
 mod kept_hosts;
 mod told;
 mod upstream;
-
-use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -15,7 +14,6 @@ use launcher_model::container::{Container, Host};
 use launcher_model::environment::Environment;
 use launcher_model::event::{Event, NewEvent};
 use launcher_model::route::{Deployment, DeploymentState, Receipt, Route};
-use launcher_model::secret::{SecretName, SecretVersion};
 use launcher_model::service::ServiceSpec;
 use launcher_model::version::Version;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
@@ -24,13 +22,12 @@ use tokio::sync::broadcast;
 use super::row::kept;
 use super::{
     SqliteStore, containers, deployments, edges, environments, events, hosts, idempotency,
-    maintenance, meta, routes, secrets, services, sessions, tokens, versions,
+    maintenance, meta, routes, services, versions,
 };
 use crate::{
     AboutEdge, Answer, DeploymentFilter, Edge, EnvironmentChange, EventFilter, IdempotencyClaim,
-    Invitation, MaintenanceRecord, MaintenanceWish, NewDeployment, NewSession, NewToken,
-    NewVersion, PutOutcome, RecordedContainer, RecordedHost, Result, SecretRecord, Service,
-    Session, Store, Token,
+    Invitation, MaintenanceRecord, MaintenanceWish, NewDeployment, NewVersion, PutOutcome,
+    RecordedContainer, RecordedHost, Result, Service, Store,
 };
 
 #[async_trait]
@@ -238,63 +235,6 @@ impl Store for SqliteStore {
         self.watchers.subscribe()
     }
 
-    async fn set_secret(
-        &self,
-        name: &SecretName,
-        sealed: &[u8],
-        by: &str,
-        at: Timestamp,
-    ) -> Result<SecretVersion> {
-        let mut write = self.begin("keeping a secret").await?;
-        let outcome = secrets::set(&mut write, name, sealed, by, kept(at)).await;
-        write.end(outcome).await
-    }
-
-    async fn sealed_secret(&self, version: &SecretVersion) -> Result<Option<Vec<u8>>> {
-        self.read("reading a secret", secrets::sealed(&self.readers, version).await)
-    }
-
-    async fn newest_secrets(
-        &self,
-        names: &[SecretName],
-    ) -> Result<BTreeMap<SecretName, SecretVersion>> {
-        self.read("reading the numbers of secrets", secrets::newest(&self.readers, names).await)
-    }
-
-    async fn holds_secrets(&self) -> Result<bool> {
-        self.read("looking for secrets", secrets::any(&self.readers).await)
-    }
-
-    async fn secrets(&self) -> Result<Vec<SecretRecord>> {
-        self.read("listing secrets", secrets::list(&self.readers).await)
-    }
-
-    async fn unset_secret(&self, name: &SecretName, by: &str, at: Timestamp) -> Result<bool> {
-        let mut write = self.begin("unsetting a secret").await?;
-        let outcome = secrets::unset(&mut write, name, by, kept(at)).await;
-        write.end(outcome).await
-    }
-
-    async fn create_token(&self, new: NewToken, by: &str, at: Timestamp) -> Result<Token> {
-        let mut write = self.begin("keeping a token").await?;
-        let outcome = tokens::create(&mut write, new, by, kept(at)).await;
-        write.end(outcome).await
-    }
-
-    async fn token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Token>> {
-        self.read("looking a token up", tokens::by_hash(&self.readers, hash).await)
-    }
-
-    async fn tokens(&self) -> Result<Vec<Token>> {
-        self.read("listing tokens", tokens::list(&self.readers).await)
-    }
-
-    async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool> {
-        let mut write = self.begin("revoking a token").await?;
-        let outcome = tokens::revoke(&mut write, name, by, kept(at)).await;
-        write.end(outcome).await
-    }
-
     async fn invite_edge(&self, new: Invitation, by: &str, at: Timestamp) -> Result<()> {
         let mut write = self.begin("inviting an edge").await?;
         let outcome = edges::invite(&mut write, &new, by, kept(at)).await;
@@ -329,28 +269,6 @@ impl Store for SqliteStore {
     async fn revoke_edge(&self, edge: &EdgeName, by: &str, at: Timestamp) -> Result<bool> {
         let mut write = self.begin("revoking an edge").await?;
         let outcome = edges::remove(&mut write, edge, by, kept(at)).await;
-        write.end(outcome).await
-    }
-
-    async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()> {
-        let mut write = self.begin("keeping a session").await?;
-        let outcome = sessions::create(&mut write, new, at).await;
-        write.end(outcome).await
-    }
-
-    async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
-        self.read("looking a session up", sessions::one(&self.readers, hash, now).await)
-    }
-
-    async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
-        let mut write = self.begin("taking a login link").await?;
-        let outcome = sessions::take(&mut write, hash, now).await;
-        write.end(outcome).await
-    }
-
-    async fn end_session(&self, hash: &[u8; 32]) -> Result<()> {
-        let mut write = self.begin("ending a session").await?;
-        let outcome = sessions::end(&mut write, hash).await;
         write.end(outcome).await
     }
 

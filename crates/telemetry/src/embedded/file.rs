@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
 
 use crate::error::{Error, Result};
 
 /// Connections, each of which is a thread: one that writes and some that read.
 const CONNECTIONS: u32 = 3;
+
+/// The write-ahead log beside the file is cut to so many bytes whenever it begins anew.
+const LOG: u64 = 4 << 20;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE) STRICT;
@@ -72,7 +75,7 @@ async fn try_open(path: &Path) -> sqlx::Result<SqlitePool> {
         // A power cut takes the last seconds, and no more.
         .synchronous(SqliteSynchronous::Normal)
         .pragma("temp_store", "MEMORY")
-        .pragma("journal_size_limit", (8 << 20).to_string())
+        .pragma("journal_size_limit", LOG.to_string())
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)
@@ -82,4 +85,11 @@ async fn try_open(path: &Path) -> sqlx::Result<SqlitePool> {
         .await?;
     sqlx::raw_sql(TABLES).execute(&pool).await?;
     Ok(pool)
+}
+
+/// Has the file take over what stands in the log beside it, and empties the log: whoever reads for long has
+/// it grow meanwhile, and nothing else makes it small again. While somebody reads, it is left as it is, and
+/// the next time is soon.
+pub(super) async fn empty_log(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await.map(drop)
 }

@@ -7,7 +7,7 @@ use sqlx::{Connection, Row, Sqlite, SqliteConnection, Transaction};
 
 use super::levels::Level;
 use super::pack::{pack, pack_seconds, unpack};
-use super::{Embedded, rest};
+use super::{Embedded, file, rest};
 use crate::error::{Error, Result};
 use crate::gathered::{CHUNK, Written};
 use crate::key::{Key, Value};
@@ -60,7 +60,8 @@ impl Embedded {
         let mut connection = self.pool.acquire().await.map_err(self.fails("reading it"))?;
         rest::drop_old(&mut connection, now).await.map_err(self.fails("dropping what is old"))?;
         let fails = self.fails("making room");
-        rest::keep_below(&mut connection, self.most_bytes).await.map_err(fails)
+        rest::keep_below(&mut connection, self.most_bytes).await.map_err(fails)?;
+        file::empty_log(&mut connection).await.map_err(self.fails("emptying its log"))
     }
 
     async fn roll(

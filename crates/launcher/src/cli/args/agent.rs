@@ -100,16 +100,29 @@ pub(crate) struct MetricsArgs {
     pub(crate) engine: EngineArgs,
 }
 
+/// For how long a check waits.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PatienceArgs {
+    /// How long others may take to answer, in all
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = patience)]
+    pub(crate) timeout: Span,
+}
+
 /// `agent check service`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CheckService {
     /// The service
     pub(crate) service: ServiceName,
+    #[command(flatten)]
+    pub(crate) patience: PatienceArgs,
 }
 
 /// `agent check server`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct CheckServer {}
+pub(crate) struct CheckServer {
+    #[command(flatten)]
+    pub(crate) patience: PatienceArgs,
+}
 
 /// `agent check host`.
 #[derive(Debug, Clone, Args)]
@@ -125,6 +138,8 @@ pub(crate) struct CheckHost {
     /// How long to measure
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = over)]
     pub(crate) over: Duration,
+    #[command(flatten)]
+    pub(crate) patience: PatienceArgs,
 }
 
 /// `agent check containers`.
@@ -137,6 +152,8 @@ pub(crate) struct CheckContainers {
     pub(crate) state: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
+    #[command(flatten)]
+    pub(crate) patience: PatienceArgs,
 }
 
 /// From where on something is worth telling.
@@ -150,9 +167,17 @@ pub(crate) struct LimitArgs {
     pub(crate) critical: f64,
 }
 
-impl From<LimitArgs> for Limits {
-    fn from(LimitArgs { warning, critical }: LimitArgs) -> Self {
-        Self { warning, critical }
+impl LimitArgs {
+    /// The limits, when there can be a warning before it is critical.
+    pub(crate) fn read(self) -> Result<Limits, String> {
+        let Self { warning, critical } = self;
+        if warning > critical {
+            return Err(format!(
+                "--warning {warning} is beyond --critical {critical}, so that nothing would ever be a warning; \
+                 give a --warning up to {critical}, or a higher --critical"
+            ));
+        }
+        Ok(Limits { warning, critical })
     }
 }
 
@@ -168,4 +193,11 @@ fn over(text: &str) -> Result<Duration, String> {
     let span: Option<Span> = text.parse().ok();
     let over = span.map(Span::duration).filter(|over| (100..=60_000).contains(&over.as_millis()));
     over.ok_or("write 100ms to 60s".to_owned())
+}
+
+/// How long a check waits: what runs it ends it after a minute at the latest.
+fn patience(text: &str) -> Result<Span, String> {
+    let span: Option<Span> = text.parse().ok();
+    let fits = |span: &Span| (100..=60_000).contains(&span.duration().as_millis());
+    span.filter(fits).ok_or("write 100ms to 60s".to_owned())
 }

@@ -223,7 +223,9 @@ pub(super) const NOTIFICATIONS: &str = "\
 EXAMPLES
   launcher notifications
   launcher notifications --json | jq '.[] | select(.failing_since)'
-  launcher notifications test 'libera#deploys'";
+  launcher notifications test 'libera#deploys'
+
+TOLD counts the events since the server's start.";
 pub(super) const NOTIFICATIONS_TEST: &str = "\
 EXAMPLES
   launcher notifications test 'libera#deploys'

@@ -168,6 +168,15 @@ impl Reading<'_> {
         if state == EnvironmentState::Destroyed {
             return format!("{service} {version} is destroyed, and its logs with it");
         }
+        if self.logs.tail.as_deref().is_some_and(is_none) {
+            if self.logs.follow {
+                return format!("{service} {version}, which is {state}, has printed nothing since");
+            }
+            return format!(
+                "--tail 0 asks for no line; `launcher logs {service} {version} -n 10` shows the last ten, and -f \
+                 those that come"
+            );
+        }
         if self.logs.since.is_some() || self.logs.slot.is_some() || !self.logs.container.is_empty()
         {
             return format!(
@@ -176,6 +185,11 @@ impl Reading<'_> {
         }
         format!("the containers of {service} {version}, which is {state}, have printed nothing yet")
     }
+}
+
+/// Whether a number of lines is none.
+fn is_none(tail: &str) -> bool {
+    tail.parse() == Ok(0_u64)
 }
 
 fn ended(container: &Whose) -> String {

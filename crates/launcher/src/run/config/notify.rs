@@ -12,6 +12,8 @@ use launcher_notify::{
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::web_address;
+
 /// All that the file says of it.
 pub(super) struct Notifications {
     pub(super) general: General,
@@ -244,6 +246,13 @@ impl Mail {
 impl SensuAgent {
     fn read(self) -> Result<Place> {
         let url = self.url.unwrap_or_else(|| SENSU_URL.to_owned());
+        web_address("[sensu] url", &url, SENSU_URL)?;
+        for handler in &self.handlers {
+            check_sensu("handlers", handler, "\"slack\"")?;
+        }
+        if let Some(prefix) = self.entity_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
+            check_sensu("entity_prefix", prefix, "\"launcher-\"")?;
+        }
         // It picks those that break or mend something.
         let rule = rule("[sensu]", &self.services, &["all".to_owned()])?;
         let to =
@@ -254,6 +263,18 @@ impl SensuAgent {
 
 fn rule(about: &str, services: &[String], events: &[String]) -> Result<Rule> {
     Rule::new(services, events).with_context(|| format!("{about} cannot be used"))
+}
+
+/// A name of Sensu's, or the beginning of one: letters, digits, dots, dashes and underscores.
+fn check_sensu(key: &str, name: &str, example: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || !name.chars().all(fits) {
+        bail!(
+            "[sensu] {key} has {name:?}, which Sensu does not take for a name; write letters, digits, dots, dashes \
+             and underscores, such as {example}"
+        );
+    }
+    Ok(())
 }
 
 /// The address of the pages, as people reach it.

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use launcher_build::Delivered;
+use launcher_model::role::Role;
 use launcher_model::service::{CodeHost, Upstream};
 use launcher_model::{BuildId, ServiceName};
 use launcher_upstream::Refused;
@@ -88,6 +89,10 @@ pub(in crate::api) async fn notify(
             "no valid token: add ?token=TOKEN to the URL; `launcher token create jenkins` makes one",
         )
     })?;
+    if token.role != Role::Admin {
+        let words = auth::not_allowed(&token.name, token.role, Role::Admin);
+        return Err(Problem::forbidden(words));
+    }
     let body = body(request.into_body()).await?;
     let told = notification::read(&body)
         .map_err(|why| malformed(StatusCode::BAD_REQUEST, &why.to_string()))?;

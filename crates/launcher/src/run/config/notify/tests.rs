@@ -116,6 +116,27 @@ fn what_makes_no_sense_is_said_with_where_it_stands() {
 }
 
 #[test]
+fn what_sensu_would_not_take_is_refused_with_its_key() {
+    for (text, words) in [
+        ("url = \"127.0.0.1:3031/events\"", "[sensu] url is \"127.0.0.1:3031/events\""),
+        ("url = \"udp://127.0.0.1:3030\"", "begin with https:// or http://"),
+        ("url = \"http://a b/events\"", "blank"),
+        ("url = \"\"", "write for example \"http://127.0.0.1:3031/events\""),
+        ("handlers = [\"slack\", \"\"]", "[sensu] handlers has \"\""),
+        ("handlers = [\"to slack\"]", "[sensu] handlers has \"to slack\""),
+        ("entity_prefix = \"a b-\"", "[sensu] entity_prefix has \"a b-\""),
+        ("entity_prefix = \"team/\"", "such as \"launcher-\""),
+    ] {
+        let error = format!("{:#}", read(&format!("[sensu]\n{text}")).unwrap_err());
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    for text in ["", "entity_prefix = \"\"", "entity_prefix = \"launcher.\"\nhandlers = [\"a_b\"]"]
+    {
+        read(&format!("[sensu]\n{text}")).unwrap();
+    }
+}
+
+#[test]
 fn a_misspelt_word_is_not_passed_over() {
     for text in [
         "[[irc]]\nname = \"a\"\nserver = \"x\"\nchannel = []\nchannels = []",
