@@ -9,7 +9,7 @@ use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_telemetry::graphite::{
     Carbon, CarbonOptions, Graphite, Names, Point, Protocol, Web, WebOptions,
 };
-use launcher_telemetry::{KeptIn, Measure, Query, Telemetry};
+use launcher_telemetry::{HostQuery, KeptIn, Measure, Query, Telemetry};
 use launcher_testkit::Graphite as Real;
 
 const ERRORS: &str = "launcher.shop.v42.requests.5xx";
@@ -121,6 +121,18 @@ async fn heavy_what_hosts_use_is_written_under_names_that_people_type() {
         let name = format!("launcher._hosts.web1_example_com.{name}");
         assert_eq!(says(&real, &name, span, 6).await, six(number), "{name}");
     }
+    let query = HostQuery {
+        host: "web1.example.com".to_owned(),
+        measures: vec![Measure::Cpus, Measure::DiskRead],
+        from: began,
+        until: began + 60,
+        step: Some(20),
+    };
+    let answer = telemetry.of_host(&query).await.unwrap();
+    let values: Vec<f64> = answer.lines[1].values.iter().copied().flatten().collect();
+    // The minute may begin within a step.
+    assert!(values.len() >= 3 && values.iter().all(|number| *number == 1_000.0), "{answer:?}");
+    assert_eq!(answer.lines[0].values.iter().flatten().next(), Some(&4.0));
     let memory = says(&real, "launcher._hosts.*.memory.used", span, 6).await;
     assert_eq!(
         memory,

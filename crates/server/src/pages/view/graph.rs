@@ -3,7 +3,7 @@
 use launcher_model::Span;
 
 use super::service::ServiceView;
-use crate::graphs::{Kind, Picture};
+use crate::graphs::{Kind, Picture, Subject};
 
 /// Of how long the graphs of a page are.
 const RANGE: Span = Span::secs(15 * 60);
@@ -31,7 +31,7 @@ impl GraphLine {
         let format = if by_graphite { "graphite.png" } else { "svg" };
         let graph = |kind: Kind| Self {
             title: kind.title(),
-            url: picture.path(&service.name, kind, format),
+            url: picture.path(Subject::Service(&service.name, kind), format),
         };
         Kind::ALL.map(graph).into()
     }
