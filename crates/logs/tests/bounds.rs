@@ -128,7 +128,7 @@ async fn the_newest_log_stays_however_long_it_is() {
     let (small, large) = (container(1, 1), container(1, 2));
     ground.take(&small, 1000, 1_000).await;
     ground.take(&large, 2000, 50_000).await;
-    assert_eq!(ground.ids().await, [large.id.clone()]);
+    assert_eq!(ground.ids().await, std::slice::from_ref(&large.id));
     assert_eq!(ground.left_out(), Some(at(1000)));
     // It goes with the next, whose lines are older: what is missing is told up to the last of it.
     ground.take(&small, 1500, 1_000).await;
