@@ -23,4 +23,4 @@ pub use error::{Error, Result};
 pub use handshake::{Security, SharedKey, User};
 pub use receive::{Ack, Batch, ListenOptions, Listener};
 pub use record::{EventTime, Record};
-pub use send::{ForwardOptions, Forwarder, Full, Server};
+pub use send::{ForwardOptions, Forwarder, Full, Sent, Server};

@@ -1,4 +1,4 @@
-//! How the command line drains a host, and waits for that.
+//! How the command line drains a host, waits for that, and shows what a host uses.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -79,4 +79,41 @@ async fn what_is_refused_is_told() {
     let ran = run(&stub.url, &["hosts", "drain", "alpha", "--wait"]).await;
     assert_eq!((ran.status, ran.stdout.as_str()), (1, ""), "{ran:?}");
     assert!(ran.stderr.contains(why), "{ran:?}");
+}
+
+#[tokio::test]
+async fn what_a_host_uses_is_asked_for_and_drawn() {
+    let line = |measure: &str, unit: &str, values: Value| json!({ "measure": measure, "unit": unit, "values": values });
+    let measured = json!({
+        "from": 1_800_000_000, "until": 1_800_000_030, "step": 10,
+        "lines": [
+            line("cpu", "processors", json!([1.0, null, 2.0])),
+            line("cpus", "processors", json!([4.0, null, 4.0])),
+        ],
+    });
+    let nothing = json!({
+        "from": 0, "until": 10, "step": 10, "lines": [line("cpu", "processors", json!([null]))],
+    });
+    let stub = Stub::start(move |call, _| match &*call.line {
+        line if line.contains("measures=") || !line.contains("step=") => answer(200, &measured),
+        _ => answer(200, &nothing),
+    })
+    .await;
+    let asked = ["metrics", "--host", "web 1", "--measure", "cpu", "--measure", "cpus"];
+    let ran = run(&stub.url, &asked).await;
+    let drawn =
+        "MEASURE  MEAN  MOST  OVER TIME\ncpu      1.5   2     ▅ █\ncpus     4     4     █ █\n";
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, drawn), "{ran:?}");
+    let ran = run(&stub.url, &["metrics", "--host", "web 1", "--json"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["lines"][1]["values"][2], 4.0);
+    let ran = run(&stub.url, &["metrics", "--host", "web 1"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{ran:?}");
+    assert!(ran.stderr.starts_with("nothing was measured of web 1 in that time; "), "{ran:?}");
+    let path = "GET /api/v1/hosts/web%201/metrics?from=-15m";
+    let lines = stub.lines();
+    assert_eq!(lines[0], format!("{path}&measures=cpu%2Ccpus&step=30s"));
+    assert_eq!(lines[1], path);
+    for wrong in [&["metrics"][..], &["metrics", "shop", "--host", "web1"]] {
+        assert_eq!(run(&stub.url, wrong).await.status, 2, "{wrong:?}");
+    }
 }

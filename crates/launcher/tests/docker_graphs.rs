@@ -49,6 +49,42 @@ impl Ground {
         Self { api, installation, _image: image }
     }
 
+    /// The name of the only host.
+    async fn host(&self) -> String {
+        let hosts = self.api.get("/hosts").await;
+        hosts["items"][0]["name"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until it is shown what that host uses, as numbers, on the command line and as a picture that
+    /// whoever has its address may see.
+    async fn shows_host(&self, host: &str) {
+        until("what the host uses being shown", SOON, || async {
+            let shown = self.api.get(&format!("/hosts/{host}/metrics?from=-5m")).await;
+            let lines = shown["lines"].as_array().unwrap();
+            let newest = |measure: &str| {
+                let line = lines.iter().find(|line| line["measure"] == measure).unwrap();
+                line["values"].as_array().unwrap().iter().filter_map(Value::as_f64).next_back()
+            };
+            let (used, there) = (newest("memory")?, newest("memory_total")?);
+            assert!(0.0 < used && used < there && newest("cpus")? >= 1.0, "{shown}");
+            newest("cpu").filter(|busy| *busy > 0.0)
+        })
+        .await;
+        // A step that is not over has no number yet.
+        until("it being told on the command line", SOON, || async {
+            let mut command = Command::new(PROGRAM);
+            command.args(["metrics", "--host", host, "--for", "5m"]);
+            let told = command.env("LAUNCHER_DATA", self.installation.data()).output().unwrap();
+            let told = String::from_utf8(told.stdout).unwrap();
+            (told.contains("memory_total") && told.contains("GiB")).then_some(())
+        })
+        .await;
+        let graphs = self.api.get(&format!("/hosts/{host}/graphs")).await;
+        let (status, svg) = bytes(&self.url(graphs["items"][0]["svg"].as_str().unwrap())).await;
+        let svg = String::from_utf8(svg).unwrap();
+        assert!(status == 200 && svg.contains("curve live"), "{status} {svg}");
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.installation.listen)
     }
@@ -89,6 +125,8 @@ async fn docker_what_is_carried_is_shown_as_numbers_and_pictures_and_to_promethe
     .await;
     let (status, png) = bytes(&ground.url(&address("png", 2))).await;
     assert_eq!((status, &png[..8]), (200, &b"\x89PNG\r\n\x1a\n"[..]));
+
+    ground.shows_host(&ground.host().await).await;
 
     let told = Command::new(PROGRAM)
         .args(["metrics", "shop", "--measure", "requests", "--measure", "latency_p99"])
@@ -135,6 +173,24 @@ async fn docker_a_team_that_has_graphite_sees_it_everywhere() {
     let (status, png) = bytes(&signed_by_graphite(&ground).await).await;
     assert_eq!((status, &png[..4]), (200, &b"\x89PNG"[..]));
 
+    // What the host uses stands there, too: by its name, as people type it.
+    let host = ground.host().await;
+    let typed = host.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_', "_");
+    for of in ["cpu.used", "cpu.count", "memory.used", "memory.total", "disk.written"] {
+        let name = format!("launcher._hosts.{typed}.{of}");
+        until(&name, SOON, || async {
+            let numbers = graphite.render(&name, now() - 300, now()).await;
+            let (_, newest) = numbers.last()?;
+            (of == "disk.written" || *newest > 0.0).then_some(())
+        })
+        .await;
+    }
+    ground.shows_host(&host).await;
+    let graphs = ground.api.get(&format!("/hosts/{host}/graphs")).await;
+    let by_graphite = graphs["items"][3]["graphite"].as_str().expect("there is a Graphite");
+    let (status, png) = bytes(&ground.url(by_graphite)).await;
+    assert_eq!((status, &png[..4]), (200, &b"\x89PNG"[..]));
+
     // Graphs say that it is away; what is measured meanwhile comes when it is back.
     graphite.stop_carbon().await;
     for _ in 0..REQUESTS {
@@ -142,13 +198,17 @@ async fn docker_a_team_that_has_graphite_sees_it_everywhere() {
     }
     graphite.resume().await;
     until("what was measured meanwhile", Duration::from_secs(60), || async {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let now = i64::try_from(now.as_secs()).unwrap();
-        let numbers = graphite.render("launcher.shop.v1.requests.all", now - 300, now).await;
+        let numbers = graphite.render("launcher.shop.v1.requests.all", now() - 300, now()).await;
         let sum: f64 = numbers.iter().map(|(_, number)| number).sum();
         (sum >= 2.0 * REQUESTS as f64).then_some(())
     })
     .await;
+}
+
+/// In seconds since 1970.
+fn now() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_secs().try_into().unwrap()
 }
 
 /// The address of Graphite's own picture, with a token.

@@ -18,6 +18,8 @@ use crate::{Error, Result};
 /// The last bytes of a file; the length of the index, 8 bytes with the least first, stands before them.
 const MAGIC: &[u8; 8] = b"rlnchlg1";
 const TRAILER: u64 = 16;
+/// What the name of a file ends with that is being written.
+pub(crate) const HALF: &str = "part";
 /// No index that this program writes is longer.
 const LONGEST_INDEX: u64 = 4 << 20;
 
@@ -68,7 +70,7 @@ pub(crate) fn write<'a>(
     packed: impl Iterator<Item = &'a [u8]>,
     index: &Index,
 ) -> io::Result<()> {
-    let part = path.with_extension("part");
+    let part = path.with_extension(HALF);
     let written = (|| {
         let mut options = OpenOptions::new();
         let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&part)?;

@@ -18,7 +18,7 @@ use launcher_scheduler::{LogKeeper, LogLine};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use crate::file::{Index, KeptLog, Meta, write};
+use crate::file::{HALF, Index, KeptLog, Meta, write};
 use crate::segments::Segments;
 use crate::{Error, Result};
 
@@ -320,8 +320,21 @@ fn files(folder: &Path) -> Result<Vec<Entry>> {
     Ok(files)
 }
 
+/// Removes what a server has half written that was killed: nobody else may come for it again. Nothing is
+/// being written while this is called.
+fn remove_halves(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::file("looking for kept logs in", folder))? {
+        let path = entry.map_err(Error::file("looking for kept logs in", folder))?.path();
+        if path.extension().is_some_and(|extension| extension == HALF) {
+            fs::remove_file(&path).map_err(Error::file("removing", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes what was kept first until the rest is within its bounds; `newest` stays.
 fn keep_within(folder: &Path, bound: u64, newest: &Path) -> Result<()> {
+    remove_halves(folder)?;
     let files = files(folder)?;
     let (mut size, mut count) = (files.iter().map(|file| file.size).sum::<u64>(), files.len());
     for file in files.iter().filter(|file| file.path != newest) {

@@ -121,6 +121,8 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(hosts::open))
         .routes(routes!(hosts::describe))
         .routes(routes!(hosts::reports::take))
+        .routes(routes!(hosts::metrics::show))
+        .routes(routes!(hosts::metrics::graphs))
         .routes(routes!(infrastructure::containers))
         .routes(routes!(edges::list, edges::invite))
         .routes(routes!(edges::revoke))

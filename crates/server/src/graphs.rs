@@ -1,11 +1,12 @@
 //! Graphs as pictures, for the pages and for others: `/graphs/SERVICE/KIND.svg`, or `.png`, or
-//! `.graphite.png` as Graphite draws it.
+//! `.graphite.png` as Graphite draws it; and `/graphs/hosts/HOST/KIND.svg` in the same way.
 //!
 //! A picture is shown to whoever is signed in, to whoever has a token, and to whoever has an address that
 //! this server has signed.
 
 mod draw;
 mod picture;
+mod subject;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, State};
@@ -22,13 +23,16 @@ use crate::http::problem::Problem;
 use crate::pages::is_signed_in;
 
 pub(crate) use draw::check;
-pub(crate) use picture::{Kind, Picture, Theme, signed};
+pub(crate) use picture::{Picture, Theme, signed};
+pub(crate) use subject::{HostKind, Kind, Subject};
 
 /// A picture loads nothing and runs nothing, also where somebody opens it by itself.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 pub(crate) fn router() -> Router<App> {
-    Router::new().route("/graphs/{service}/{file}", get(show))
+    Router::new()
+        .route("/graphs/{service}/{file}", get(of_service))
+        .route("/graphs/hosts/{host}/{file}", get(of_host))
 }
 
 /// Whoever may see the picture that a request asks for.
@@ -51,30 +55,58 @@ impl FromRequestParts<App> for MaySee {
     }
 }
 
-async fn show(
+async fn of_service(
     State(app): State<App>,
     _: MaySee,
     Path((service, file)): Path<(ServiceName, String)>,
     Query(picture): Query<Picture>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let missing = || Problem::missing(format!("there is no graph at {}", uri.path()));
-    let (name, format) = file.split_once('.').ok_or_else(missing)?;
-    let kind = Kind::read(name)?;
+    let (name, format) = parts(&file, &uri)?;
+    show(&app, Subject::Service(&service, Kind::read(name)?), &picture, format, &uri).await
+}
+
+async fn of_host(
+    State(app): State<App>,
+    _: MaySee,
+    Path((host, file)): Path<(String, String)>,
+    Query(picture): Query<Picture>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let (name, format) = parts(&file, &uri)?;
+    show(&app, Subject::Host(&host, HostKind::read(name)?), &picture, format, &uri).await
+}
+
+/// What a graph shows, and in which format.
+fn parts<'f>(file: &'f str, uri: &Uri) -> Result<(&'f str, &'f str), Problem> {
+    file.split_once('.').ok_or_else(|| missing(uri))
+}
+
+fn missing(uri: &Uri) -> Problem {
+    Problem::missing(format!("there is no graph at {}", uri.path()))
+}
+
+async fn show(
+    app: &App,
+    subject: Subject<'_>,
+    picture: &Picture,
+    format: &str,
+    uri: &Uri,
+) -> Result<Response, Problem> {
     let (media_type, body) = match format {
         "svg" => {
-            let svg = match draw::svg(&app, &service, kind, &picture).await {
+            let svg = match draw::svg(app, subject, picture).await {
                 // Whoever looks at a page sees why there is no graph.
                 Err(problem) if problem.status().is_server_error() => {
-                    draw::told(kind, &picture, problem.detail())?
+                    draw::told(subject, picture, problem.detail())?
                 }
                 drawn => drawn?,
             };
             ("image/svg+xml", svg.into_bytes())
         }
-        "png" => ("image/png", draw::png(&app, &service, kind, &picture).await?),
-        "graphite.png" => ("image/png", draw::by_graphite(&app, &service, kind, &picture).await?),
-        _ => return Err(missing()),
+        "png" => ("image/png", draw::png(app, subject, picture).await?),
+        "graphite.png" => ("image/png", draw::by_graphite(app, subject, picture).await?),
+        _ => return Err(missing(uri)),
     };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),

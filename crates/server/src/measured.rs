@@ -1,4 +1,4 @@
-//! What was measured of a service's environments, as calls, graphs and pages ask for it.
+//! What was measured of a service's environments and of hosts, as calls, graphs and pages ask for it.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,13 @@ use launcher_control::EnvironmentView;
 use launcher_model::route::{Deployment, DeploymentState, Route};
 use launcher_model::{ServiceName, Span, VersionNumber};
 use launcher_store::{DeploymentFilter, Page};
-use launcher_telemetry::{Answer, Query};
+use launcher_telemetry::{Answer, Measure, Query};
 
 use crate::App;
 use crate::http::problem::Problem;
+
+/// Of how long numbers are when nobody says, in seconds.
+const RANGE: i64 = 900;
 
 /// The longest list of versions that is taken.
 const MOST_VERSIONS: usize = 20;
@@ -37,6 +40,45 @@ pub(crate) fn time(text: &str, now: i64) -> Result<i64, Problem> {
             "{shown:?} is no time: write \"now\", \"-15m\", seconds since 1970, or \"2026-01-31T12:00:00Z\""
         ))
     })
+}
+
+/// The span of a query: until now, and of the last 15 minutes of that, when nothing is said.
+pub(crate) fn span(
+    from: Option<&str>,
+    until: Option<&str>,
+    now: i64,
+) -> Result<(i64, i64), Problem> {
+    let until = time(until.unwrap_or("now"), now)?;
+    let from = from.map_or(Ok(until - RANGE), |from| time(from, now))?;
+    if from > until {
+        return Err(Problem::invalid(
+            "from is after until; nothing can have been measured between",
+        ));
+    }
+    Ok((from, until))
+}
+
+/// The length of a step as a query has it, in seconds.
+pub(crate) fn step(span: Span) -> i64 {
+    i64::try_from(span.duration().as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Measures as a query has them: `cpu,memory`, all of those that there are of such a thing.
+pub(crate) fn measures(text: &str, those: &'static [Measure]) -> Result<Vec<Measure>, Problem> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let read = names.map(|name| {
+        Measure::among(name, those).map_err(|unknown| Problem::invalid(unknown.to_string()))
+    });
+    read.collect()
+}
+
+/// Refuses hosts that no engine has. Nobody can tell while the engine is away; what was measured is shown
+/// all the same.
+pub(crate) async fn must_know_host(app: &App, host: &str) -> Result<(), Problem> {
+    match app.control.host(host).await {
+        Err(error @ launcher_control::Error::NoHost(_)) => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Versions as a query has them: `41,42`, each with or without a `v`.

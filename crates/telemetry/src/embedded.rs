@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::gathered::Gathered;
 
 pub use levels::{LEAST_BYTES, Level, MOST_BYTES};
-pub(crate) use read::lines_in_memory;
+pub(crate) use read::numbers_in_memory;
 
 /// The store.
 pub struct Embedded {

@@ -5,6 +5,8 @@ use std::fmt;
 use launcher_model::measure::{HostUsage, Merge, Traffic, Usage};
 use launcher_model::{ServiceName, VersionNumber};
 
+use crate::measure::{Kind, Measure};
+
 /// Of what something is measured.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
@@ -38,6 +40,18 @@ impl fmt::Display for Key {
 }
 
 impl Key {
+    /// What says a measure of a version.
+    pub(crate) fn of_version(
+        service: &ServiceName,
+        version: VersionNumber,
+        measure: Measure,
+    ) -> Self {
+        match measure.kind() {
+            Kind::Traffic => Self::Traffic(service.clone(), version),
+            Kind::Usage => Self::Usage(service.clone(), version),
+        }
+    }
+
     /// Reads what [`Display`](fmt::Display) has written.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let (kind, rest) = text.split_once('/')?;

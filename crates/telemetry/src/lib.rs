@@ -21,5 +21,5 @@ pub use error::{Error, Result};
 pub use gathered::{Clock, Gathered, Glance, Rejected};
 pub use key::{Key, Value};
 pub use measure::{Measure, Unit, UnknownMeasure};
-pub use query::{Answer, Line, Query};
+pub use query::{Answer, HostAnswer, HostLine, HostQuery, Line, Query};
 pub use telemetry::{KeptIn, Telemetry};

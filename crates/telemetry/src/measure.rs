@@ -75,6 +75,10 @@ pub enum Measure {
     OomKills,
     /// Containers that their engine has started again.
     Restarts,
+    /// Processors that a host has.
+    Cpus,
+    /// Memory that a host has.
+    MemoryTotal,
 }
 
 /// In what a number is counted.
@@ -97,10 +101,16 @@ pub enum Unit {
 
 /// There is no measure of this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is not measured; what is: {}", Measure::ALL.map(Measure::name).join(", "))]
+#[error("{name} is not measured; what is: {}", names(those))]
 pub struct UnknownMeasure {
     /// What was asked for.
     pub name: String,
+    /// What there is.
+    pub those: &'static [Measure],
+}
+
+fn names(of: &[Measure]) -> String {
+    of.iter().map(|measure| measure.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// Which kind of [`Value`] says a measure.
@@ -111,8 +121,8 @@ pub(crate) enum Kind {
 }
 
 impl Measure {
-    /// All of them.
-    pub const ALL: [Self; 28] = [
+    /// All of them. The last two are of hosts alone.
+    pub const ALL: [Self; 30] = [
         Self::Requests,
         Self::Requests1xx,
         Self::Requests2xx,
@@ -141,7 +151,33 @@ impl Measure {
         Self::DiskWritten,
         Self::OomKills,
         Self::Restarts,
+        Self::Cpus,
+        Self::MemoryTotal,
     ];
+
+    /// Those of versions.
+    pub const OF_VERSIONS: &[Self] = Self::ALL.split_at(28).0;
+
+    /// Those of hosts.
+    pub const OF_HOSTS: &[Self] = &[
+        Self::Cpu,
+        Self::Cpus,
+        Self::Memory,
+        Self::MemoryTotal,
+        Self::NetworkReceived,
+        Self::NetworkSent,
+        Self::DiskRead,
+        Self::DiskWritten,
+    ];
+
+    /// Reads the name of one of these.
+    ///
+    /// # Errors
+    /// [`UnknownMeasure`] when it is none of theirs.
+    pub fn among(name: &str, those: &'static [Self]) -> Result<Self, UnknownMeasure> {
+        let found = those.iter().find(|measure| measure.name() == name).copied();
+        found.ok_or_else(|| UnknownMeasure { name: name.to_owned(), those })
+    }
 
     /// Its name in the API.
     #[must_use]
@@ -175,6 +211,8 @@ impl Measure {
             Self::DiskWritten => "disk_written",
             Self::OomKills => "oom_kills",
             Self::Restarts => "restarts",
+            Self::Cpus => "cpus",
+            Self::MemoryTotal => "memory_total",
         }
     }
 
@@ -197,14 +235,14 @@ impl Measure {
             Self::LatencyMean | Self::LatencyP50 | Self::LatencyP90 | Self::LatencyP99 => {
                 Unit::Milliseconds
             }
-            Self::Memory | Self::MemoryLimit => Unit::Bytes,
+            Self::Memory | Self::MemoryLimit | Self::MemoryTotal => Unit::Bytes,
             Self::Received
             | Self::Sent
             | Self::NetworkReceived
             | Self::NetworkSent
             | Self::DiskRead
             | Self::DiskWritten => Unit::BytesPerSecond,
-            Self::Cpu | Self::Throttled => Unit::Processors,
+            Self::Cpu | Self::Throttled | Self::Cpus => Unit::Processors,
         }
     }
 
@@ -224,7 +262,7 @@ impl Measure {
         match value {
             Value::Traffic(traffic) => self.of_traffic(traffic, seconds),
             Value::Usage(usage) => self.of_usage(usage, seconds),
-            Value::Host(_) => None,
+            Value::Host(usage) => self.of_host(usage, seconds),
         }
     }
 
@@ -272,6 +310,20 @@ impl Measure {
             _ => None,
         }
     }
+
+    fn of_host(self, usage: &launcher_model::measure::HostUsage, seconds: f64) -> Option<f64> {
+        match self {
+            Self::Cpu => Some(each(usage.cpu_us, seconds) / 1e6),
+            Self::Cpus => Some(f64::from(usage.cpus)),
+            Self::Memory => Some(number(usage.memory)),
+            Self::MemoryTotal => Some(number(usage.memory_total)),
+            Self::NetworkReceived => Some(each(usage.received, seconds)),
+            Self::NetworkSent => Some(each(usage.sent, seconds)),
+            Self::DiskRead => Some(each(usage.read, seconds)),
+            Self::DiskWritten => Some(each(usage.written, seconds)),
+            _ => None,
+        }
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "what is counted stays below 2^53")]
@@ -293,14 +345,14 @@ impl FromStr for Measure {
     type Err = UnknownMeasure;
 
     fn from_str(name: &str) -> Result<Self, UnknownMeasure> {
-        let found = Self::ALL.into_iter().find(|measure| measure.name() == name);
-        found.ok_or_else(|| UnknownMeasure { name: name.to_owned() })
+        const ALL: &[Measure] = &Measure::ALL;
+        Self::among(name, ALL)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use launcher_model::measure::{Traffic, Usage};
+    use launcher_model::measure::{HostUsage, Traffic, Usage};
 
     use super::*;
 
@@ -312,6 +364,20 @@ mod tests {
         }
         let error = "load".parse::<Measure>().unwrap_err().to_string();
         assert!(error.starts_with("load is not measured; what is: requests, "), "{error}");
+        assert_eq!(Measure::among("cpus", Measure::OF_HOSTS), Ok(Measure::Cpus));
+        let error = Measure::among("cpus", Measure::OF_VERSIONS).unwrap_err().to_string();
+        assert!(error.ends_with(", oom_kills, restarts"), "{error}");
+    }
+
+    #[test]
+    fn a_host_has_each_of_its_measures_and_no_other() {
+        let usage = Value::Host(HostUsage { cpus: 4, cpu_us: 5_000_000, ..HostUsage::default() });
+        let of = |measure: Measure| measure.of(&usage, 10.0);
+        let has = Measure::ALL.into_iter().filter(|measure| of(*measure).is_some());
+        let mut those = Measure::OF_HOSTS.to_vec();
+        those.sort();
+        assert_eq!(has.collect::<Vec<_>>(), those);
+        assert_eq!((of(Measure::Cpu), of(Measure::Cpus)), (Some(0.5), Some(4.0)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::embedded::Level;
+use crate::key::Key;
 use crate::measure::{Kind, Measure, Unit};
 
 /// As many numbers a line has at most.
@@ -33,6 +34,27 @@ pub struct Query {
     pub step: Option<i64>,
 }
 
+/// Which numbers of a host, and of when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostQuery {
+    /// The host.
+    pub host: String,
+    /// What is wanted of it, of [`Measure::OF_HOSTS`].
+    pub measures: Vec<Measure>,
+    /// The first second, since 1970.
+    pub from: i64,
+    /// The first second after the last.
+    pub until: i64,
+    /// How many seconds a number is of; as many as give some hundred numbers when nothing is said.
+    pub step: Option<i64>,
+}
+
+/// One line of numbers that is wanted: a measure, and of what.
+pub(crate) type Wanted = (Key, Measure);
+
+/// A number for each step; none where nothing was measured.
+pub(crate) type Numbers = Vec<Option<f64>>;
+
 /// What was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Answer {
@@ -59,6 +81,41 @@ pub struct Line {
     pub values: Vec<Option<f64>>,
 }
 
+/// What was measured of a host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HostAnswer {
+    /// The second at which the first step begins, since 1970.
+    pub from: i64,
+    /// The first second after the last step.
+    pub until: i64,
+    /// The length of a step, in seconds. Longer than what was asked for, where nothing finer was kept.
+    pub step: i64,
+    /// One for each measure.
+    pub lines: Vec<HostLine>,
+}
+
+/// One measure of a host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HostLine {
+    /// What the numbers say.
+    pub measure: Measure,
+    /// In what they are counted.
+    pub unit: Unit,
+    /// One for each step; null where nothing was measured.
+    pub values: Vec<Option<f64>>,
+}
+
+impl Query {
+    /// The version and measure of each line, in their order.
+    pub(crate) fn lines(&self) -> Vec<(VersionNumber, Measure)> {
+        let of = |version: &VersionNumber| {
+            let version = *version;
+            self.measures.iter().map(move |measure| (version, *measure))
+        };
+        self.versions.iter().flat_map(of).collect()
+    }
+}
+
 /// The span of an answer: whole steps, of a level that has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Steps {
@@ -69,13 +126,19 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Those of a query that is made now, when everything has been told up to `told`.
-    pub(crate) fn of(query: &Query, now: i64, told: i64) -> Self {
-        let until = query.until.min(told);
-        let from = query.from.min(until);
-        let least = ((until - from) / MOST_STEPS + 1).max(query.step.unwrap_or(0));
-        let least = query.step.map_or(((until - from) / STEPS).max(least), |_| least);
-        let uses = query.measures.iter().any(|measure| measure.kind() == Kind::Usage);
+    /// Those of a span from one second until another, that is asked for now, when everything has been told
+    /// up to `told`.
+    pub(crate) fn of(
+        measures: &[Measure],
+        (from, until): (i64, i64),
+        step: Option<i64>,
+        (now, told): (i64, i64),
+    ) -> Self {
+        let until = until.min(told);
+        let from = from.min(until);
+        let least = ((until - from) / MOST_STEPS + 1).max(step.unwrap_or(0));
+        let least = step.map_or(((until - from) / STEPS).max(least), |_| least);
+        let uses = measures.iter().any(|measure| measure.kind() == Kind::Usage);
         let step = if uses { least.max(Level::TenSeconds.step()) } else { least };
         let step = ROUND.into_iter().find(|round| *round >= step).unwrap_or(step);
         let level = Level::for_span(from, now, step);
@@ -102,11 +165,7 @@ mod tests {
     const NOW: i64 = 1_800_000_007;
 
     fn steps(ago: i64, step: Option<i64>, measure: Measure) -> Steps {
-        let service = ServiceName::new("shop").unwrap();
-        let (from, until) = (NOW - ago, NOW);
-        let query =
-            Query { service, versions: Vec::new(), measures: vec![measure], from, until, step };
-        Steps::of(&query, NOW, NOW - 3)
+        Steps::of(&[measure], (NOW - ago, NOW), step, (NOW, NOW - 3))
     }
 
     #[test]

@@ -8,8 +8,10 @@ use crate::embedded::{self, Embedded};
 use crate::error::{Error, Result};
 use crate::gathered::{CHUNK, Clock, Gathered, Reader};
 use crate::graphite::{Graphite, Web};
+use crate::key::Key;
+use crate::measure::Measure;
 use crate::otlp::Metrics;
-use crate::query::{Answer, Query, Steps};
+use crate::query::{Answer, HostAnswer, HostLine, HostQuery, Line, Numbers, Query, Steps, Wanted};
 
 /// So many seconds after a second has ended, everybody has told of it.
 pub(crate) const TOLD_AFTER: i64 = 3;
@@ -199,20 +201,58 @@ impl Telemetry {
         }
     }
 
-    /// What was measured.
+    /// What was measured of versions.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn lines(&self, query: &Query) -> Result<Answer> {
-        let now = self.gathered.now();
-        let steps = Steps::of(query, now, now - TOLD_AFTER);
-        let Steps { from, until, step, .. } = steps;
-        let lines = match &self.store {
-            Store::Embedded(embedded) => embedded.lines(query, &steps).await?,
-            Store::Graphite(graphite, web) => graphite.lines(web, query, &steps).await?,
-            Store::Nowhere => embedded::lines_in_memory(&self.gathered, query, &steps),
+        let steps = self.steps(&query.measures, (query.from, query.until), query.step);
+        let asked = query.lines();
+        let key = |(version, measure)| Key::of_version(&query.service, version, measure);
+        let wanted: Vec<Wanted> = asked.iter().map(|one| (key(*one), one.1)).collect();
+        let numbers = self.numbers(&wanted, &steps).await?;
+        let line = |((version, measure), values): ((_, Measure), Numbers)| Line {
+            version,
+            measure,
+            unit: measure.unit(),
+            values,
         };
+        let lines = asked.into_iter().zip(numbers).map(line).collect();
+        let Steps { from, until, step, .. } = steps;
         Ok(Answer { from, until, step, lines })
+    }
+
+    /// What was measured of a host.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn of_host(&self, query: &HostQuery) -> Result<HostAnswer> {
+        let steps = self.steps(&query.measures, (query.from, query.until), query.step);
+        let key = Key::Host(query.host.clone());
+        let wanted: Vec<Wanted> =
+            query.measures.iter().map(|measure| (key.clone(), *measure)).collect();
+        let numbers = self.numbers(&wanted, &steps).await?;
+        let line = |(measure, values): (&Measure, Numbers)| HostLine {
+            measure: *measure,
+            unit: measure.unit(),
+            values,
+        };
+        let lines = query.measures.iter().zip(numbers).map(line).collect();
+        let Steps { from, until, step, .. } = steps;
+        Ok(HostAnswer { from, until, step, lines })
+    }
+
+    fn steps(&self, measures: &[Measure], span: (i64, i64), step: Option<i64>) -> Steps {
+        let now = self.gathered.now();
+        Steps::of(measures, span, step, (now, now - TOLD_AFTER))
+    }
+
+    async fn numbers(&self, wanted: &[Wanted], steps: &Steps) -> Result<Vec<Numbers>> {
+        Ok(match &self.store {
+            Store::Embedded(embedded) => embedded.numbers(wanted, steps).await?,
+            Store::Graphite(graphite, web) => graphite.numbers(web, wanted, steps).await?,
+            Store::Nowhere => embedded::numbers_in_memory(&self.gathered, wanted, steps),
+        })
     }
 
     /// Bytes in use of the file; 0 when there is none.

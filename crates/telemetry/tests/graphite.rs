@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use launcher_model::measure::{Traffic, TrafficSample};
+use launcher_model::measure::{HostReport, HostUsage, Traffic, TrafficSample};
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_telemetry::graphite::{
     Carbon, CarbonOptions, Graphite, Names, Point, Protocol, Web, WebOptions,
 };
-use launcher_telemetry::{KeptIn, Measure, Query, Telemetry};
+use launcher_telemetry::{HostQuery, KeptIn, Measure, Query, Telemetry};
 use launcher_testkit::Graphite as Real;
 
 const ERRORS: &str = "launcher.shop.v42.requests.5xx";
@@ -83,6 +83,62 @@ async fn heavy_what_is_measured_is_what_graphite_says() {
         assert_eq!((counts.dropped, counts.waiting, counts.trouble), (0, 0, None));
         running.abort();
     }
+}
+
+#[tokio::test]
+async fn heavy_what_hosts_use_is_written_under_names_that_people_type() {
+    let real = Real::start().await;
+    let graphite = Some(connect(&real, Protocol::Plaintext));
+    let telemetry = Telemetry::open(KeptIn::Graphite, graphite, Arc::new(now)).await.unwrap();
+    let running = telemetry.clone();
+    let running = tokio::spawn(async move { running.run().await });
+    let began = now() / 10 * 10 - 120;
+    for n in 1..=12 {
+        let usage = HostUsage {
+            cpus: 4,
+            cpu_us: 2_500_000,
+            memory: 1_000 + n,
+            memory_total: 8_000,
+            received: 500,
+            sent: 50,
+            read: 5_000,
+            written: 20,
+        };
+        let (host, at) = ("web1.example.com".to_owned(), began + 5 * n as i64);
+        telemetry.gathered().host(HostReport { host, at, containers: Vec::new(), usage });
+    }
+    let span = (began, began + 59);
+    let six = |number: f64| (0..6).map(|n| (began + 10 * n, number)).collect::<Vec<_>>();
+    for (name, number) in [
+        ("cpu.used", 0.5),
+        ("cpu.count", 4.0),
+        ("memory.total", 8_000.0),
+        ("network.received", 100.0),
+        ("network.sent", 10.0),
+        ("disk.read", 1_000.0),
+        ("disk.written", 4.0),
+    ] {
+        let name = format!("launcher._hosts.web1_example_com.{name}");
+        assert_eq!(says(&real, &name, span, 6).await, six(number), "{name}");
+    }
+    let query = HostQuery {
+        host: "web1.example.com".to_owned(),
+        measures: vec![Measure::Cpus, Measure::DiskRead],
+        from: began,
+        until: began + 60,
+        step: Some(20),
+    };
+    let answer = telemetry.of_host(&query).await.unwrap();
+    let values: Vec<f64> = answer.lines[1].values.iter().copied().flatten().collect();
+    // The minute may begin within a step.
+    assert!(values.len() >= 3 && values.iter().all(|number| *number == 1_000.0), "{answer:?}");
+    assert_eq!(answer.lines[0].values.iter().flatten().next(), Some(&4.0));
+    let memory = says(&real, "launcher._hosts.*.memory.used", span, 6).await;
+    assert_eq!(
+        memory,
+        (0..6).map(|n| (began + 10 * n, 1_002.0 + 2.0 * n as f64)).collect::<Vec<_>>()
+    );
+    running.abort();
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use launcher_model::measure::{
     ContainerSample, HostReport, HostUsage, Merge, Traffic, TrafficSample, Usage,
 };
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
-use launcher_telemetry::{Answer, KeptIn, Measure, Query, Telemetry, embedded};
+use launcher_telemetry::{
+    Answer, HostAnswer, HostQuery, KeptIn, Measure, Query, Telemetry, embedded,
+};
 use launcher_testkit::Folder;
 use sqlx::{Connection, SqliteConnection};
 
@@ -287,6 +289,71 @@ async fn containers_are_put_together_by_their_version() {
         let values: Vec<_> = answer.lines.iter().map(|line| line.values[0]).collect();
         assert_eq!(values, [Some(4.0), Some(0.4), Some(400.0), None]);
     }
+}
+
+/// A host tells what it has used in the five seconds until then.
+fn tell_of_host(telemetry: &Telemetry, host: &str, at: i64, memory: u64) {
+    let usage = HostUsage {
+        cpus: 4,
+        cpu_us: 2_500_000,
+        memory,
+        memory_total: 8_000,
+        received: 500,
+        sent: 50,
+        ..HostUsage::default()
+    };
+    let report = HostReport { host: host.to_owned(), at, containers: Vec::new(), usage };
+    telemetry.gathered().host(report);
+}
+
+async fn ask_of_host(
+    telemetry: &Telemetry,
+    measures: &[Measure],
+    (from, until): (i64, i64),
+    step: i64,
+) -> HostAnswer {
+    let (host, measures, step) = ("web1".to_owned(), measures.to_vec(), Some(step));
+    telemetry.of_host(&HostQuery { host, measures, from, until, step }).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_hosts_use_is_kept_as_long_as_what_versions_do() {
+    let (folder, time) = (Folder::new(), Time::new());
+    let mut telemetry = time.open(folder.path()).await;
+    for n in 1..=240 {
+        let at = BEGIN + 5 * n;
+        time.set(at);
+        tell_of_host(&telemetry, "web1", at, 1_000 + n.unsigned_abs());
+        tell_of_host(&telemetry, "web2", at, 1);
+        telemetry.write_down().await.unwrap();
+        telemetry.roll_up().await.unwrap();
+    }
+    let first = (BEGIN, BEGIN + 600);
+    for (later, step) in [(1_201, 10), (1_201, 10), (86_400, 60), (30 * 86_400, 600)] {
+        time.set(BEGIN + later);
+        telemetry.write_down().await.unwrap();
+        telemetry.roll_up().await.unwrap();
+        let answer = ask_of_host(&telemetry, Measure::OF_HOSTS, first, 1).await;
+        assert_eq!(answer.step, step, "after {later} s");
+        let newest = |measure: Measure| {
+            let line = answer.lines.iter().find(|line| line.measure == measure).unwrap();
+            assert_eq!(line.values.len() as i64, 600 / step);
+            *line.values.last().unwrap()
+        };
+        assert_eq!(newest(Measure::Cpu), Some(0.5));
+        assert_eq!(newest(Measure::Cpus), Some(4.0));
+        // The most of the step.
+        assert_eq!(newest(Measure::Memory), Some(1_120.0));
+        assert_eq!(newest(Measure::MemoryTotal), Some(8_000.0));
+        assert_eq!(newest(Measure::NetworkReceived), Some(100.0));
+        assert_eq!(newest(Measure::DiskWritten), Some(0.0));
+        // It may be stopped at any time.
+        telemetry.flush().await.unwrap();
+        drop(telemetry);
+        telemetry = time.open(folder.path()).await;
+    }
+    let nothing = ask_of_host(&telemetry, &[Measure::Cpu], (BEGIN + 6_000, BEGIN + 7_200), 600);
+    assert_eq!(nothing.await.lines[0].values, [None, None], "nothing was heard of it then");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use launcher_fluent::{ForwardOptions, Forwarder, Security, Server, User};
 use launcher_model::{Bytes, EdgeName};
 use serde::Deserialize;
 
+use super::edge_page::LogSent;
 use super::fluentd::{hostname, read_key, read_password};
 use buffers::Buffers;
 use record::Names;
@@ -168,6 +169,12 @@ impl Sink for Records {
 }
 
 impl AccessLog {
+    /// Tells what has become of what was logged, until this is closed.
+    pub(crate) fn sent(&self) -> LogSent {
+        let forwarder = Arc::downgrade(self.buffers.forwarder());
+        Box::new(move || forwarder.upgrade().map(|forwarder| forwarder.sent()))
+    }
+
     /// Has what was logged sent, or kept for the next edge on this data directory.
     pub(crate) async fn close(self) {
         self.writer.close().await;

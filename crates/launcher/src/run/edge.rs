@@ -18,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::access_log;
 use super::data::keep_to_itself;
+use super::edge_page::LogSent;
 use super::stopping::Replacements;
 use super::{edge_page, program, stopping, systemd};
 use crate::cli::args::nginx::NginxArgs;
@@ -84,7 +85,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         let nginx = Nginx::start(beside(nginx, &config))?;
         let name = config.name.to_string();
         let daemon = NginxDaemon::new(config, nginx);
-        let _page = page(options.metrics, name, daemon.counters());
+        let _page = page(options.metrics, name, daemon.counters(), None);
         systemd::is_ready();
         daemon.run(stopping).await;
         return Ok(());
@@ -92,7 +93,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let start = Start { sockets: systemd::sockets()?, take_over: options.take_over };
     let name = config.name.to_string();
     let daemon = Daemon::begin(config, start).await.context("the edge cannot start")?;
-    let _page = page(options.metrics, name, daemon.counters());
+    let sent = access_log.as_ref().map(access_log::AccessLog::sent);
+    let shown = page(options.metrics, name, daemon.counters(), sent);
     systemd::is_ready();
     let arguments = arguments_of_successor(daemon.http());
     let replace = async {
@@ -109,6 +111,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         () = daemon.run(stopping) => {}
         () = replace => {}
     }
+    drop(shown);
     if let Some(access_log) = access_log {
         access_log.close().await;
     }
@@ -195,6 +198,7 @@ fn page(
     address: Option<SocketAddr>,
     name: String,
     counters: Counters,
+    log: Option<LogSent>,
 ) -> Option<AbortOnDropHandle<()>> {
-    address.map(|address| edge_page::show(address, name, counters))
+    address.map(|address| edge_page::show(address, name, counters, log))
 }

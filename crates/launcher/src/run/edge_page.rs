@@ -7,16 +7,30 @@ use std::time::Duration;
 use launcher_edge::Counters;
 use launcher_edge::stats::VersionCounters;
 use launcher_exposition::{Error, Page, serve};
+use launcher_fluent::Sent;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
+
+/// What has become of the access log, while there is one.
+pub(crate) type LogSent = Box<dyn Fn() -> Option<Sent> + Send + Sync>;
 
 /// From one attempt to listen to the next.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Serves the page until what is returned is dropped. An edge that takes over from another one has to wait
 /// for the address; traffic waits for nothing of this.
-pub(crate) fn show(address: SocketAddr, name: String, counters: Counters) -> AbortOnDropHandle<()> {
-    let make = Arc::new(move |page: &Page| make(page, &name, &counters.read()));
+pub(crate) fn show(
+    address: SocketAddr,
+    name: String,
+    counters: Counters,
+    log: Option<LogSent>,
+) -> AbortOnDropHandle<()> {
+    let make = Arc::new(move |page: &Page| {
+        if let Some(sent) = log.as_ref().and_then(|sent| sent()) {
+            access_log(page, &sent)?;
+        }
+        make(page, &name, &counters.read())
+    });
     AbortOnDropHandle::new(tokio::spawn(async move {
         let listener = listen(address).await;
         if let Err(error) = serve(listener, make, std::future::pending()).await {
@@ -38,6 +52,31 @@ async fn listen(address: SocketAddr) -> TcpListener {
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+fn access_log(page: &Page, log: &Sent) -> Result<(), Error> {
+    let count = |name: &str, help: &str, value| page.counters(name, help, &[])?.set(&[], value);
+    count(
+        "launcher_edge_access_log_sent_total",
+        "Records that a Fluentd has acknowledged.",
+        log.records,
+    )?;
+    count(
+        "launcher_edge_access_log_lost_total",
+        "Records that no Fluentd will get, as there was no room for them.",
+        log.lost + log.refused,
+    )?;
+    count(
+        "launcher_edge_access_log_failures_total",
+        "Connections to a Fluentd that could not be made, or came to a bad end.",
+        log.failures,
+    )?;
+    page.gauges(
+        "launcher_edge_access_log_waiting",
+        "Records in the buffer on disk, which no Fluentd has acknowledged.",
+        &[],
+    )?
+    .count(&[], log.waiting_records)
 }
 
 fn make(page: &Page, name: &str, versions: &[VersionCounters]) -> Result<(), Error> {

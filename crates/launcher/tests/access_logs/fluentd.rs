@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -98,14 +98,30 @@ impl Node {
 
 /// Sends records with fluent-logger for Python, as Fluentd would that follows a file.
 pub(crate) async fn send(to: SocketAddr, records: &[serde_json::Value]) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/access_logs/feed.py");
     let mut command = Command::new(CLIENTS.join("venv/bin/python"));
-    command.arg(script).arg(to.port().to_string()).stdin(Stdio::piped()).kill_on_drop(true);
-    let mut process = command.spawn().unwrap();
+    command.arg(script("feed.py")).arg(to.port().to_string());
+    assert!(give(command, records).await.status.success());
+}
+
+/// Sends records with the client for Node.js, as these options say.
+pub(crate) async fn feed(options: &serde_json::Value, records: &[serde_json::Value]) -> Output {
+    let mut command = Command::new("node");
+    command.arg(script("feed.js")).arg(options.to_string());
+    command.env("NODE_PATH", CLIENTS.join("node_modules")).stderr(Stdio::piped());
+    give(command, records).await
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/access_logs").join(name)
+}
+
+/// Runs a client that takes records as lines of its input.
+async fn give(mut command: Command, records: &[serde_json::Value]) -> Output {
+    let mut process = command.stdin(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut input = process.stdin.take().unwrap();
     for record in records {
         input.write_all(format!("{record}\n").as_bytes()).await.unwrap();
     }
     drop(input);
-    assert!(timeout(SOON, process.wait()).await.unwrap().unwrap().success());
+    timeout(SOON, process.wait_with_output()).await.unwrap().unwrap()
 }

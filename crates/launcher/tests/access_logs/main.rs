@@ -7,3 +7,4 @@ mod fluentd;
 mod ground;
 mod inward;
 mod outward;
+mod tls;

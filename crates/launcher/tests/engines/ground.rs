@@ -46,6 +46,12 @@ impl Ground {
         Self::of(Kind::Swarm(Lab::open(Options::hosts(3).swarm(swarm)).await.expect("no lab")))
     }
 
+    /// This machine's address, as the hosts of a Swarm reach it.
+    pub(crate) fn gateway(&self) -> Ipv4Addr {
+        let Kind::Swarm(lab) = &self.kind else { panic!("it has no hosts of its own") };
+        lab.gateway()
+    }
+
     /// A host of a Swarm.
     pub(crate) fn host(&self, name: &str) -> &Host {
         let Kind::Swarm(lab) = &self.kind else { panic!("it has no hosts of its own") };

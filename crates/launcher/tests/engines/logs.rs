@@ -37,9 +37,9 @@ async fn tell(mut ground: Ground) {
     api.launch_ready("shop", &image).await;
     // Three containers one after the other, of which the engine has two at the most.
     for round in 0..3 {
-        ask(&installation, &format!("/print?lines=500&from={}", round * 500)).await;
+        ask(&installation, PREVIEW, &format!("/print?lines=500&from={}", round * 500)).await;
         let first = running(&api).await.unwrap();
-        let _ = get(&installation, "/exit?code=3").await;
+        let _ = get(&installation, PREVIEW, "/exit?code=3").await;
         until_ok("another container serving", SOON, || async {
             let version = api.version("shop", 1).await;
             let another = running(&api).await.is_some_and(|id| id != first);
@@ -48,12 +48,12 @@ async fn tell(mut ground: Ground) {
         })
         .await;
     }
-    ask(&installation, "/print?lines=500&from=1500&stream=stderr").await;
+    ask(&installation, PREVIEW, "/print?lines=500&from=1500&stream=stderr").await;
     api.post("/services/shop/versions/1/stop", json!({})).await;
     api.wait_for_state("shop", 1, "stopped").await;
     let all: Vec<u64> = (0..2000).collect();
     until_ok("all lines being there", SOON, || async {
-        let (numbers, told) = numbers(&installation);
+        let (numbers, told) = numbers(&installation, 1);
         assert!(
             numbers.windows(2).all(|pair| pair[0] < pair[1]),
             "repeated, or out of order: {numbers:?}"
@@ -75,24 +75,28 @@ async fn running(api: &Api) -> Option<Value> {
     Some(running["id"].clone())
 }
 
-async fn get(installation: &Installation, path: &str) -> reqwest::Result<reqwest::Response> {
+async fn get(
+    installation: &Installation,
+    host: &str,
+    path: &str,
+) -> reqwest::Result<reqwest::Response> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("http://{}{path}", installation.http);
-    client.get(url).header("host", PREVIEW).send().await?.error_for_status()
+    client.get(url).header("host", host).send().await?.error_for_status()
 }
 
 /// The container that was there may just have gone.
-async fn ask(installation: &Installation, path: &str) {
+pub(crate) async fn ask(installation: &Installation, host: &str, path: &str) {
     until_ok("the container printing", SOON, || async {
-        get(installation, path).await.map(|_| ()).map_err(|error| error.to_string())
+        get(installation, host, path).await.map(|_| ()).map_err(|error| error.to_string())
     })
     .await;
 }
 
-/// The numbers that were printed, as they are told, and what is told beside.
-fn numbers(installation: &Installation) -> (Vec<u64>, String) {
+/// The numbers that a version has printed, as they are told, and what is told beside.
+pub(crate) fn numbers(installation: &Installation, version: u64) -> (Vec<u64>, String) {
     let mut command = Command::new(program());
-    command.args(["logs", "shop", "1", "--tail", "all", "--json"]);
+    command.args(["logs", "shop", &version.to_string(), "--tail", "all", "--json"]);
     let output = command.env("LAUNCHER_DATA", installation.data()).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{told}");

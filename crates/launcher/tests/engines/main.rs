@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod fluentd;
 mod ground;
 mod kills;
 mod logs;

@@ -1,6 +1,7 @@
 //! Hosts: what they have, what runs on them, and which of them take nothing new.
 
 mod inventory;
+pub(super) mod metrics;
 pub(super) mod reports;
 mod targets;
 

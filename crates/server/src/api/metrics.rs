@@ -9,11 +9,11 @@ use utoipa::IntoParams;
 
 use super::views::{GraphView, MarkView, MetricsView};
 use crate::App;
-use crate::graphs::{Kind, Picture, Theme, check, signed};
+use crate::graphs::{Kind, Picture, Subject, Theme, check};
 use crate::http::extract::{Path, Query};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-use crate::measured::{Standing, deployments, exist, lines, time, versions};
+use crate::measured::{Standing, deployments, exist, lines, measures, span, step, versions};
 
 /// What is answered when nothing is said: what people look at before they press.
 const USUAL: [Measure; 7] = [
@@ -58,41 +58,22 @@ pub(super) async fn show(
 ) -> Result<Answer<MetricsView>, Problem> {
     let standing = Standing::of(&app, &service).await?;
     let now = app.now().as_second();
-    let until = time(query.until.as_deref().unwrap_or("now"), now)?;
-    let from = match &query.from {
-        Some(from) => time(from, now)?,
-        None => until - 900,
-    };
-    if from > until {
-        return Err(Problem::invalid(
-            "from is after until; nothing can have been measured between",
-        ));
-    }
+    let (from, until) = span(query.from.as_deref(), query.until.as_deref(), now)?;
     let versions = match &query.versions {
         Some(text) => versions(text)?,
         None => standing.both(),
     };
     exist(&app, &service, &versions).await?;
     let measures = match &query.measures {
-        Some(text) => measures(text)?,
+        Some(text) => measures(text, Measure::OF_VERSIONS)?,
         None => USUAL.to_vec(),
     };
-    let step = query.step.map(|span| i64::try_from(span.duration().as_secs()).unwrap_or(i64::MAX));
+    let step = query.step.map(step);
     let asked = Asked { service: service.clone(), versions, measures, from, until, step };
     let measured = lines(&app, &asked).await?;
     let marks = deployments(&app, &service, (from, until)).await?;
     let marks = marks.iter().map(MarkView::new).collect();
     Ok(Answer(MetricsView { measured, deployments: marks }))
-}
-
-fn measures(text: &str) -> Result<Vec<Measure>, Problem> {
-    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let read = names.map(|name| {
-        name.parse().map_err(|unknown: launcher_telemetry::UnknownMeasure| {
-            Problem::invalid(unknown.to_string())
-        })
-    });
-    read.collect()
 }
 
 /// Which graphs.
@@ -136,15 +117,8 @@ pub(super) async fn graphs(
     let GraphsQuery { range, width, height, theme, zone, .. } = query;
     let picture = Picture { versions, range, width, height, theme, zone, ..Picture::default() };
     check(&picture)?;
-    let by_graphite = app.telemetry.graphite_to_ask().is_some();
     let graphs = Kind::ALL.map(|kind| {
-        let url = |format| signed(&app, &service, kind, format, &picture);
-        GraphView {
-            name: kind.name(),
-            svg: url("svg"),
-            png: url("png"),
-            graphite: by_graphite.then(|| url("graphite.png")),
-        }
+        GraphView::signed(&app, kind.name(), Subject::Service(&service, kind), &picture)
     });
     Ok(Answer(Page::whole(graphs.to_vec())))
 }

@@ -4,12 +4,14 @@ use jiff::tz::TimeZone;
 use launcher_model::route::Deployment;
 use launcher_model::{ServiceName, Span, VersionNumber};
 use launcher_telemetry::graph::{self, Curve, Graph, Mark, Role, Style};
-use launcher_telemetry::{Line, Measure, Query};
+use launcher_telemetry::graphite::Names;
+use launcher_telemetry::{HostQuery, Line, Measure, Query};
 
-use super::picture::{Kind, Picture, Theme};
+use super::picture::{Picture, Theme};
+use super::subject::{HostKind, Kind, Subject};
 use crate::App;
 use crate::http::problem::Problem;
-use crate::measured::{Standing, deployments, exist, lines, time};
+use crate::measured::{Standing, deployments, exist, lines, must_know_host, time};
 
 /// Of how long a graph is when nobody says.
 const RANGE: Span = Span::secs(900);
@@ -30,27 +32,25 @@ const FONT: &[u8] =
 
 pub(super) async fn svg(
     app: &App,
-    service: &ServiceName,
-    kind: Kind,
+    subject: Subject<'_>,
     picture: &Picture,
 ) -> Result<String, Problem> {
     let style = style(picture)?;
-    Ok(graph::svg(&compose(app, service, kind, picture, &style).await?, &style))
+    Ok(graph::svg(&compose(app, subject, picture, &style).await?, &style))
 }
 
 /// In the place of a graph that cannot be drawn: why.
-pub(super) fn told(kind: Kind, picture: &Picture, why: &str) -> Result<String, Problem> {
-    Ok(graph::told(kind.title(), why, &style(picture)?))
+pub(super) fn told(subject: Subject<'_>, picture: &Picture, why: &str) -> Result<String, Problem> {
+    Ok(graph::told(&subject.title(), why, &style(picture)?))
 }
 
 pub(super) async fn png(
     app: &App,
-    service: &ServiceName,
-    kind: Kind,
+    subject: Subject<'_>,
     picture: &Picture,
 ) -> Result<Vec<u8>, Problem> {
     let style = style(picture)?;
-    let graph = compose(app, service, kind, picture, &style).await?;
+    let graph = compose(app, subject, picture, &style).await?;
     // It takes some milliseconds of a processor.
     let drawn = tokio::task::spawn_blocking(move || graph::png(&graph, &style, FONT)).await;
     Ok(drawn.map_err(|error| Problem::later(format!("the graph was not drawn: {error}")))??)
@@ -59,8 +59,7 @@ pub(super) async fn png(
 /// Graphite's own picture of the same.
 pub(super) async fn by_graphite(
     app: &App,
-    service: &ServiceName,
-    kind: Kind,
+    subject: Subject<'_>,
     picture: &Picture,
 ) -> Result<Vec<u8>, Problem> {
     let Some((graphite, web)) = app.telemetry.graphite_to_ask() else {
@@ -69,12 +68,12 @@ pub(super) async fn by_graphite(
         ));
     };
     let style = style(picture)?;
-    let standing = Standing::of(app, service).await?;
+    let (title, targets) = targets(app, subject, picture, &graphite.names).await?;
     let (from, until) = span(app, picture)?;
     let mut query = vec![
         ("from", from.to_string()),
         ("until", until.to_string()),
-        ("title", format!("{service}: {}", kind.title())),
+        ("title", title),
         ("width", style.width.to_string()),
         ("height", style.height.to_string()),
         ("tz", style.zone.iana_name().unwrap_or("UTC").to_owned()),
@@ -88,15 +87,40 @@ pub(super) async fn by_graphite(
     };
     query.push(("bgcolor", colours.0.to_owned()));
     query.push(("fgcolor", colours.1.to_owned()));
-    let (versions, _) = shown(app, service, picture, &standing, (from, until)).await?;
-    for version in versions {
-        for measure in kind.measures() {
-            let name = graphite.names.of(service, version, *measure);
-            let label = format!("{version} {measure}");
-            query.push(("target", format!("alias({name},'{label}')")));
+    let target = |(name, label)| ("target", format!("alias({name},'{label}')"));
+    query.extend(targets.into_iter().map(target));
+    Ok(web.picture(&query).await?)
+}
+
+/// What stands on a picture of Graphite's, and what it shows: names, and what each is called.
+async fn targets(
+    app: &App,
+    subject: Subject<'_>,
+    picture: &Picture,
+    names: &Names,
+) -> Result<(String, Vec<(String, String)>), Problem> {
+    match subject {
+        Subject::Service(service, kind) => {
+            let standing = Standing::of(app, service).await?;
+            let of = |version| {
+                let name = move |measure: &Measure| {
+                    (names.of(service, version, *measure), format!("{version} {measure}"))
+                };
+                kind.measures().iter().map(name)
+            };
+            let span = span(app, picture)?;
+            let (versions, _) = shown(app, service, picture, &standing, span).await?;
+            let targets = versions.into_iter().flat_map(of).collect();
+            Ok((format!("{service}: {}", kind.title()), targets))
+        }
+        Subject::Host(host, kind) => {
+            must_be_of_host(app, host, picture).await?;
+            let targets = kind.curves().into_iter();
+            let targets =
+                targets.map(|of| (names.of_host(host, of.measure), of.measure.to_string()));
+            Ok((subject.title(), targets.collect()))
         }
     }
-    Ok(web.picture(&query).await?)
 }
 
 /// The versions that were asked for, or those that people look at; and the deployments of that time.
@@ -135,7 +159,62 @@ fn span(app: &App, picture: &Picture) -> Result<(i64, i64), Problem> {
     Ok((until - i64::try_from(range).unwrap_or(i64::MAX), until))
 }
 
+/// So many seconds a number is of, so that each has some pixels.
+fn step((from, until): (i64, i64), style: &Style) -> i64 {
+    ((until - from) / i64::from(style.width / STEP)).max(1)
+}
+
 async fn compose(
+    app: &App,
+    subject: Subject<'_>,
+    picture: &Picture,
+    style: &Style,
+) -> Result<Graph, Problem> {
+    match subject {
+        Subject::Service(service, kind) => of_service(app, service, kind, picture, style).await,
+        Subject::Host(host, kind) => of_host(app, host, kind, picture, style).await,
+    }
+}
+
+async fn of_host(
+    app: &App,
+    host: &str,
+    kind: HostKind,
+    picture: &Picture,
+    style: &Style,
+) -> Result<Graph, Problem> {
+    must_be_of_host(app, host, picture).await?;
+    let (from, until) = span(app, picture)?;
+    let curves = kind.curves();
+    let measures: Vec<Measure> = curves.iter().map(|curve| curve.measure).collect();
+    let (unit, step) = (measures[0].unit(), Some(step((from, until), style)));
+    let query = HostQuery { host: host.to_owned(), measures, from, until, step };
+    let measured = app.telemetry.of_host(&query).await?;
+    let curves = curves.into_iter().zip(measured.lines).map(|(of, line)| Curve {
+        label: of.label.to_owned(),
+        role: of.role,
+        thin: of.thin,
+        values: line.values,
+    });
+    Ok(Graph {
+        title: Subject::Host(host, kind).title(),
+        unit,
+        from: measured.from,
+        until: measured.until,
+        step: measured.step,
+        curves: curves.collect(),
+        marks: Vec::new(),
+    })
+}
+
+async fn must_be_of_host(app: &App, host: &str, picture: &Picture) -> Result<(), Problem> {
+    if !picture.versions.is_empty() {
+        return Err(Problem::invalid("a graph of a host has no versions; leave them out"));
+    }
+    must_know_host(app, host).await
+}
+
+async fn of_service(
     app: &App,
     service: &ServiceName,
     kind: Kind,
@@ -145,14 +224,13 @@ async fn compose(
     let standing = Standing::of(app, service).await?;
     let (from, until) = span(app, picture)?;
     let (versions, marks) = shown(app, service, picture, &standing, (from, until)).await?;
-    let step = ((until - from) / i64::from(style.width / STEP)).max(1);
     let query = Query {
         service: service.clone(),
         versions,
         measures: kind.measures().to_vec(),
         from,
         until,
-        step: Some(step),
+        step: Some(step((from, until), style)),
     };
     let measured = lines(app, &query).await?;
     let (from, until) = (measured.from, measured.until);

@@ -1,76 +1,21 @@
-//! Which graph, and how; and addresses that carry a signature.
+//! How a graph is drawn; and addresses that carry a signature.
 
 use std::fmt::Write;
 
 use axum::http::Uri;
-use launcher_model::{ServiceName, Span, VersionNumber};
-use launcher_telemetry::Measure;
+use launcher_model::{Span, VersionNumber};
 use serde::{Deserialize, Deserializer, de};
 use subtle::ConstantTimeEq;
 
+use super::subject::Subject;
 use crate::App;
-use crate::http::problem::Problem;
 use crate::measured;
-
-/// What a graph shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Requests,
-    Errors,
-    Latency,
-    Cpu,
-    Memory,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Requests, Self::Errors, Self::Latency, Self::Cpu, Self::Memory];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::Errors => "errors",
-            Self::Latency => "latency",
-            Self::Cpu => "cpu",
-            Self::Memory => "memory",
-        }
-    }
-
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Self::Requests => "Requests",
-            Self::Errors => "Errors (5xx)",
-            Self::Latency => "Latency of 99 %",
-            Self::Cpu => "Processors",
-            Self::Memory => "Memory",
-        }
-    }
-
-    /// What is drawn of each version; all but the last are thin.
-    pub(super) fn measures(self) -> &'static [Measure] {
-        match self {
-            Self::Requests => &[Measure::Requests],
-            Self::Errors => &[Measure::Requests5xx],
-            Self::Latency => &[Measure::LatencyP50, Measure::LatencyP99],
-            Self::Cpu => &[Measure::Cpu],
-            Self::Memory => &[Measure::Memory],
-        }
-    }
-
-    pub(super) fn read(name: &str) -> Result<Self, Problem> {
-        let found = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        found.ok_or_else(|| {
-            let all = Self::ALL.map(Self::name).join(", ");
-            Problem::missing(format!("there is no graph of that name; there are {all}"))
-        })
-    }
-}
 
 /// How it is drawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Picture {
-    /// Of which versions; of what is live and what waits beside it when there is none.
+    /// Of which versions; of what is live and what waits beside it when there is none. A host has none.
     #[serde(deserialize_with = "versions")]
     pub(crate) versions: Vec<VersionNumber>,
     /// Also of a few that were live in that time; so it is when no versions are named.
@@ -108,8 +53,8 @@ fn versions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<VersionNum
 
 impl Picture {
     /// The address of a graph that is drawn so, without the server's own.
-    pub(crate) fn path(&self, service: &ServiceName, kind: Kind, format: &str) -> String {
-        let mut path = format!("/graphs/{service}/{}.{format}", kind.name());
+    pub(crate) fn path(&self, subject: Subject<'_>, format: &str) -> String {
+        let mut path = format!("{}.{format}", subject.path());
         let versions: Vec<String> = self.versions.iter().map(|one| one.0.to_string()).collect();
         let range = self.range.map(|range| range.to_string());
         let mut separator = '?';
@@ -160,14 +105,8 @@ fn escaped(value: &str) -> String {
 const SIGNATURE: &str = "signature=";
 
 /// The address of a graph, with what shows that this server has made it.
-pub(crate) fn signed(
-    app: &App,
-    service: &ServiceName,
-    kind: Kind,
-    format: &str,
-    picture: &Picture,
-) -> String {
-    let path = picture.path(service, kind, format);
+pub(crate) fn signed(app: &App, subject: Subject<'_>, format: &str, picture: &Picture) -> String {
+    let path = picture.path(subject, format);
     let signature = app.vault.sign_address(&path);
     let separator = if path.contains('?') { '&' } else { '?' };
     format!("{path}{separator}{SIGNATURE}{signature}")

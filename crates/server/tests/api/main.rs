@@ -14,6 +14,7 @@ mod freezes;
 mod git;
 mod holds;
 mod hooks;
+mod host_metrics;
 mod hosts;
 mod idempotency;
 mod logs;

@@ -1,8 +1,7 @@
 //! Looking up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use launcher_model::VersionNumber;
 use sqlx::{Row, SqliteConnection};
 
 use super::Embedded;
@@ -12,30 +11,23 @@ use super::roll::{between, malformed, rolled};
 use crate::error::Result;
 use crate::gathered::{Gathered, WINDOW, start};
 use crate::key::{Key, Value};
-use crate::measure::{Kind, Measure};
-use crate::query::{Line, Query, Steps};
+use crate::measure::Measure;
+use crate::query::{Numbers, Steps, Wanted};
 
 impl Embedded {
     /// What was measured, in these steps.
-    pub(crate) async fn lines(&self, query: &Query, steps: &Steps) -> Result<Vec<Line>> {
-        let mut lines = Vec::new();
-        for version in &query.versions {
-            let service = query.service.clone();
-            for (kind, key) in [
-                (Kind::Traffic, Key::Traffic(service.clone(), *version)),
-                (Kind::Usage, Key::Usage(service, *version)),
-            ] {
-                let measures = query.measures.iter().copied();
-                let measures: Vec<Measure> = measures.filter(|of| of.kind() == kind).collect();
-                if measures.is_empty() {
-                    continue;
-                }
-                let found = self.read(&key, steps).await?;
-                let line = |measure| line(*version, measure, &found, steps);
-                lines.extend(measures.into_iter().map(line));
+    pub(crate) async fn numbers(&self, wanted: &[Wanted], steps: &Steps) -> Result<Vec<Numbers>> {
+        let mut all = vec![Numbers::new(); wanted.len()];
+        // Each is read once, and none of them longer in memory than it has to be.
+        let keys: BTreeSet<&Key> = wanted.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let found = self.read(key, steps).await?;
+            for (place, (_, measure)) in all.iter_mut().zip(wanted).filter(|(_, (of, _))| of == key)
+            {
+                *place = numbers(*measure, &found, steps);
             }
         }
-        Ok(lines)
+        Ok(all)
     }
 
     /// What was measured, by the second at which each step begins.
@@ -119,42 +111,32 @@ impl Embedded {
     }
 }
 
-fn line(
-    version: VersionNumber,
-    measure: Measure,
-    found: &BTreeMap<i64, Value>,
-    steps: &Steps,
-) -> Line {
+fn numbers(measure: Measure, found: &BTreeMap<i64, Value>, steps: &Steps) -> Numbers {
     #[expect(clippy::cast_precision_loss, reason = "a step is some days at most")]
     let seconds = steps.step as f64;
     let value = |at| match found.get(&at) {
         Some(value) => measure.of(value, seconds),
         None => measure.of_nothing(),
     };
-    let values = steps.starts().map(value).collect();
-    Line { version, measure, unit: measure.unit(), values }
+    steps.starts().map(value).collect()
 }
 
 /// What is known without the file, in these steps.
-pub(crate) fn lines_in_memory(gathered: &Gathered, query: &Query, steps: &Steps) -> Vec<Line> {
-    let mut lines = Vec::new();
-    for version in &query.versions {
-        for measure in &query.measures {
-            let (service, version) = (query.service.clone(), *version);
-            let key = match measure.kind() {
-                Kind::Traffic => Key::Traffic(service, version),
-                Kind::Usage => Key::Usage(service, version),
-            };
-            let mut found = Found { step: steps.step, slots: BTreeMap::new() };
-            for (at, value) in gathered.since(&key, steps.from) {
-                if at < steps.until {
-                    found.add(at, value);
-                }
+pub(crate) fn numbers_in_memory(
+    gathered: &Gathered,
+    wanted: &[Wanted],
+    steps: &Steps,
+) -> Vec<Numbers> {
+    let of = |(key, measure): &Wanted| {
+        let mut found = Found { step: steps.step, slots: BTreeMap::new() };
+        for (at, value) in gathered.since(key, steps.from) {
+            if at < steps.until {
+                found.add(at, value);
             }
-            lines.push(line(version, *measure, &found.slots, steps));
         }
-    }
-    lines
+        numbers(*measure, &found.slots, steps)
+    };
+    wanted.iter().map(of).collect()
 }
 
 /// What was found, put together by steps.

@@ -45,40 +45,34 @@ impl Names {
         format!("{}.{service}.{version}.{}", self.prefix, path(measure))
     }
 
+    /// The name of a measure of a host: `launcher._hosts.web1.cpu.used`.
+    #[must_use]
+    pub fn of_host(&self, host: &str, measure: Measure) -> String {
+        format!("{}.{}", self.on_host(host).prefix, path(measure))
+    }
+
+    /// The name of a measure of what is measured.
+    pub(super) fn of_key(&self, key: &Key, measure: Measure) -> String {
+        match key {
+            Key::Traffic(service, version) | Key::Usage(service, version) => {
+                self.of(service, *version, measure)
+            }
+            Key::Host(host) => self.of_host(host, measure),
+        }
+    }
+
     /// What a measurement of so many seconds from `at` on says.
     #[must_use]
     pub fn points(&self, key: &Key, value: &Value, at: i64, seconds: f64) -> Vec<Point> {
-        let numbers: Vec<(String, f64)> = match (key, value) {
-            (Key::Traffic(service, version) | Key::Usage(service, version), value) => Measure::ALL
-                .into_iter()
-                .filter_map(|measure| {
-                    Some((self.of(service, *version, measure), measure.of(value, seconds)?))
-                })
-                .collect(),
-            (Key::Host(host), Value::Host(usage)) => {
-                let prefix = self.on_host(host).prefix;
-                let name = |what: &str| format!("{prefix}.{what}");
-                #[expect(clippy::cast_precision_loss, reason = "what is counted stays below 2^53")]
-                let number = |count: u64| count as f64;
-                let each = |count: u64| number(count) / seconds;
-                vec![
-                    (name("cpu.used"), each(usage.cpu_us) / 1e6),
-                    (name("cpu.count"), f64::from(usage.cpus)),
-                    (name("memory.used"), number(usage.memory)),
-                    (name("memory.total"), number(usage.memory_total)),
-                    (name("network.received"), each(usage.received)),
-                    (name("network.sent"), each(usage.sent)),
-                    (name("disk.read"), each(usage.read)),
-                    (name("disk.written"), each(usage.written)),
-                ]
-            }
-            (Key::Host(_), _) => Vec::new(),
+        let point = |measure: Measure| {
+            let value = measure.of(value, seconds)?;
+            Some(Point { name: self.of_key(key, measure), at, value })
         };
-        numbers.into_iter().map(|(name, value)| Point { name, at, value }).collect()
+        Measure::ALL.into_iter().filter_map(point).collect()
     }
 }
 
-/// What stands behind the version.
+/// What stands behind the version, or the host.
 fn path(measure: Measure) -> &'static str {
     match measure {
         Measure::Requests => "requests.all",
@@ -101,9 +95,11 @@ fn path(measure: Measure) -> &'static str {
         Measure::Containers => "containers.running",
         Measure::Restarts => "containers.restarts",
         Measure::Cpu => "cpu.used",
+        Measure::Cpus => "cpu.count",
         Measure::Throttled => "cpu.throttled",
         Measure::Memory => "memory.used",
         Measure::MemoryLimit => "memory.limit",
+        Measure::MemoryTotal => "memory.total",
         Measure::OomKills => "memory.oom_kills",
         Measure::NetworkReceived => "network.received",
         Measure::NetworkSent => "network.sent",
@@ -146,7 +142,9 @@ mod tests {
         assert!(!points.iter().any(|point| point.name.contains("latency")));
         let host = Value::Host(HostUsage { cpus: 2, ..HostUsage::default() });
         let points = names.points(&Key::Host("a.example".to_owned()), &host, 100, 10.0);
-        assert_eq!(points[1].name, "team_1.launcher._hosts.a_example.cpu.count");
+        let count = points.iter().find(|point| point.value == 2.0).unwrap();
+        assert_eq!(count.name, "team_1.launcher._hosts.a_example.cpu.count");
+        assert_eq!(points.len(), Measure::OF_HOSTS.len());
         let name = names.on_host("a.example").of(
             &ServiceName::new("shop").unwrap(),
             VersionNumber(42),

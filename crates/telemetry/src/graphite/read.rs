@@ -1,50 +1,37 @@
-//! Lines of numbers from what Graphite has kept.
+//! Numbers from what Graphite has kept.
 
 use std::collections::BTreeMap;
 
 use super::web::{Found, WebError};
 use super::{Graphite, Web};
 use crate::measure::Measure;
-use crate::query::{Line, Query, Steps};
+use crate::query::{Numbers, Steps, Wanted};
 
 impl Graphite {
     /// What was measured, in these steps.
-    pub(crate) async fn lines(
+    pub(crate) async fn numbers(
         &self,
         web: &Web,
-        query: &Query,
+        wanted: &[Wanted],
         steps: &Steps,
-    ) -> Result<Vec<Line>, WebError> {
-        let pairs = query.versions.iter();
-        let pairs = pairs.flat_map(|version| query.measures.iter().map(|of| (*version, *of)));
-        let pairs: Vec<_> = pairs.collect();
-        if pairs.is_empty() || steps.from == steps.until {
-            let line = |(version, measure)| line(version, measure, Vec::new());
-            return Ok(pairs.into_iter().map(line).collect());
+    ) -> Result<Vec<Numbers>, WebError> {
+        if wanted.is_empty() || steps.from == steps.until {
+            return Ok(vec![Numbers::new(); wanted.len()]);
         }
-        let name = |(version, measure)| self.names.of(&query.service, version, measure);
-        let names: Vec<String> = pairs.iter().copied().map(name).collect();
+        let name = |(key, measure): &Wanted| self.names.of_key(key, *measure);
+        let names: Vec<String> = wanted.iter().map(name).collect();
         let found: Found = web.read(&names, (steps.from, steps.until)).await?;
         let nothing = Vec::new();
-        let lines = pairs.into_iter().zip(&names).map(|((version, measure), name)| {
-            let numbers = found.get(name).unwrap_or(&nothing);
-            line(version, measure, averages(numbers, measure, steps))
+        let numbers = wanted.iter().zip(&names).map(|((_, measure), name)| {
+            averages(found.get(name).unwrap_or(&nothing), *measure, steps)
         });
-        Ok(lines.collect())
+        Ok(numbers.collect())
     }
-}
-
-fn line(
-    version: launcher_model::VersionNumber,
-    measure: Measure,
-    values: Vec<Option<f64>>,
-) -> Line {
-    Line { version, measure, unit: measure.unit(), values }
 }
 
 /// The average of the numbers of each step. Of times that most requests did not exceed, that of several
 /// seconds is not that of all their requests, and nobody can tell it any more.
-fn averages(numbers: &[(i64, f64)], measure: Measure, steps: &Steps) -> Vec<Option<f64>> {
+fn averages(numbers: &[(i64, f64)], measure: Measure, steps: &Steps) -> Numbers {
     let mut sums: BTreeMap<i64, (f64, u32)> = BTreeMap::new();
     for (at, number) in numbers {
         let sum = sums.entry(at - at.rem_euclid(steps.step)).or_default();

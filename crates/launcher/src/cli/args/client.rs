@@ -108,7 +108,7 @@ pub(crate) enum ClientCommand {
     /// List a service's deployments with their receipts
     #[command(after_help = examples::HISTORY)]
     History(To<History>),
-    /// Show what was measured of environments, side by side
+    /// Show what was measured of environments, side by side, or of a host
     #[command(after_help = examples::METRICS)]
     Metrics(To<Metrics>),
     /// Print what an environment's containers log

@@ -300,6 +300,7 @@ EXAMPLES
   launcher metrics shop                what is live and what waits, the last 15 minutes
   launcher metrics shop 41 42 --for 1h
   launcher metrics shop --measure requests_5xx --measure latency_p99 --json
+  launcher metrics --host web1         what the whole host uses
 
 The last column draws each step of that time, from nothing to the most of all versions.";
 pub(super) const AGENT_CHECK: &str = "\

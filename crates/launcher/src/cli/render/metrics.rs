@@ -2,7 +2,7 @@
 
 use launcher_server::api::views::MetricsView;
 use launcher_telemetry::graph::in_words;
-use launcher_telemetry::{Line, Measure};
+use launcher_telemetry::{HostAnswer, Measure};
 
 use super::{Columns, Look, or_dash, plain};
 
@@ -14,32 +14,47 @@ pub(in crate::cli) fn table(view: &MetricsView, look: &Look) -> String {
     measures.dedup();
     for measure in measures {
         let lines = || view.measured.lines.iter().filter(|line| line.measure == measure);
-        let most = lines().filter_map(most).fold(0.0, f64::max);
+        let most = lines().filter_map(|line| most(&line.values)).fold(0.0, f64::max);
         for line in lines() {
             columns.row([
                 plain(measure),
                 plain(line.version),
-                or_dash(mean(line).map(|value| in_words(value, line.unit))),
-                or_dash(self::most(line).map(|value| in_words(value, line.unit))),
-                plain(drawn(line, most)),
+                or_dash(mean(&line.values).map(|value| in_words(value, line.unit))),
+                or_dash(self::most(&line.values).map(|value| in_words(value, line.unit))),
+                plain(drawn(&line.values, most)),
             ]);
         }
     }
     columns.text()
 }
 
-fn mean(line: &Line) -> Option<f64> {
-    let values: Vec<f64> = line.values.iter().flatten().copied().collect();
+/// What is used stands above what there is.
+pub(in crate::cli) fn of_host(answer: &HostAnswer, look: &Look) -> String {
+    let mut columns = Columns::new(look, &["MEASURE", "MEAN", "MOST", "OVER TIME"]);
+    for line in &answer.lines {
+        let most = most(&line.values);
+        columns.row([
+            plain(line.measure),
+            or_dash(mean(&line.values).map(|value| in_words(value, line.unit))),
+            or_dash(most.map(|value| in_words(value, line.unit))),
+            plain(drawn(&line.values, most.unwrap_or_default())),
+        ]);
+    }
+    columns.text()
+}
+
+fn mean(values: &[Option<f64>]) -> Option<f64> {
+    let values: Vec<f64> = values.iter().flatten().copied().collect();
     let count = u32::try_from(values.len()).ok().filter(|count| *count > 0)?;
     Some(values.iter().sum::<f64>() / f64::from(count))
 }
 
-fn most(line: &Line) -> Option<f64> {
-    line.values.iter().flatten().copied().reduce(f64::max)
+fn most(values: &[Option<f64>]) -> Option<f64> {
+    values.iter().flatten().copied().reduce(f64::max)
 }
 
 /// A character for each step, as high as its number is.
-fn drawn(line: &Line, most: f64) -> String {
+fn drawn(values: &[Option<f64>], most: f64) -> String {
     const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let of = |value: &Option<f64>| match value {
         None => ' ',
@@ -50,7 +65,7 @@ fn drawn(line: &Line, most: f64) -> String {
             HEIGHTS[height]
         }
     };
-    line.values.iter().map(of).collect()
+    values.iter().map(of).collect()
 }
 
 #[cfg(test)]
@@ -62,5 +77,11 @@ mod tests {
     fn versions_stand_under_each_other() {
         let view: MetricsView = read(include_str!("fixtures/metrics.json"));
         insta::assert_snapshot!(table(&view, &look()));
+    }
+
+    #[test]
+    fn what_a_host_uses_stands_above_what_it_has() {
+        let answer: HostAnswer = read(include_str!("fixtures/host-metrics.json"));
+        insta::assert_snapshot!(of_host(&answer, &look()));
     }
 }

@@ -7,6 +7,9 @@ use launcher_telemetry::Answer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::App;
+use crate::graphs::{Picture, Subject, signed};
+
 /// What was measured of a service's environments, and what was deployed meanwhile.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct MetricsView {
@@ -51,4 +54,23 @@ pub struct GraphView {
     /// As Graphite draws it, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub graphite: Option<String>,
+}
+
+impl GraphView {
+    /// One at addresses that carry a signature.
+    pub(crate) fn signed(
+        app: &App,
+        name: &'static str,
+        subject: Subject<'_>,
+        picture: &Picture,
+    ) -> Self {
+        let url = |format| signed(app, subject, format, picture);
+        let by_graphite = app.telemetry.graphite_to_ask().is_some();
+        Self {
+            name,
+            svg: url("svg"),
+            png: url("png"),
+            graphite: by_graphite.then(|| url("graphite.png")),
+        }
+    }
 }

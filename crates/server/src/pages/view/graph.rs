@@ -3,7 +3,7 @@
 use launcher_model::{ServiceName, Span, VersionNumber};
 
 use super::service::ServiceView;
-use crate::graphs::{Kind, Picture};
+use crate::graphs::{Kind, Picture, Subject};
 
 /// Of how long the graphs of a page are.
 const RANGE: Span = Span::secs(15 * 60);
@@ -25,27 +25,28 @@ impl GraphLine {
         if versions.is_empty() {
             return Vec::new();
         }
-        Self::of_versions(&service.name, versions, by_graphite)
+        Self::of_versions(&service.name, versions, Some(true), by_graphite)
     }
 
     /// Those of one version.
     pub(crate) fn of_version(service: &ServiceName, version: VersionNumber) -> Vec<Self> {
-        Self::of_versions(service, vec![version], false)
+        Self::of_versions(service, vec![version], None, false)
     }
 
     fn of_versions(
         service: &ServiceName,
         versions: Vec<VersionNumber>,
+        past: Option<bool>,
         by_graphite: bool,
     ) -> Vec<Self> {
         let range = Some(RANGE);
         let (width, height) = (Some(390), Some(150));
-        // Beside one alone nothing else is asked for.
-        let past = (versions.len() > 1).then_some(true);
         let picture = Picture { versions, past, range, width, height, ..Picture::default() };
         let format = if by_graphite { "graphite.png" } else { "svg" };
-        let graph =
-            |kind: Kind| Self { title: kind.title(), url: picture.path(service, kind, format) };
+        let graph = |kind: Kind| Self {
+            title: kind.title(),
+            url: picture.path(Subject::Service(service, kind), format),
+        };
         Kind::ALL.map(graph).into()
     }
 }
