@@ -8,20 +8,17 @@ mod draw;
 mod picture;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use launcher_model::ServiceName;
 
 use crate::App;
-use crate::auth;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
-use crate::pages::is_signed_in;
 
-pub(crate) use picture::{Kind, Picture, signed};
+pub(crate) use picture::{Kind, Picture, is_signed, signed};
 
 /// A picture loads nothing and runs nothing, also where somebody opens it by itself.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
@@ -30,29 +27,8 @@ pub(crate) fn router() -> Router<App> {
     Router::new().route("/graphs/{service}/{file}", get(show))
 }
 
-/// Whoever may see the picture that a request asks for.
-struct MaySee;
-
-impl FromRequestParts<App> for MaySee {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let may_see = picture::is_signed(app, &parts.uri)
-            || is_signed_in(app, &parts.headers).await?
-            || auth::has_token(app, &parts.headers).await?;
-        if may_see {
-            return Ok(Self);
-        }
-        Err(Problem::unauthorized(
-            "this graph is for those who are signed in, have a token, or were given its signed address, \
-             which GET /api/v1/services/SERVICE/graphs lists",
-        ))
-    }
-}
-
 async fn show(
     State(app): State<App>,
-    _: MaySee,
     Path((service, file)): Path<(ServiceName, String)>,
     Query(picture): Query<Picture>,
     uri: Uri,

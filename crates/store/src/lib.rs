@@ -3,11 +3,13 @@
 //! One trait, [`Store`], and one module for each database. A store decides nothing: it keeps what it
 //! is told, in transactions whose borders are the trait's methods.
 
+mod audit;
 mod branches;
 mod builds;
 mod error;
 mod hosts;
 mod images;
+mod people;
 mod records;
 pub mod sqlite;
 mod told;
@@ -28,17 +30,20 @@ use launcher_model::version::Version;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::sync::broadcast;
 
+pub use audit::AuditStore;
 pub use branches::BranchStore;
 pub use builds::BuildStore;
 pub use error::Error;
 pub use hosts::{HostStore, KeptHost};
 pub use images::ImageStore;
+pub use people::{PeopleStore, SessionStore};
 pub use records::{
-    AboutEdge, Answer, BuildChange, BuildFilter, Deletion, DeploymentFilter, Edge,
-    EnvironmentChange, EventFilter, Following, IdempotencyClaim, Invitation, LeftImage, Made,
-    Maintenance, MaintenanceRecord, MaintenanceWish, NewBuild, NewDeployment, NewSession, NewToken,
-    NewVersion, Page, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord, SeenImage,
-    Service, Session, Token,
+    AboutEdge, Answer, AuditEntry, AuditFilter, BuildChange, BuildFilter, Deletion,
+    DeploymentFilter, Edge, EnvironmentChange, EventFilter, Following, IdempotencyClaim,
+    Invitation, LeftImage, Made, Maintenance, MaintenanceRecord, MaintenanceWish, NewAudit,
+    NewBuild, NewDeployment, NewPerson, NewSession, NewToken, NewVersion, Outcome, Owner, Page,
+    Person, PersonChange, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord,
+    SeenImage, Service, Session, Token, Way,
 };
 pub use told::{Told, ToldStore};
 pub use upstream::{Unreported, UpstreamStore};
@@ -59,10 +64,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// are only kept, to the microsecond.
 #[async_trait]
 pub trait Store:
-    BranchStore
+    AuditStore
+    + BranchStore
     + BuildStore
     + HostStore
     + ImageStore
+    + PeopleStore
+    + SessionStore
     + ToldStore
     + UpstreamStore
     + Send
@@ -262,12 +270,12 @@ pub trait Store:
     /// was none.
     async fn unset_secret(&self, name: &SecretName, by: &str, at: Timestamp) -> Result<bool>;
 
-    // Tokens and sessions -----------------------------------------------------------------------------------
+    // Tokens ------------------------------------------------------------------------------------------------
 
     /// Keeps a token's hash.
     ///
     /// # Errors
-    /// [`Error::Exists`] when one of that name is valid.
+    /// [`Error::Exists`] when one of that name is valid, or a person has it.
     async fn create_token(&self, new: NewToken, by: &str, at: Timestamp) -> Result<Token>;
     /// The valid token with this hash.
     async fn token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Token>>;
@@ -275,6 +283,7 @@ pub trait Store:
     async fn tokens(&self) -> Result<Vec<Token>>;
     /// Makes a token invalid, and ends its sessions. False when no valid one has that name.
     async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool>;
+
     // Edges ---------------------------------------------------------------------------------------------------
 
     /// Invites an edge: whoever has the token of the invitation may join once, under its name. One that
@@ -296,19 +305,6 @@ pub trait Store:
     async fn edge_seen(&self, edge: &EdgeName, about: &AboutEdge, at: Timestamp) -> Result<()>;
     /// Forgets an edge: it is a stranger from then on. False when there is none.
     async fn revoke_edge(&self, edge: &EdgeName, by: &str, at: Timestamp) -> Result<bool>;
-
-    /// Keeps a session or a one-time login link, by hash.
-    ///
-    /// # Errors
-    /// [`Error::NoSuch`] when its token is not valid.
-    async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()>;
-    /// The session with this hash that has not expired, and whose token is still valid; never a one-time
-    /// link.
-    async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
-    /// Takes a one-time link's session away and hands it out: at most one caller gets it.
-    async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
-    /// Ends a session.
-    async fn end_session(&self, hash: &[u8; 32]) -> Result<()>;
 
     // Idempotency -----------------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (11, "hosts", include_str!("../../migrations/sqlite/0011_hosts.sql")),
     (12, "told", include_str!("../../migrations/sqlite/0012_told.sql")),
     (13, "token roles", include_str!("../../migrations/sqlite/0013_token_roles.sql")),
+    (14, "people", include_str!("../../migrations/sqlite/0014_people.sql")),
 ];
 
 /// Brings a database to the newest schema.

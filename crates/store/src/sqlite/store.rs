@@ -1,9 +1,11 @@
 //! The trait's methods: where transactions begin and end.
 
+mod audit;
 mod branches;
 mod builds;
 mod images;
 mod kept_hosts;
+mod people;
 mod told;
 mod upstream;
 
@@ -24,13 +26,12 @@ use tokio::sync::broadcast;
 use super::row::kept;
 use super::{
     SqliteStore, containers, deployments, edges, environments, events, hosts, idempotency,
-    maintenance, meta, routes, secrets, services, sessions, tokens, versions,
+    maintenance, meta, routes, secrets, services, tokens, versions,
 };
 use crate::{
     AboutEdge, Answer, DeploymentFilter, Edge, EnvironmentChange, EventFilter, IdempotencyClaim,
-    Invitation, MaintenanceRecord, MaintenanceWish, NewDeployment, NewSession, NewToken,
-    NewVersion, PutOutcome, RecordedContainer, RecordedHost, Result, SecretRecord, Service,
-    Session, Store, Token,
+    Invitation, MaintenanceRecord, MaintenanceWish, NewDeployment, NewToken, NewVersion,
+    PutOutcome, RecordedContainer, RecordedHost, Result, SecretRecord, Service, Store, Token,
 };
 
 #[async_trait]
@@ -329,28 +330,6 @@ impl Store for SqliteStore {
     async fn revoke_edge(&self, edge: &EdgeName, by: &str, at: Timestamp) -> Result<bool> {
         let mut write = self.begin("revoking an edge").await?;
         let outcome = edges::remove(&mut write, edge, by, kept(at)).await;
-        write.end(outcome).await
-    }
-
-    async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()> {
-        let mut write = self.begin("keeping a session").await?;
-        let outcome = sessions::create(&mut write, new, at).await;
-        write.end(outcome).await
-    }
-
-    async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
-        self.read("looking a session up", sessions::one(&self.readers, hash, now).await)
-    }
-
-    async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
-        let mut write = self.begin("taking a login link").await?;
-        let outcome = sessions::take(&mut write, hash, now).await;
-        write.end(outcome).await
-    }
-
-    async fn end_session(&self, hash: &[u8; 32]) -> Result<()> {
-        let mut write = self.begin("ending a session").await?;
-        let outcome = sessions::end(&mut write, hash).await;
         write.end(outcome).await
     }
 
