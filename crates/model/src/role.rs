@@ -228,7 +228,7 @@ mod tests {
 
         let alone = Roles { role: Role::None, ..roles };
         assert!(alone.see(&shop) && !alone.see(&mail));
-        assert_eq!(alone.only(), Some(vec![shop.clone()]));
+        assert_eq!(alone.only(), Some(vec![shop]));
         assert!(alone.include_somewhere(Role::Deployer) && !alone.include(Role::Viewer));
         assert_eq!(alone.in_words(), "deployer on shop");
         assert_eq!(Roles::everywhere(Role::None).in_words(), "none");

@@ -76,7 +76,9 @@ pub(crate) async fn compare(
 ) -> Result<Compared, Problem> {
     on_a_thread(move || {
         let is_kept = kept.is_some();
-        let kept = kept.map(|kept| kept.expose_secret().to_owned()).or_else(|| NOBODYS.clone());
+        // Made by whoever signs in first, so that its making tells nothing either.
+        let nobodys = LazyLock::force(&NOBODYS);
+        let kept = kept.map(|kept| kept.expose_secret().to_owned()).or_else(|| nobodys.clone());
         let Some(kept) = kept else { return Compared { fits: false, outdated: false } };
         let compared = compared(password.expose_secret(), &kept);
         Compared { fits: compared.fits && is_kept, ..compared }

@@ -122,8 +122,11 @@ fn verdict(answer: &Answer) -> &'static str {
     }
 }
 
+/// A name, a role everywhere, and those on services.
+type Entering = (&'static str, Role, &'static [(&'static str, Role)]);
+
 /// Who comes in, and with what.
-const PEOPLE: [(&str, Role, &[(&str, Role)]); 8] = [
+const PEOPLE: [Entering; 8] = [
     ("admin", Role::Admin, &[]),
     ("deployer", Role::Deployer, &[]),
     ("viewer", Role::Viewer, &[]),

@@ -153,6 +153,11 @@ async fn a_password_or_being_disabled_ends_all_sessions_at_once() {
     server(&second).await.is(401);
     cookie(&sign_in(&world, "sam", newer).await.is(303));
 
+    // One's own is never changed without it.
+    world.call("PUT", "/api/v1/people/sam", json!({ "role": "admin" })).await.is(200);
+    let admin = cookie(&sign_in(&world, "sam", newer).await.is(303));
+    with(&world, &admin, "POST", path, json!({ "password": PASSWORD })).await.tells(422, "invalid");
+
     // An administrator gives another one, or a link by which they set it.
     let link = world.call("POST", path, json!({})).await.is(200).json();
     assert!(link["link"].as_str().unwrap().starts_with("/login/rl_"));

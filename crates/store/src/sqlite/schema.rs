@@ -32,7 +32,17 @@ const STEPS: &[(i64, &str, &str)] = &[
 
 /// Brings a database to the newest schema.
 pub(super) async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<()> {
-    let steps = STEPS.iter().map(|(number, name, sql)| {
+    migrate_to(connection, file, i64::MAX).await
+}
+
+/// Brings a database to the schema of a step.
+pub(super) async fn migrate_to(
+    connection: &mut SqliteConnection,
+    file: &Path,
+    last: i64,
+) -> Result<()> {
+    let steps = STEPS.iter().filter(|(number, ..)| *number <= last);
+    let steps = steps.map(|(number, name, sql)| {
         Migration::new(*number, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     let run = Migrator::with_migrations(steps.collect()).run(connection).await;

@@ -109,7 +109,7 @@ pub struct PasswordBody {
     /// The new password. Without one the answer has a link, which only administrators get.
     #[schema(value_type = Option<String>, write_only)]
     pub password: Option<SecretString>,
-    /// The password so far: needed by whoever is no administrator.
+    /// The password so far, for one's own.
     #[schema(value_type = Option<String>, write_only)]
     pub current: Option<SecretString>,
 }
