@@ -255,6 +255,7 @@ impl Builds {
         }
         let filter = BuildFilter {
             service: Some(build.service.clone()),
+            among: None,
             branch: Some(branch.to_owned()),
             page: Page { before: None, limit: 1 },
         };

@@ -43,6 +43,7 @@ impl Builds {
     async fn newest_is(&self, service: &ServiceName, branch: &str, commit: &str) -> Result<bool> {
         let filter = launcher_store::BuildFilter {
             service: Some(service.clone()),
+            among: None,
             branch: Some(branch.to_owned()),
             page: launcher_store::Page { before: None, limit: 1 },
         };

@@ -198,6 +198,7 @@ const LOOKED_AT: u32 = 100;
 async fn has_newer(inner: &Inner, build: &Build) -> Result<bool> {
     let filter = BuildFilter {
         service: Some(build.service.clone()),
+        among: None,
         branch: build.branch.clone(),
         page: Page { before: None, limit: LOOKED_AT },
     };

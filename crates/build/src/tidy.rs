@@ -17,7 +17,7 @@ const SOURCES: usize = 5;
 /// Removes the files of a service's old builds, and has git tidy up. What cannot be removed now will be after the next build.
 pub(crate) async fn tidy(inner: &Inner, service: &ServiceName) {
     let page = Page { before: None, limit: LOOKED_AT };
-    let filter = BuildFilter { service: Some(service.clone()), branch: None, page };
+    let filter = BuildFilter { service: Some(service.clone()), among: None, branch: None, page };
     let Ok(builds) = inner.store.builds(&filter).await else { return };
     for old in builds.iter().skip(LOGS) {
         let _ = tokio::fs::remove_dir_all(inner.logs.folder(old.id)).await;

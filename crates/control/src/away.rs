@@ -41,7 +41,7 @@ pub(crate) async fn still_served(
         return Ok(served);
     }
     let page = Page { before: None, limit: HISTORY };
-    let filter = DeploymentFilter { service: Some(service.clone()), page };
+    let filter = DeploymentFilter { service: Some(service.clone()), among: None, page };
     for deployment in inner.store.deployments(&filter).await? {
         if deployment.state == DeploymentState::Aborted {
             continue;

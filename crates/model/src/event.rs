@@ -122,6 +122,12 @@ pub enum EventKind {
     TokenCreated,
     /// A token was revoked.
     TokenRevoked,
+    /// A person was added.
+    PersonAdded,
+    /// A person's roles or name were changed, or they may sign in no more, or again.
+    PersonChanged,
+    /// A person was removed.
+    PersonRemoved,
 }
 
 /// An event before it has its number.

@@ -14,6 +14,7 @@ pub mod image;
 pub mod maintenance;
 pub mod measure;
 pub mod name;
+pub mod person;
 pub mod plan;
 pub mod role;
 pub mod route;
@@ -25,4 +26,5 @@ pub mod version;
 pub use name::{
     BuildId, DeploymentId, EdgeName, Generation, InvalidName, ServiceName, VersionNumber, Weight,
 };
+pub use person::PersonName;
 pub use units::{Bytes, Cpus, Span};

@@ -218,7 +218,13 @@ fn group_of(kind: EventKind) -> Group {
             Group::Services
         }
         K::ImageRemoved | K::RegistryTroubled => Group::Registries,
-        K::SecretSet | K::SecretUnset | K::TokenCreated | K::TokenRevoked => Group::Credentials,
+        K::SecretSet
+        | K::SecretUnset
+        | K::TokenCreated
+        | K::TokenRevoked
+        | K::PersonAdded
+        | K::PersonChanged
+        | K::PersonRemoved => Group::Credentials,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/api/v1`: one module per thing, each with its handlers and nothing else.
 
+mod audit;
 mod branches;
 mod builds;
 mod commands;
@@ -15,8 +16,10 @@ mod logs;
 mod maintenance;
 mod metrics;
 mod notifications;
+mod people;
 mod secrets;
 pub(crate) mod services;
+mod sessions;
 mod tokens;
 mod versions;
 pub mod views;
@@ -30,14 +33,14 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::App;
 use crate::http::{idempotency, problem};
-use crate::{App, auth};
 
 const ABOUT: &str = "Every call needs `Authorization: Bearer TOKEN`. Errors are problem details (RFC 9457). \
 A mutating call takes `Idempotency-Key`: repeated with the same key and body, it is done once. \
 Lists take `cursor` and `limit`, and give the next cursor as `next`.";
 
-/// The API's routes, behind their token, and what describes them.
+/// The API's routes, and what describes them.
 pub(crate) fn router(app: &App) -> (Router<App>, OpenApi) {
     let mut described = OpenApi::default();
     described.info.title = "Rocket Launcher".to_owned();
@@ -53,8 +56,7 @@ pub(crate) fn router(app: &App) -> (Router<App>, OpenApi) {
     )]);
     let router = router
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .route_layer(from_fn_with_state(app.clone(), idempotency::layer))
-        .route_layer(from_fn_with_state(app.clone(), auth::require_token));
+        .route_layer(from_fn_with_state(app.clone(), idempotency::layer));
     let (signed, told) = OpenApiRouter::new().nest("/api/v1", signed()).split_for_parts();
     document.merge(told);
     let signed = signed.method_not_allowed_fallback(problem::method_not_allowed);
@@ -62,11 +64,9 @@ pub(crate) fn router(app: &App) -> (Router<App>, OpenApi) {
 }
 
 /// `/api/openapi.json`, which needs a token as all of the API does.
-pub(crate) fn document(app: &App, document: OpenApi) -> Router<App> {
+pub(crate) fn document(document: OpenApi) -> Router<App> {
     let answer = async move || axum::Json(document);
-    Router::new()
-        .route("/api/openapi.json", get(answer))
-        .route_layer(from_fn_with_state(app.clone(), auth::require_token))
+    Router::new().route("/api/openapi.json", get(answer))
 }
 
 /// What others call without a token of this server.
@@ -131,5 +131,11 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(secrets::set, secrets::unset))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(people::list, people::add))
+        .routes(routes!(people::show, people::set, people::remove))
+        .routes(routes!(people::set_password))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::revoke))
+        .routes(routes!(audit::list))
         .routes(routes!(hooks::registry::notify))
 }

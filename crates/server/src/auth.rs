@@ -1,16 +1,19 @@
-//! Who calls: a bearer token in the API, a session cookie on the pages.
+//! Who calls: a token, or a person in a session.
 
+pub mod password;
 pub mod session;
+pub mod throttle;
 pub mod token;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use launcher_model::role::Role;
+use jiff::{SignedDuration, Timestamp};
+use launcher_model::event::Event;
+use launcher_model::role::{Role, Roles};
+use launcher_store::{Owner, Session, Token};
 
 use crate::App;
 use crate::http::problem::Problem;
@@ -19,86 +22,149 @@ use token::TokenText;
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The name of the token; `by` of what is done with it.
+    /// The name of the token or the person; `by` of what is done.
     pub name: String,
+    /// What they may do.
+    pub roles: Roles,
+    /// How they came in.
+    pub via: Via,
+}
+
+/// How somebody came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// With the token that has this hash.
+    Token {
+        /// SHA-256 of its text.
+        hash: [u8; 32],
+    },
+    /// In a session.
+    Session {
+        /// Its number.
+        id: i64,
+        /// SHA-256 of its cookie.
+        hash: [u8; 32],
+        /// For whom it is.
+        owner: Owner,
+        /// When it ends.
+        expires_at: Timestamp,
+        /// When something was last asked for in it.
+        last_seen: Option<Timestamp>,
+    },
 }
 
 /// What is said to whoever sends a token that is none of ours: nothing of whether it ever was.
-const NOT_VALID: &str = "this token is not valid, or was revoked; an administrator creates one with `launcher token create \
+pub(crate) const NOT_VALID: &str = "this token is not valid, or was revoked; an administrator creates one with `launcher token create \
     NAME`, with `--role agent` for an agent, and with `--role viewer` for what only looks";
 
-/// Lets only calls with a valid token through that its role allows, and hands on whose it is.
-pub(crate) async fn require_token(
-    State(app): State<App>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
-    let token = match TokenText::read(bearer(request.headers())?) {
-        Some(text) => app.store.token_by_hash(&text.hash()).await?,
-        None => None,
-    };
-    let token = token.ok_or_else(|| Problem::unauthorized(NOT_VALID))?;
-    let path = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    if !may(token.role, request.method(), path) {
-        let needed = needed(request.method(), path);
-        return Err(Problem::forbidden(not_allowed(&token.name, token.role, needed)));
+/// That a session is used is written down so often.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+impl Principal {
+    /// Whose token this is, if it is valid.
+    pub(crate) async fn with_token(app: &App, text: &str) -> launcher_store::Result<Option<Self>> {
+        let Some(text) = TokenText::read(text) else { return Ok(None) };
+        let hash = text.hash();
+        let token = app.store.token_by_hash(&hash).await?;
+        Ok(token.map(|token| Self::of_token(token, hash)))
     }
-    request.extensions_mut().insert(Principal { name: token.name });
-    Ok(next.run(request).await)
-}
 
-/// The one call by which agents tell what they have measured.
-const REPORTS: &str = "/api/v1/hosts/{host}/reports";
-/// Says whose server this is.
-const SERVER: &str = "/api/v1/server";
+    fn of_token(token: Token, hash: [u8; 32]) -> Self {
+        Self { name: token.name, roles: token.roles, via: Via::Token { hash } }
+    }
 
-/// Whether a token of this role may make a call, by its method and by the path as the router has it.
-fn may(role: Role, method: &Method, path: &str) -> bool {
-    match role {
-        Role::Admin => true,
-        Role::Viewer => matches!(*method, Method::GET | Method::HEAD),
-        Role::Agent => {
-            (method == Method::POST && path == REPORTS) || (method == Method::GET && path == SERVER)
+    /// Whose session's cookie this is, if it is valid.
+    pub(crate) async fn in_session(
+        app: &App,
+        cookie: &TokenText,
+    ) -> launcher_store::Result<Option<Self>> {
+        let hash = cookie.hash();
+        let session = app.store.session(&hash, app.now()).await?;
+        Ok(session.map(|session| Self::of_session(session, hash)))
+    }
+
+    fn of_session(session: Session, hash: [u8; 32]) -> Self {
+        let Session { id, owner, roles, expires_at, last_seen, .. } = session;
+        let name = owner.name().to_owned();
+        Self { name, roles, via: Via::Session { id, hash, owner, expires_at, last_seen } }
+    }
+
+    /// The same as they are now; none when they may not come in any more.
+    pub(crate) async fn again(&self, app: &App) -> Option<Self> {
+        let found = match &self.via {
+            Via::Token { hash } => app
+                .store
+                .token_by_hash(hash)
+                .await
+                .map(|token| token.map(|token| Self::of_token(token, *hash))),
+            Via::Session { hash, .. } => app
+                .store
+                .session(hash, app.now())
+                .await
+                .map(|session| session.map(|session| Self::of_session(session, *hash))),
+        };
+        found.ok().flatten()
+    }
+
+    /// Whether they may hear of an event. What concerns no service is for those who may look everywhere.
+    pub(crate) fn sees(&self, event: &Event) -> bool {
+        match &event.service {
+            Some(service) => self.roles.see(service),
+            None => self.roles.include(Role::Viewer),
         }
     }
-}
 
-/// The role that may make a call, and as little else as there is.
-fn needed(method: &Method, path: &str) -> Role {
-    let roles = [Role::Agent, Role::Viewer];
-    roles.into_iter().find(|role| may(*role, method, path)).unwrap_or(Role::Admin)
-}
-
-/// Says of a valid token what it is for, and how one is made that has the role which is needed.
-pub(crate) fn not_allowed(token: &str, role: Role, needed: Role) -> String {
-    let may = match role {
-        Role::Admin => "may do everything",
-        Role::Viewer => "may look, and change nothing",
-        Role::Agent => "may tell what hosts use, and nothing else",
-    };
-    // Without a name for it, a token may do everything.
-    let named = match needed {
-        Role::Admin => String::new(),
-        Role::Viewer | Role::Agent => format!(" --role {needed}"),
-    };
-    format!(
-        "the token {token} has the role {role}: it {may}; use another token, such as one that `launcher token \
-         create NAME{named}` makes"
-    )
-}
-
-/// Whether a call carries a valid token.
-///
-/// # Errors
-/// When it does, and the token may not look.
-pub(crate) async fn may_look(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
-    let text = bearer(headers).ok().and_then(TokenText::read);
-    let Some(text) = text else { return Ok(false) };
-    let Some(token) = app.store.token_by_hash(&text.hash()).await? else { return Ok(false) };
-    if !may(token.role, &Method::GET, "") {
-        return Err(Problem::forbidden(not_allowed(&token.name, token.role, Role::Viewer)));
+    /// Whose the sessions are that they may see: of the token, or of the person.
+    pub(crate) fn owner(&self) -> Owner {
+        match &self.via {
+            Via::Token { .. } => Owner::Token(self.name.clone()),
+            Via::Session { owner, .. } => owner.clone(),
+        }
     }
-    Ok(true)
+
+    /// Whether this is a person, and no token.
+    pub(crate) fn is_person(&self) -> bool {
+        matches!(self.owner(), Owner::Person(_))
+    }
+
+    /// The number of the session that they are in.
+    pub(crate) fn session(&self) -> Option<i64> {
+        match self.via {
+            Via::Session { id, .. } => Some(id),
+            Via::Token { .. } => None,
+        }
+    }
+
+    /// Keeps that a session is used, once in a while.
+    pub(crate) async fn is_here(&self, app: &App) {
+        let Via::Session { id, last_seen, .. } = self.via else { return };
+        let now = app.now();
+        let recent = |at: Timestamp| now.duration_since(at).abs() < SEEN_EVERY;
+        if last_seen.is_some_and(recent) {
+            return;
+        }
+        if let Err(error) = app.store.session_seen(id, now).await {
+            tracing::warn!(%error, "that a session is used could not be written down");
+        }
+    }
+
+    /// Says to whom it is why they may not, and what would.
+    pub(crate) fn not_allowed(&self, wanted: &str) -> String {
+        let Self { name, roles, .. } = self;
+        let has = roles.in_words();
+        if self.is_person() {
+            return format!(
+                "{name} has the role {has}, and this needs {wanted}; an administrator gives it with `launcher \
+                 person set {name}`"
+            );
+        }
+        let may =
+            if roles.services.is_empty() { format!("{has}: it {}", roles.role.may()) } else { has };
+        format!(
+            "the token {name} has the role {may}; this needs {wanted}: use another token, such as one that \
+             `launcher token create NAME` makes"
+        )
+    }
 }
 
 /// The password of basic authentication (RFC 7617), or a bearer token.
@@ -118,15 +184,11 @@ pub(crate) fn password(headers: &HeaderMap) -> Option<String> {
     is_given.then(|| if password.is_empty() { user } else { password }.to_owned())
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let text = value.and_then(|value| {
-        let (scheme, text) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
-    });
-    text.ok_or_else(|| {
-        Problem::unauthorized("send a token as `Authorization: Bearer TOKEN`; `launcher login` keeps one for the command line")
-    })
+/// A bearer token.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, text) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| text.trim())
 }
 
 impl<S: Sync> FromRequestParts<S> for Principal {

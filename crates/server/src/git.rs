@@ -3,65 +3,29 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::{StreamExt, TryStreamExt};
 use launcher_build::git::{self, Repository, Service};
 use launcher_model::ServiceName;
-use launcher_model::role::Role;
 use serde::Deserialize;
 use tower_http::decompression::RequestDecompressionLayer;
 
 use crate::App;
-use crate::auth::token::TokenText;
-use crate::auth::{Principal, not_allowed, password};
+use crate::auth::Principal;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 
-/// The remotes, behind their token.
-pub(crate) fn router(app: &App) -> Router<App> {
+/// The remotes.
+pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/git/{repository}/info/refs", get(advertise))
         .route("/git/{repository}/git-receive-pack", post(receive))
         .route("/git/{repository}/git-upload-pack", post(fetch))
         // Clients compress long questions.
         .route_layer(RequestDecompressionLayer::new())
-        .route_layer(from_fn_with_state(app.clone(), require_token))
-}
-
-/// Lets only calls with a valid token through. Git asks its user for one when it is told to.
-async fn require_token(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let given = password(request.headers());
-    let token = match given.as_deref().and_then(TokenText::read) {
-        Some(text) => app.store.token_by_hash(&text.hash()).await,
-        None => Ok(None),
-    };
-    match token {
-        Ok(Some(token)) if token.role != Role::Admin => {
-            let words = not_allowed(&token.name, token.role, Role::Admin);
-            (StatusCode::FORBIDDEN, format!("{words}\n")).into_response()
-        }
-        Ok(Some(token)) => {
-            request.extensions_mut().insert(Principal { name: token.name });
-            next.run(request).await
-        }
-        Ok(None) => {
-            let realm =
-                HeaderValue::from_static("Basic realm=\"Rocket Launcher\", charset=\"UTF-8\"");
-            let words = match given {
-                Some(_) => {
-                    "this token is not valid, or was revoked; an administrator creates one with `launcher token create NAME`"
-                }
-                None => "the password is a token; `launcher token create NAME` makes one",
-            };
-            let headers = [(header::WWW_AUTHENTICATE, realm)];
-            (StatusCode::UNAUTHORIZED, headers, format!("{words}\n")).into_response()
-        }
-        Err(error) => Problem::from(error).into_response(),
-    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,21 +9,18 @@ mod picture;
 mod subject;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use launcher_model::ServiceName;
 
 use crate::App;
-use crate::auth;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
-use crate::pages::is_signed_in;
 
 pub(crate) use draw::check;
-pub(crate) use picture::{Picture, Theme, signed};
+pub(crate) use picture::{Picture, Theme, is_signed, signed};
 pub(crate) use subject::{HostKind, Kind, Subject};
 
 /// A picture loads nothing and runs nothing, also where somebody opens it by itself.
@@ -35,29 +32,8 @@ pub(crate) fn router() -> Router<App> {
         .route("/graphs/hosts/{host}/{file}", get(of_host))
 }
 
-/// Whoever may see the picture that a request asks for.
-struct MaySee;
-
-impl FromRequestParts<App> for MaySee {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let may_see = picture::is_signed(app, &parts.uri)
-            || is_signed_in(app, &parts.headers).await?
-            || auth::may_look(app, &parts.headers).await?;
-        if may_see {
-            return Ok(Self);
-        }
-        Err(Problem::unauthorized(
-            "this graph is for those who are signed in, have a token, or were given its signed address, \
-             which GET /api/v1/services/SERVICE/graphs lists",
-        ))
-    }
-}
-
 async fn of_service(
     State(app): State<App>,
-    _: MaySee,
     Path((service, file)): Path<(ServiceName, String)>,
     Query(picture): Query<Picture>,
     uri: Uri,
@@ -68,7 +44,6 @@ async fn of_service(
 
 async fn of_host(
     State(app): State<App>,
-    _: MaySee,
     Path((host, file)): Path<(String, String)>,
     Query(picture): Query<Picture>,
     uri: Uri,

@@ -1,5 +1,6 @@
 //! The HTTP API and the web pages: parse, authorize, call, render, and no logic of their own.
 
+pub mod access;
 pub mod api;
 pub mod auth;
 mod git;
@@ -13,9 +14,12 @@ mod reports;
 mod serve;
 mod state;
 
-use axum::Router;
+use std::sync::Arc;
+
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
+use axum::middleware::from_fn_with_state;
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -36,12 +40,14 @@ pub fn router(app: &App) -> Router {
     let (api, document) = api::router(app);
     Router::new()
         .merge(api)
-        .merge(api::document(app, document))
-        .merge(git::router(app))
-        .merge(pages::router(app))
+        .merge(api::document(document))
+        .merge(git::router())
+        .merge(pages::router())
         .merge(graphs::router())
         .merge(metrics_page::router())
         .merge(probes::router())
+        .route_layer(from_fn_with_state(access::Guard::new(app), access::guard))
+        .layer(Extension(Arc::new(auth::throttle::Throttle::default())))
         .fallback(http::problem::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(http::problem::of_panic))

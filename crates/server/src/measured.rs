@@ -172,7 +172,7 @@ pub(crate) async fn deployments(
     (from, until): (i64, i64),
 ) -> Result<Vec<Deployment>, Problem> {
     let page = Page { before: None, limit: DEPLOYMENTS };
-    let filter = DeploymentFilter { service: Some(service.clone()), page };
+    let filter = DeploymentFilter { service: Some(service.clone()), among: None, page };
     let mut found = app.store.deployments(&filter).await?;
     found.retain(|one| {
         one.state != DeploymentState::Aborted

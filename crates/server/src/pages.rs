@@ -19,27 +19,27 @@ mod login;
 mod maintenance;
 mod protect;
 mod service;
-mod throttle;
 mod view;
 mod visitor;
 
-use std::sync::Arc;
-
-use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router, middleware};
+use axum::{Router, middleware};
 
 use crate::App;
 use crate::http::problem::Problem;
-use throttle::Throttle;
 
-/// Whether a request comes from a session that is valid.
-pub(crate) async fn is_signed_in(app: &App, headers: &HeaderMap) -> Result<bool, Problem> {
-    Ok(visitor::Visitor::of(app, headers).await?.is_some())
+pub(crate) use forms::says_where_from;
+pub(crate) use protect::page as protected;
+pub(crate) use visitor::{cookie, sign_in_first};
+
+/// What stands in the way of a page, as a page.
+pub(crate) fn stop(problem: Problem) -> Response {
+    error::PageError::from(problem).into_response()
 }
 
 /// The pages' routes.
-pub(crate) fn router(_app: &App) -> Router<App> {
+pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/", get(home::page))
         .route("/services/{service}", get(service::page))
@@ -54,10 +54,9 @@ pub(crate) fn router(_app: &App) -> Router<App> {
         .route("/live/services/{service}", get(service::part))
         .route("/jump", get(jump::jump))
         .merge(lists::router())
-        .route("/login", get(login::page).post(login::with_token))
+        .route("/login", get(login::page).post(login::sign_in))
         .route("/login/{secret}", get(login::link_page).post(login::with_link))
         .route("/logout", post(login::logout))
         .layer(middleware::map_response(protect::page))
         .route("/assets/{hash}/{*file}", get(assets::asset))
-        .layer(Extension(Arc::new(Throttle::default())))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use launcher_build::Builds;
 use launcher_control::{Clock, Control};
 use launcher_edge::remote::Fingerprint;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub preview_port: Option<u16>,
     /// Where edges of other machines may come in; none when they may not.
     pub edges: Option<EdgeDoor>,
+    /// For how long it is kept who did what.
+    pub audit_keep: SignedDuration,
     /// Cookies are only sent over TLS.
     pub secure_cookies: bool,
 }

@@ -47,7 +47,7 @@ async fn a_form_deploys_and_another_goes_back() {
     assert_eq!(answer.location(), "/services/shop");
     assert_eq!(world.live(&shop).await, [V1]);
     let page = launcher_store::Page { before: None, limit: 10 };
-    let filter = launcher_store::DeploymentFilter { service: Some(shop), page };
+    let filter = launcher_store::DeploymentFilter { service: Some(shop), among: None, page };
     let history = world.app.store.deployments(&filter).await.unwrap();
     let by: Vec<_> = history.into_iter().map(|one| one.by).collect();
     assert_eq!(by, ["mika", "mika", "mika"]);

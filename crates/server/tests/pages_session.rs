@@ -7,8 +7,8 @@ mod pages_support;
 
 use axum::http::{StatusCode, header};
 use jiff::SignedDuration;
-use launcher_model::role::Role;
-use launcher_store::{NewSession, NewToken};
+use launcher_model::role::{Role, Roles};
+use launcher_store::{NewSession, NewToken, Owner};
 use pages_support::{Visitor, WHO, World};
 use sha2::{Digest, Sha256};
 
@@ -82,11 +82,11 @@ async fn an_empty_text_is_nobody_even_where_one_was_kept_as_a_token() {
     let world = World::without_edge().await;
     let hash: [u8; 32] = Sha256::digest(b"").into();
     let (store, now) = (&world.app.store, world.app.now());
-    let new = NewToken { name: "empty".to_owned(), hash, role: Role::Admin };
+    let new = NewToken { name: "empty".to_owned(), hash, roles: Roles::everywhere(Role::Admin) };
     store.create_token(new, "test", now).await.unwrap();
-    let token = "empty".to_owned();
-    let session =
-        NewSession { hash, token, once: false, expires_at: now + SignedDuration::from_hours(1) };
+    let owner = Owner::Token("empty".to_owned());
+    let expires_at = now + SignedDuration::from_hours(1);
+    let session = NewSession { hash, owner, once: false, expires_at, address: None, agent: None };
     store.create_session(session, now).await.unwrap();
 
     let mut visitor = Visitor::stranger(&world);

@@ -1,4 +1,4 @@
-//! Secrets, tokens and sessions, as a part of the store.
+//! Secrets and tokens, as a part of the store.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use launcher_model::secret::{SecretName, SecretVersion};
 
 #[cfg(doc)]
 use crate::{Error, vault};
-use crate::{NewSession, NewToken, Result, SecretRecord, Session, Token};
+use crate::{NewToken, Result, SecretRecord, Token};
 
-/// Keeps secrets as they are sealed, and tokens and sessions by their hashes, by the rules of
+/// Keeps secrets as they are sealed, and tokens by their hashes, by the rules of
 /// [`Store`](crate::Store).
 #[async_trait]
 pub trait CredentialStore: Send + Sync + 'static {
@@ -40,12 +40,12 @@ pub trait CredentialStore: Send + Sync + 'static {
     /// was none.
     async fn unset_secret(&self, name: &SecretName, by: &str, at: Timestamp) -> Result<bool>;
 
-    // Tokens and sessions -----------------------------------------------------------------------------------
+    // Tokens ------------------------------------------------------------------------------------------------
 
     /// Keeps a token's hash.
     ///
     /// # Errors
-    /// [`Error::Exists`] when one of that name is valid.
+    /// [`Error::Exists`] when one of that name is valid, or a person has it.
     async fn create_token(&self, new: NewToken, by: &str, at: Timestamp) -> Result<Token>;
     /// The valid token with this hash.
     async fn token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<Token>>;
@@ -53,16 +53,4 @@ pub trait CredentialStore: Send + Sync + 'static {
     async fn tokens(&self) -> Result<Vec<Token>>;
     /// Makes a token invalid, and ends its sessions. False when no valid one has that name.
     async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool>;
-    /// Keeps a session or a one-time login link, by hash.
-    ///
-    /// # Errors
-    /// [`Error::NoSuch`] when its token is not valid.
-    async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()>;
-    /// The session with this hash that has not expired, and whose token is still valid; never a one-time
-    /// link.
-    async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
-    /// Takes a one-time link's session away and hands it out: at most one caller gets it.
-    async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>>;
-    /// Ends a session.
-    async fn end_session(&self, hash: &[u8; 32]) -> Result<()>;
 }

@@ -26,6 +26,11 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// There would be people, and no administrator among them.
+    #[error(
+        "{0} is the last administrator among the people who may sign in: make another one an administrator first"
+    )]
+    LastAdmin(String),
     /// A hostname belongs to another service.
     #[error("the hostname {host} belongs to the service {service}")]
     HostTaken {

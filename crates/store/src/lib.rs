@@ -3,12 +3,14 @@
 //! One trait, [`Store`], and one module for each database. A store decides nothing: it keeps what it
 //! is told, in transactions whose borders are the trait's methods.
 
+mod audit;
 mod branches;
 mod builds;
 mod credentials;
 mod error;
 mod hosts;
 mod images;
+mod people;
 mod records;
 pub mod sqlite;
 mod told;
@@ -26,18 +28,21 @@ use launcher_model::version::Version;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
 use tokio::sync::broadcast;
 
+pub use audit::AuditStore;
 pub use branches::BranchStore;
 pub use builds::BuildStore;
 pub use credentials::CredentialStore;
 pub use error::Error;
 pub use hosts::{HostStore, KeptHost};
 pub use images::ImageStore;
+pub use people::{PeopleStore, SessionStore};
 pub use records::{
-    AboutEdge, Answer, BuildChange, BuildFilter, Deletion, DeploymentFilter, Edge,
-    EnvironmentChange, EventFilter, Following, IdempotencyClaim, Invitation, LeftImage, Made,
-    Maintenance, MaintenanceRecord, MaintenanceWish, NewBuild, NewDeployment, NewSession, NewToken,
-    NewVersion, Page, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord, SeenImage,
-    Service, Session, Token,
+    AboutEdge, Answer, AuditEntry, AuditFilter, BuildChange, BuildFilter, Deletion,
+    DeploymentFilter, Edge, EnvironmentChange, EventFilter, Following, IdempotencyClaim,
+    Invitation, LeftImage, Made, Maintenance, MaintenanceRecord, MaintenanceWish, NewAudit,
+    NewBuild, NewDeployment, NewPerson, NewSession, NewToken, NewVersion, Outcome, Owner, Page,
+    Person, PersonChange, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord,
+    SeenImage, Service, Session, Token, Way,
 };
 pub use told::{Told, ToldStore};
 pub use upstream::{Unreported, UpstreamStore};
@@ -58,11 +63,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// are only kept, to the microsecond.
 #[async_trait]
 pub trait Store:
-    BranchStore
+    AuditStore
+    + BranchStore
     + BuildStore
     + CredentialStore
     + HostStore
     + ImageStore
+    + PeopleStore
+    + SessionStore
     + ToldStore
     + UpstreamStore
     + Send

@@ -1,7 +1,9 @@
 //! Rows that are not words of the model.
 
+mod audit;
 mod builds;
 mod images;
+mod people;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,15 +12,17 @@ use jiff::Timestamp;
 use launcher_model::container::{Container, Host};
 use launcher_model::environment::{EnvironmentState, Failure, Release, Wanted};
 use launcher_model::image::PinnedImage;
-use launcher_model::role::Role;
+use launcher_model::role::Roles;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
 use launcher_model::secret::SecretVersion;
 use launcher_model::service::ServiceSpec;
 use launcher_model::{BuildId, DeploymentId, EdgeName, ServiceName, VersionNumber};
 use serde::{Deserialize, Serialize};
 
+pub use audit::{AuditEntry, AuditFilter, NewAudit, Outcome, Way};
 pub use builds::{BuildChange, BuildFilter, NewBuild, Queued};
 pub use images::{Following, LeftImage, SeenImage};
+pub use people::{NewPerson, NewSession, Owner, Person, PersonChange, Session};
 
 /// A service as it is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -178,6 +182,8 @@ pub struct Page {
 pub struct DeploymentFilter {
     /// Of one service, or of all.
     pub service: Option<ServiceName>,
+    /// Of these services alone.
+    pub among: Option<Vec<ServiceName>>,
     /// Which part.
     pub page: Page,
 }
@@ -187,6 +193,8 @@ pub struct DeploymentFilter {
 pub struct EventFilter {
     /// Of one service, or of all.
     pub service: Option<ServiceName>,
+    /// Of these services alone, and nothing that concerns no service.
+    pub among: Option<Vec<ServiceName>>,
     /// Of one version.
     pub version: Option<VersionNumber>,
     /// Oldest first, behind this id.
@@ -216,7 +224,7 @@ pub struct NewToken {
     /// SHA-256 of its text.
     pub hash: [u8; 32],
     /// What it may do.
-    pub role: Role,
+    pub roles: Roles,
 }
 
 /// A token as it is kept: never its text.
@@ -225,33 +233,11 @@ pub struct Token {
     /// What it is called; `by` of what is done with it.
     pub name: String,
     /// What it may do.
-    pub role: Role,
+    pub roles: Roles,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
-}
-
-/// A session before it is kept.
-#[derive(Debug, Clone)]
-pub struct NewSession {
-    /// SHA-256 of its secret.
-    pub hash: [u8; 32],
-    /// The token that it acts for.
-    pub token: String,
-    /// It may be used once, to begin another.
-    pub once: bool,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
-/// A session as it is kept.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Session {
-    /// The token that it acts for.
-    pub token: String,
-    /// When it ends.
-    pub expires_at: Timestamp,
 }
 
 /// An invitation of an edge.

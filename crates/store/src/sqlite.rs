@@ -4,6 +4,7 @@
 //! [`Store`](crate::Store) open and close the transactions, the modules here that are named after
 //! subjects do the work inside them.
 
+mod audit;
 mod backup;
 mod branches;
 mod builds;
@@ -22,6 +23,7 @@ mod kept_hosts;
 mod left_images;
 mod maintenance;
 mod meta;
+mod people;
 mod routes;
 mod row;
 mod schema;

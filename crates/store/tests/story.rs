@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 
 use launcher_model::environment::{EnvironmentState, Failure, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
-use launcher_model::role::Role;
+use launcher_model::role::{Role, Roles};
 use launcher_model::route::{DeploymentKind, DeploymentState, Receipt, Weights};
 use launcher_model::{Generation, VersionNumber, Weight};
 use launcher_store::{
     Answer, DeploymentFilter, EnvironmentChange, Error, EventFilter, IdempotencyClaim,
-    NewDeployment, NewSession, NewToken, Page, PutOutcome, Store,
+    NewDeployment, NewSession, NewToken, Owner, Page, PutOutcome, Store,
 };
 
 use support::*;
@@ -45,17 +45,20 @@ async fn story(store: &dyn Store) {
 }
 
 async fn somebody_signs_in(store: &dyn Store) {
-    let token = NewToken { name: "admin".into(), hash: [1; 32], role: Role::Admin };
+    let token =
+        NewToken { name: "admin".into(), hash: [1; 32], roles: Roles::everywhere(Role::Admin) };
     store.create_token(token, "first start", at(0)).await.unwrap();
     let session = |hash, once| NewSession {
         hash: [hash; 32],
-        token: "admin".into(),
+        owner: Owner::Token("admin".into()),
         once,
         expires_at: at(1000),
+        address: None,
+        agent: None,
     };
     store.create_session(session(2, true), at(0)).await.unwrap();
     let link = store.take_session(&[2; 32], at(1)).await.unwrap().unwrap();
-    assert_eq!(link.token, "admin");
+    assert_eq!(link.owner, Owner::Token("admin".into()));
     store.create_session(session(3, false), at(1)).await.unwrap();
     assert!(store.session(&[3; 32], at(2)).await.unwrap().is_some());
     assert!(store.token_by_hash(&[1; 32]).await.unwrap().is_some());
@@ -160,8 +163,11 @@ async fn the_second_takes_over_and_is_rolled_back(store: &dyn Store) {
     goes_live(store, DeploymentKind::Deploy, all_to(VersionNumber(2)), 41).await;
     goes_live(store, DeploymentKind::Rollback, all_to(VersionNumber(1)), 42).await;
     drains(store, 43).await;
-    let filter =
-        DeploymentFilter { service: Some(name.clone()), page: Page { before: None, limit: 10 } };
+    let filter = DeploymentFilter {
+        service: Some(name.clone()),
+        among: None,
+        page: Page { before: None, limit: 10 },
+    };
     let history = store.deployments(&filter).await.unwrap();
     let generations: Vec<_> = history.iter().map(|one| one.generation).collect();
     assert_eq!(generations, [4, 3, 2, 1].map(|number| Some(Generation(number))));

@@ -39,6 +39,7 @@ const LOOKED_AT: u32 = 100;
 async fn is_known(inner: &Inner, build: &Build, branch: &str, commit: &str) -> Result<bool> {
     let filter = BuildFilter {
         service: Some(build.service.clone()),
+        among: None,
         branch: Some(branch.to_owned()),
         page: Page { before: None, limit: LOOKED_AT },
     };

@@ -89,7 +89,7 @@ pub(super) async fn made_live(
 /// A service's deployments, newest first, as far back as is looked.
 pub(crate) async fn history(inner: &Inner, service: &ServiceName) -> Result<Vec<Deployment>> {
     let page = Page { before: None, limit: HISTORY };
-    let filter = DeploymentFilter { service: Some(service.clone()), page };
+    let filter = DeploymentFilter { service: Some(service.clone()), among: None, page };
     Ok(inner.store.deployments(&filter).await?)
 }
 

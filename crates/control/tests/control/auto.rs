@@ -40,7 +40,7 @@ impl World {
     /// Newest first.
     async fn history(&self, service: &ServiceName) -> Vec<Deployment> {
         let page = Page { before: None, limit: 100 };
-        let filter = DeploymentFilter { service: Some(service.clone()), page };
+        let filter = DeploymentFilter { service: Some(service.clone()), among: None, page };
         self.store.deployments(&filter).await.unwrap()
     }
 

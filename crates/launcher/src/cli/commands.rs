@@ -21,6 +21,7 @@ mod logs;
 mod maintenance;
 mod metrics;
 mod notifications;
+mod people;
 mod services;
 mod trial;
 mod wait;
@@ -34,7 +35,8 @@ use serde_json::Value;
 use super::Failure;
 use super::args::client::{
     Branches, BranchesCommand, Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand, Hosts,
-    HostsCommand, Notifications, NotificationsCommand, SecretCommand, To, TokenCommand,
+    HostsCommand, Notifications, NotificationsCommand, PersonCommand, SecretCommand,
+    SessionCommand, To, TokenCommand,
 };
 use super::client::Client;
 use super::foreign::Shown;
@@ -176,6 +178,15 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Token(TokenCommand::List(to)) => credentials::tokens(Context::new(to)?).await,
         C::Token(TokenCommand::Revoke(to)) => credentials::revoke(Context::new(to)?).await,
         C::Token(TokenCommand::Recover(recover)) => credentials::recover(&recover).await,
+        C::Person(PersonCommand::Add(to)) => people::add(Context::new(to)?).await,
+        C::Person(PersonCommand::List(to)) => people::list(Context::new(to)?).await,
+        C::Person(PersonCommand::Show(to)) => people::show(Context::new(to)?).await,
+        C::Person(PersonCommand::Set(to)) => people::set(Context::new(to)?).await,
+        C::Person(PersonCommand::Remove(to)) => people::remove(Context::new(to)?).await,
+        C::Person(PersonCommand::Password(to)) => people::password(Context::new(to)?).await,
+        C::Session(SessionCommand::List(to)) => people::sessions(Context::new(to)?).await,
+        C::Session(SessionCommand::Revoke(to)) => people::revoke(Context::new(to)?).await,
+        C::Audit(to) => people::audit(Context::new(to)?).await,
         C::Login(login) => logins::login(&login).await,
         C::Logout => logins::logout(),
         C::Doctor(to) => doctor::doctor(to).await,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
-use launcher_model::role::Role;
+use launcher_model::role::{Role, Roles};
 use launcher_server::{App, TokenText};
 use launcher_store::{CredentialStore, NewToken, Store};
 
@@ -95,7 +95,11 @@ fn write_new(path: &Path) -> Result<TokenText> {
 }
 
 async fn keep(store: &dyn Store, text: &TokenText, by: &str, at: Timestamp) -> Result<()> {
-    let new = NewToken { name: ADMIN.to_owned(), hash: text.hash(), role: Role::Admin };
+    let new = NewToken {
+        name: ADMIN.to_owned(),
+        hash: text.hash(),
+        roles: Roles::everywhere(Role::Admin),
+    };
     store.create_token(new, by, at).await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
+mod audit;
 pub(crate) mod fluentd;
 pub(crate) mod graphite;
 mod logs;
@@ -21,6 +22,7 @@ use launcher_scheduler::docker::ImageBuilder;
 use launcher_scheduler::swarm::Secrets;
 use serde::Deserialize;
 
+use self::audit::Audit;
 use self::fluentd::{AccessLog, Fluentd};
 use self::graphite::Graphite;
 use self::logs::Logs;
@@ -63,6 +65,8 @@ struct File {
     registries: Vec<Registry>,
     #[serde(default)]
     logs: Logs,
+    #[serde(default)]
+    audit: Audit,
     url: Option<String>,
     #[serde(default)]
     notifications: notify::General,
@@ -203,6 +207,8 @@ pub(crate) struct Config {
     pub(crate) otlp: Option<Otlp>,
     /// How much is kept of logs.
     pub(crate) logs: Bounds,
+    /// For how long it is kept who did what.
+    pub(crate) audit: Audit,
     /// Where access logs may be sent.
     pub(crate) fluentd: Option<Fluentd>,
     /// The access log of this machine's edge.
@@ -285,6 +291,7 @@ impl Config {
             graphite: file.graphite,
             otlp: file.otlp,
             logs: file.logs.bounds(),
+            audit: file.audit,
             fluentd: file.fluentd,
             access_log: file.access_log,
             registries: read_registries(file.registries)?,

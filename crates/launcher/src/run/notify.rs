@@ -70,7 +70,7 @@ impl Answers for Known {
 
     async fn history(&self, service: &ServiceName) -> Option<Vec<String>> {
         let page = Page { before: None, limit: DEPLOYMENTS };
-        let filter = DeploymentFilter { service: Some(service.clone()), page };
+        let filter = DeploymentFilter { service: Some(service.clone()), among: None, page };
         match self.store.deployments(&filter).await {
             Ok(deployments) if deployments.is_empty() => {
                 self.store.service(service).await.ok().flatten().map(|_| Vec::new())

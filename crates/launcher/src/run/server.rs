@@ -148,6 +148,7 @@ async fn assemble(
         preview_domain: config.preview_domain.clone(),
         preview_port: config.preview_port,
         edges,
+        audit_keep: config.audit.keep(),
         secure_cookies: false,
     });
     let registry: Arc<dyn Registry> =

@@ -35,11 +35,15 @@ pub(super) struct BuildQuery {
     limit: Option<u32>,
 }
 
-/// Lists all builds, newest first.
+/// Lists all builds that the caller may see, newest first.
 #[utoipa::path(get, path = "/builds", tag = "builds", params(BuildQuery),
     responses((status = 200, body = Page<Build>), (status = "4XX", body = Problem)))]
-pub(super) async fn list_all(State(app): State<App>, Query(query): Query<BuildQuery>) -> Builds {
-    builds(&app, None, query).await
+pub(super) async fn list_all(
+    State(app): State<App>,
+    principal: Principal,
+    Query(query): Query<BuildQuery>,
+) -> Builds {
+    builds(&app, (None, principal.roles.only()), query).await
 }
 
 /// Lists a service's builds, newest first; also of one that was deleted.
@@ -54,21 +58,24 @@ pub(super) async fn list(
     if app.store.service(&service).await?.is_none() && !had_builds(&app, &service).await? {
         return Err(launcher_control::Error::NoService(service).into());
     }
-    builds(&app, Some(service), query).await
+    builds(&app, (Some(service), None), query).await
 }
 
 /// Whether anything was ever built of a service, though it is gone.
 async fn had_builds(app: &App, service: &ServiceName) -> Result<bool, Problem> {
     let page = Part { before: None, limit: 1 };
-    let filter = BuildFilter { service: Some(service.clone()), branch: None, page };
+    let filter = BuildFilter { service: Some(service.clone()), among: None, branch: None, page };
     Ok(!app.store.builds(&filter).await?.is_empty())
 }
 
-async fn builds(app: &App, service: Option<ServiceName>, query: BuildQuery) -> Builds {
+/// Of one service, or of those alone.
+type Which = (Option<ServiceName>, Option<Vec<ServiceName>>);
+
+async fn builds(app: &App, (service, among): Which, query: BuildQuery) -> Builds {
     let page = PageQuery { cursor: query.cursor, limit: query.limit };
     let limit = page.limit()?;
     let page = Part { before: page.before()?, limit: limit + 1 };
-    let filter = BuildFilter { service, branch: query.branch, page };
+    let filter = BuildFilter { service, among, branch: query.branch, page };
     let found = app.store.builds(&filter).await?;
     Ok(Answer(Page::part(found, limit, |last| last.id.to_string())))
 }

@@ -9,6 +9,7 @@ use launcher_store::{DeploymentFilter, Made, Page as Part};
 
 use super::views::{DeployBody, DeployedView, DeploymentPath, RollbackBody};
 use crate::App;
+use crate::access::Note;
 use crate::auth::Principal;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::idempotency::Call;
@@ -17,11 +18,15 @@ use crate::http::problem::Problem;
 
 type Deployments = Result<Answer<Page<Deployment>>, Problem>;
 
-/// Lists all deployments, newest first.
+/// Lists all deployments that the caller may see, newest first.
 #[utoipa::path(get, path = "/deployments", tag = "deployments", params(PageQuery),
     responses((status = 200, body = Page<Deployment>), (status = "4XX", body = Problem)))]
-pub(super) async fn list_all(State(app): State<App>, Query(page): Query<PageQuery>) -> Deployments {
-    deployments(&app, None, &page).await
+pub(super) async fn list_all(
+    State(app): State<App>,
+    principal: Principal,
+    Query(page): Query<PageQuery>,
+) -> Deployments {
+    deployments(&app, (None, principal.roles.only()), &page).await
 }
 
 /// Lists a service's deployments, newest first.
@@ -36,13 +41,16 @@ pub(super) async fn list(
     if app.store.service(&service).await?.is_none() {
         return Err(launcher_control::Error::NoService(service).into());
     }
-    deployments(&app, Some(service), &page).await
+    deployments(&app, (Some(service), None), &page).await
 }
 
-async fn deployments(app: &App, service: Option<ServiceName>, page: &PageQuery) -> Deployments {
+/// Of one service, or of those alone.
+type Which = (Option<ServiceName>, Option<Vec<ServiceName>>);
+
+async fn deployments(app: &App, (service, among): Which, page: &PageQuery) -> Deployments {
     let limit = page.limit()?;
     let part = Part { before: page.before()?, limit: limit + 1 };
-    let found = app.store.deployments(&DeploymentFilter { service, page: part }).await?;
+    let found = app.store.deployments(&DeploymentFilter { service, among, page: part }).await?;
     Ok(Answer(Page::part(found, limit, |last| last.id.to_string())))
 }
 
@@ -67,9 +75,13 @@ pub(super) async fn deploy(
     State(app): State<App>,
     principal: Principal,
     call: Call,
+    note: Note,
     Path(service): Path<ServiceName>,
     Json(body): Json<DeployBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
+    if let Some(version) = body.version {
+        note.version(version);
+    }
     let request = DeployRequest {
         note: body.note.clone(),
         force: body.force,
@@ -100,9 +112,13 @@ pub(super) async fn rollback(
     State(app): State<App>,
     principal: Principal,
     call: Call,
+    note: Note,
     Path(service): Path<ServiceName>,
     Json(body): Json<RollbackBody>,
 ) -> Result<Answer<DeployedView>, Problem> {
+    if let Some(version) = body.version {
+        note.version(version);
+    }
     let target = body.version.map_or(Target::RollbackToPrevious, Target::RollbackTo);
     let request = DeployRequest {
         note: body.note,

@@ -13,6 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
 use crate::App;
+use crate::auth::Principal;
 use crate::http::extract::Query;
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
@@ -37,7 +38,7 @@ pub(super) struct EventQuery {
     limit: Option<u32>,
 }
 
-/// Lists events, newest first (behind `after` oldest first); asked for `text/event-stream`, sends each as it happens, beginning
+/// Lists events that the caller may see, newest first (behind `after` oldest first); asked for `text/event-stream`, sends each as it happens, beginning
 /// behind `after` or the `Last-Event-ID` header where one is given.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventQuery),
     responses((status = 200, body = Page<Event>,
@@ -45,9 +46,13 @@ pub(super) struct EventQuery {
         (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(app): State<App>,
+    principal: Principal,
     headers: HeaderMap,
     Query(query): Query<EventQuery>,
 ) -> Result<Response, Problem> {
+    if let Some(service) = query.service.as_ref().filter(|service| !principal.roles.see(service)) {
+        return Err(launcher_control::Error::NoService(service.clone()).into());
+    }
     let wants_stream = headers
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
@@ -55,7 +60,7 @@ pub(super) async fn list(
     if wants_stream {
         let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
         let after = resumed.or(query.after);
-        return Ok(sse::stream(follow(app, query, after).await?).into_response());
+        return Ok(sse::stream(follow(app, principal, query, after).await?).into_response());
     }
     let page = PageQuery { cursor: query.cursor, limit: query.limit };
     let limit = page.limit()?;
@@ -66,7 +71,8 @@ pub(super) async fn list(
         None => (None, cursor),
     };
     let (service, version) = (query.service, query.version);
-    let filter = EventFilter { service, version, after, before, limit: limit + 1 };
+    let among = principal.roles.only();
+    let filter = EventFilter { service, among, version, after, before, limit: limit + 1 };
     let events = app.store.events(&filter).await?;
     Ok(Answer(Page::part(events, limit, |last| last.id.to_string())).into_response())
 }
@@ -78,6 +84,7 @@ const BATCH: u32 = 200;
 /// it is read.
 async fn follow(
     app: App,
+    principal: Principal,
     query: EventQuery,
     after: Option<i64>,
 ) -> Result<impl Stream<Item = axum::response::sse::Event> + Send, Problem> {
@@ -93,8 +100,10 @@ async fn follow(
     tokio::spawn(async move {
         loop {
             if behind {
+                let Some(now) = principal.again(&app).await else { return };
                 let filter = EventFilter {
                     service: query.service.clone(),
+                    among: now.roles.only(),
                     version: query.version,
                     after: Some(last),
                     before: None,
@@ -122,6 +131,11 @@ async fn follow(
                         continue;
                     }
                     last = event.id;
+                    // Who may not come in any more, or not see it, does not hear of it.
+                    let Some(now) = principal.again(&app).await else { return };
+                    if !now.sees(&event) {
+                        continue;
+                    }
                     if sender.send(rendered(&event)).await.is_err() {
                         return;
                     }

@@ -9,15 +9,20 @@ use crate::auth::Principal;
 use crate::http::page::Page;
 use crate::http::problem::Problem;
 
-/// Lists the containers of all services, as they were last observed.
+/// Lists the containers of all services that the caller may see, as they were last observed.
 #[utoipa::path(get, path = "/containers", tag = "infrastructure",
     responses((status = 200, body = Page<ContainerView>), (status = "4XX", body = Problem)))]
 pub(super) async fn containers(
     State(app): State<App>,
+    principal: Principal,
 ) -> Result<Answer<Page<ContainerView>>, Problem> {
     let mut views = Vec::new();
     for service in app.store.services().await? {
-        let observed = app.control.observed(&service.spec.service.name);
+        let name = &service.spec.service.name;
+        if !principal.roles.see(name) {
+            continue;
+        }
+        let observed = app.control.observed(name);
         views.extend(observed.iter().map(ContainerView::new));
     }
     Ok(Answer(Page::whole(views)))

@@ -16,18 +16,21 @@ use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
 use crate::{App, Settings};
 
-/// Lists the services by name.
+/// Lists the services that the caller may see, by name.
 #[utoipa::path(get, path = "/services", tag = "services", params(PageQuery),
     responses((status = 200, body = Page<ServiceView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(app): State<App>,
+    principal: Principal,
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Page<ServiceView>>, Problem> {
     let limit = page.limit()?;
     let after = page.cursor.as_deref().unwrap_or_default();
     let services = app.store.services().await?;
-    let from_here =
-        services.into_iter().filter(|service| service.spec.service.name.as_str() > after);
+    let from_here = services.into_iter().filter(|service| {
+        let name = &service.spec.service.name;
+        name.as_str() > after && principal.roles.see(name)
+    });
     let mut views = Vec::new();
     for service in from_here.take(limit as usize + 1) {
         views.push(view(&app, service).await?);

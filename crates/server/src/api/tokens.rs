@@ -3,6 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
+use launcher_model::role::Roles;
 use launcher_store::NewToken;
 
 use super::views::{NewTokenView, TokenBody, TokenView};
@@ -22,7 +23,8 @@ const LONGEST: usize = 80;
 pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<TokenView>>, Problem> {
     let tokens = app.store.tokens().await?.into_iter().map(|token| TokenView {
         name: token.name,
-        role: token.role,
+        role: token.roles.role,
+        services: token.roles.services,
         created_at: token.created_at,
         revoked_at: token.revoked_at,
     });
@@ -44,10 +46,12 @@ pub(super) async fn create(
         )));
     }
     let text = TokenText::random();
-    let new = NewToken { name: name.clone(), hash: text.hash(), role: body.role };
+    let roles = Roles { role: body.role, services: body.services }.checked();
+    let roles = roles.map_err(|error| Problem::invalid(error.to_string()))?;
+    let new = NewToken { name: name.clone(), hash: text.hash(), roles };
     let created = app.store.create_token(new, &principal.name, app.now()).await;
     created.map_err(|error| match error {
-        launcher_store::Error::Exists { .. } => Problem::refused(format!(
+        launcher_store::Error::Exists { what: "token", .. } => Problem::refused(format!(
             "there is a token {name} already; revoke it first (`launcher token revoke {name}`), or choose another name"
         )),
         error => error.into(),

@@ -10,6 +10,7 @@ use launcher_store::Made;
 
 use super::views::{LaunchBody, VersionView};
 use crate::App;
+use crate::access::Note;
 use crate::auth::Principal;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::idempotency::Call;
@@ -49,6 +50,7 @@ pub(super) async fn launch(
     State(app): State<App>,
     principal: Principal,
     call: Call,
+    note: Note,
     Path(service): Path<ServiceName>,
     Json(body): Json<LaunchBody>,
 ) -> Result<(StatusCode, Answer<VersionView>), Problem> {
@@ -61,6 +63,7 @@ pub(super) async fn launch(
             app.control.launch(request).await?.0.number
         }
     };
+    note.version(number);
     let version = show(State(app), Path((service, number))).await?;
     Ok((StatusCode::ACCEPTED, version))
 }

@@ -2,6 +2,7 @@
 
 mod branches;
 mod credentials;
+mod csv;
 mod deployments;
 mod edges;
 mod environments;
@@ -10,6 +11,7 @@ mod hosts;
 mod maintenance;
 mod metrics;
 mod notifications;
+mod people;
 mod services;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,10 @@ pub use maintenance::{
 };
 pub use metrics::{GraphView, MarkView, MetricsView};
 pub use notifications::{NotificationView, TestedView};
+pub use people::{
+    AuditView, NewPersonView, PasswordBody, PasswordView, PersonBody, PersonChangeBody, PersonView,
+    SessionView,
+};
 pub use services::{PreviewLoginsView, PutView, PutWord, ServiceView};
 
 /// The server.

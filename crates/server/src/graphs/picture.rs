@@ -113,7 +113,7 @@ pub(crate) fn signed(app: &App, subject: Subject<'_>, format: &str, picture: &Pi
 }
 
 /// Whether an address was made by this server, as it is: with nothing added, and nothing changed.
-pub(super) fn is_signed(app: &App, uri: &Uri) -> bool {
+pub(crate) fn is_signed(app: &App, uri: &Uri) -> bool {
     let Some(address) = uri.path_and_query() else { return false };
     let Some((path, signature)) = address.as_str().rsplit_once(SIGNATURE) else { return false };
     let path = path.strip_suffix(['?', '&']).unwrap_or(path);

@@ -62,9 +62,9 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A token is needed", detail)
     }
 
-    /// The token is valid, and not for this.
+    /// Who calls is known, and may not do this.
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "This token is not for that", detail)
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "This is not allowed", detail)
     }
 
     /// What comes without a token is not signed by who may send it.
@@ -87,6 +87,11 @@ impl Problem {
     pub fn upstream(detail: impl Into<String>) -> Self {
         let title = "Another system does not answer";
         Self::new(StatusCode::BAD_GATEWAY, "upstream", title, detail)
+    }
+
+    /// The server cannot do what it should be able to.
+    pub fn fault(detail: impl Into<String>) -> Self {
+        Self::internal(detail)
     }
 
     fn internal(detail: impl Into<String>) -> Self {
@@ -171,6 +176,7 @@ impl From<launcher_store::Error> for Problem {
         match error {
             Error::NoSuch { .. } => Self::missing(detail),
             Error::Exists { .. }
+            | Error::LastAdmin(_)
             | Error::HostTaken { .. }
             | Error::StillInUse { .. }
             | Error::BeingDeleted(_)

@@ -17,6 +17,7 @@ use super::forms::{Carries, Signed};
 use super::view::deployment;
 use super::visitor::Visitor;
 use crate::App;
+use crate::access::Note;
 use crate::http::problem::Problem;
 
 /// A press is answered by then; what takes longer goes on, and the page shows how it goes.
@@ -81,6 +82,7 @@ struct Press {
 pub(super) async fn act(
     State(app): State<App>,
     path: Result<Path<(ServiceName, Act)>, PathRejection>,
+    note: Note,
     Signed(visitor, form): Signed<ActForm>,
 ) -> Result<Response, PageError> {
     let Path((service, act)) = path.map_err(|fault| {
@@ -90,7 +92,11 @@ pub(super) async fn act(
         Some(Place::Home) => "/".to_owned(),
         _ => format!("/services/{service}"),
     };
+    note.version(form.version);
     let flash = told(&app, service, act, &visitor, &form).await;
+    if !flash.done {
+        note.refused();
+    }
     let headers = [(header::SET_COOKIE, flash.cookie(&app.settings))];
     Ok((headers, Redirect::to(&back)).into_response())
 }

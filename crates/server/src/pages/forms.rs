@@ -64,6 +64,12 @@ fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     origin.split_once("://").map(|(_, authority)| authority) != host
 }
 
+/// Whether a request comes from a page of ours, and says so, as browsers do.
+pub(crate) fn says_where_from(headers: &HeaderMap) -> bool {
+    let says = headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN);
+    says && !comes_from_elsewhere(headers)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

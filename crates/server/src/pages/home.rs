@@ -94,14 +94,20 @@ impl Home {
         let now = app.now();
         let installation = Installation::of(app, now);
         let mut services = Vec::new();
+        let roles = &visitor.principal.roles;
         for service in app.store.services().await? {
+            if !roles.see(&service.spec.service.name) {
+                continue;
+            }
             services.push(ServiceView::of(app, service, &installation).await?);
         }
         sort(&mut services, keep);
         let figures = figures(app, &services);
         let page = Part { before: None, limit: SHOWN };
-        let deployments = app.store.deployments(&DeploymentFilter { service: None, page }).await?;
-        let events = EventFilter { limit: SHOWN, ..EventFilter::default() };
+        let among = roles.only();
+        let deployments = DeploymentFilter { service: None, among: among.clone(), page };
+        let deployments = app.store.deployments(&deployments).await?;
+        let events = EventFilter { among, limit: SHOWN, ..EventFilter::default() };
         let events = app.store.events(&events).await?;
         let mark = services.iter().map(|service| service.mark).min().unwrap_or(Mark::Idle);
         Ok(Self {

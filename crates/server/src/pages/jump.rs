@@ -20,12 +20,14 @@ pub(super) struct Jump {
 /// Leads to the service whose name is meant; to the list of those that may be when it is none.
 pub(super) async fn jump(
     State(app): State<App>,
-    _: Visitor,
+    visitor: Visitor,
     Query(Jump { to }): Query<Jump>,
 ) -> Page {
     let to = to.trim().to_lowercase();
     let services = app.store.services().await?;
-    let names: Vec<&str> = services.iter().map(|one| one.spec.service.name.as_str()).collect();
+    let names = services.iter().map(|one| &one.spec.service.name);
+    let names = names.filter(|name| visitor.principal.roles.see(name));
+    let names: Vec<&str> = names.map(launcher_model::ServiceName::as_str).collect();
     let path = match meant(&names, &to) {
         Some(name) => format!("/services/{name}"),
         None => format!("/?filter={}", utf8_percent_encode(&to, NON_ALPHANUMERIC)),

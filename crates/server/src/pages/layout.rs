@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use launcher_model::role::Role;
 
 use super::assets;
 use super::error::PageError;
@@ -27,6 +28,8 @@ pub(super) struct Frame {
 pub(super) struct Signature {
     pub(super) name: String,
     pub(super) form_secret: String,
+    /// They may look at what belongs to no service.
+    pub(super) sees_all: bool,
 }
 
 /// How a page follows what happens.
@@ -45,8 +48,11 @@ impl Frame {
 
     /// For a visitor's page.
     pub(super) fn of(visitor: &Visitor, headers: &HeaderMap, follow: Follow) -> Self {
-        let signature =
-            Signature { name: visitor.name.clone(), form_secret: visitor.form_secret() };
+        let signature = Signature {
+            name: visitor.principal.name.clone(),
+            form_secret: visitor.form_secret(),
+            sees_all: visitor.principal.roles.include(Role::Viewer),
+        };
         let (flash, follow) = (Flash::of(headers), Some(follow));
         Self { visitor: Some(signature), flash, follow, here: "" }
     }
@@ -57,14 +63,17 @@ impl Frame {
     }
 
     /// The pages in the bar, by their addresses.
-    pub(super) fn pages(&self) -> [(&'static str, &'static str); 5] {
-        [
+    pub(super) fn pages(&self) -> Vec<(&'static str, &'static str)> {
+        let all = [
             ("builds", "Builds"),
             ("hosts", "Hosts"),
             ("edges", "Edges"),
             ("deployments", "Deployments"),
             ("events", "Events"),
-        ]
+        ];
+        let sees_all = self.visitor.as_ref().is_some_and(|visitor| visitor.sees_all);
+        let is_seen = |(path, _): &(&str, &str)| sees_all || !["hosts", "edges"].contains(path);
+        all.into_iter().filter(is_seen).collect()
     }
 
     pub(super) fn is_here(&self, page: &str) -> bool {

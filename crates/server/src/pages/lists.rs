@@ -12,6 +12,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::routing::get;
 use launcher_model::ServiceName;
+use launcher_model::role::Roles;
 use serde::Deserialize;
 
 use super::layout::{Follow, Frame, Page, render, render_once};
@@ -49,6 +50,16 @@ pub(super) struct Which {
 }
 
 impl Which {
+    /// The same, where it is of all services or of one that may be seen.
+    fn seen(self, roles: &Roles) -> Result<Self, Problem> {
+        match &self.service {
+            Some(service) if !roles.see(service) => {
+                Err(launcher_control::Error::NoService(service.clone()).into())
+            }
+            _ => Ok(self),
+        }
+    }
+
     fn page(&self) -> Result<launcher_store::Page, Problem> {
         let page = PageQuery { cursor: self.before.clone(), limit: None };
         Ok(launcher_store::Page { before: page.before()?, limit: LINES + 1 })
@@ -69,7 +80,11 @@ trait List: Template + Sized + Send {
     const NAME: &'static str;
 
     /// Reads it.
-    fn of(app: &App, which: Which) -> impl Future<Output = Result<Self, Problem>> + Send;
+    fn of(
+        app: &App,
+        which: Which,
+        roles: &Roles,
+    ) -> impl Future<Output = Result<Self, Problem>> + Send;
 
     /// What the page's icon tells.
     fn mark(&self) -> Mark;
@@ -102,7 +117,7 @@ async fn page<L: List>(
 ) -> Page {
     let events = live::events_url(&app, which.service.as_ref()).await?;
     let part = format!("/live/{}{}", L::NAME, which.query(which.before.as_deref()));
-    let list = L::of(&app, which).await?;
+    let list = L::of(&app, which.seen(roles(&visitor))?, roles(&visitor)).await?;
     let frame = Frame::of(&visitor, &headers, Follow { events, part }).at(L::NAME);
     let flash = frame.flash.is_some();
     let (title, mark, list) = (list.title(), list.mark(), drawn(&list)?);
@@ -110,10 +125,18 @@ async fn page<L: List>(
 }
 
 /// The part of the page that changes.
-async fn part<L: List>(State(app): State<App>, _: Visitor, Query(which): Query<Which>) -> Page {
-    let list = L::of(&app, which).await?;
+async fn part<L: List>(
+    State(app): State<App>,
+    visitor: Visitor,
+    Query(which): Query<Which>,
+) -> Page {
+    let list = L::of(&app, which.seen(roles(&visitor))?, roles(&visitor)).await?;
     let (title, list) = (list.title(), drawn(&list)?);
     Ok(render(&OuterPart { title, list }))
+}
+
+fn roles(visitor: &Visitor) -> &Roles {
+    &visitor.principal.roles
 }
 
 fn drawn(list: &impl Template) -> Result<String, Problem> {

@@ -54,14 +54,18 @@ pub(super) async fn stream(
     State(app): State<App>,
     visitor: Visitor,
     Query(followed): Query<Followed>,
-) -> impl IntoResponse {
+) -> Result<impl IntoResponse, PageError> {
+    let hidden = followed.service.as_ref().filter(|one| !visitor.principal.roles.see(one));
+    if let Some(service) = hidden {
+        return Err(PageError::missing(format!("There is no service {service}.")));
+    }
     let (sender, receiver) = mpsc::channel(4);
     // Subscribed before the store is asked, so that nothing falls between the two; and both before the
     // answer begins, so that its reader hears of each change from then on, and not only that there was one.
     let watch = app.store.watch();
     let missed = newest(&app).await.is_ok_and(|newest| newest > followed.after);
     tokio::spawn(follow(app, visitor, Following { followed, watch, missed }, sender));
-    sse::stream(ReceiverStream::new(receiver))
+    Ok(sse::stream(ReceiverStream::new(receiver)))
 }
 
 /// What is followed, from when on.
@@ -89,10 +93,11 @@ async fn follow(app: App, visitor: Visitor, following: Following, sender: mpsc::
             () = &mut end => return,
         };
         let Some(changed) = changed else { return };
-        if !visitor.is_still_there(&app).await {
-            return;
-        }
-        for service in &changed {
+        let Some(now) = visitor.again(&app).await else { return };
+        let sees = |changed: &&String| {
+            ServiceName::new(changed.as_str()).map_or(true, |name| now.roles.see(&name))
+        };
+        for service in changed.iter().filter(sees) {
             if sender.send(message(service)).await.is_err() {
                 return;
             }

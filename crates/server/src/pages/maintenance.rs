@@ -13,6 +13,7 @@ use super::error::PageError;
 use super::flash::Flash;
 use super::forms::{Carries, Signed};
 use crate::App;
+use crate::access::Note;
 use crate::http::problem::Problem;
 
 /// What a button's form carries.
@@ -34,6 +35,7 @@ impl Carries for MaintenanceForm {
 pub(super) async fn press(
     State(app): State<App>,
     path: Result<Path<ServiceName>, PathRejection>,
+    note: Note,
     Signed(visitor, form): Signed<MaintenanceForm>,
 ) -> Result<Response, PageError> {
     let Path(service) = path.map_err(|fault| {
@@ -43,6 +45,9 @@ pub(super) async fn press(
         Ok(flash) => flash,
         Err(problem) => Flash::refused(sentence(problem.detail())),
     };
+    if !flash.done {
+        note.refused();
+    }
     let headers = [(header::SET_COOKIE, flash.cookie(&app.settings))];
     Ok((headers, Redirect::to(&format!("/services/{service}"))).into_response())
 }

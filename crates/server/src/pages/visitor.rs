@@ -12,37 +12,30 @@ use super::cookies;
 use super::error::PageError;
 use super::login;
 use crate::App;
-use crate::auth::session;
 use crate::auth::token::TokenText;
-use crate::http::problem::Problem;
+use crate::auth::{Principal, Via, session};
 
 /// Who looks.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
-    /// The name of the token that they signed in for; `by` of what they do.
+    /// The name of the person, or of the token that they signed in for; `by` of what they do.
     pub(super) name: String,
     /// When the session ends.
     pub(super) expires_at: Timestamp,
+    /// Who it is, and what they may do.
+    pub(super) principal: Principal,
     cookie: TokenText,
 }
 
-impl Visitor {
-    /// The visitor that a request's cookie names, if its session is valid.
-    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
-        let Some(cookie) = cookies::read(headers, session::COOKIE).and_then(TokenText::read) else {
-            return Ok(None);
-        };
-        let session = app.session(&cookie).await?;
-        Ok(session.map(|session| Self {
-            name: session.token,
-            expires_at: session.expires_at,
-            cookie,
-        }))
-    }
+/// The cookie of a session that a request carries, valid or not.
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<TokenText> {
+    cookies::read(headers, session::COOKIE).and_then(TokenText::read)
+}
 
-    /// Whether the session is still valid.
-    pub(super) async fn is_still_there(&self, app: &App) -> bool {
-        matches!(app.session(&self.cookie).await, Ok(Some(_)))
+impl Visitor {
+    /// Whether the session is still valid; what its owner may do now.
+    pub(super) async fn again(&self, app: &App) -> Option<Principal> {
+        self.principal.again(app).await
     }
 
     /// What a form of this session carries, so that a form of another site is known: it cannot be made
@@ -68,15 +61,19 @@ impl Visitor {
 impl FromRequestParts<App> for Visitor {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let found = Self::of(app, &parts.headers).await;
-        let found = found.map_err(|problem| PageError::from(problem).into_response())?;
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Response> {
+        // The check has found out who it is.
+        let principal = parts.extensions.get::<Principal>().cloned();
+        let found = principal.zip(cookie(&parts.headers)).and_then(|(principal, cookie)| {
+            let Via::Session { expires_at, .. } = principal.via else { return None };
+            Some(Self { name: principal.name.clone(), expires_at, principal, cookie })
+        });
         found.ok_or_else(|| sign_in_first(parts))
     }
 }
 
 /// A page leads to the sign-in page and back; what a script asked for makes it do so.
-fn sign_in_first(parts: &Parts) -> Response {
+pub(crate) fn sign_in_first(parts: &Parts) -> Response {
     let accepts = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let streams = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
     if streams || parts.headers.contains_key("hx-request") {

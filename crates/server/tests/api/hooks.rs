@@ -1,7 +1,7 @@
 //! What a registry tells, with one that does.
 
 use launcher_control::Pushed;
-use launcher_model::role::Role;
+use launcher_model::role::{Role, Roles};
 use launcher_server::TokenText;
 use launcher_store::NewToken;
 use launcher_testkit::{Registry, RegistrySetup};
@@ -57,7 +57,11 @@ async fn an_event_that_was_not_let_in_comes_again() {
     registry.push("shop", "1", json!({}), None).await;
     registry.push("shop", "2", json!({"n": "2"}), None).await;
     tokio::time::timeout(std::time::Duration::from_millis(500), pushes.recv()).await.unwrap_err();
-    let token = NewToken { name: "registry".into(), hash: text.hash(), role: Role::Admin };
+    let token = NewToken {
+        name: "registry".into(),
+        hash: text.hash(),
+        roles: Roles::everywhere(Role::Admin),
+    };
     world.app.store.create_token(token, "test", world.app.now()).await.unwrap();
     assert_eq!(next(&mut pushes).await, told("shop", "1"));
     assert_eq!(next(&mut pushes).await, told("shop", "2"));

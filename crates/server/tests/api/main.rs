@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access;
 #[path = "../assemble/mod.rs"]
 mod assemble;
 mod bodies;
@@ -23,6 +24,7 @@ mod malformed;
 mod metrics;
 mod notifications;
 mod paging;
+mod people;
 mod readable;
 mod reports;
 mod roles;

@@ -3,6 +3,8 @@
 use axum::body::Body;
 use axum::http::Request;
 use launcher_server::TokenText;
+use launcher_server::access::Caller;
+use launcher_store::Owner;
 use serde_json::json;
 
 use crate::world::{WHO, World};
@@ -43,13 +45,14 @@ async fn a_token_is_shown_once_works_at_once_and_ends_at_once() {
 async fn sessions_and_links_die_with_their_token() {
     let world = World::without_edge().await;
     world.call("POST", "/api/v1/tokens", json!({ "name": "ci" })).await.is(201);
-    let session = world.app.begin_session("ci").await.unwrap();
+    let owner = || Owner::Token("ci".to_owned());
+    let session = world.app.begin_session(owner(), &Caller::default()).await.unwrap().cookie;
     let link = world.app.one_time_link("ci").await.unwrap();
     assert!(world.app.session(&session).await.unwrap().is_some());
     world.call("DELETE", "/api/v1/tokens/ci", None).await.is(204);
     assert!(world.app.session(&session).await.unwrap().is_none());
-    assert!(world.app.redeem_link(&link).await.unwrap().is_none());
-    assert!(world.app.begin_session("ci").await.is_err());
+    assert!(world.app.redeem_link(&link, &Caller::default()).await.unwrap().is_none());
+    assert!(world.app.begin_session(owner(), &Caller::default()).await.is_err());
 }
 
 #[tokio::test]
@@ -57,9 +60,11 @@ async fn a_link_is_good_for_one_session() {
     let world = World::without_edge().await;
     let link = world.app.one_time_link(WHO).await.unwrap();
     assert!(world.app.session(&link).await.unwrap().is_none(), "it is no session itself");
-    assert!(world.app.redeem_link(&link).await.unwrap().is_some());
-    assert!(world.app.redeem_link(&link).await.unwrap().is_none());
-    assert!(world.app.redeem_link(&TokenText::random()).await.unwrap().is_none());
+    assert!(world.app.redeem_link(&link, &Caller::default()).await.unwrap().is_some());
+    assert!(world.app.redeem_link(&link, &Caller::default()).await.unwrap().is_none());
+    assert!(
+        world.app.redeem_link(&TokenText::random(), &Caller::default()).await.unwrap().is_none()
+    );
 }
 
 #[tokio::test]

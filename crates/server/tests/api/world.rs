@@ -16,7 +16,7 @@ use launcher_edge::remote::{Acceptor, Identity};
 use launcher_edge::{ControlPlane, Daemon};
 use launcher_model::image::ImageRef;
 use launcher_model::measure::HostReport;
-use launcher_model::role::Role;
+use launcher_model::role::{Role, Roles};
 use launcher_model::route::{DeploymentKind, DeploymentState};
 use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{EdgeName, ServiceName};
@@ -197,8 +197,13 @@ impl World {
 
     /// Keeps a token with a role; its text.
     pub(crate) async fn token_with(&self, name: &str, role: Role) -> String {
+        self.token_of(name, Roles::everywhere(role)).await
+    }
+
+    /// Keeps a token with these roles; its text.
+    pub(crate) async fn token_of(&self, name: &str, roles: Roles) -> String {
         let text = TokenText::random();
-        let new = NewToken { name: name.to_owned(), hash: text.hash(), role };
+        let new = NewToken { name: name.to_owned(), hash: text.hash(), roles };
         self.app.store.create_token(new, "test", self.app.now()).await.unwrap();
         text.expose().to_owned()
     }

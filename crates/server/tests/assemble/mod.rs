@@ -53,6 +53,7 @@ pub(crate) async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
         preview_domain: "localhost".to_owned(),
         preview_port: Some(8080),
         edges,
+        audit_keep: jiff::SignedDuration::from_hours(24 * 400),
         secure_cookies: false,
     });
     let parts = launcher_build::Parts {

@@ -20,7 +20,7 @@ use launcher_control::hub;
 use launcher_control::{DeployRequest, LaunchRequest, Target};
 use launcher_edge::Daemon;
 use launcher_model::environment::EnvironmentState;
-use launcher_model::role::Role;
+use launcher_model::role::{Role, Roles};
 use launcher_model::{EdgeName, ServiceName, VersionNumber, service};
 use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, Reports, TokenText};
@@ -98,7 +98,11 @@ impl World {
         let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         let token = TokenText::random();
-        let new = NewToken { name: WHO.to_owned(), hash: token.hash(), role: Role::Admin };
+        let new = NewToken {
+            name: WHO.to_owned(),
+            hash: token.hash(),
+            roles: Roles::everywhere(Role::Admin),
+        };
         app.store.create_token(new, "test", app.now()).await.unwrap();
         let router = launcher_server::router(&app);
         Self { app, fake, router, token, upstream: address, back, tasks: vec![serving, hub], dir }

@@ -54,6 +54,8 @@ pub struct BuildChange {
 pub struct BuildFilter {
     /// Of one service, or of all.
     pub service: Option<ServiceName>,
+    /// Of these services alone.
+    pub among: Option<Vec<ServiceName>>,
     /// Of one branch, or of all.
     pub branch: Option<String>,
     /// Which part.

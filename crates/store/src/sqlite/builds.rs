@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteExecutor};
 
 use super::fault::Fault;
-use super::row::{json, maybe_json, maybe_time, time, to_json, to_word, word};
+use super::row::{among, json, maybe_json, maybe_time, time, to_json, to_word, word};
 use super::write::Write;
 use super::{events, services, upstream};
 use crate::{BuildChange, BuildFilter, Error, NewBuild, Queued};
@@ -192,6 +192,7 @@ pub(super) async fn list<'c>(
     if let Some(service) = &filter.service {
         query.push(" AND service = ").push_bind(service.as_str());
     }
+    among(&mut query, filter.among.as_deref());
     if let Some(branch) = &filter.branch {
         query.push(" AND branch = ").push_bind(branch.as_str());
     }

@@ -9,7 +9,7 @@ use sqlx::{QueryBuilder, Row, Sqlite, SqliteExecutor};
 
 use super::fault::Fault;
 use super::routes;
-use super::row::{json, maybe_json, maybe_time, time, to_json, word};
+use super::row::{among, json, maybe_json, maybe_time, time, to_json, word};
 use super::write::Write;
 use crate::{DeploymentFilter, Error};
 
@@ -40,6 +40,7 @@ pub(super) async fn list<'c>(
     if let Some(service) = &filter.service {
         query.push(" AND service = ").push_bind(service.as_str());
     }
+    among(&mut query, filter.among.as_deref());
     query.push(" ORDER BY id DESC LIMIT ").push_bind(filter.page.limit);
     let rows = query.build().fetch_all(executor).await?;
     rows.iter().map(from_row).collect()

@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteExecutor};
 
 use super::fault::Fault;
-use super::row::{maybe_word, time, to_word, word};
+use super::row::{among, maybe_word, time, to_word, word};
 use super::write::Write;
 use crate::EventFilter;
 
@@ -73,6 +73,7 @@ pub(super) async fn list<'c>(
     if let Some(service) = &filter.service {
         query.push(" AND service = ").push_bind(service.as_str());
     }
+    among(&mut query, filter.among.as_deref());
     if let Some(version) = filter.version {
         query.push(" AND version = ").push_bind(version.0);
     }

@@ -1,10 +1,11 @@
 //! Values to columns and back.
 
 use jiff::Timestamp;
+use launcher_model::ServiceName;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::fault::Fault;
 use crate::Error;
@@ -79,4 +80,15 @@ pub(super) fn maybe_word<T: for<'a> Deserialize<'a>>(
 fn parse<T: for<'a> Deserialize<'a>>(text: &str, what: &'static str) -> Result<T, Fault> {
     T::deserialize(text.into_deserializer())
         .map_err(|error: value::Error| corrupt(what, &format!("{text:?}: {error}")))
+}
+
+/// Narrows a list to these services, where it is narrowed.
+pub(super) fn among(query: &mut QueryBuilder<Sqlite>, services: Option<&[ServiceName]>) {
+    let Some(services) = services else { return };
+    query.push(" AND service IN (");
+    let mut names = query.separated(", ");
+    for service in services {
+        names.push_bind(service.as_str().to_owned());
+    }
+    query.push(")");
 }

@@ -27,11 +27,22 @@ const STEPS: &[(i64, &str, &str)] = &[
     (11, "hosts", include_str!("../../migrations/sqlite/0011_hosts.sql")),
     (12, "told", include_str!("../../migrations/sqlite/0012_told.sql")),
     (13, "token roles", include_str!("../../migrations/sqlite/0013_token_roles.sql")),
+    (14, "people", include_str!("../../migrations/sqlite/0014_people.sql")),
 ];
 
 /// Brings a database to the newest schema.
 pub(super) async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<()> {
-    let steps = STEPS.iter().map(|(number, name, sql)| {
+    migrate_to(connection, file, i64::MAX).await
+}
+
+/// Brings a database to the schema of a step.
+pub(super) async fn migrate_to(
+    connection: &mut SqliteConnection,
+    file: &Path,
+    last: i64,
+) -> Result<()> {
+    let steps = STEPS.iter().filter(|(number, ..)| *number <= last);
+    let steps = steps.map(|(number, name, sql)| {
         Migration::new(*number, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     let run = Migrator::with_migrations(steps.collect()).run(connection).await;

@@ -1,10 +1,12 @@
 //! The trait's methods: where transactions begin and end.
 
+mod audit;
 mod branches;
 mod builds;
 mod credentials;
 mod images;
 mod kept_hosts;
+mod people;
 mod told;
 mod upstream;
 

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_testkit::Folder;
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
-use super::{SqliteStore, open};
-use crate::{Error, EventFilter, Store};
+use super::{SqliteStore, open, schema};
+use crate::{Error, EventFilter, Owner, SessionStore, Store};
 
 /// Limits the writer's database to the pages that it has and so many more.
 async fn allow_pages(store: &SqliteStore, more: u32) {
@@ -149,4 +151,27 @@ async fn the_log_is_moved_beside_the_writer() {
         assert!(Instant::now() < deadline, "the log was not moved");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn who_was_signed_in_before_there_were_people_stays_signed_in() {
+    let folder = Folder::new();
+    let file = folder.path().join("store.db");
+    let options = SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    schema::migrate_to(&mut connection, &file, 13).await.unwrap();
+    let sql = "INSERT INTO tokens (name, hash, created_at) VALUES ('admin', x'01', 0)";
+    sqlx::query(sql).execute(&mut connection).await.unwrap();
+    let sql = "INSERT INTO sessions (hash, token, once, expires_at) VALUES (?, 1, 0, ?)";
+    let ends = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 15);
+    let session = sqlx::query(sql).bind(&[7u8; 32][..]).bind(ends.as_microsecond());
+    session.execute(&mut connection).await.unwrap();
+    drop(connection);
+
+    let store = store_in(folder.path()).await;
+    let session = store.session(&[7; 32], Timestamp::UNIX_EPOCH).await.unwrap().unwrap();
+    assert_eq!(session.owner, Owner::Token("admin".to_owned()));
+    let began = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24);
+    assert_eq!((session.began_at, session.expires_at), (began, ends));
+    assert!(session.roles.include(launcher_model::role::Role::Admin));
 }

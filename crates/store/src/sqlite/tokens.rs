@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use launcher_model::event::{EventKind, NewEvent};
-use launcher_model::role::Role;
+use launcher_model::role::{Role, Roles};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteExecutor};
 
-use super::events;
 use super::fault::Fault;
-use super::row::{maybe_time, time, word};
+use super::row::{maybe_time, time, to_json};
 use super::write::Write;
+use super::{events, people};
 use crate::{Error, NewToken, Token};
 
 pub(super) async fn create(
@@ -18,24 +18,32 @@ pub(super) async fn create(
     by: &str,
     at: Timestamp,
 ) -> Result<Token, Fault> {
-    let sql = "INSERT INTO tokens (name, hash, role, created_at) VALUES (?, ?, ?, ?)
+    // `by` names one of them.
+    if people::is_there(write, &new.name).await? {
+        return Err(Error::Exists { what: "person", name: new.name }.into());
+    }
+    let sql = "INSERT INTO tokens (name, hash, role, services, created_at) VALUES (?, ?, ?, ?, ?)
         ON CONFLICT DO NOTHING";
     let inserted = sqlx::query(sql)
         .bind(new.name.as_str())
         .bind(&new.hash[..])
-        .bind(new.role.as_str())
+        .bind(new.roles.role.as_str())
+        .bind(to_json("role", &new.roles.services)?)
         .bind(at.as_microsecond())
         .execute(write.connection()?)
         .await?;
     if inserted.rows_affected() == 0 {
         return Err(Error::Exists { what: "token", name: new.name }.into());
     }
-    let text = match new.role {
-        Role::Admin => format!("the token {} was created", new.name),
-        role => format!("the token {} was created, for the role {role}", new.name),
+    let text = match &new.roles {
+        Roles { role: Role::Admin, .. } => format!("the token {} was created", new.name),
+        Roles { role, services } if services.is_empty() => {
+            format!("the token {} was created, for the role {role}", new.name)
+        }
+        roles => format!("the token {} was created ({})", new.name, roles.in_words()),
     };
     events::record_one(write, NewEvent::new(EventKind::TokenCreated, text).by(by), at).await?;
-    Ok(Token { name: new.name, role: new.role, created_at: at, revoked_at: None })
+    Ok(Token { name: new.name, roles: new.roles, created_at: at, revoked_at: None })
 }
 
 /// The number of the valid token of this name.
@@ -61,7 +69,7 @@ pub(super) async fn list<'c>(executor: impl SqliteExecutor<'c>) -> Result<Vec<To
 fn from_row(row: &SqliteRow) -> Result<Token, Fault> {
     Ok(Token {
         name: row.try_get("name")?,
-        role: word(row, "role", "role")?,
+        roles: people::roles(row, "role", "services")?,
         created_at: time(row, "created_at")?,
         revoked_at: maybe_time(row, "revoked_at")?,
     })

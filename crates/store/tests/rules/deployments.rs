@@ -223,7 +223,7 @@ async fn they_are_paged_newest_first() {
 
 fn filter(name: Option<&str>, before: Option<DeploymentId>) -> DeploymentFilter {
     let page = Page { before: before.map(|id| id.0), limit: 2 };
-    DeploymentFilter { service: name.map(service), page }
+    DeploymentFilter { service: name.map(service), among: None, page }
 }
 
 #[tokio::test]

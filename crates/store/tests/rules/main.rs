@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod audit;
 mod branches;
 mod concurrency;
 mod deployments;
@@ -17,6 +18,7 @@ mod hosts;
 mod idempotency;
 mod maintenance;
 mod observed;
+mod people;
 mod round_trips;
 mod secrets;
 mod services;

@@ -1,15 +1,17 @@
 use launcher_model::event::EventKind;
-use launcher_model::role::Role;
-use launcher_store::{Error, NewSession, NewToken, Session, Store};
+use launcher_model::role::{Role, Roles};
+use launcher_store::{Error, NewSession, NewToken, Owner, Session, Store};
 
 use crate::support::*;
 
 fn token(name: &str, hash: u8) -> NewToken {
-    NewToken { name: name.into(), hash: [hash; 32], role: Role::Admin }
+    NewToken { name: name.into(), hash: [hash; 32], roles: Roles::everywhere(Role::Admin) }
 }
 
 fn session(hash: u8, once: bool) -> NewSession {
-    NewSession { hash: [hash; 32], token: "ci".into(), once, expires_at: at(100) }
+    let owner = Owner::Token("ci".into());
+    let expires_at = at(100);
+    NewSession { hash: [hash; 32], owner, once, expires_at, address: None, agent: None }
 }
 
 async fn with_token() -> Temporary {
@@ -49,8 +51,17 @@ async fn a_name_has_one_valid_token() {
 #[tokio::test]
 async fn a_session_ends_with_its_time_its_token_or_by_itself() {
     let store = with_token().await;
-    store.create_session(session(9, false), at(0)).await.unwrap();
-    let expected = Session { token: "ci".into(), expires_at: at(100) };
+    let id = store.create_session(session(9, false), at(0)).await.unwrap();
+    let expected = Session {
+        id,
+        owner: Owner::Token("ci".into()),
+        roles: Roles::everywhere(Role::Admin),
+        began_at: at(0),
+        expires_at: at(100),
+        last_seen: None,
+        address: None,
+        agent: None,
+    };
     assert_eq!(store.session(&[9; 32], at(99)).await.unwrap(), Some(expected));
     assert_eq!(store.session(&[9; 32], at(100)).await.unwrap(), None);
 

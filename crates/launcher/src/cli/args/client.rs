@@ -10,6 +10,7 @@ mod hosts;
 mod maintenance;
 mod metrics;
 mod notifications;
+mod people;
 mod services;
 
 use std::path::PathBuf;
@@ -31,6 +32,10 @@ pub(crate) use hosts::{DrainHost, Hosts, HostsCommand, HostsList, LabelHost, One
 pub(crate) use maintenance::{Maintenance, MaintenanceAct};
 pub(crate) use metrics::Metrics;
 pub(crate) use notifications::{Notifications, NotificationsCommand, OneTarget};
+pub(crate) use people::{
+    Audit, NewPerson, OnServices, OnePerson, OneSession, PersonCommand, PersonNamed,
+    PersonPassword, SessionCommand, SetPerson,
+};
 pub(crate) use services::{Apply, Delete, Status};
 
 /// Which server, and how to show who asks.
@@ -159,6 +164,15 @@ pub(crate) enum ClientCommand {
     /// Create, list and revoke tokens
     #[command(subcommand, after_help = examples::TOKEN)]
     Token(TokenCommand),
+    /// Add, list, change and remove people, who sign in to the pages
+    #[command(subcommand, after_help = examples::PERSON)]
+    Person(PersonCommand),
+    /// List and end the sessions of the pages
+    #[command(subcommand, after_help = examples::SESSION)]
+    Session(SessionCommand),
+    /// Show who did what, when and from where
+    #[command(after_help = examples::AUDIT)]
+    Audit(To<Audit>),
     /// Keep a server's URL and a token for the commands that follow
     #[command(after_help = examples::LOGIN)]
     Login(Login),

@@ -259,9 +259,11 @@ EXAMPLES
   launcher token create ci > ci-token
   launcher token create web1 --role agent > agent-token
   launcher token create sensu --role viewer > sensu-token
+  launcher token create shop-ci --role none --on shop=deployer > shop-ci-token
 
 A token may do everything, unless it has a role: agent, to tell what a host uses and nothing else,
-or viewer, to look and change nothing.";
+viewer, to look and change nothing, deployer, to launch and deploy, or none. --on adds a role on one
+service: one that may do nothing everywhere sees that service alone.";
 pub(super) const TOKEN_LIST: &str = "\
 EXAMPLES
   launcher token list";
@@ -271,6 +273,55 @@ EXAMPLES
 pub(super) const TOKEN_RECOVER: &str = "\
 EXAMPLES
   systemctl stop launcher && launcher token recover && systemctl start launcher";
+pub(super) const PERSON: &str = "\
+EXAMPLES
+  launcher person add mika --role deployer
+  launcher person list";
+pub(super) const PERSON_ADD: &str = "\
+EXAMPLES
+  launcher person add mika                             may look everywhere
+  launcher person add mika --on shop=deployer          and deploy shop
+  launcher person add anna --role none --on shop=viewer    sees shop alone
+  launcher person add ben --role admin --password < password
+
+Without --password a link is printed, on which they set a password of their own.";
+pub(super) const PERSON_LIST: &str = "\
+EXAMPLES
+  launcher person list
+  launcher person list --json";
+pub(super) const PERSON_SHOW: &str = "\
+EXAMPLES
+  launcher person show mika";
+pub(super) const PERSON_SET: &str = "\
+EXAMPLES
+  launcher person set mika --role admin
+  launcher person set mika --on shop=deployer --off mail
+  launcher person set mika --disable";
+pub(super) const PERSON_REMOVE: &str = "\
+EXAMPLES
+  launcher person remove mika";
+pub(super) const PERSON_PASSWORD: &str = "\
+EXAMPLES
+  launcher person password mika              asks for it, and does not show it
+  launcher person password mika --link       lets them set one
+
+All their sessions end.";
+pub(super) const SESSION: &str = "\
+EXAMPLES
+  launcher session list
+  launcher session revoke 12";
+pub(super) const SESSION_LIST: &str = "\
+EXAMPLES
+  launcher session list
+  launcher session list --json";
+pub(super) const SESSION_REVOKE: &str = "\
+EXAMPLES
+  launcher session revoke 12";
+pub(super) const AUDIT: &str = "\
+EXAMPLES
+  launcher audit
+  launcher audit --who mika --since 7d
+  launcher audit --service shop --csv > shop.csv";
 pub(super) const LOGIN: &str = "\
 EXAMPLES
   launcher login https://launcher.example.com   asks for the token

@@ -66,7 +66,11 @@ pub(super) async fn unset((context, unset): (Context, SecretUnset)) -> Result<()
 }
 
 pub(super) async fn create((context, token): (Context, NewToken)) -> Result<(), Failure> {
-    let body = TokenBody { name: token.name, role: token.role };
+    let body = TokenBody {
+        name: token.name,
+        role: token.role,
+        services: token.on.on.into_iter().collect(),
+    };
     let view: NewTokenView = context.client.create_unkept(&["tokens"], &body).await?;
     context.out.line(&view.token)?;
     say(&format!("this is the token {}; it is shown this once", view.name));

@@ -1,5 +1,6 @@
 //! Secrets and tokens: their names, never their values.
 
+use launcher_model::role::Roles;
 use launcher_server::api::views::{SecretView, TokenView};
 
 use super::words::ago;
@@ -23,13 +24,14 @@ pub(in crate::cli) fn secrets(secrets: &[SecretView], look: &Look) -> String {
 pub(in crate::cli) fn tokens(tokens: &[TokenView], look: &Look) -> String {
     let mut columns = Columns::new(look, &["TOKEN", "ROLE", "CREATED", "VALID"]);
     for token in tokens {
+        let roles = Roles { role: token.role, services: token.services.clone() };
         let valid = match token.revoked_at {
             None => "yes".to_owned(),
             Some(at) => format!("revoked {}", ago(at, look.now)),
         };
         columns.row([
             plain(&token.name),
-            plain(token.role),
+            plain(roles.in_words()),
             plain(ago(token.created_at, look.now)),
             plain(valid),
         ]);

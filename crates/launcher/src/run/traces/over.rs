@@ -44,7 +44,8 @@ async fn builds_that_ended(
     let mut before = None;
     loop {
         let page = Page { before, limit: PAGE };
-        let filter = BuildFilter { service: Some(service.clone()), branch: None, page };
+        let filter =
+            BuildFilter { service: Some(service.clone()), among: None, branch: None, page };
         let builds = store.builds(&filter).await?;
         let Some(oldest) = builds.last() else { break };
         before = Some(oldest.id.0);

@@ -7,20 +7,18 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use launcher_build::Delivered;
-use launcher_model::role::Role;
 use launcher_model::service::{CodeHost, Upstream};
 use launcher_model::{BuildId, ServiceName};
 use launcher_upstream::Refused;
 use launcher_upstream::hook::{self, Told};
 use launcher_upstream::jenkins::notification;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::App;
-use crate::auth;
-use crate::auth::token::TokenText;
-use crate::http::extract::{Path, Query};
+use crate::auth::Principal;
+use crate::http::extract::Path;
 use crate::http::problem::Problem;
 
 /// The longest body that is taken, in bytes. A host names each commit of a push: GitHub as many as 2048,
@@ -57,9 +55,10 @@ pub(in crate::api) async fn deliver(
     Ok(answer(done))
 }
 
-/// Where a token is given that can be given nowhere else.
-#[derive(Debug, Deserialize, IntoParams)]
+/// Where a token is given that can be given nowhere else. The check has read it.
+#[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes the parameter")]
 pub(in crate::api) struct TokenQuery {
     /// A token of this server. Jenkins' Notification plugin can be told a URL, and no header.
     token: Option<String>,
@@ -74,29 +73,14 @@ pub(in crate::api) struct TokenQuery {
         (status = "4XX", body = Problem)))]
 pub(in crate::api) async fn notify(
     State(app): State<App>,
+    principal: Principal,
     Path(service): Path<ServiceName>,
-    Query(query): Query<TokenQuery>,
-    headers: HeaderMap,
     request: Request,
 ) -> Result<(StatusCode, Answer<HookAnswer>), Problem> {
-    let text = query.token.or_else(|| auth::password(&headers));
-    let token = match text.as_deref().and_then(TokenText::read) {
-        Some(text) => app.store.token_by_hash(&text.hash()).await?,
-        None => None,
-    };
-    let token = token.ok_or_else(|| {
-        Problem::unauthorized(
-            "no valid token: add ?token=TOKEN to the URL; `launcher token create jenkins` makes one",
-        )
-    })?;
-    if token.role != Role::Admin {
-        let words = auth::not_allowed(&token.name, token.role, Role::Admin);
-        return Err(Problem::forbidden(words));
-    }
     let body = body(request.into_body()).await?;
     let told = notification::read(&body)
         .map_err(|why| malformed(StatusCode::BAD_REQUEST, &why.to_string()))?;
-    let by = format!("{} (Jenkins)", token.name);
+    let by = format!("{} (Jenkins)", principal.name);
     Ok(answer(app.builds.notified(&service, told, &by).await?))
 }
 

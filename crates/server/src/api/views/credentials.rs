@@ -1,5 +1,7 @@
 //! Secrets and tokens.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use launcher_model::ServiceName;
 use launcher_model::role::Role;
@@ -41,6 +43,10 @@ pub struct TokenBody {
     /// What it may do; everything when nothing is said.
     #[serde(default)]
     pub role: Role,
+    /// What it may do beside that with single services: `admin`, `deployer` or `viewer`, by service.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Role>)]
+    pub services: BTreeMap<ServiceName, Role>,
 }
 
 /// A token, without its text.
@@ -51,6 +57,10 @@ pub struct TokenView {
     /// What it may do.
     #[serde(default)]
     pub role: Role,
+    /// What it may do beside that with single services.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, Role>)]
+    pub services: BTreeMap<ServiceName, Role>,
     /// When it was created.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,

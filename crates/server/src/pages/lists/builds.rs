@@ -3,6 +3,7 @@
 use askama::Template;
 use launcher_model::ServiceName;
 use launcher_model::build::{Build, BuildState, Origin, StepState};
+use launcher_model::role::Roles;
 use launcher_store::BuildFilter;
 
 use super::{List, Which, cut};
@@ -38,9 +39,12 @@ struct BuildLine {
 impl List for Builds {
     const NAME: &'static str = "builds";
 
-    async fn of(app: &App, which: Which) -> Result<Self, Problem> {
+    async fn of(app: &App, which: Which, roles: &Roles) -> Result<Self, Problem> {
         let (service, page) = (which.service.clone(), which.page()?);
-        let found = app.store.builds(&BuildFilter { service, branch: None, page }).await?;
+        let found = app
+            .store
+            .builds(&BuildFilter { service, among: roles.only(), branch: None, page })
+            .await?;
         let (found, older) = cut(found, &which, "/builds", |last| last.id.to_string());
         let lines = found.into_iter().map(|build| BuildLine::new(build, app.now())).collect();
         Ok(Self { service: which.service, lines, older })

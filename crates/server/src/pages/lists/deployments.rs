@@ -2,6 +2,7 @@
 
 use askama::Template;
 use launcher_model::ServiceName;
+use launcher_model::role::Roles;
 use launcher_store::DeploymentFilter;
 
 use super::{List, Which, cut};
@@ -21,8 +22,12 @@ pub(super) struct Deployments {
 impl List for Deployments {
     const NAME: &'static str = "deployments";
 
-    async fn of(app: &App, which: Which) -> Result<Self, Problem> {
-        let filter = DeploymentFilter { service: which.service.clone(), page: which.page()? };
+    async fn of(app: &App, which: Which, roles: &Roles) -> Result<Self, Problem> {
+        let filter = DeploymentFilter {
+            service: which.service.clone(),
+            among: roles.only(),
+            page: which.page()?,
+        };
         let found = app.store.deployments(&filter).await?;
         let (found, older) = cut(found, &which, "/deployments", |last| last.id.to_string());
         let lines = found.iter().map(|one| DeploymentLine::new(one, app.now())).collect();

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use askama::Template;
+use launcher_model::role::Roles;
 
 use super::{List, Which};
 use crate::App;
@@ -32,7 +33,7 @@ struct EdgeLine {
 impl List for Edges {
     const NAME: &'static str = "edges";
 
-    async fn of(app: &App, _: Which) -> Result<Self, Problem> {
+    async fn of(app: &App, _: Which, _: &Roles) -> Result<Self, Problem> {
         let all = edges::all(app).await?;
         let lines = all.into_iter().map(|edge| EdgeLine::new(edge, app.now())).collect();
         Ok(Self { lines })

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use launcher_model::ServiceName;
+use launcher_model::role::Roles;
 use launcher_store::EventFilter;
 
 use super::{List, Which, cut};
@@ -21,10 +22,11 @@ pub(super) struct Events {
 impl List for Events {
     const NAME: &'static str = "events";
 
-    async fn of(app: &App, which: Which) -> Result<Self, Problem> {
+    async fn of(app: &App, which: Which, roles: &Roles) -> Result<Self, Problem> {
         let launcher_store::Page { before, limit } = which.page()?;
         let service = which.service.clone();
-        let filter = EventFilter { service, before, limit, ..EventFilter::default() };
+        let filter =
+            EventFilter { service, among: roles.only(), before, limit, ..EventFilter::default() };
         let found = app.store.events(&filter).await?;
         let (found, older) = cut(found, &which, "/events", |last| last.id.to_string());
         let lines = found.iter().map(|one| EventLine::new(one, app.now())).collect();

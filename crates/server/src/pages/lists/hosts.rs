@@ -2,6 +2,7 @@
 
 use askama::Template;
 use launcher_model::host::HostState;
+use launcher_model::role::Roles;
 
 use super::{List, Which};
 use crate::App;
@@ -38,7 +39,7 @@ struct HostLine {
 impl List for Hosts {
     const NAME: &'static str = "hosts";
 
-    async fn of(app: &App, _: Which) -> Result<Self, Problem> {
+    async fn of(app: &App, _: Which, _: &Roles) -> Result<Self, Problem> {
         let engine = app.control.engine().name.to_string();
         let (hosts, trouble) = match app.control.hosts().await {
             Ok(hosts) => (hosts, None),

@@ -77,7 +77,7 @@ impl ServiceView {
         let paths = service.spec.paths.into_iter().map(|(path, target)| (path, target.service));
         let name = basics.name;
         let page = Page { before: None, limit: HISTORY };
-        let filter = DeploymentFilter { service: Some(name.clone()), page };
+        let filter = DeploymentFilter { service: Some(name.clone()), among: None, page };
         let history = app.store.deployments(&filter).await?;
         let (route, environments) = app.control.environments(&name, false).await?;
         let was_live = was_live(&history);

@@ -1,4 +1,4 @@
-//! Secrets, tokens and sessions: where transactions begin and end.
+//! Secrets and tokens: where transactions begin and end.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use launcher_model::secret::{SecretName, SecretVersion};
 
 use crate::sqlite::row::kept;
-use crate::sqlite::{SqliteStore, secrets, sessions, tokens};
-use crate::{CredentialStore, NewSession, NewToken, Result, SecretRecord, Session, Token};
+use crate::sqlite::{SqliteStore, secrets, tokens};
+use crate::{CredentialStore, NewToken, Result, SecretRecord, Token};
 
 #[async_trait]
 impl CredentialStore for SqliteStore {
@@ -66,28 +66,6 @@ impl CredentialStore for SqliteStore {
     async fn revoke_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool> {
         let mut write = self.begin("revoking a token").await?;
         let outcome = tokens::revoke(&mut write, name, by, kept(at)).await;
-        write.end(outcome).await
-    }
-
-    async fn create_session(&self, new: NewSession, at: Timestamp) -> Result<()> {
-        let mut write = self.begin("keeping a session").await?;
-        let outcome = sessions::create(&mut write, new, at).await;
-        write.end(outcome).await
-    }
-
-    async fn session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
-        self.read("looking a session up", sessions::one(&self.readers, hash, now).await)
-    }
-
-    async fn take_session(&self, hash: &[u8; 32], now: Timestamp) -> Result<Option<Session>> {
-        let mut write = self.begin("taking a login link").await?;
-        let outcome = sessions::take(&mut write, hash, now).await;
-        write.end(outcome).await
-    }
-
-    async fn end_session(&self, hash: &[u8; 32]) -> Result<()> {
-        let mut write = self.begin("ending a session").await?;
-        let outcome = sessions::end(&mut write, hash).await;
         write.end(outcome).await
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use launcher_model::role::Role;
 use launcher_model::secret::SecretName;
 
-use super::{Listing, To, examples};
+use super::{Listing, OnServices, To, examples};
 
 /// `secret`.
 #[derive(Debug, Clone, Subcommand)]
@@ -77,9 +77,11 @@ pub(crate) struct TokenRecover {
 pub(crate) struct NewToken {
     /// What it is called, such as whose it is
     pub(crate) name: String,
-    /// What it may do: admin, viewer or agent
+    /// What it may do everywhere: admin, deployer, viewer, agent or none
     #[arg(long, value_name = "ROLE", default_value_t)]
     pub(crate) role: Role,
+    #[command(flatten)]
+    pub(crate) on: OnServices,
 }
 
 /// A token's name.
