@@ -149,7 +149,7 @@ impl Principal {
     }
 
     /// Says to whom it is why they may not, and what would.
-    pub(crate) fn not_allowed(&self, wanted: &str) -> String {
+    pub(crate) fn not_allowed(&self, wanted: &str, role: Role) -> String {
         let Self { name, roles, .. } = self;
         let has = roles.in_words();
         if self.is_person() {
@@ -158,11 +158,13 @@ impl Principal {
                  person set {name}`"
             );
         }
+        // Without a name for it, a token may do everything.
+        let flag = if role == Role::Admin { String::new() } else { format!(" --role {role}") };
         let may =
             if roles.services.is_empty() { format!("{has}: it {}", roles.role.may()) } else { has };
         format!(
             "the token {name} has the role {may}; this needs {wanted}: use another token, such as one that \
-             `launcher token create NAME` makes"
+             `launcher token create NAME{flag}` makes"
         )
     }
 }

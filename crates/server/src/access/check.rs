@@ -141,7 +141,7 @@ async fn admitted(
         }
         (needs, service) => {
             let wanted = needs.in_words(service.as_ref().map(ServiceName::as_str));
-            Refusal::Forbidden(principal.not_allowed(&wanted))
+            Refusal::Forbidden(principal.not_allowed(&wanted, needs.role()))
         }
     })
 }

@@ -246,6 +246,17 @@ impl Rule {
 }
 
 impl Needs {
+    /// The least role that is enough, where it is held as widely as is needed.
+    pub(super) fn role(self) -> Role {
+        match self {
+            Self::Everywhere(role) | Self::Somewhere(role) => role,
+            Self::Service(role) | Self::Build(role) => role,
+            Self::Oneself => Admin,
+            Self::Agent => Role::Agent,
+            Self::Nothing | Self::Anyone | Self::Somebody => Viewer,
+        }
+    }
+
     /// The role, and where, as the end of a sentence.
     pub(super) fn in_words(self, service: Option<&str>) -> String {
         match (self, service) {

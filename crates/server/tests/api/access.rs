@@ -14,9 +14,10 @@ use crate::routes::{documented, filled_in};
 use crate::world::{Answer, World, spec};
 
 /// All that has routes, as text: what is in it and not in the table is found.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../../src/api.rs"),
     include_str!("../../src/pages.rs"),
+    include_str!("../../src/pages/lists.rs"),
     include_str!("../../src/git.rs"),
     include_str!("../../src/graphs.rs"),
     include_str!("../../src/metrics_page.rs"),
