@@ -228,8 +228,9 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
     let browser = browsers.open(false).await;
     browser.goto(format!("{url}/services/shop")).await.unwrap();
     arrives(&browser, "/login").await;
+    browser.find(By::Css("details summary")).await.unwrap().click().await.unwrap();
     browser.find(By::Id("token")).await.unwrap().send_keys(world.token.expose()).await.unwrap();
-    browser.find(By::Css("button.go")).await.unwrap().click().await.unwrap();
+    browser.find(By::Css("details .go")).await.unwrap().click().await.unwrap();
     arrives(&browser, "/services/shop").await;
 
     browser.find(By::Css(".between .go")).await.unwrap().click().await.unwrap();

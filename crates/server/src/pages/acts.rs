@@ -59,6 +59,8 @@ pub(super) struct ActForm {
 enum Place {
     Home,
     Service,
+    /// The page of the environment that it is about.
+    Environment,
 }
 
 impl Carries for ActForm {
@@ -90,6 +92,7 @@ pub(super) async fn act(
     })?;
     let back = match form.from {
         Some(Place::Home) => "/".to_owned(),
+        Some(Place::Environment) => format!("/services/{service}/versions/{}", form.version.0),
         _ => format!("/services/{service}"),
     };
     note.version(form.version);
