@@ -99,7 +99,7 @@ impl Home {
             if !roles.see(&service.spec.service.name) {
                 continue;
             }
-            services.push(ServiceView::of(app, service, &installation).await?);
+            services.push(ServiceView::of(app, service, &installation, roles).await?);
         }
         sort(&mut services, keep);
         let figures = figures(app, &services);

@@ -82,7 +82,8 @@ impl One {
         let service =
             service.ok_or_else(|| PageError::missing(format!("There is no service {name}.")))?;
         let installation = Installation::of(app, now);
-        let service = ServiceView::of(app, service, &installation).await?;
+        let service =
+            ServiceView::of(app, service, &installation, &visitor.principal.roles).await?;
         let events =
             EventFilter { service: Some(name.clone()), limit: EVENTS, ..EventFilter::default() };
         let events = app.store.events(&events).await?;

@@ -21,10 +21,11 @@ use launcher_control::{DeployRequest, LaunchRequest, Target};
 use launcher_edge::Daemon;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::role::{Role, Roles};
-use launcher_model::{EdgeName, ServiceName, VersionNumber, service};
+use launcher_model::{EdgeName, PersonName, ServiceName, VersionNumber, service};
 use launcher_scheduler::fake::{Fake, Script};
+use launcher_server::access::Caller;
 use launcher_server::{App, Reports, TokenText};
-use launcher_store::NewToken;
+use launcher_store::{NewPerson, NewToken, Owner};
 use launcher_testkit::Folder;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
@@ -268,6 +269,18 @@ impl<'w> Visitor<'w> {
         let mut visitor = Self::stranger(world);
         let answer = visitor.post("/login", &[("token", world.token.expose())]).await;
         assert_eq!(answer.location(), "/");
+        visitor
+    }
+
+    /// A person with these roles.
+    pub(crate) async fn person(world: &'w World, name: &str, roles: Roles) -> Self {
+        let (store, name) = (&world.app.store, PersonName::new(name).unwrap());
+        let new = NewPerson { name: name.clone(), display_name: None, roles };
+        store.add_person(new, "test", world.app.now()).await.unwrap();
+        let owner = Owner::Person(name);
+        let begun = world.app.begin_session(owner, &Caller::default()).await.unwrap();
+        let mut visitor = Self::stranger(world);
+        visitor.set_cookie("launcher_session", begun.cookie.expose());
         visitor
     }
 

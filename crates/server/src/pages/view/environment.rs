@@ -46,6 +46,8 @@ pub(crate) struct Card {
     pub(crate) failure: Option<Failure>,
     pub(crate) pinned: bool,
     pub(crate) press: Option<Press>,
+    /// Whoever looks may change it.
+    pub(crate) may_act: bool,
     pub(crate) may_start: bool,
     pub(crate) may_stop: bool,
     pub(crate) may_destroy: bool,
@@ -96,6 +98,7 @@ impl Card {
             failure: environment.failure.clone(),
             pinned: environment.pinned,
             press,
+            may_act: true,
             may_start: stopped && environment.state != EnvironmentState::Failed,
             may_stop: !live && !stopped && !going,
             may_destroy: !live && !going && !environment.pinned,
@@ -109,7 +112,7 @@ impl Card {
 
     /// Whether there is anything to do with it beside making it live.
     pub(crate) fn has_menu(&self) -> bool {
-        self.word != GOING
+        self.may_act && self.word != GOING
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use launcher_control::PreviewLogins;
 use launcher_model::plan::shares;
+use launcher_model::role::{Role, Roles};
 use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::{Generation, ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, Page, Service};
@@ -57,6 +58,8 @@ pub(crate) struct ServiceView {
     pub(crate) freeze: Option<Freeze>,
     /// What goes live by itself next, in a sentence.
     pub(crate) auto: Option<String>,
+    /// Whoever looks may change it.
+    pub(crate) may_deploy: bool,
 }
 
 impl ServiceView {
@@ -68,7 +71,9 @@ impl ServiceView {
         app: &App,
         service: Service,
         installation: &Installation,
+        roles: &Roles,
     ) -> Result<Self, Problem> {
+        let may_deploy = roles.include_on(Role::Deployer, &service.spec.service.name);
         let closed = service.maintenance.map(|on| Closed::new(on, installation.now));
         let logins = app.control.preview_logins(&service.spec);
         let freeze = Freeze::of(&service.spec.deploy, installation.now);
@@ -94,7 +99,9 @@ impl ServiceView {
             let back = was_live.contains(&number) && route.live().any(|live| number < live);
             let frozen = freeze.as_ref().filter(|freeze| freeze.now).map(|one| one.told.as_str());
             let press = Press::of(view, back, &history, frozen, installation);
-            let card = Card::new(view, &version, press, &app.settings, installation.now);
+            let press = press.filter(|_| may_deploy);
+            let mut card = Card::new(view, &version, press, &app.settings, installation.now);
+            card.may_act = may_deploy;
             if view.weight.is_some() {
                 live.push(card);
                 live_version.get_or_insert(version);
@@ -132,6 +139,7 @@ impl ServiceView {
             logins,
             freeze,
             auto,
+            may_deploy,
         })
     }
 

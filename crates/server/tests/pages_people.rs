@@ -1,0 +1,89 @@
+//! What the pages show to whom.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[allow(dead_code)]
+mod pages_support;
+
+use launcher_model::role::{Role, Roles};
+use launcher_model::{ServiceName, VersionNumber};
+use pages_support::{Visitor, World};
+
+/// `shop` has a version that is live and one that is ready; so has `mail`.
+async fn two_services(world: &World) {
+    for name in ["shop", "mail"] {
+        let service = world.service(name, "").await;
+        world.ready(&service, "1.0").await;
+        world.deploy(&service, VersionNumber(1)).await;
+        world.ready(&service, "1.1").await;
+    }
+}
+
+fn roles(role: Role, on: &[(&str, Role)]) -> Roles {
+    let services = on.iter().map(|(name, role)| (ServiceName::new(*name).unwrap(), *role));
+    Roles { role, services: services.collect() }
+}
+
+/// Pages that show a button which changes something, beside the one that signs out.
+async fn with_buttons(visitor: &mut Visitor<'_>, pages: &[&'static str]) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    for page in pages {
+        let answer = visitor.get(page).await;
+        assert_eq!(answer.status, 200, "{page}: {}", answer.body);
+        if answer.body.contains("method=\"post\" action=\"/services/") {
+            found.push(*page);
+        }
+    }
+    found
+}
+
+const PAGES: [&str; 5] = [
+    "/",
+    "/services/shop",
+    "/services/mail",
+    "/services/shop/versions/2",
+    "/services/mail/versions/2",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_only_look_has_no_buttons() {
+    let world = World::new().await;
+    two_services(&world).await;
+    let mut viewer = Visitor::person(&world, "vera", roles(Role::Viewer, &[])).await;
+    assert_eq!(with_buttons(&mut viewer, &PAGES).await, [""; 0]);
+    let mut deployer = Visitor::person(&world, "dana", roles(Role::Deployer, &[])).await;
+    assert_eq!(with_buttons(&mut deployer, &PAGES).await, PAGES);
+    let mut both = roles(Role::Viewer, &[("shop", Role::Deployer)]);
+    let mut of_shop = Visitor::person(&world, "sam", both.clone()).await;
+    let shop = ["/", "/services/shop", "/services/shop/versions/2"];
+    assert_eq!(with_buttons(&mut of_shop, &PAGES).await, shop);
+    let home = of_shop.get("/").await.body;
+    assert!(home.contains("Deploy v2") && home.matches("Deploy v2").count() == 1, "{home}");
+    // What the page does not show is not done either.
+    both.role = Role::None;
+    let mut other = Visitor::person(&world, "olga", both).await;
+    let page = other.get("/services/shop").await;
+    let fields =
+        [("form_secret", page.field("form_secret")), ("version", "2"), ("generation", "1")];
+    assert_eq!(other.post("/services/mail/deploy", &fields).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_may_not_see_is_on_no_page() {
+    let world = World::new().await;
+    two_services(&world).await;
+    let own = roles(Role::None, &[("shop", Role::Viewer)]);
+    let mut visitor = Visitor::person(&world, "sam", own).await;
+    for page in ["/", "/builds", "/deployments", "/events"] {
+        let body = visitor.get(page).await.body;
+        assert!(!body.contains("mail"), "{page}: {body}");
+        assert!(!body.contains("href=\"/hosts\""), "{page}: {body}");
+    }
+    for page in ["/services/mail", "/services/mail/versions/1", "/events?service=mail"] {
+        assert_eq!(visitor.get(page).await.status, 404, "{page}");
+    }
+    for page in ["/hosts", "/edges"] {
+        assert_eq!(visitor.get(page).await.status, 403, "{page}");
+    }
+    assert_eq!(visitor.get("/jump?to=mail").await.location(), "/?filter=mail");
+}
