@@ -19,7 +19,7 @@ mod notifications;
 mod people;
 mod secrets;
 pub(crate) mod services;
-mod sessions;
+pub(crate) mod sessions;
 mod tokens;
 mod versions;
 pub mod views;

@@ -244,7 +244,7 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 9] = [
+const PAGES: [(&str, &str); 12] = [
     ("home", "/"),
     ("service", "/services/shop"),
     ("failed", "/services/search"),
@@ -254,6 +254,9 @@ const PAGES: [(&str, &str); 9] = [
     ("edges", "/edges"),
     ("deployments", "/deployments"),
     ("events", "/events"),
+    ("people", "/people"),
+    ("audit", "/audit"),
+    ("sessions", "/sessions"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,3 +87,58 @@ async fn what_one_may_not_see_is_on_no_page() {
     }
     assert_eq!(visitor.get("/jump?to=mail").await.location(), "/?filter=mail");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn administrators_see_who_comes_in_and_what_they_did() {
+    let world = World::new().await;
+    two_services(&world).await;
+    let mut viewer = Visitor::person(&world, "vera", roles(Role::Viewer, &[])).await;
+    let refused = viewer.post("/services/shop/deploy", &[("version", "2")]).await;
+    assert_eq!(refused.status, 403);
+    for page in ["/people", "/audit"] {
+        assert_eq!(viewer.get(page).await.status, 403, "{page}");
+    }
+    assert!(!viewer.get("/").await.body.contains("href=\"/audit\""));
+
+    let mut admin = Visitor::signed_in(&world).await;
+    let people = admin.get("/people").await.body;
+    for shown in ["vera", "viewer", "has no password yet", "mika", "Tokens, for programs"] {
+        assert!(people.contains(shown), "{shown} in {people}");
+    }
+    let audit = admin.get("/audit").await.body;
+    for shown in ["<b>vera</b>", "POST /services/shop/deploy", "refused", "shop", "/login"] {
+        assert!(audit.contains(shown), "{shown} in {audit}");
+    }
+    let of_mail = admin.get("/audit?service=mail").await.body;
+    assert!(!of_mail.contains("/services/shop/deploy"), "{of_mail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_ended_by_whose_it_is_or_by_an_administrator() {
+    let world = World::new().await;
+    let mut vera = Visitor::person(&world, "vera", roles(Role::Viewer, &[])).await;
+    let mut other = Visitor::person(&world, "olga", roles(Role::Viewer, &[])).await;
+    let mut admin = Visitor::signed_in(&world).await;
+    let page = vera.get("/sessions").await;
+    assert!(page.body.contains("this one") && !page.body.contains("olga"), "{}", page.body);
+    let all = admin.get("/sessions").await;
+    let end = |name: &str| {
+        let (before, _) = all.body.split_once(&format!("<th scope=\"row\">{name}")).unwrap();
+        let (_, id) = before.rsplit_once("id=\"session-").unwrap();
+        format!("/sessions/{}/end", id.split('"').next().unwrap())
+    };
+    let path = end("vera");
+    let stolen = [("form_secret", all.field("form_secret"))];
+    assert_eq!(other.post(&path, &stolen).await.status, 403, "the form is of another session");
+    let page = vera.get("/sessions").await;
+    assert_eq!(
+        vera.post(&end("olga"), &[("form_secret", page.field("form_secret"))]).await.location(),
+        "/sessions"
+    );
+    assert!(vera.get("/sessions").await.flash().unwrap().contains("none of yours"));
+    assert_eq!(other.get("/").await.status, 200);
+
+    assert_eq!(admin.post(&path, &stolen).await.location(), "/sessions");
+    assert_eq!(admin.get("/sessions").await.flash().unwrap(), "That session is over.");
+    assert!(vera.get("/").await.location().starts_with("/login"));
+}

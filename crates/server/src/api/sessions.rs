@@ -43,6 +43,6 @@ pub(super) async fn revoke(
 }
 
 /// Whose sessions somebody may see and end; none when all.
-fn whose(principal: &Principal) -> Option<Owner> {
+pub(crate) fn whose(principal: &Principal) -> Option<Owner> {
     (!principal.roles.include(Role::Admin)).then(|| principal.owner())
 }

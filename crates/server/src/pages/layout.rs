@@ -30,6 +30,8 @@ pub(super) struct Signature {
     pub(super) form_secret: String,
     /// They may look at what belongs to no service.
     pub(super) sees_all: bool,
+    /// They may see who else comes in.
+    pub(super) is_admin: bool,
 }
 
 /// How a page follows what happens.
@@ -52,6 +54,7 @@ impl Frame {
             name: visitor.principal.name.clone(),
             form_secret: visitor.form_secret(),
             sees_all: visitor.principal.roles.include(Role::Viewer),
+            is_admin: visitor.principal.roles.include(Role::Admin),
         };
         let (flash, follow) = (Flash::of(headers), Some(follow));
         Self { visitor: Some(signature), flash, follow, here: "" }
@@ -70,9 +73,15 @@ impl Frame {
             ("edges", "Edges"),
             ("deployments", "Deployments"),
             ("events", "Events"),
+            ("people", "People"),
+            ("audit", "Audit"),
         ];
-        let sees_all = self.visitor.as_ref().is_some_and(|visitor| visitor.sees_all);
-        let is_seen = |(path, _): &(&str, &str)| sees_all || !["hosts", "edges"].contains(path);
+        let Some(visitor) = &self.visitor else { return Vec::new() };
+        let is_seen = |(path, _): &(&str, &str)| match *path {
+            "hosts" | "edges" => visitor.sees_all,
+            "people" | "audit" => visitor.is_admin,
+            _ => true,
+        };
         all.into_iter().filter(is_seen).collect()
     }
 

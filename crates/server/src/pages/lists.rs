@@ -1,18 +1,21 @@
-//! Pages that list what there is in the whole installation: builds, hosts, edges, deployments, events.
+//! Pages that list what there is in the whole installation: builds, hosts, edges, deployments, events, people
+//! and what they did.
 
+mod audit;
 mod builds;
 mod deployments;
 mod edges;
 mod events;
 mod hosts;
+mod people;
+mod sessions;
 
 use askama::Template;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::routing::get;
+use axum::routing::{get, post};
 use launcher_model::ServiceName;
-use launcher_model::role::Roles;
 use serde::Deserialize;
 
 use super::layout::{Follow, Frame, Page, render, render_once};
@@ -20,6 +23,7 @@ use super::live;
 use super::view::mark::Mark;
 use super::visitor::Visitor;
 use crate::App;
+use crate::auth::Principal;
 use crate::http::page::{Page as Part, PageQuery};
 use crate::http::problem::Problem;
 
@@ -35,6 +39,13 @@ pub(super) fn router() -> Router<App> {
         .route("/live/edges", get(part::<edges::Edges>))
         .route("/live/deployments", get(part::<deployments::Deployments>))
         .route("/live/events", get(part::<events::Events>))
+        .route("/people", get(page::<people::People>))
+        .route("/audit", get(page::<audit::Audit>))
+        .route("/sessions", get(page::<sessions::Sessions>))
+        .route("/sessions/{id}/end", post(sessions::end))
+        .route("/live/people", get(part::<people::People>))
+        .route("/live/audit", get(part::<audit::Audit>))
+        .route("/live/sessions", get(part::<sessions::Sessions>))
 }
 
 /// As many lines stand on a page.
@@ -51,9 +62,9 @@ pub(super) struct Which {
 
 impl Which {
     /// The same, where it is of all services or of one that may be seen.
-    fn seen(self, roles: &Roles) -> Result<Self, Problem> {
+    fn seen(self, principal: &Principal) -> Result<Self, Problem> {
         match &self.service {
-            Some(service) if !roles.see(service) => {
+            Some(service) if !principal.roles.see(service) => {
                 Err(launcher_control::Error::NoService(service.clone()).into())
             }
             _ => Ok(self),
@@ -83,7 +94,7 @@ trait List: Template + Sized + Send {
     fn of(
         app: &App,
         which: Which,
-        roles: &Roles,
+        visitor: &Visitor,
     ) -> impl Future<Output = Result<Self, Problem>> + Send;
 
     /// What the page's icon tells.
@@ -117,7 +128,7 @@ async fn page<L: List>(
 ) -> Page {
     let events = live::events_url(&app, which.service.as_ref()).await?;
     let part = format!("/live/{}{}", L::NAME, which.query(which.before.as_deref()));
-    let list = L::of(&app, which.seen(roles(&visitor))?, roles(&visitor)).await?;
+    let list = L::of(&app, which.seen(&visitor.principal)?, &visitor).await?;
     let frame = Frame::of(&visitor, &headers, Follow { events, part }).at(L::NAME);
     let flash = frame.flash.is_some();
     let (title, mark, list) = (list.title(), list.mark(), drawn(&list)?);
@@ -130,13 +141,9 @@ async fn part<L: List>(
     visitor: Visitor,
     Query(which): Query<Which>,
 ) -> Page {
-    let list = L::of(&app, which.seen(roles(&visitor))?, roles(&visitor)).await?;
+    let list = L::of(&app, which.seen(&visitor.principal)?, &visitor).await?;
     let (title, list) = (list.title(), drawn(&list)?);
     Ok(render(&OuterPart { title, list }))
-}
-
-fn roles(visitor: &Visitor) -> &Roles {
-    &visitor.principal.roles
 }
 
 fn drawn(list: &impl Template) -> Result<String, Problem> {

@@ -3,7 +3,6 @@
 use askama::Template;
 use launcher_model::ServiceName;
 use launcher_model::build::{Build, BuildState, Origin, StepState};
-use launcher_model::role::Roles;
 use launcher_store::BuildFilter;
 
 use super::{List, Which, cut};
@@ -11,6 +10,7 @@ use crate::App;
 use crate::http::problem::Problem;
 use crate::pages::view::ago::Ago;
 use crate::pages::view::mark::Mark;
+use crate::pages::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "builds_live.html")]
@@ -39,11 +39,16 @@ struct BuildLine {
 impl List for Builds {
     const NAME: &'static str = "builds";
 
-    async fn of(app: &App, which: Which, roles: &Roles) -> Result<Self, Problem> {
+    async fn of(app: &App, which: Which, visitor: &Visitor) -> Result<Self, Problem> {
         let (service, page) = (which.service.clone(), which.page()?);
         let found = app
             .store
-            .builds(&BuildFilter { service, among: roles.only(), branch: None, page })
+            .builds(&BuildFilter {
+                service,
+                among: visitor.principal.roles.only(),
+                branch: None,
+                page,
+            })
             .await?;
         let (found, older) = cut(found, &which, "/builds", |last| last.id.to_string());
         let lines = found.into_iter().map(|build| BuildLine::new(build, app.now())).collect();

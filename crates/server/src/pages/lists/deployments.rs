@@ -2,7 +2,6 @@
 
 use askama::Template;
 use launcher_model::ServiceName;
-use launcher_model::role::Roles;
 use launcher_store::DeploymentFilter;
 
 use super::{List, Which, cut};
@@ -10,6 +9,7 @@ use crate::App;
 use crate::http::problem::Problem;
 use crate::pages::view::deployment::DeploymentLine;
 use crate::pages::view::mark::Mark;
+use crate::pages::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "deployments_live.html")]
@@ -22,10 +22,10 @@ pub(super) struct Deployments {
 impl List for Deployments {
     const NAME: &'static str = "deployments";
 
-    async fn of(app: &App, which: Which, roles: &Roles) -> Result<Self, Problem> {
+    async fn of(app: &App, which: Which, visitor: &Visitor) -> Result<Self, Problem> {
         let filter = DeploymentFilter {
             service: which.service.clone(),
-            among: roles.only(),
+            among: visitor.principal.roles.only(),
             page: which.page()?,
         };
         let found = app.store.deployments(&filter).await?;

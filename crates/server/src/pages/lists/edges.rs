@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use askama::Template;
-use launcher_model::role::Roles;
 
 use super::{List, Which};
 use crate::App;
@@ -12,6 +11,7 @@ use crate::api::views::{EdgeState, EdgeView};
 use crate::http::problem::Problem;
 use crate::pages::view::ago::Ago;
 use crate::pages::view::mark::Mark;
+use crate::pages::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "edges_live.html")]
@@ -33,7 +33,7 @@ struct EdgeLine {
 impl List for Edges {
     const NAME: &'static str = "edges";
 
-    async fn of(app: &App, _: Which, _: &Roles) -> Result<Self, Problem> {
+    async fn of(app: &App, _: Which, _: &Visitor) -> Result<Self, Problem> {
         let all = edges::all(app).await?;
         let lines = all.into_iter().map(|edge| EdgeLine::new(edge, app.now())).collect();
         Ok(Self { lines })

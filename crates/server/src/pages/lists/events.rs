@@ -2,7 +2,6 @@
 
 use askama::Template;
 use launcher_model::ServiceName;
-use launcher_model::role::Roles;
 use launcher_store::EventFilter;
 
 use super::{List, Which, cut};
@@ -10,6 +9,7 @@ use crate::App;
 use crate::http::problem::Problem;
 use crate::pages::view::event::EventLine;
 use crate::pages::view::mark::Mark;
+use crate::pages::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "events_live.html")]
@@ -22,11 +22,16 @@ pub(super) struct Events {
 impl List for Events {
     const NAME: &'static str = "events";
 
-    async fn of(app: &App, which: Which, roles: &Roles) -> Result<Self, Problem> {
+    async fn of(app: &App, which: Which, visitor: &Visitor) -> Result<Self, Problem> {
         let launcher_store::Page { before, limit } = which.page()?;
         let service = which.service.clone();
-        let filter =
-            EventFilter { service, among: roles.only(), before, limit, ..EventFilter::default() };
+        let filter = EventFilter {
+            service,
+            among: visitor.principal.roles.only(),
+            before,
+            limit,
+            ..EventFilter::default()
+        };
         let found = app.store.events(&filter).await?;
         let (found, older) = cut(found, &which, "/events", |last| last.id.to_string());
         let lines = found.iter().map(|one| EventLine::new(one, app.now())).collect();

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use launcher_model::host::HostState;
-use launcher_model::role::Roles;
 
 use super::{List, Which};
 use crate::App;
@@ -10,6 +9,7 @@ use crate::api::views::HostView;
 use crate::http::problem::Problem;
 use crate::pages::view::ago::Ago;
 use crate::pages::view::mark::Mark;
+use crate::pages::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "hosts_live.html")]
@@ -39,7 +39,7 @@ struct HostLine {
 impl List for Hosts {
     const NAME: &'static str = "hosts";
 
-    async fn of(app: &App, _: Which, _: &Roles) -> Result<Self, Problem> {
+    async fn of(app: &App, _: Which, _: &Visitor) -> Result<Self, Problem> {
         let engine = app.control.engine().name.to_string();
         let (hosts, trouble) = match app.control.hosts().await {
             Ok(hosts) => (hosts, None),

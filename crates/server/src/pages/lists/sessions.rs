@@ -1,0 +1,103 @@
+//! Where one is signed in; an administrator sees where everybody is. Each can be ended.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Redirect};
+use launcher_store::Session;
+use serde::Deserialize;
+
+use super::{List, Which};
+use crate::App;
+use crate::access::Note;
+use crate::api::sessions::whose;
+use crate::http::problem::Problem;
+use crate::pages::flash::Flash;
+use crate::pages::forms::{Carries, Signed};
+use crate::pages::layout::Page;
+use crate::pages::view::ago::Ago;
+use crate::pages::view::mark::Mark;
+use crate::pages::visitor::Visitor;
+
+#[derive(Template)]
+#[template(path = "sessions_live.html")]
+pub(super) struct Sessions {
+    form_secret: String,
+    lines: Vec<SessionLine>,
+}
+
+/// A session.
+struct SessionLine {
+    id: i64,
+    whose: String,
+    browser: String,
+    address: String,
+    since: Ago,
+    seen: Option<Ago>,
+    /// It is the one in which the page is looked at.
+    own: bool,
+}
+
+impl List for Sessions {
+    const NAME: &'static str = "sessions";
+
+    async fn of(app: &App, _: Which, visitor: &Visitor) -> Result<Self, Problem> {
+        let (now, principal) = (app.now(), &visitor.principal);
+        let found = app.store.sessions(whose(principal).as_ref(), now).await?.into_iter();
+        let own = principal.session();
+        let lines = found.map(|session| SessionLine::new(session, own, now)).collect();
+        Ok(Self { form_secret: visitor.form_secret(), lines })
+    }
+
+    fn mark(&self) -> Mark {
+        Mark::Idle
+    }
+
+    fn title(&self) -> String {
+        "Sessions".to_owned()
+    }
+}
+
+impl SessionLine {
+    fn new(session: Session, own: Option<i64>, now: jiff::Timestamp) -> Self {
+        Self {
+            id: session.id,
+            whose: session.owner.name().to_owned(),
+            browser: session.agent.unwrap_or_default(),
+            address: session.address.map(|address| address.to_string()).unwrap_or_default(),
+            since: Ago::new(session.began_at, now),
+            seen: session.last_seen.map(|seen| Ago::new(seen, now)),
+            own: own == Some(session.id),
+        }
+    }
+}
+
+/// What the form of a button carries.
+#[derive(Debug, Deserialize)]
+pub(super) struct EndForm {
+    form_secret: String,
+}
+
+impl Carries for EndForm {
+    fn form_secret(&self) -> &str {
+        &self.form_secret
+    }
+}
+
+/// Ends a session.
+pub(super) async fn end(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+    note: Note,
+    Signed(visitor, _): Signed<EndForm>,
+) -> Page {
+    let ended = app.store.revoke_session(id, whose(&visitor.principal).as_ref(), app.now()).await?;
+    let flash = if ended {
+        Flash::done("That session is over.")
+    } else {
+        note.refused();
+        Flash::refused("That session was over already, or is none of yours.")
+    };
+    let headers = [(header::SET_COOKIE, flash.cookie(&app.settings))];
+    Ok((headers, Redirect::to("/sessions")).into_response())
+}
