@@ -8,10 +8,6 @@ pub mod server;
 pub mod service;
 
 use std::fmt;
-use std::time::Duration;
-
-/// How long a check waits for one answer, in all less than what those that run it wait for it.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How something is. The order is that of how bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -130,6 +130,11 @@ pub enum EventKind {
     PersonRemoved,
 }
 
+impl EventKind {
+    /// What happens to people: for administrators alone.
+    pub const OF_PEOPLE: [Self; 3] = [Self::PersonAdded, Self::PersonChanged, Self::PersonRemoved];
+}
+
 /// An event before it has its number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NewEvent {

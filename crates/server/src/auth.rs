@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use launcher_model::event::Event;
+use launcher_model::event::{Event, EventKind};
 use launcher_model::role::{Role, Roles};
-use launcher_store::{Owner, Session, Token};
+use launcher_store::{EventFilter, Owner, Session, Token};
 
 use crate::App;
 use crate::http::problem::Problem;
@@ -106,12 +106,22 @@ impl Principal {
         found.ok().flatten()
     }
 
-    /// Whether they may hear of an event. What concerns no service is for those who may look everywhere.
+    /// Whether they may hear of an event. What concerns no service is for those who may look everywhere, what
+    /// concerns people for administrators.
     pub(crate) fn sees(&self, event: &Event) -> bool {
+        if EventKind::OF_PEOPLE.contains(&event.kind) {
+            return self.roles.include(Role::Admin);
+        }
         match &event.service {
             Some(service) => self.roles.see(service),
             None => self.roles.include(Role::Viewer),
         }
+    }
+
+    /// The events that they may see.
+    pub(crate) fn events(&self) -> EventFilter {
+        let (among, without_people) = (self.roles.only(), !self.roles.include(Role::Admin));
+        EventFilter { among, without_people, ..EventFilter::default() }
     }
 
     /// Whose the sessions are that they may see: of the token, or of the person.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use launcher_control::EnvironmentView;
+use launcher_model::environment::EnvironmentState;
 use launcher_model::route::{Deployment, DeploymentState, Route};
 use launcher_model::{ServiceName, Span, VersionNumber};
 use launcher_store::{DeploymentFilter, Page};
@@ -131,7 +132,9 @@ pub(crate) struct Standing {
 
 impl Standing {
     pub(crate) async fn of(app: &App, service: &ServiceName) -> Result<Self, Problem> {
-        let (route, environments) = app.control.environments(service, false).await?;
+        let (route, mut environments) = app.control.environments(service, false).await?;
+        // What has failed has nothing to be compared with.
+        environments.retain(|view| view.environment.state != EnvironmentState::Failed);
         Ok(Self::among(&route, &environments))
     }
 

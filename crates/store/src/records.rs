@@ -195,6 +195,8 @@ pub struct EventFilter {
     pub service: Option<ServiceName>,
     /// Of these services alone, and nothing that concerns no service.
     pub among: Option<Vec<ServiceName>>,
+    /// Not of people: who was added, changed or removed.
+    pub without_people: bool,
     /// Of one version.
     pub version: Option<VersionNumber>,
     /// Oldest first, behind this id.

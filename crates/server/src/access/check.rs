@@ -11,7 +11,7 @@ use launcher_model::{BuildId, ServiceName};
 
 use super::audit::{About, Audit};
 use super::table::{Needs, rule};
-use super::{Caller, Note, Rule};
+use super::{Caller, Door, Note, Rule};
 use crate::App;
 use crate::auth::Principal;
 use crate::http::problem::Problem;
@@ -63,10 +63,12 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     let named = Named::of(&mut parts, rule).await;
     let caller = Caller::of(&parts);
     let note = Note::default();
-    let mut pending = rule.is_audited(&parts.method).then(|| {
+    let method = parts.method.clone();
+    let begin = || {
         let about = About { path: named.shown(&path), service: named.service.clone() };
-        guard.audit.begin(&parts.method, about, &caller, &note, named.version)
-    });
+        guard.audit.begin(&method, about, &caller, &note, named.version)
+    };
+    let mut pending = rule.is_audited(&method).then(begin);
     let app = &guard.app;
     let response = match admitted(app, rule, &parts, &named, &note).await {
         Ok(principal) => {
@@ -74,10 +76,17 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
                 principal.is_here(app).await;
                 parts.extensions.insert(principal);
             }
-            parts.extensions.insert(note);
+            parts.extensions.insert(note.clone());
             next.run(Request::from_parts(parts, body)).await
         }
-        Err(refusal) => super::door::refuse(rule.door, &parts, refusal).await,
+        Err(refusal) => {
+            // A push that is refused does not come further than its first question; and that is asked
+            // without a token first.
+            if rule.door == Door::Git && !matches!(refusal, Refusal::Unknown { shown: false }) {
+                pending.get_or_insert_with(begin);
+            }
+            super::door::refuse(rule.door, &parts, refusal).await
+        }
     };
     if let Some(pending) = pending.take() {
         pending.end(response.status()).await;

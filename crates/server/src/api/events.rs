@@ -71,8 +71,8 @@ pub(super) async fn list(
         None => (None, cursor),
     };
     let (service, version) = (query.service, query.version);
-    let among = principal.roles.only();
-    let filter = EventFilter { service, among, version, after, before, limit: limit + 1 };
+    let allowed = principal.events();
+    let filter = EventFilter { service, version, after, before, limit: limit + 1, ..allowed };
     let events = app.store.events(&filter).await?;
     Ok(Answer(Page::part(events, limit, |last| last.id.to_string())).into_response())
 }
@@ -103,11 +103,10 @@ async fn follow(
                 let Some(now) = principal.again(&app).await else { return };
                 let filter = EventFilter {
                     service: query.service.clone(),
-                    among: now.roles.only(),
                     version: query.version,
                     after: Some(last),
-                    before: None,
                     limit: BATCH,
+                    ..now.events()
                 };
                 let Ok(missed) = app.store.events(&filter).await else { return };
                 behind = missed.len() == BATCH as usize;

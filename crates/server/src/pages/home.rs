@@ -105,9 +105,9 @@ impl Home {
         let figures = figures(app, &services);
         let page = Part { before: None, limit: SHOWN };
         let among = roles.only();
-        let deployments = DeploymentFilter { service: None, among: among.clone(), page };
+        let deployments = DeploymentFilter { service: None, among, page };
         let deployments = app.store.deployments(&deployments).await?;
-        let events = EventFilter { among, limit: SHOWN, ..EventFilter::default() };
+        let events = EventFilter { limit: SHOWN, ..visitor.principal.events() };
         let events = app.store.events(&events).await?;
         let mark = services.iter().map(|service| service.mark).min().unwrap_or(Mark::Idle);
         Ok(Self {

@@ -1,7 +1,7 @@
 //! Events.
 
 use jiff::Timestamp;
-use launcher_model::event::{Event, NewEvent};
+use launcher_model::event::{Event, EventKind, NewEvent};
 use launcher_model::{DeploymentId, VersionNumber};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteExecutor};
@@ -74,6 +74,11 @@ pub(super) async fn list<'c>(
         query.push(" AND service = ").push_bind(service.as_str());
     }
     among(&mut query, filter.among.as_deref());
+    if filter.without_people {
+        for kind in EventKind::OF_PEOPLE {
+            query.push(" AND kind <> ").push_bind(to_word(EVENT, &kind)?);
+        }
+    }
     if let Some(version) = filter.version {
         query.push(" AND version = ").push_bind(version.0);
     }

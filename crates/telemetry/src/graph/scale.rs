@@ -18,7 +18,7 @@ impl Scale {
             Unit::Bytes | Unit::BytesPerSecond => {
                 let power = rough.max(1.0).log2().floor();
                 let base = 1024f64.powf((power / 10.0).floor());
-                base * round(rough / base)
+                base * round_of_two(rough / base)
             }
             _ => round(rough),
         };
@@ -46,6 +46,11 @@ fn round(value: f64) -> f64 {
     let of = value / power;
     let next = [1.0, 2.0, 2.5, 5.0].into_iter().find(|step| of <= *step + 1e-9).unwrap_or(10.0);
     next * power
+}
+
+/// The next power of two: what is read in steps of 1,024 is round in these alone.
+fn round_of_two(value: f64) -> f64 {
+    2f64.powf(value.log2().ceil())
 }
 
 /// The times that stand under a picture of this span, in seconds.
@@ -76,7 +81,9 @@ mod tests {
             (7.0, Unit::PerSecond, vec![0.0, 2.5, 5.0, 7.5]),
             (100.0, Unit::Milliseconds, vec![0.0, 50.0, 100.0]),
             (f64::NAN, Unit::Count, vec![0.0, 0.5, 1.0]),
-            (200.0 * 1024.0 * 1024.0, Unit::Bytes, vec![0.0, 104_857_600.0, 209_715_200.0]),
+            (200.0 * 1024.0 * 1024.0, Unit::Bytes, vec![0.0, 134_217_728.0, 268_435_456.0]),
+            (1400.0, Unit::BytesPerSecond, vec![0.0, 512.0, 1024.0, 1536.0]),
+            (0.0, Unit::Bytes, vec![0.0, 512.0, 1024.0]),
         ] {
             let scale = Scale::of(highest, unit);
             assert_eq!(scale.ticks, ticks, "{highest}");

@@ -227,7 +227,7 @@ impl<'g> Drawing<'g> {
             let newest = curve.values.iter().rev().flatten().next();
             let newest = newest.map_or("–".to_owned(), |value| in_words(*value, self.graph.unit));
             let words = format!("{} {newest}", curve.label);
-            if x + width(&words) > f64::from(self.style.width) {
+            if x + 7.0 + width(&words) > f64::from(self.style.width) {
                 break;
             }
             let class = class(curve.role);

@@ -35,8 +35,11 @@ impl ContainerLine {
         };
         let sample = used.iter().find(|sample| sample.container == container.id);
         let memory = sample.map(|sample| {
-            let (memory, limit) = (sample.usage.memory >> 20, sample.usage.memory_limit >> 20);
-            if limit == 0 { format!("{memory} MiB") } else { format!("{memory} of {limit} MiB") }
+            let memory = mib(sample.usage.memory);
+            match sample.usage.memory_limit >> 20 {
+                0 => format!("{memory} MiB"),
+                limit => format!("{memory} of {limit} MiB"),
+            }
         });
         Self {
             id: short(&container.id),
@@ -50,4 +53,13 @@ impl ContainerLine {
             memory: memory.unwrap_or_default(),
         }
     }
+}
+
+/// With as many digits as tell something.
+fn mib(bytes: u64) -> String {
+    if bytes >= 10 << 20 {
+        return (bytes >> 20).to_string();
+    }
+    let tenths = (bytes * 10) >> 20;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }

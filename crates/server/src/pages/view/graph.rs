@@ -20,8 +20,9 @@ impl GraphLine {
     /// Those of what is live and what waits beside it; none while there is neither. As Graphite draws them
     /// where that is asked for.
     pub(crate) fn of(service: &ServiceView, by_graphite: bool) -> Vec<Self> {
-        let versions: Vec<_> =
-            service.live.iter().chain(&service.beside).map(|card| card.version).collect();
+        // What has failed has nothing to be compared with.
+        let beside = service.beside.as_ref().filter(|card| card.failure.is_none());
+        let versions: Vec<_> = service.live.iter().chain(beside).map(|card| card.version).collect();
         if versions.is_empty() {
             return Vec::new();
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use launcher_control::PreviewLogins;
 use launcher_model::plan::shares;
 use launcher_model::role::{Role, Roles};
@@ -9,6 +10,7 @@ use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::{Generation, ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, Page, Service};
 
+use super::ago::Ago;
 use super::branch::BranchLine;
 use super::closed::Closed;
 use super::compared::Compared;
@@ -102,6 +104,9 @@ impl ServiceView {
             let press = press.filter(|_| may_deploy);
             let mut card = Card::new(view, &version, press, &app.settings, installation.now);
             card.may_act = may_deploy;
+            if let Some(since) = live_since(&history, number) {
+                card.since = Ago::new(since, installation.now);
+            }
             if view.weight.is_some() {
                 live.push(card);
                 live_version.get_or_insert(version);
@@ -174,6 +179,15 @@ impl ServiceView {
         let closed = if self.closed.is_some() { "in maintenance, " } else { "" };
         format!("{}: {closed}{live}{}", self.name, beside.unwrap_or_default())
     }
+}
+
+/// Since when a version that is live is so, as far back as is looked.
+fn live_since(history: &[Deployment], version: VersionNumber) -> Option<Timestamp> {
+    let mut made = history.iter().filter(|one| one.state != DeploymentState::Aborted);
+    let changed =
+        |one: &&Deployment| one.to.contains_key(&version) != one.from.contains_key(&version);
+    let newest = made.find(changed)?;
+    newest.to.contains_key(&version).then_some(newest.created_at)
 }
 
 fn was_live(history: &[Deployment]) -> BTreeSet<VersionNumber> {
