@@ -2,7 +2,10 @@
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use launcher_model::PersonName;
+use launcher_model::role::Role;
 use launcher_store::{AuditFilter, Outcome, Way};
 use serde_json::{Value, json};
 
@@ -342,4 +345,48 @@ async fn a_link_leads_in_only_while_its_person_may_come_in() {
     form(&world, &path, "", &fields).await.is(410);
     let kept = serde_json::to_string(&audited(&world, "").await).unwrap();
     assert!(kept.contains("/login/{secret}") && !kept.contains(link.expose()), "{kept}");
+}
+
+#[tokio::test]
+async fn what_happens_to_people_is_told_to_administrators_alone() {
+    let world = with_sam().await;
+    let viewer = world.token_with("sensu", Role::Viewer).await;
+    let events = async |token: &str, query: &str| {
+        let request = Request::get(format!("/api/v1/events{query}"))
+            .header(header::AUTHORIZATION, format!("Bearer {token}"));
+        world.send(request.body(Body::empty()).unwrap()).await.is(200).text()
+    };
+    let admin = world.token_with("root", Role::Admin).await;
+    for query in ["", "?after=0"] {
+        assert!(events(&admin, query).await.contains("person_added"), "{query}");
+        let seen = events(&viewer, query).await;
+        assert!(!seen.contains("person_") && seen.contains("token_created"), "{query}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_that_is_refused_is_written_down_and_its_first_question_is_not() {
+    let world = World::without_edge().await;
+    world.service("shop").await;
+    let viewer = world.token_with("sensu", Role::Viewer).await;
+    let path = "/git/shop.git/info/refs?service=git-receive-pack";
+    let ask = async |password: Option<&str>| {
+        let mut request = Request::get(path);
+        if let Some(password) = password {
+            let basic = BASE64_STANDARD.encode(format!("git:{password}"));
+            request = request.header(header::AUTHORIZATION, format!("Basic {basic}"));
+        }
+        world.send(request.body(Body::empty()).unwrap()).await.status.as_u16()
+    };
+    assert_eq!(
+        (ask(None).await, ask(Some(&viewer)).await, ask(Some("wrong")).await),
+        (401, 403, 401)
+    );
+    let filter = AuditFilter { limit: 50, ..AuditFilter::default() };
+    let all = world.app.store.audited(&filter).await.unwrap();
+    let of_git: Vec<_> = all.iter().filter(|one| one.call.path.starts_with("/git/")).collect();
+    let told: Vec<_> =
+        of_git.iter().map(|one| (one.call.who.as_deref(), one.call.outcome)).collect();
+    assert_eq!(told, [(None, Outcome::Refused), (Some("sensu"), Outcome::Refused)]);
+    assert_eq!(of_git[1].call.service.as_ref().unwrap().as_str(), "shop");
 }
