@@ -151,18 +151,19 @@ impl One {
         number: VersionNumber,
     ) -> Result<Self, PageError> {
         let now = app.now();
-        let service = app.store.service(name).await?;
-        let service =
-            service.ok_or_else(|| PageError::missing(format!("There is no service {name}.")))?;
         let installation = Installation::of(app, now);
-        let service =
-            ServiceView::of(app, service, &installation, &visitor.principal.roles).await?;
+        let roles = &visitor.principal.roles;
+        let service = ServiceView::named(app, name, &installation, roles).await?;
         let none = || PageError::missing(format!("{name} has no version {number}."));
         let version = app.store.version(name, number).await?.ok_or_else(none)?;
         let view = app.control.environment(name, number).await?;
-        let press = service.card(number).and_then(|card| card.press.clone());
+        let known = service.card(number);
+        let press = known.and_then(|card| card.press.clone());
         let mut card = Card::new(&view, &version, press, &app.settings, now);
         card.may_act = service.may_deploy;
+        if let Some(known) = known {
+            card.since = known.since.clone();
+        }
         let used = app.telemetry.gathered().containers();
         let containers = view.containers.iter().map(|one| ContainerLine::new(one, &used, now));
         Ok(Self {

@@ -78,12 +78,9 @@ fn known(name: &str) -> Result<ServiceName, PageError> {
 impl One {
     async fn of(app: &App, visitor: &Visitor, name: &ServiceName) -> Result<Self, PageError> {
         let now = app.now();
-        let service = app.store.service(name).await?;
-        let service =
-            service.ok_or_else(|| PageError::missing(format!("There is no service {name}.")))?;
         let installation = Installation::of(app, now);
-        let service =
-            ServiceView::of(app, service, &installation, &visitor.principal.roles).await?;
+        let roles = &visitor.principal.roles;
+        let service = ServiceView::named(app, name, &installation, roles).await?;
         let events =
             EventFilter { service: Some(name.clone()), limit: EVENTS, ..EventFilter::default() };
         let events = app.store.events(&events).await?;

@@ -16,3 +16,12 @@ pub(super) mod mark;
 pub(super) mod press;
 pub(super) mod service;
 pub(super) mod spark;
+
+use launcher_telemetry::Unit;
+use launcher_telemetry::graph::in_words;
+
+/// Bytes, as graphs say them.
+#[expect(clippy::cast_precision_loss, reason = "three digits of it are shown")]
+pub(super) fn bytes(bytes: u64) -> String {
+    in_words(bytes as f64, Unit::Bytes)
+}

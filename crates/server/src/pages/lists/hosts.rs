@@ -8,6 +8,7 @@ use crate::App;
 use crate::api::views::HostView;
 use crate::http::problem::Problem;
 use crate::pages::view::ago::Ago;
+use crate::pages::view::bytes;
 use crate::pages::view::mark::Mark;
 use crate::pages::visitor::Visitor;
 
@@ -84,15 +85,9 @@ impl HostLine {
             word,
             closed: view.closure.map(|closure| (closure.by, Ago::new(closure.since, now))),
             cpus: format!("{used} of {}", host.cpus),
-            memory: format!("{} of {}", mib(host.promised.memory), mib(host.memory)),
+            memory: format!("{} of {}", bytes(host.promised.memory), bytes(host.memory)),
             runs: runs.collect(),
             owner: view.notes.owner,
         }
     }
-}
-
-/// Bytes as people say them.
-fn mib(bytes: u64) -> String {
-    let mib = bytes >> 20;
-    if mib < 4 << 10 { format!("{mib} MiB") } else { format!("{} GiB", mib >> 10) }
 }

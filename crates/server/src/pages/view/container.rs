@@ -7,6 +7,7 @@ use launcher_model::measure::ContainerSample;
 use launcher_model::plan::environment::Checked;
 
 use super::ago::Ago;
+use super::bytes;
 use super::environment::told_of;
 
 /// A container.
@@ -34,12 +35,9 @@ impl ContainerLine {
             _ => None,
         };
         let sample = used.iter().find(|sample| sample.container == container.id);
-        let memory = sample.map(|sample| {
-            let memory = mib(sample.usage.memory);
-            match sample.usage.memory_limit >> 20 {
-                0 => format!("{memory} MiB"),
-                limit => format!("{memory} of {limit} MiB"),
-            }
+        let memory = sample.map(|sample| match sample.usage.memory_limit {
+            0 => bytes(sample.usage.memory),
+            limit => format!("{} of {}", bytes(sample.usage.memory), bytes(limit)),
         });
         Self {
             id: short(&container.id),
@@ -53,13 +51,4 @@ impl ContainerLine {
             memory: memory.unwrap_or_default(),
         }
     }
-}
-
-/// With as many digits as tell something.
-fn mib(bytes: u64) -> String {
-    if bytes >= 10 << 20 {
-        return (bytes >> 20).to_string();
-    }
-    let tenths = (bytes * 10) >> 20;
-    format!("{}.{}", tenths / 10, tenths % 10)
 }

@@ -1,5 +1,6 @@
 //! A line of a log.
 
+use launcher_build::clean;
 use launcher_control::Entry;
 use launcher_logs::short;
 use serde::Serialize;
@@ -31,7 +32,7 @@ impl LogLine {
                     at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
                 }),
                 who: short(&container.id),
-                text: plain(&line.text),
+                text: clean(&line.text),
                 noted: false,
             },
             Entry::Began(container) => {
@@ -55,33 +56,5 @@ impl LogLine {
     pub(crate) fn plain(&self) -> String {
         let (at, who, text) = (&self.at, &self.who, &self.text);
         if self.noted { format!("# {who} {text}\n") } else { format!("{at} {who} {text}\n") }
-    }
-}
-
-/// Without colours and other orders to a terminal, which a page does not carry out.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        if c == '\u{1b}' && rest.next_if_eq(&'[').is_some() {
-            // CSI: parameters, then one letter (ECMA-48 §5.4).
-            while rest.next_if(|c| !('@'..='~').contains(c)).is_some() {}
-            rest.next();
-        } else if c == '\t' || !c.is_control() {
-            plain.push(c);
-        }
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-
-    #[test]
-    fn orders_to_a_terminal_are_left_out() {
-        assert_eq!(plain("\u{1b}[1;31merror\u{1b}[0m: no\tdisk\u{7}"), "error: no\tdisk");
-        assert_eq!(plain("\u{1b}[31"), "");
-        assert_eq!(plain("a\u{1b}b"), "ab");
     }
 }

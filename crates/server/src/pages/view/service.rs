@@ -65,6 +65,22 @@ pub(crate) struct ServiceView {
 }
 
 impl ServiceView {
+    /// The one of this name, as somebody may see it.
+    ///
+    /// # Errors
+    /// When there is none, or the store fails.
+    pub(crate) async fn named(
+        app: &App,
+        name: &ServiceName,
+        installation: &Installation,
+        roles: &Roles,
+    ) -> Result<Self, Problem> {
+        let service = app.store.service(name).await?;
+        let service =
+            service.ok_or_else(|| Problem::missing(format!("There is no service {name}.")))?;
+        Self::of(app, service, installation, roles).await
+    }
+
     /// Reads and composes it.
     ///
     /// # Errors

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use launcher_telemetry::Glance;
+use launcher_telemetry::graph::in_words;
+use launcher_telemetry::{Glance, Unit};
 
 /// The size of a small graph, in its own units.
 const WIDE: f64 = 96.0;
@@ -42,7 +43,7 @@ impl Figures {
             rate: rate(glance.rate),
             errors: path(&glance.errors, most_errors),
             error_share: share.map_or("–".to_owned(), |share| format!("{:.2} %", share * 100.0)),
-            p99: glance.p99.map_or("–".to_owned(), milliseconds),
+            p99: glance.p99.map_or("–".to_owned(), |ms| in_words(ms, Unit::Milliseconds)),
             is_bad: share.is_some_and(|share| share >= BAD),
         }
     }
@@ -86,14 +87,6 @@ fn rate(rate: f64) -> String {
     }
 }
 
-fn milliseconds(ms: f64) -> String {
-    match ms {
-        ..10.0 => format!("{ms:.1} ms"),
-        ..1000.0 => format!("{ms:.0} ms"),
-        _ => format!("{:.1} s", ms / 1000.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +104,6 @@ mod tests {
         let rates = [0.0, 0.04, 0.4, 11.26, 418.0, 1002.4, 12_034.0];
         let told = ["0", "0", "0.4", "11", "418", "1,002", "12,034"];
         assert_eq!(rates.map(rate), told);
-        assert_eq!([0.84, 37.6, 1234.0].map(milliseconds), ["0.8 ms", "38 ms", "1.2 s"]);
     }
 
     #[test]
