@@ -5,6 +5,7 @@
 //! is printed, as it comes.
 
 mod collect;
+mod ends;
 mod follow;
 mod history;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
-use launcher_logs::{Kept, Meta, Position};
+use launcher_logs::{End, Kept, Meta, Position};
 use launcher_model::container::Container;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_scheduler::LogLine;
@@ -73,12 +74,8 @@ pub enum Entry {
     Ended {
         /// Which.
         container: Arc<Meta>,
-        /// Its exit status, where it was seen.
-        code: Option<i64>,
-        /// The kernel ended it for want of memory.
-        out_of_memory: bool,
-        /// When, where it was seen.
-        at: Option<Timestamp>,
+        /// How.
+        end: End,
     },
     /// Something about the log: what was left out of it.
     Note(String),

@@ -80,6 +80,17 @@ impl Site {
         (read(&output.stdout), told)
     }
 
+    /// What a terminal shows: what is printed, and what is told beside, in one order.
+    fn shown(&self, arguments: &[&str]) -> String {
+        let path = self.installation.scratch().join("shown");
+        let file = std::fs::File::create(&path).unwrap();
+        let status =
+            self.logs(arguments).stdout(file.try_clone().unwrap()).stderr(file).status().unwrap();
+        let shown = std::fs::read_to_string(&path).unwrap();
+        assert!(status.success(), "{shown}");
+        shown
+    }
+
     async fn stop(&self) {
         self.api.post("/services/shop/versions/1/stop", json!({})).await;
         self.api.wait_for_state("shop", 1, "stopped").await;
@@ -129,6 +140,15 @@ async fn docker_a_hundred_thousand_lines_outlast_their_containers() {
     let (numbers, told) = site.numbers(&["--tail", "all"]);
     assert!(numbers == all, "{} of {} lines", numbers.len(), all.len());
     assert!(told.contains(&format!("— container {} ended, exit 3 —", &second[..12])), "{told}");
+    // Where it belongs between the lines, also of one that is gone.
+    let shown = site.shown(&["--tail", "all"]);
+    let place = |what: &str| shown.find(what).unwrap_or_else(|| panic!("{what}: {told}"));
+    let end = place(&format!("— container {} ended, exit 3 —", &first[..12]));
+    let (last, next) =
+        (place(&format!("number {}\n", MANY - 1)), place(&format!("number {MANY}\n")));
+    assert!(last < end && end < next, "{last} {end} {next}");
+    let few = site.shown(&["--tail", "7"]);
+    assert!(!few.contains(&first[..12]) && few.contains("ended, exit"), "{few}");
     // It says something at its end, too.
     let (last, _) = site.numbers(&["--tail", "7"]);
     assert!((4..=7).contains(&last.len()) && all.ends_with(&last), "{last:?}");
@@ -167,6 +187,7 @@ async fn docker_logs_outlast_a_scale_down() {
     let (mut numbers, told) = site.numbers(&["--tail", "all"]);
     numbers.sort_unstable();
     assert_eq!(numbers, (0..300).collect::<Vec<_>>(), "{told}");
+    assert_eq!(told.matches("ended, exit").count(), 2, "{told}");
 }
 
 struct Follower(Child, PathBuf);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
-use launcher_model::container::Container;
+use launcher_model::container::{Container, ContainerPhase};
 use launcher_scheduler::LogLine;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,28 @@ impl From<&Container> for Meta {
     }
 }
 
+/// How a container ended, as far as that was seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Its exit status.
+    pub code: Option<i64>,
+    /// The kernel ended it for want of memory.
+    pub out_of_memory: bool,
+    /// When.
+    pub at: Option<Timestamp>,
+}
+
+impl End {
+    /// That of a container which has ended; none of one that has not, as it was observed.
+    #[must_use]
+    pub fn of(container: &Container) -> Option<Self> {
+        let ContainerPhase::Exited { code, out_of_memory, finished, .. } = container.phase else {
+            return None;
+        };
+        Some(Self { code: Some(code), out_of_memory, at: Some(finished) })
+    }
+}
+
 /// What stands at the end of a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Index {
@@ -55,6 +77,9 @@ pub(crate) struct Index {
     pub(crate) left_out: u64,
     /// Why the end is missing, if it is.
     pub(crate) cut: Option<String>,
+    /// How its container ended, where that was seen. Files of earlier versions do not tell.
+    #[serde(default)]
+    pub(crate) end: Option<End>,
 }
 
 /// A log that is kept.
@@ -138,6 +163,14 @@ impl KeptLog {
     #[must_use]
     pub fn cut(&self) -> Option<&str> {
         self.index.cut.as_deref()
+    }
+
+    /// How its container ended: it has, as its log is kept. When is told by its last line, where it was not
+    /// seen.
+    #[must_use]
+    pub fn end(&self) -> End {
+        let end = self.index.end.unwrap_or_default();
+        End { at: end.at.or_else(|| self.last()), ..end }
     }
 
     /// When the last of its lines was printed; none where there is none.

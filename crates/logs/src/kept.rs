@@ -18,7 +18,7 @@ use launcher_scheduler::{LogKeeper, LogLine};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use crate::file::{HALF, Index, KeptLog, Meta, write};
+use crate::file::{End, HALF, Index, KeptLog, Meta, write};
 use crate::segments::Segments;
 use crate::{Error, Result};
 
@@ -153,6 +153,7 @@ impl Kept {
             segments: segments.iter().map(|(segment, _)| *segment).collect(),
             left_out,
             cut,
+            end: End::of(container),
         };
         let folder = self.folder_of(&container.service, container.version);
         let (bound, folders) = (self.bounds.environment, Arc::clone(&self.folders));

@@ -12,7 +12,7 @@ mod segments;
 
 use std::path::PathBuf;
 
-pub use file::{KeptLog, Meta};
+pub use file::{End, KeptLog, Meta};
 pub use kept::{Bounds, Kept, Lost};
 pub use merge::{Lines, Source, merge, straighten};
 pub use position::{BadPosition, Position, Reached};

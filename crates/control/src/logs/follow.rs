@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream, SelectAll};
 use jiff::Timestamp;
-use launcher_logs::{Lines, Meta, Reached};
+use launcher_logs::{End, Lines, Meta, Reached};
 use launcher_model::container::{Container, ContainerPhase};
 use launcher_model::environment::{EnvironmentState, Wanted};
 use launcher_scheduler::{LogLine, LogOptions};
@@ -139,10 +139,7 @@ impl<'t> Following<'t> {
     async fn welcome(&mut self, container: &Container) -> std::result::Result<(), Unread> {
         let meta = Arc::new(Meta::from(container));
         let told = self.first && self.teller.query.after.is_none();
-        let ended = match container.phase {
-            ContainerPhase::Exited { finished, .. } if told => Some(finished),
-            _ => None,
-        };
+        let ended = End::of(container).filter(|_| told).and_then(|end| end.at);
         let followed = Followed {
             meta: Arc::clone(&meta),
             open: false,
@@ -178,17 +175,13 @@ impl<'t> Following<'t> {
             followed.run = run;
             return self.open(&container.id).await;
         }
-        match container.phase {
-            ContainerPhase::Exited { finished, code, out_of_memory, .. }
-                if followed.ended != Some(finished) =>
-            {
-                followed.ended = Some(finished);
-                let container = Arc::clone(&followed.meta);
-                let (code, at) = (Some(code), Some(finished));
-                self.teller.say(Entry::Ended { container, code, out_of_memory, at }).await
-            }
-            _ => Ok(()),
+        let Some(end) = End::of(container) else { return Ok(()) };
+        if followed.ended == end.at {
+            return Ok(());
         }
+        followed.ended = end.at;
+        let container = Arc::clone(&followed.meta);
+        self.teller.say(Entry::Ended { container, end }).await
     }
 
     async fn open(&mut self, id: &str) -> std::result::Result<(), Unread> {
@@ -242,9 +235,9 @@ impl<'t> Following<'t> {
         if followed.ended.is_some() {
             return Ok(());
         }
-        let container = followed.meta;
-        let ended = Entry::Ended { container, code: None, out_of_memory: false, at: None };
-        self.teller.say(ended).await
+        let kept = self.teller.inner.logs.find(service, number, id);
+        let end = kept.map(|log| log.end()).unwrap_or_default();
+        self.teller.say(Entry::Ended { container: followed.meta, end }).await
     }
 
     /// Whether nothing more is to come.

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use jiff::Timestamp;
 use launcher_logs::{KeptLog, Lines, Meta, Reached, Source, merge, straighten};
-use launcher_model::container::{Container, ContainerPhase};
+use launcher_model::container::Container;
 use launcher_scheduler::{LogLine, LogOptions};
 
+use super::ends::Ends;
 use super::{Entry, Teller, Unread};
 use crate::engine::EngineState;
 use crate::{Error, Result};
@@ -25,6 +27,7 @@ const MOST_HELD: usize = 32 << 20;
 pub(super) struct History {
     sources: Vec<Source<Arc<Meta>>>,
     notes: Vec<Entry>,
+    ends: Ends,
 }
 
 impl Teller {
@@ -65,6 +68,7 @@ impl Teller {
         let (service, number) = (self.slot.name.clone(), self.number);
         let mut sources = Vec::new();
         let mut notes = Vec::new();
+        let mut ends = Ends::of(observed);
         let mut failed = None;
         let mut there = HashSet::new();
         for container in observed {
@@ -97,6 +101,7 @@ impl Teller {
             }
             found = true;
             notes.extend(left_out(&log));
+            ends.kept(&log, self.query.since);
             sources.push(self.kept_source(&log));
         }
         if let Some(error) = failed
@@ -111,7 +116,7 @@ impl Teller {
             )));
         }
         notes.extend(self.losses());
-        Ok(History { sources, notes })
+        Ok(History { sources, notes, ends })
     }
 
     /// What is missing altogether.
@@ -154,7 +159,7 @@ impl Teller {
         &self,
         whose: Arc<Meta>,
         lines: Lines,
-        first: Option<jiff::Timestamp>,
+        first: Option<Timestamp>,
     ) -> Source<Arc<Meta>> {
         let lines = behind(self.begin.of(&whose.id), lines);
         Source { whose, first, lines }
@@ -166,7 +171,7 @@ impl Teller {
         observed: &[Container],
         history: History,
     ) -> std::result::Result<HashMap<String, Reached>, Unread> {
-        let mut notes = history.notes;
+        let History { sources, mut notes, mut ends } = history;
         // A reader that comes back was told.
         notes.retain(|note| self.query.after.is_none() || !matches!(note, Entry::Note(_)));
         for note in notes {
@@ -179,7 +184,7 @@ impl Teller {
             let now = Reached::both(Some(self.inner.now()));
             seen.extend(observed.iter().map(|container| (container.id.clone(), now)));
         }
-        let merged = merge(history.sources);
+        let merged = merge(sources);
         tokio::pin!(merged);
         while let Some((whose, line)) = merged.next().await {
             match line {
@@ -193,7 +198,10 @@ impl Teller {
                     reached.advance(line.stream, line.at);
                     match &mut last {
                         Some(last) => last.push(whose, line),
-                        None => self.line(&whose, line).await?,
+                        None => {
+                            self.tell_ends(ends.before(line.at)).await?;
+                            self.line(&whose, line).await?;
+                        }
                     }
                 }
                 Err(trouble) => {
@@ -203,21 +211,25 @@ impl Teller {
                 }
             }
         }
-        for (whose, line) in last.into_iter().flat_map(|last| last.lines) {
-            self.line(&whose, line).await?;
+        if let Some(last) = last {
+            ends.forget_before(last.lines.front().and_then(|(_, line)| line.at));
+            for (whose, line) in last.lines {
+                self.tell_ends(ends.before(line.at)).await?;
+                self.line(&whose, line).await?;
+            }
         }
-        if self.query.after.is_none() {
-            self.tell_ends(observed).await?;
-        }
+        self.tell_ends(ends.rest()).await?;
         Ok(seen)
     }
 
-    async fn tell_ends(&self, observed: &[Container]) -> std::result::Result<(), Unread> {
-        for container in observed {
-            if let ContainerPhase::Exited { code, out_of_memory, finished, .. } = container.phase {
-                let container = Arc::new(Meta::from(container));
-                let (code, at) = (Some(code), Some(finished));
-                self.say(Entry::Ended { container, code, out_of_memory, at }).await?;
+    /// A reader that comes back was told.
+    async fn tell_ends(
+        &self,
+        ends: impl Iterator<Item = Entry>,
+    ) -> std::result::Result<(), Unread> {
+        if self.query.after.is_none() {
+            for end in ends {
+                self.say(end).await?;
             }
         }
         Ok(())

@@ -41,8 +41,8 @@ fn word(told: &Told) -> String {
     match &told.entry {
         Entry::Line(_, line) => line.text.clone(),
         Entry::Began(_) => "+".to_owned(),
-        Entry::Ended { code, .. } => {
-            format!("-{}", code.map_or("?".to_owned(), |code| code.to_string()))
+        Entry::Ended { end, .. } => {
+            format!("-{}", end.code.map_or("?".to_owned(), |code| code.to_string()))
         }
         Entry::Note(_) => "note".to_owned(),
         Entry::Trouble(why) => format!("!{why}"),

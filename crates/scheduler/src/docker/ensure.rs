@@ -61,8 +61,10 @@ impl Engine {
     async fn retire(&self, call: &Call, id: &str, container: Option<&Container>) -> Result<()> {
         halt::stop(&call.to("stopping a container"), id, None).await?;
         if let (Some(keeper), Some(container)) = (&self.keeper, container) {
+            // How it has ended now is kept with it.
+            let ended = self.look(&call.to("looking at a container"), id.to_owned()).await?;
             let log = logs::read(&call.to("reading a log"), id, LogOptions::default());
-            keeper.keep(container, log).await;
+            keeper.keep(ended.as_ref().unwrap_or(container), log).await;
         }
         halt::discard(&call.to("removing a container"), id).await
     }

@@ -146,7 +146,7 @@ impl Engine {
     }
 
     /// A container that was there a moment ago; none when it is gone, or its labels are not ours after all.
-    async fn look(&self, call: &Call, id: String) -> Result<Option<Container>> {
+    pub(super) async fn look(&self, call: &Call, id: String) -> Result<Option<Container>> {
         match call.api.inspect_container(&id, None::<InspectContainerOptions>).await {
             Ok(told) => {
                 let container = self.read(told, &call.host);

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{BoxStream, StreamExt};
 use jiff::Timestamp;
 use launcher_control::{Entry, LogQuery, Told};
-use launcher_logs::{Meta, Position, short};
+use launcher_logs::{End, Meta, Position, short};
 use launcher_model::{ServiceName, Span, VersionNumber};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ fn shape(entry: &Entry) -> (&'static str, Value) {
             ("line", data)
         }
         Entry::Began(container) => ("began", of(container)),
-        Entry::Ended { container, code, out_of_memory, at } => {
+        Entry::Ended { container, end: End { code, out_of_memory, at } } => {
             let mut data = of(container);
             data["code"] = json!(code);
             data["out_of_memory"] = json!(out_of_memory);

@@ -39,8 +39,8 @@ impl LogLine {
                 let on = if container.host.is_empty() { "" } else { " on " };
                 noted(&short(&container.id), format!("{}{on}{}", container.name, container.host))
             }
-            Entry::Ended { container, code, out_of_memory, .. } => {
-                let ended = match (out_of_memory, code) {
+            Entry::Ended { container, end } => {
+                let ended = match (end.out_of_memory, end.code) {
                     (true, _) => "out of memory".to_owned(),
                     (false, Some(code)) => format!("ended with status {code}"),
                     (false, None) => "ended".to_owned(),
