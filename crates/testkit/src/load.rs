@@ -179,7 +179,7 @@ impl Load {
             *report.by_version.entry(*version).or_default() += 1;
             if !self.timeline.may_have_answered(*version, *asked, *answered) {
                 report.wrong += 1;
-                report.complaints.push(format!("v{version} answered, but was not live"));
+                report.complaints.push(self.timeline.complaint(*version, *asked));
             }
         }
         report

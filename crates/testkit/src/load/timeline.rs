@@ -40,6 +40,19 @@ impl Timeline {
         }
     }
 
+    /// What tells of an answer that a version gave while it was not live: how long after it had left.
+    pub(super) fn complaint(&self, version: u64, asked: Instant) -> String {
+        let spans = self.0.lock().unwrap();
+        let left =
+            spans.iter().filter(|span| span.version == version).filter_map(|span| span.until);
+        let since = left.filter_map(|until| asked.checked_duration_since(until)).min();
+        let left = since.map_or_else(
+            || "had not been live before".to_owned(),
+            |since| format!("had left {:.1} ms before it was asked", since.as_secs_f64() * 1000.0),
+        );
+        format!("v{version} answered, but was not live: it {left}")
+    }
+
     /// Whether `version` was live at some time between asking and the answer.
     pub(super) fn may_have_answered(
         &self,
