@@ -182,7 +182,8 @@ mod tests {
     fn what_is_not_kept_so_finely_comes_in_longer_steps() {
         assert_eq!(steps(3600, Some(1), Measure::Requests).step, 10);
         assert_eq!(steps(60, Some(1), Measure::Cpu).step, 10);
-        assert_eq!(steps(20 * 86_400, Some(60), Measure::Requests).step, 1800);
+        assert_eq!(steps(10 * 86_400, Some(60), Measure::Requests).step, 600);
+        assert_eq!(steps(20 * 86_400, Some(60), Measure::Requests).step, 3600);
         assert_eq!(steps(600, Some(7), Measure::Requests).step, 10);
     }
 

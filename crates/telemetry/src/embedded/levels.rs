@@ -21,7 +21,7 @@ pub enum Level {
     Minute,
     /// Ten minutes.
     TenMinutes,
-    /// An hour. It says nothing that ten minutes do not say: a month of it is read in a sixth of the time.
+    /// An hour.
     Hour,
 }
 
@@ -68,7 +68,8 @@ impl Level {
             Self::Second => 30 * MINUTE,
             Self::TenSeconds => 12 * HOUR,
             Self::Minute => 4 * DAY,
-            Self::TenMinutes | Self::Hour => 35 * DAY,
+            Self::TenMinutes => 15 * DAY,
+            Self::Hour => 35 * DAY,
         }
     }
 
@@ -88,7 +89,7 @@ impl Level {
         let coarse = Self::ALL.into_iter().rev().find(|level| level.step() <= step);
         let coarse = coarse.unwrap_or(Self::Second);
         let fitting = Self::ALL.into_iter().filter(|level| *level >= coarse).find(reaches);
-        fitting.unwrap_or(coarse.max(Self::TenMinutes))
+        fitting.unwrap_or(Self::Hour)
     }
 }
 
@@ -106,9 +107,10 @@ mod tests {
         assert_eq!(level(HOUR, 1), Level::TenSeconds);
         assert_eq!(level(HOUR, 120), Level::Minute);
         assert_eq!(level(DAY, 10), Level::Minute);
-        assert_eq!(level(30 * DAY, 10), Level::TenMinutes);
+        assert_eq!(level(14 * DAY, 10), Level::TenMinutes);
+        assert_eq!(level(30 * DAY, 10), Level::Hour);
         assert_eq!(level(7 * DAY, 3600), Level::Hour);
-        assert_eq!(level(300 * DAY, 60), Level::TenMinutes);
+        assert_eq!(level(300 * DAY, 60), Level::Hour);
         assert_eq!(level(300 * DAY, 3 * HOUR), Level::Hour);
     }
 }
