@@ -21,7 +21,7 @@ use crate::{Error, Record, Result, Security, User};
 
 use connection::Connection;
 use counters::Counters;
-pub use counters::Received;
+pub use counters::{Errors, Received, Receiving};
 use sockets::{Accepted, Sockets};
 
 /// What a listener does.
@@ -128,6 +128,12 @@ impl Listener {
     #[must_use]
     pub fn received(&self) -> Received {
         self.counters.read()
+    }
+
+    /// The same for somebody else, for as long as they like.
+    #[must_use]
+    pub fn receiving(&self) -> Receiving {
+        Receiving(Arc::clone(&self.counters))
     }
 
     /// Takes nothing more, and waits until the consumer has done with what it was given.

@@ -7,8 +7,10 @@ use axum::response::Response;
 use axum::routing::get;
 use launcher_control::hub::EdgeView;
 use launcher_exposition::{Error, Page, answer};
+use launcher_fluent::receive::{Errors, Received};
 use launcher_model::measure::TrafficSample;
 use launcher_model::{ServiceName, VersionNumber};
+use launcher_telemetry::access::Left;
 use launcher_telemetry::graphite::Counts;
 
 use crate::App;
@@ -32,6 +34,7 @@ struct Shown {
     ahead: u64,
     file: u64,
     carbon: Option<Counts>,
+    records: Option<(Received, Vec<(Left, u64)>)>,
 }
 
 impl Shown {
@@ -53,13 +56,18 @@ impl Shown {
             ahead: rejected.ahead,
             file: app.telemetry.used().await?,
             carbon: app.telemetry.graphite().map(|graphite| graphite.carbon.counts()),
+            records: app
+                .access_logs
+                .as_ref()
+                .map(|logs| (logs.receiving.read(), logs.left_out.read().collect())),
         })
     }
 
     fn put_on(&self, page: &Page) -> Result<(), Error> {
         self.installation(page)?;
         self.traffic(page)?;
-        self.telemetry(page)
+        self.telemetry(page)?;
+        self.access_logs(page)
     }
 
     fn installation(&self, page: &Page) -> Result<(), Error> {
@@ -142,5 +150,51 @@ impl Shown {
         one("launcher_graphite_errors_total", "Connections to carbon that failed.", carbon.errors)?;
         page.gauges("launcher_graphite_waiting", "Numbers that wait for carbon.", &[])?
             .count(&[], carbon.waiting)
+    }
+
+    /// What came by Fluentd's protocol.
+    fn access_logs(&self, page: &Page) -> Result<(), Error> {
+        let Some((received, left)) = &self.records else { return Ok(()) };
+        page.gauges("launcher_fluentd_connections", "Clients that are connected.", &[])?
+            .count(&[], received.open)?;
+        page.counters("launcher_fluentd_records_total", "Records that came.", &[])?
+            .set(&[], received.records)?;
+        let left_out = page.counters(
+            "launcher_fluentd_left_out_total",
+            "Records that came and were not counted as requests.",
+            &["why"],
+        )?;
+        for (why, records) in left {
+            left_out.set(&[why.as_str()], *records)?;
+        }
+        let errors = page.counters(
+            "launcher_fluentd_errors_total",
+            "Entries, signals and connections of clients that were not taken or broke off.",
+            &["why"],
+        )?;
+        let Errors {
+            entries,
+            other_signals,
+            malformed,
+            too_large,
+            handshake,
+            tls,
+            stalled,
+            broken,
+        } = received.errors;
+        for (why, count) in [
+            ("entry", entries),
+            ("other_signal", other_signals),
+            ("malformed", malformed),
+            ("too_large", too_large),
+            ("handshake", handshake),
+            ("tls", tls),
+            ("stalled", stalled),
+            ("broken", broken),
+            ("too_many", received.refused),
+        ] {
+            errors.set(&[why], count)?;
+        }
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use launcher_build::Builds;
 use launcher_control::{Clock, Control};
 use launcher_edge::remote::Fingerprint;
+use launcher_fluent::receive::Receiving;
 use launcher_model::branch::Branch;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_notify::Notifier;
@@ -13,6 +14,7 @@ use launcher_scheduler::Scheduler;
 use launcher_store::Store;
 use launcher_store::vault::Vault;
 use launcher_telemetry::Telemetry;
+use launcher_telemetry::access::LeftOut;
 
 use crate::reports::Reports;
 
@@ -39,6 +41,17 @@ pub struct App {
     pub notifier: Notifier,
     /// What a team may set.
     pub settings: Arc<Settings>,
+    /// What becomes of access logs that others send; none where none may be sent.
+    pub access_logs: Option<AccessLogs>,
+}
+
+/// What becomes of access logs that others send.
+#[derive(Debug, Clone)]
+pub struct AccessLogs {
+    /// What was received.
+    pub receiving: Receiving,
+    /// What of it was left out.
+    pub left_out: Arc<LeftOut>,
 }
 
 /// What a team may set of the server.

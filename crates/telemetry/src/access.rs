@@ -11,6 +11,7 @@ mod places;
 mod record;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use launcher_model::measure::{Traffic, TrafficSample};
 use launcher_model::{ServiceName, VersionNumber};
@@ -81,6 +82,22 @@ impl Left {
             Self::Unanswered => "unanswered",
             Self::Late => "late",
         }
+    }
+}
+
+/// How many records were left, and why, since the program was started.
+#[derive(Debug, Default)]
+pub struct LeftOut([AtomicU64; Left::ALL.len()]);
+
+impl LeftOut {
+    /// Counts some more.
+    pub fn add(&self, why: Left, records: u64) {
+        self.0[why as usize].fetch_add(records, Relaxed);
+    }
+
+    /// All that were counted, by the reason.
+    pub fn read(&self) -> impl Iterator<Item = (Left, u64)> {
+        Left::ALL.into_iter().map(|why| (why, self.0[why as usize].load(Relaxed)))
     }
 }
 

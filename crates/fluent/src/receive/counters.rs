@@ -1,5 +1,6 @@
 //! What was received, in numbers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::Peer;
@@ -49,6 +50,18 @@ pub struct Errors {
     pub stalled: u64,
     /// Connections that broke off in the middle of a frame, or could not be read or written.
     pub broken: u64,
+}
+
+/// Tells what a listener has received. Clones tell of the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Receiving(pub(super) Arc<Counters>);
+
+impl Receiving {
+    /// What it has received so far.
+    #[must_use]
+    pub fn read(&self) -> Received {
+        self.0.read()
+    }
 }
 
 #[derive(Debug, Default)]

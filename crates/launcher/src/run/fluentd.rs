@@ -10,7 +10,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use launcher_control::Control;
 use launcher_fluent::{Batch, Listener, SharedKey};
+use launcher_server::AccessLogs;
 use launcher_telemetry::Gathered;
+use launcher_telemetry::access::LeftOut;
 use secrecy::SecretString;
 use tokio::sync::mpsc::Receiver;
 
@@ -23,6 +25,7 @@ pub(crate) struct Listening {
     listener: Listener,
     batches: Receiver<Batch>,
     config: Fluentd,
+    left_out: Arc<LeftOut>,
 }
 
 /// A listener whose records become samples, until it is stopped.
@@ -40,12 +43,19 @@ impl Listening {
                 "whoever reaches this address can make measurements up; give [fluentd] a shared_key_file"
             );
         }
-        Ok(Self { listener, batches, config: config.clone() })
+        Ok(Self { listener, batches, config: config.clone(), left_out: Arc::default() })
+    }
+
+    /// What the server shows of it.
+    pub(crate) fn shown(&self) -> AccessLogs {
+        let (receiving, left_out) = (self.listener.receiving(), Arc::clone(&self.left_out));
+        AccessLogs { receiving, left_out }
     }
 
     /// Has what comes become samples.
     pub(crate) fn take(self, control: &Control, gathered: &Arc<Gathered>) -> Result<Listens> {
-        let intake = Intake::new(control.clone(), Arc::clone(gathered), self.config.counts());
+        let (control, gathered) = (control.clone(), Arc::clone(gathered));
+        let intake = Intake::new(control, gathered, self.config.counts(), self.left_out);
         // Thousands of records may come together, which nothing else should wait for.
         let thread = std::thread::Builder::new().name("fluentd".into());
         let batches = self.batches;

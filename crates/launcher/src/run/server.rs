@@ -52,7 +52,8 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     };
 
     let door = remote.as_ref().map(|remote| remote.door.clone());
-    let (app, _images) = assemble(&config, &data, door, address).await?;
+    let (mut app, _images) = assemble(&config, &data, door, address).await?;
+    app.access_logs = logs.as_ref().map(Listening::shown);
     let mut serving = tokio::task::JoinSet::new();
     if let Some(residents) = engines::to_measure(&config)? {
         serving.spawn(measure(residents, app.clone()));
@@ -192,6 +193,7 @@ async fn assemble(
         notifier,
         clock,
         settings,
+        access_logs: None,
     };
     Ok((app, images))
 }

@@ -92,6 +92,15 @@ impl Shop {
         .await;
     }
 
+    /// What the server shows to Prometheus.
+    pub(crate) async fn metrics_page(&self) -> String {
+        let body = json!({ "name": "prometheus", "role": "viewer" });
+        let token = self.api.post("/tokens", body).await;
+        let url = format!("http://{}/metrics", self.installation.listen);
+        let page = self.client.get(url).bearer_auth(token["token"].as_str().unwrap());
+        page.send().await.unwrap().text().await.unwrap()
+    }
+
     /// The longest median of a second, in milliseconds.
     pub(crate) async fn slowest_median(&self) -> f64 {
         let query = format!("versions=1&measures=latency_p50&from={}&step=1s", self.began);

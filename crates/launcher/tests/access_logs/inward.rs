@@ -63,6 +63,16 @@ async fn docker_records_of_others_are_measured() {
     send(address, &records).await;
     shop.wait_for("requests", 36).await;
     shop.wait_for("requests_5xx", 5).await;
+    let counted = shop.metrics_page().await;
+    for line in [
+        "launcher_fluentd_records_total 39",
+        "launcher_fluentd_left_out_total{why=\"nobodys\"} 1",
+        "launcher_fluentd_left_out_total{why=\"unknown\"} 1",
+        "launcher_fluentd_left_out_total{why=\"no_access\"} 1",
+        "launcher_fluentd_errors_total{why=\"malformed\"} 0",
+    ] {
+        assert!(counted.lines().any(|one| one == line), "{line}: {counted}");
+    }
     let median = shop.slowest_median().await;
     assert!((240.0..260.0).contains(&median), "{median}");
 

@@ -72,7 +72,19 @@ pub(crate) async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
         clock: Arc::clone(&clock),
     };
     let notifier = Notifier::start(parts, &told).await.unwrap();
-    App { control, builds, store, vault, scheduler, reports, telemetry, notifier, clock, settings }
+    App {
+        control,
+        builds,
+        store,
+        vault,
+        scheduler,
+        reports,
+        telemetry,
+        notifier,
+        clock,
+        settings,
+        access_logs: None,
+    }
 }
 
 async fn telemetry(folder: &Path, hub: &Hub) -> Telemetry {

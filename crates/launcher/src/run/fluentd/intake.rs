@@ -11,7 +11,7 @@ use launcher_control::Control;
 use launcher_fluent::{Batch, Record};
 use launcher_model::container::Container;
 use launcher_telemetry::Gathered;
-use launcher_telemetry::access::{Counts, Left, Place, Places, Requests, Seen, read};
+use launcher_telemetry::access::{Counts, Left, LeftOut, Place, Places, Requests, Seen, read};
 use tokio::sync::mpsc::Receiver;
 
 use super::chunks::Chunks;
@@ -32,12 +32,19 @@ pub(super) struct Intake {
     places: Places,
     chunks: Chunks,
     looked: Option<Instant>,
+    left_out: Arc<LeftOut>,
+    /// Those of them that the log has not been told of.
     left: BTreeMap<Left, u64>,
     reported: Instant,
 }
 
 impl Intake {
-    pub(super) fn new(control: Control, gathered: Arc<Gathered>, counts: Counts) -> Self {
+    pub(super) fn new(
+        control: Control,
+        gathered: Arc<Gathered>,
+        counts: Counts,
+        left_out: Arc<LeftOut>,
+    ) -> Self {
         Self {
             control,
             gathered,
@@ -45,6 +52,7 @@ impl Intake {
             places: Places::default(),
             chunks: Chunks::default(),
             looked: None,
+            left_out,
             left: BTreeMap::new(),
             reported: Instant::now(),
         }
@@ -85,6 +93,7 @@ impl Intake {
     }
 
     fn leave(&mut self, left: Left, records: u64) {
+        self.left_out.add(left, records);
         *self.left.entry(left).or_default() += records;
     }
 
