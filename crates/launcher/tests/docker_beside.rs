@@ -126,13 +126,9 @@ impl Site {
             connections: CONNECTIONS,
             sockets: 0,
             pause: Duration::from_millis(20),
+            live,
         });
-        let loads = [Load::start(builtin), Load::asking_again(nginx)];
-        for load in &loads {
-            load.timeline.begins(live);
-            load.timeline.ended(live);
-        }
-        loads
+        [Load::start(builtin), Load::asking_again(nginx)]
     }
 
     /// What each edge answers with now.

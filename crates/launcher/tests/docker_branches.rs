@@ -46,6 +46,7 @@ fn load(installation: &Installation, host: &str) -> Load {
         connections: 16,
         sockets: 0,
         pause: Duration::from_millis(5),
+        live: 1,
     })
 }
 
@@ -72,8 +73,6 @@ async fn docker_branches_are_replaced_sleep_wake_and_go() {
     assert_eq!(visit(&installation, "cart.shop.localhost").await, (200, "3".to_owned()));
 
     let under = load(&installation, host);
-    under.timeline.begins(1);
-    under.timeline.ended(1);
     until("the load", SOON, || async { (under.answered() > 100).then_some(()) }).await;
     let mut before = login;
     for turn in 0..4 {
@@ -124,7 +123,6 @@ async fn docker_a_server_that_dies_while_a_branch_is_replaced_loses_no_request()
     let mut before = push(&api, "login", &images[0].id).await;
     is_so(&api, "login", before, "running").await;
     let under = load(&installation, "login.shop.localhost");
-    under.timeline.begins(1);
     under.timeline.begins(2);
     let points = [
         "branch.before_move",

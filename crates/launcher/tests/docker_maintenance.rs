@@ -38,13 +38,12 @@ async fn docker_maintenance_keeps_every_request_from_the_containers() {
         connections: 32,
         sockets: 8,
         pause: Duration::from_millis(5),
+        live,
     });
     let more = async |than: u64| {
         until("more answers", SOON, || async { (load.answered() > than + 64).then_some(()) }).await;
     };
     let mut live = 1;
-    load.timeline.begins(live);
-    load.timeline.ended(live);
     until("all connections being open", SOON, || async {
         (load.answered() >= 32 && load.echoed() >= 8).then_some(())
     })

@@ -44,9 +44,8 @@ async fn docker_a_path_s_service_is_switched_and_nothing_is_lost() {
         connections: 32,
         sockets: 8,
         pause: Duration::from_millis(10),
+        live: 1,
     });
-    load.timeline.begins(1);
-    load.timeline.ended(1);
     launcher_testkit::wait::until(
         "all connections being open",
         Duration::from_secs(30),

@@ -30,6 +30,7 @@ fn load(installation: &Installation, connections: usize, sockets: usize) -> Load
         connections,
         sockets,
         pause: Duration::from_millis(2),
+        live: 1,
     })
 }
 
@@ -69,8 +70,6 @@ async fn docker_environments_are_repaired() {
     api.launch_ready("shop", &image.id).await;
     api.deploy("shop", 1).await;
     let load = load(&installation, 8, 0);
-    load.timeline.begins(1);
-    load.timeline.ended(1);
 
     let before = engine.containers(installation.id()).await;
     engine.kill(&before[0]).await;

@@ -34,9 +34,8 @@ async fn docker_a_thousand_switches_lose_nothing() {
         connections: 64,
         sockets: 16,
         pause: Duration::from_millis(20),
+        live: 1,
     });
-    load.timeline.begins(1);
-    load.timeline.ended(1);
     launcher_testkit::wait::until(
         "all connections being open",
         Duration::from_secs(30),

@@ -25,16 +25,14 @@ async fn put_shop(api: &Api) {
 }
 
 fn start_load(installation: &Installation, version: u64) -> Load {
-    let load = Load::start(Plan {
+    Load::start(Plan {
         edge: installation.http,
         host: "shop.example.com".to_owned(),
         connections: 8,
         sockets: 0,
         pause: Duration::from_millis(5),
-    });
-    load.timeline.begins(version);
-    load.timeline.ended(version);
-    load
+        live: version,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -38,6 +38,8 @@ pub struct Plan {
     pub sockets: usize,
     /// From one request of a connection to its next.
     pub pause: Duration,
+    /// What is live as it begins, and alone.
+    pub live: u64,
 }
 
 /// What the load has seen.
@@ -134,11 +136,14 @@ impl Load {
     fn begin(plan: Plan, patience: Patience) -> Self {
         let (seen, stop) = (Arc::<Seen>::default(), Arc::<AtomicBool>::default());
         let (its_seen, its_stop) = (Arc::clone(&seen), Arc::clone(&stop));
+        // Before the first request is made.
+        let timeline = Arc::new(Timeline::default());
+        timeline.begins(plan.live);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(run(plan, patience, its_seen, its_stop));
         });
-        Self { seen, stop, thread: Some(thread), timeline: Arc::default() }
+        Self { seen, stop, thread: Some(thread), timeline }
     }
 
     /// How many requests have been answered so far.

@@ -63,16 +63,14 @@ impl Site {
     /// is live. Returns when all connections are open.
     pub async fn begin_loads(&self, edges: usize, sockets: usize) -> Vec<Load> {
         let begin = |machine: &Machine| {
-            let load = Load::start(Plan {
+            Load::start(Plan {
                 edge: SocketAddr::from((machine.address, 80)),
                 host: HOST.to_owned(),
                 connections: CONNECTIONS,
                 sockets,
                 pause: PAUSE,
-            });
-            load.timeline.begins(1);
-            load.timeline.ended(1);
-            load
+                live: 1,
+            })
         };
         let loads: Vec<Load> = self.machines[..edges].iter().map(begin).collect();
         let is_open =

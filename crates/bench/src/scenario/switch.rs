@@ -51,9 +51,8 @@ async fn begin_load(installation: &Installation) -> Load {
         connections: CONNECTIONS,
         sockets: SOCKETS,
         pause: PAUSE,
+        live: 1,
     });
-    load.timeline.begins(1);
-    load.timeline.ended(1);
     wait::until("all connections being open", wait::SOON, || async {
         (load.answered() >= CONNECTIONS as u64 && load.echoed() >= SOCKETS as u64).then_some(())
     })

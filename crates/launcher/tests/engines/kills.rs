@@ -44,20 +44,19 @@ impl Story {
         api.put_service(spec).await;
         api.launch_ready("shop", &images[0]).await;
         api.deploy("shop", 1).await;
-        let load = Self::start_load(&installation);
-        load.timeline.begins(1);
-        load.timeline.ended(1);
+        let load = Self::start_load(&installation, 1);
         Self { api, installation, images, load, live: 1, ground }
     }
 
-    fn start_load(installation: &Installation) -> Load {
-        // The sample answers with the number in its image, so a version is known by its parity.
+    fn start_load(installation: &Installation, live: u64) -> Load {
         Load::start(Plan {
             edge: installation.http,
             host: "shop.example.com".to_owned(),
             connections: 8,
             sockets: 0,
             pause: Duration::from_millis(2),
+            // The sample answers with the number in its image, so a version is known by its parity.
+            live: Self::answer_of(live),
         })
     }
 
@@ -243,10 +242,7 @@ async fn kill_at_every_fault_point(ground: Ground) {
             story.await_edge().await;
         }
         story.check(point).await;
-        let next = Story::start_load(&story.installation);
-        let live = Story::answer_of(story.live);
-        next.timeline.begins(live);
-        next.timeline.ended(live);
+        let next = Story::start_load(&story.installation, story.live);
         let report = std::mem::replace(&mut story.load, next).stop();
         assert_eq!(report.wrong, 0, "{point}: {report:?}");
         assert!(report.answered > 0, "{point}: {report:?}");

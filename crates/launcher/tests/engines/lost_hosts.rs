@@ -86,16 +86,14 @@ impl Site {
 
     fn begin_loads(&self) -> [Load; 2] {
         self.edges.map(|edge| {
-            let load = Load::start(Plan {
+            Load::start(Plan {
                 edge,
                 host: HOST.to_owned(),
                 connections: CONNECTIONS,
                 sockets: 0,
                 pause: Duration::from_millis(10),
-            });
-            load.timeline.begins(self.live);
-            load.timeline.ended(self.live);
-            load
+                live: self.live,
+            })
         })
     }
 

@@ -37,9 +37,8 @@ async fn docker_swarm_takes_over_from_one_engine_without_a_gap() {
         connections: 8,
         sockets: 0,
         pause: Duration::from_millis(5),
+        live: 1,
     });
-    load.timeline.begins(1);
-    load.timeline.ended(1);
 
     join_to_a_swarm(first, others).await;
     // What the documentation says: two lines, and a restart of the server.

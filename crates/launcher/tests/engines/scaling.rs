@@ -127,9 +127,8 @@ async fn lose_nothing(mut ground: Ground) {
         connections: 16,
         sockets: 0,
         pause: Duration::from_millis(5),
+        live: 1,
     });
-    load.timeline.begins(1);
-    load.timeline.ended(1);
     let slow = Slow::start(installation.http, 8);
     for _ in 0..ROUNDS {
         scale(&api, &ground, installation.id(), 1).await;

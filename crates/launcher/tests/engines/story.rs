@@ -81,16 +81,14 @@ fn shop() -> Value {
 
 /// While version 1 is live.
 fn load(installation: &Installation) -> Load {
-    let load = Load::start(Plan {
+    Load::start(Plan {
         edge: installation.http,
         host: HOST.to_owned(),
         connections: 8,
         sockets: 2,
         pause: Duration::from_millis(2),
-    });
-    load.timeline.begins(1);
-    load.timeline.ended(1);
-    load
+        live: 1,
+    })
 }
 
 async fn version_at(installation: &Installation, host: &str) -> (u16, String) {

@@ -214,16 +214,14 @@ impl Lab {
     }
 
     pub(crate) fn load(&self, connections: usize) -> launcher_testkit::Load {
-        let load = launcher_testkit::Load::start(Plan {
+        launcher_testkit::Load::start(Plan {
             edge: self.http,
             host: HOST.to_owned(),
             connections,
             sockets: 0,
             pause: Duration::from_millis(20),
-        });
-        load.timeline.begins(1);
-        load.timeline.ended(1);
-        load
+            live: 1,
+        })
     }
 }
 
