@@ -15,7 +15,10 @@ use tokio::net::UnixListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::Settings;
 use crate::process::{Running, free_port};
+use crate::report::{Better, Figure};
+use crate::rounds::{Candidate, Plan, alternate, compare};
 
 /// How long an edge may take to report.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -72,6 +75,45 @@ impl Edge {
             .context("the edge did not take its table in time")??;
         process.wait_until_serving(address)?;
         Ok(Self { address, process, _server: server })
+    }
+}
+
+/// Two edges that do the same but for their arguments, to tell what those cost.
+pub(crate) struct Pair<'a> {
+    /// A name, and the arguments of the one that does more.
+    pub(crate) more: (&'static str, &'a [&'a str]),
+    /// The same of the one that does less.
+    pub(crate) less: (&'static str, &'a [&'a str]),
+    /// What is told: the share of the throughput that it costs, and the time of a request's processors.
+    pub(crate) figures: [&'static str; 2],
+}
+
+impl Pair<'_> {
+    /// Has them carry the same in turns.
+    ///
+    /// # Errors
+    /// When an edge does not start, or the load cannot be made.
+    pub(crate) async fn compare(
+        &self,
+        settings: &Settings,
+        directory: &Path,
+        upstream: SocketAddr,
+    ) -> Result<Vec<Figure>> {
+        let start =
+            |(_, arguments)| Edge::start_with(&settings.program, directory, upstream, 1, arguments);
+        let (more, less) = (start(self.more).await?, start(self.less).await?);
+        let candidates = [(self.more.0, &more), (self.less.0, &less)]
+            .map(|(name, edge)| Candidate { name, address: edge.address, process: &edge.process });
+        let host = &hostname(0);
+        let plan =
+            Plan { host, path: "/version", rounds: settings.rounds(), turn: settings.turn() };
+        let [more, less] = alternate(candidates, plan).await?;
+        let (.., rate) = compare(&more.rate, &less.rate);
+        let (ours, without, cpu) = compare(&more.cpu_us, &less.cpu_us);
+        let [cost, cpu_cost] = self.figures;
+        let cost = Figure::new(cost, "share", Better::Lower, 1.0 - rate);
+        let cpu_cost = Figure::new(cpu_cost, "µs", Better::Lower, ours);
+        Ok(vec![cost, cpu_cost.beside("without", without, cpu)])
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is measured.
 
+mod access_log;
 mod environment;
 mod idle;
 mod lookup;
@@ -44,6 +45,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         figures: &["sampling_cost", "sampling_cpu_per_request"],
         measure: |settings| Box::pin(sampling::measure(settings)),
+    },
+    Scenario {
+        figures: &["access_log_cost", "access_log_cpu_per_request"],
+        measure: |settings| Box::pin(access_log::measure(settings)),
     },
     Scenario {
         figures: &["metrics_month_size", "graph_p99"],
