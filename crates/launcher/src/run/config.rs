@@ -290,7 +290,7 @@ impl Config {
             metrics: file.metrics,
             graphite: file.graphite,
             otlp: file.otlp,
-            logs: file.logs.bounds(),
+            logs: file.logs.bounds()?,
             audit: file.audit,
             fluentd: file.fluentd,
             access_log: file.access_log,

@@ -151,6 +151,12 @@ impl Notifications {
         let irc = self.irc.into_iter().map(Irc::read).collect::<Result<_>>()?;
         let mut config = Config { irc, places, ..Config::default() };
         if let Some(span) = self.general.give_up_after {
+            if span.duration().is_zero() {
+                bail!(
+                    "[notifications] give_up_after is 0, so that nobody would be told anything; write how long \
+                     to try, such as \"24h\""
+                );
+            }
             config.give_up_after = SignedDuration::try_from(span.duration())
                 .context("[notifications] give_up_after is too long")?;
         }
@@ -236,6 +242,12 @@ impl Mail {
             (None, None) => None,
             _ => bail!("{about} needs both username and password_file, or neither"),
         };
+        if login.is_some() && self.tls == MailTls::None && !is_here(&host) {
+            bail!(
+                "{about} would send its password to {host} as everybody on the way can read it; leave tls out, or \
+                 write tls = \"wrapper\""
+            );
+        }
         let (tls, from, to) = (self.tls, self.from, self.to);
         let authority = certificates(&about, self.ca_file.as_deref())?;
         let to = To::Email(Email { host, port, tls, authority, login, from, to });
@@ -262,6 +274,11 @@ impl SensuAgent {
 }
 
 fn rule(about: &str, services: &[String], events: &[String]) -> Result<Rule> {
+    for (key, chosen, rest) in [("services", services, "all"), ("events", events, "the usual")] {
+        if chosen.is_empty() {
+            bail!("{about} has {key} = [], and would tell nothing; leave {key} out for {rest}");
+        }
+    }
     Rule::new(services, events).with_context(|| format!("{about} cannot be used"))
 }
 
@@ -327,6 +344,12 @@ fn address(about: &str, text: &str, usual: u16) -> Result<(String, u16)> {
         bail!(wrong());
     }
     Ok((host.to_owned(), port))
+}
+
+/// Whether a host is this machine.
+fn is_here(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn secret(about: &str, path: &Path) -> Result<SecretString> {

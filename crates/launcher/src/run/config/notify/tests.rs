@@ -116,6 +116,32 @@ fn what_makes_no_sense_is_said_with_where_it_stands() {
 }
 
 #[test]
+fn what_would_tell_nobody_or_everybody_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    std::fs::write(&path, "open sesame\n").unwrap();
+    let hook = "[[webhooks]]\nname = \"a\"\nkind = \"slack\"\nurl = \"https://a\"\n";
+    let mail = |server: &str| {
+        format!(
+            "[[email]]\nserver = {server:?}\ntls = \"none\"\nusername = \"a\"\npassword_file = {path:?}\n\
+             from = \"a@b\"\nto = [\"a@b\"]"
+        )
+    };
+    for (text, words) in [
+        ("[notifications]\ngive_up_after = \"0s\"".to_owned(), "give_up_after is 0"),
+        (format!("{hook}services = []"), "has services = []"),
+        (format!("{hook}events = []"), "leave events out for the usual"),
+        (mail("mail.example.com"), "would send its password to mail.example.com"),
+    ] {
+        let error = format!("{:#}", read(&text).unwrap_err());
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    for here in ["localhost:2525", "[::1]", "127.0.0.1"] {
+        read(&mail(here)).unwrap();
+    }
+}
+
+#[test]
 fn what_sensu_would_not_take_is_refused_with_its_key() {
     for (text, words) in [
         ("url = \"127.0.0.1:3031/events\"", "[sensu] url is \"127.0.0.1:3031/events\""),
