@@ -93,14 +93,8 @@ impl Home {
     async fn of(app: &App, visitor: &Visitor, keep: &str) -> Result<Self, super::error::PageError> {
         let now = app.now();
         let installation = Installation::of(app, now);
-        let mut services = Vec::new();
         let roles = &visitor.principal.roles;
-        for service in app.store.services().await? {
-            if !roles.see(&service.spec.service.name) {
-                continue;
-            }
-            services.push(ServiceView::of(app, service, &installation, roles).await?);
-        }
+        let mut services = ServiceView::all(app, &installation, roles).await?;
         sort(&mut services, keep);
         let figures = figures(app, &services);
         let page = Part { before: None, limit: SHOWN };
@@ -125,6 +119,10 @@ impl Home {
     fn is_shown(&self, service: &ServiceView) -> bool {
         let hosts = service.hosts.iter().map(|(_, host)| host.as_str());
         hosts.chain([service.name.as_str()]).any(|name| name.contains(&self.filter))
+    }
+
+    fn moves(&self) -> bool {
+        self.services.iter().any(|service| service.moves)
     }
 
     fn title(&self) -> String {

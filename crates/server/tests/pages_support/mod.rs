@@ -1,8 +1,6 @@
 //! A whole server in this process for the tests of its pages: a real store, control plane and edge, and
 //! an engine in memory whose containers are one HTTP server here.
 
-#[path = "../assemble/mod.rs"]
-mod assemble;
 pub(crate) mod browser;
 
 use std::net::SocketAddr;
@@ -27,11 +25,10 @@ use launcher_server::access::Caller;
 use launcher_server::{App, Reports, TokenText};
 use launcher_store::{NewPerson, NewToken, Owner};
 use launcher_testkit::Folder;
+use launcher_testkit::assemble::{Setup, assemble};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
-
-use assemble::{Setup, assemble};
 
 /// Who presses in these tests.
 pub(crate) const WHO: &str = "mika";
