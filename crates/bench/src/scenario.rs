@@ -1,6 +1,7 @@
 //! What is measured.
 
 mod environment;
+mod home;
 mod idle;
 mod lookup;
 mod memory;
@@ -48,6 +49,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         figures: &["metrics_month_size", "graph_p99"],
         measure: |settings| Box::pin(month::measure(settings)),
+    },
+    Scenario {
+        figures: &["home_p99", "home_weight"],
+        measure: |settings| Box::pin(home::measure(settings)),
     },
     Scenario { figures: &["edge_idle_10k"], measure: |settings| Box::pin(idle::measure(settings)) },
     Scenario {

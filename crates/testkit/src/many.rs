@@ -1,7 +1,10 @@
 //! A store as large installations have it: many services, each with environments of every age.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
+use axum::Router;
+use axum::routing::get;
 use jiff::{SignedDuration, Timestamp};
 use launcher_model::environment::{EnvironmentState, Wanted};
 use launcher_model::measure::{Traffic, TrafficSample};
@@ -10,9 +13,15 @@ use launcher_model::route::{DeploymentKind, DeploymentState, EdgeReceipt, Receip
 use launcher_model::service::{self, ServiceSpec};
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_scheduler::Scheduler;
+use launcher_scheduler::fake::Fake;
+use launcher_server::App;
 use launcher_store::sqlite;
 use launcher_store::{EnvironmentChange, NewDeployment, NewVersion, Store};
 use launcher_telemetry::Gathered;
+use tokio::net::TcpListener;
+
+use crate::assemble::{Setup, assemble};
+use crate::wait::{SOON, until_ok};
 
 /// How many services there are.
 pub const SERVICES: usize = 200;
@@ -23,7 +32,7 @@ pub const LIVE: VersionNumber = VersionNumber(ENVIRONMENTS - 1);
 /// The first that was.
 const FIRST_LIVE: u32 = ENVIRONMENTS - 5;
 /// The oldest that still runs.
-const RUNNING: u32 = ENVIRONMENTS - 2;
+const RUNNING: u32 = ENVIRONMENTS - 1;
 /// Who did it all.
 const WHO: &str = "mika";
 
@@ -32,8 +41,32 @@ pub fn name(number: usize) -> ServiceName {
     ServiceName::new(format!("service-{number:03}")).unwrap()
 }
 
-/// Makes the store of a server that is to be put together in this folder.
-pub async fn fill(folder: &Path, engine: &dyn Scheduler, now: Timestamp) {
+/// Puts a server together in this folder that has all of them, on an engine in memory whose containers are
+/// one HTTP server here, and waits until each was found healthy. Returns where that one listens, too.
+pub async fn start(folder: &Path, engine: &Fake, setup: Setup) -> (App, SocketAddr) {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = upstream.local_addr().unwrap();
+    let answers = Router::new().fallback(get(async || "served\n"));
+    tokio::spawn(async { axum::serve(upstream, answers).await.unwrap() });
+    engine.set_addresses(move |_, _, _| address);
+    fill(folder, engine, Timestamp::now()).await;
+    let app = assemble(folder, engine, setup).await;
+    for service in (0..SERVICES).map(name) {
+        let what = format!("that the containers of {service} are healthy");
+        until_ok(&what, 3 * SOON, || async {
+            let (_, environments) = app.control.environments(&service, false).await.unwrap();
+            let running = &environments[..2];
+            let whole = running.iter().all(|view| view.healthy() == 2);
+            if whole { Ok(()) } else { Err(format!("{running:?}")) }
+        })
+        .await;
+    }
+    carry(app.telemetry.gathered(), Timestamp::now().as_second());
+    (app, address)
+}
+
+/// Fills the store of a server that is to be put together in this folder.
+async fn fill(folder: &Path, engine: &dyn Scheduler, now: Timestamp) {
     let store = sqlite::open(&folder.join("launcher.db")).await.unwrap();
     for number in 0..SERVICES {
         let spec = spec(number);

@@ -110,6 +110,20 @@ impl ServiceView {
         Ok(views)
     }
 
+    /// One of those.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn short(
+        app: &App,
+        service: Service,
+        installation: &Installation,
+        roles: &Roles,
+    ) -> Result<Self, Problem> {
+        let overview = app.control.overview(&service).await?;
+        Self::of(app, service, overview, Extent::Short, installation, roles).await
+    }
+
     /// Composes it.
     ///
     /// # Errors
