@@ -53,7 +53,7 @@ pub async fn start(folder: &Path, engine: &Fake, setup: Setup) -> (App, SocketAd
     let app = assemble(folder, engine, setup).await;
     for service in (0..SERVICES).map(name) {
         let what = format!("that the containers of {service} are healthy");
-        until_ok(&what, 3 * SOON, || async {
+        until_ok(&what, 2 * SOON, || async {
             let (_, environments) = app.control.environments(&service, false).await.unwrap();
             let running = &environments[..2];
             let whole = running.iter().all(|view| view.healthy() == 2);
@@ -98,8 +98,10 @@ async fn launch(
 ) {
     let name = &spec.service.name;
     let image = format!("registry.example.com/team/{name}:2026-11-{version:02}");
+    let image = engine.resolve(&image.parse().unwrap(), None).await.unwrap();
+    engine.fetch(&image, None).await.unwrap();
     let new = NewVersion {
-        image: engine.resolve(&image.parse().unwrap(), None).await.unwrap(),
+        image,
         spec: spec.clone(),
         secrets: Default::default(),
         commit: Some(format!("8f31c0a52be{version}")),

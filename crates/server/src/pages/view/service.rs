@@ -159,6 +159,12 @@ impl ServiceView {
         let (mut way_back, mut moves) = (None, under_way.is_some());
         for view in others {
             let number = view.environment.version;
+            moves |= state_of(view).0 == Mark::Moving;
+            let is_kept = view.weight.is_none() && newest != Some(number);
+            let is_shown = !is_kept || extent == Extent::Whole;
+            if !is_shown && previous != Some(number) {
+                continue;
+            }
             let back = was_live.contains(&number) && route.live().any(|live| number < live);
             let frozen = freeze.as_ref().filter(|freeze| freeze.now).map(|one| one.told.as_str());
             let press = Press::of(view, back, &history, frozen, installation);
@@ -166,9 +172,7 @@ impl ServiceView {
             if previous == Some(number) {
                 way_back = press.clone().filter(|press| press.back);
             }
-            moves |= state_of(view).0 == Mark::Moving;
-            let is_kept = view.weight.is_none() && newest != Some(number);
-            if is_kept && extent == Extent::Short {
+            if !is_shown {
                 continue;
             }
             let Some(version) = app.control.version(&name, number).await? else { continue };
