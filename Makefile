@@ -2,11 +2,11 @@
 # Arguments are passed on: make demo ARGS=--exit, make test ARGS=health
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lab lint
+.PHONY: help setup demo test bench pictures lab lint
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building, testing and measuring need
 	@dev/setup.sh build demo test bench lab
@@ -19,6 +19,9 @@ test: ## Run the whole test suite on a real Docker Engine
 
 bench: ## Measure it beside its peers; writes target/bench.json
 	@dev/bench.sh $(ARGS)
+
+pictures: ## Take pictures of every page, in both themes and two widths; into target/pictures
+	@dev/pictures.sh $(ARGS)
 
 lab: ## Several hosts on this machine, in a Swarm, with a server and edges, until ctrl-C
 	@dev/lab.sh $(ARGS)

@@ -5,7 +5,9 @@ const body = document.body;
 
 // What a person has opened stays open when its page is brought up to date, and a graph is not set back.
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
-  !(name === "open" && ["details", "dialog"].includes(node.localName)) && !(name === "src" && node.src?.includes("&at="));
+  !(name === "open" && ["details", "dialog"].includes(node.localName)) &&
+  !(name === "hidden" && node.dataset.name) &&
+  !(name === "src" && node.src?.includes("&at="));
 
 // What a person writes is not taken from under their hands.
 const isWritten = (node) =>
@@ -14,13 +16,57 @@ Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
   !["filter", "log"].includes(node.id) &&
   !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
 
-// Nothing moves under the pointer or the keyboard: while one is on the list, it keeps its order.
+// What has changed since the page last looked: services by their names, or whatever there is.
+const EVERYTHING = "*";
+const changed = new Set();
+document.addEventListener("sse:changed", ({ detail }) => changed.add(detail?.data ?? EVERYTHING), true);
+
+// Nothing moves under the pointer or the keyboard: while one is on the list, it keeps its order. Of a long
+// list only the rows that have changed are fetched again; the server gives all where these are too many.
 const list = () => document.getElementById("services");
+const row = (name) => document.getElementById(`s-${name}`);
+const listed = () => [...(list()?.querySelectorAll("[data-name]") ?? [])];
 const isUsed = (element) => element?.matches(":hover") || element?.contains(document.activeElement);
 body.addEventListener("htmx:configRequest", ({ detail }) => {
-  if (detail.verb !== "get" || !isUsed(list())) return;
-  const names = [...list().querySelectorAll("[data-name]")].map((row) => row.dataset.name);
-  detail.parameters.keep = names.join(",");
+  if (detail.elt.id !== "follow") return;
+  const names = [...changed];
+  changed.clear();
+  if (names.length && names.every(row)) detail.parameters.only = names.join(",");
+  if (isUsed(list())) detail.parameters.keep = listed().map((one) => one.dataset.name).join(",");
+});
+
+// Rows that came alone have their place among the others, and the counts and the title follow from all.
+const comesBefore = (a, b) =>
+  a.dataset.place === b.dataset.place ? a.dataset.name < b.dataset.name : a.dataset.place < b.dataset.place;
+const arrange = () => {
+  if (isUsed(list())) return;
+  const all = listed();
+  for (const [at, one] of all.entries()) {
+    const isInPlace = (!at || comesBefore(all[at - 1], one)) && (at === all.length - 1 || comesBefore(one, all[at + 1]));
+    if (!isInPlace) list().insertBefore(one, listed().find((other) => other !== one && comesBefore(one, other)) ?? null);
+  }
+};
+const recount = () => {
+  const count = (mark) => listed().filter((one) => one.dataset.mark === mark).length;
+  const told = (part) => [...part.childNodes].map((node) => node.textContent).join("").slice(2);
+  const title = [];
+  for (const part of document.querySelectorAll("#counts [data-mark]")) {
+    const number = count(part.dataset.mark);
+    part.hidden = !number;
+    part.querySelector("b").textContent = number;
+    part.querySelector("span").textContent = number === 1 ? part.dataset.one : part.dataset.many;
+    if (number && part.dataset.mark === "trouble") title.push(told(part));
+    if (number && part.dataset.mark === "ready") title.push(`${number} ready`);
+  }
+  document.title = `${title[0] ?? "All quiet"} · Rocket Launcher`;
+  const first = listed().reduce((a, b) => (b.dataset.place < a.dataset.place ? b : a));
+  document.getElementById("live").dataset.mark = first.dataset.mark;
+};
+body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.xhr?.getResponseHeader("hx-reswap") !== "none" || !listed().length) return;
+  arrange();
+  recount();
+  setIcon();
 });
 
 // The list shows what is sought, as one types.
@@ -103,15 +149,16 @@ find?.addEventListener("input", () => {
 find?.form.addEventListener("submit", (event) => event.preventDefault());
 
 // The icon tells the state of production, as the title does.
-body.addEventListener("htmx:afterSwap", () => {
+const setIcon = () => {
   const icon = document.getElementById("follow")?.dataset[document.getElementById("live")?.dataset.mark];
   const link = document.querySelector("link[rel=icon]");
   if (icon && link.getAttribute("href") !== icon) link.setAttribute("href", icon);
-});
+};
+body.addEventListener("htmx:afterSwap", setIcon);
 
 // A press is answered by a page also where the answer is no; what is only looked at stays as it is then.
 // While a press waits for its answer nothing else changes: its form must still be there to take it.
-const look = () => htmx.trigger("#follow", "sse:changed");
+const look = (name = EVERYTHING) => htmx.trigger("#follow", "sse:changed", { data: name });
 let missed = false;
 body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const isPress = detail.requestConfig.verb === "post";
@@ -129,7 +176,10 @@ body.addEventListener("htmx:afterRequest", ({ detail }) => {
 
 // While something moves that no event tells each step of, the page looks by itself.
 setInterval(() => {
-  if (!document.hidden && document.getElementById("live")?.dataset.moves !== undefined) look();
+  const moving = [...document.querySelectorAll("[data-moves]")];
+  if (document.hidden || !moving.length) return;
+  moving.forEach((one) => changed.add(one.dataset.name ?? EVERYTHING));
+  look(moving[0].dataset.name);
 }, 1000);
 
 // Graphs grow by themselves. What is there stays until the next one has come.

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod environment;
+mod home;
 mod idle;
 mod lookup;
 mod memory;
@@ -53,6 +54,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario {
         figures: &["metrics_month_size", "graph_p99"],
         measure: |settings| Box::pin(month::measure(settings)),
+    },
+    Scenario {
+        figures: &["home_p99", "home_weight"],
+        measure: |settings| Box::pin(home::measure(settings)),
     },
     Scenario { figures: &["edge_idle_10k"], measure: |settings| Box::pin(idle::measure(settings)) },
     Scenario {

@@ -150,6 +150,20 @@ impl Auto {
 }
 
 impl Inner {
+    /// The version of a service with these environments that goes live by itself next.
+    pub(crate) async fn next_auto<'a>(
+        &self,
+        spec: &'a ServiceSpec,
+        environments: &[Environment],
+        route: &Route,
+    ) -> Result<Option<Plan<'a>>> {
+        let deploy = &spec.deploy;
+        let slot = self.slot(&spec.service.name).filter(|_| deploy.auto.is_some());
+        let Some(slot) = slot else { return Ok(None) };
+        let candidates = self.candidates(&slot, deploy, environments).await?;
+        self.plan(&slot, deploy, &candidates, route, self.now()).await
+    }
+
     /// The versions of the branch whose environments are ready or on their way.
     async fn candidates(
         &self,
@@ -200,13 +214,12 @@ impl Control {
     /// # Errors
     /// When the store fails.
     pub async fn next_auto<'a>(&self, spec: &'a ServiceSpec) -> Result<Option<Plan<'a>>> {
-        let (inner, name, deploy) = (&self.inner, &spec.service.name, &spec.deploy);
-        let Some(slot) = inner.slot(name).filter(|_| deploy.auto.is_some()) else {
+        if spec.deploy.auto.is_none() {
             return Ok(None);
-        };
+        }
+        let (inner, name) = (&self.inner, &spec.service.name);
         let environments = inner.store.environments(name, false).await?;
-        let candidates = inner.candidates(&slot, deploy, &environments).await?;
         let route = inner.store.route(name).await?;
-        inner.plan(&slot, deploy, &candidates, &route, inner.now()).await
+        inner.next_auto(spec, &environments, &route).await
     }
 }

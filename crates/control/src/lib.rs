@@ -12,6 +12,7 @@ mod drains;
 mod engine;
 mod error;
 mod health;
+mod histories;
 mod hold;
 mod hosts;
 mod images;
@@ -22,6 +23,7 @@ mod logins;
 mod logs;
 mod maintenance;
 mod observe;
+mod overview;
 mod paths;
 mod reconcile;
 mod recover;
@@ -63,6 +65,7 @@ pub use logins::PreviewLogins;
 pub use logs::{Entry, LogQuery, MOST_TAIL, Told};
 pub use maintenance::{MaintainRequest, Maintained};
 pub use observe::{AllObserved, EngineView, EnvironmentView};
+pub use overview::Overview;
 pub use switch::{DeployRequest, Deployed, Target};
 
 /// The result of what was asked of the control plane.
@@ -135,6 +138,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) config: Config,
     pub(crate) checks: Checks,
+    pub(crate) histories: histories::Histories,
     pub(crate) drains: Drains,
     /// Since when all edges tell what is looked at.
     pub(crate) watching: Watching,
@@ -176,6 +180,7 @@ impl Control {
                 clock: parts.clock,
                 config,
                 checks: Checks::new(Arc::new(on_change)),
+                histories: histories::Histories::default(),
                 drains: Drains::default(),
                 watching: Watching::since(now),
                 engine: Mutex::default(),

@@ -29,6 +29,18 @@ pub struct EnvironmentView {
 }
 
 impl EnvironmentView {
+    pub(crate) fn new(environment: Environment, route: &Route, slot: Option<&Slot>) -> Self {
+        let observed = slot.and_then(Slot::observed);
+        let own = |checked: &&Checked| checked.container.version == environment.version;
+        let containers = observed.iter().flat_map(|all| all.iter()).filter(own).cloned().collect();
+        let weight = route.weights.get(&environment.version).copied();
+        let shall_serve =
+            environment.state == EnvironmentState::Ready && environment.wanted == Wanted::Running;
+        let trouble =
+            slot.filter(|_| shall_serve).and_then(|slot| slot.trouble(environment.version));
+        Self { environment, containers, weight, trouble, looked_at: observed.is_some() }
+    }
+
     /// How many of its places have a container that may be sent requests.
     #[must_use]
     pub fn healthy(&self) -> usize {
@@ -85,7 +97,8 @@ impl Control {
         let route = store.route(service).await?;
         let environments = store.environments(service, destroyed).await?;
         let slot = self.inner.slot(service);
-        let views = environments.into_iter().map(|one| view(one, &route, slot.as_deref()));
+        let views = environments.into_iter();
+        let views = views.map(|one| EnvironmentView::new(one, &route, slot.as_deref()));
         Ok((route.clone(), views.collect()))
     }
 
@@ -102,7 +115,7 @@ impl Control {
         let environment = store.environment(service, number).await?;
         let environment = environment.ok_or_else(|| Error::NoVersion(service.clone(), number))?;
         let route = store.route(service).await?;
-        Ok(view(environment, &route, self.inner.slot(service).as_deref()))
+        Ok(EnvironmentView::new(environment, &route, self.inner.slot(service).as_deref()))
     }
 
     /// What a request carries that tries a version on a production hostname, see
@@ -144,15 +157,4 @@ impl Control {
         };
         EngineView { name: self.inner.scheduler.capabilities().name, lost }
     }
-}
-
-fn view(environment: Environment, route: &Route, slot: Option<&Slot>) -> EnvironmentView {
-    let observed = slot.and_then(Slot::observed);
-    let own = |checked: &&Checked| checked.container.version == environment.version;
-    let containers = observed.iter().flat_map(|all| all.iter()).filter(own).cloned().collect();
-    let weight = route.weights.get(&environment.version).copied();
-    let shall_serve =
-        environment.state == EnvironmentState::Ready && environment.wanted == Wanted::Running;
-    let trouble = slot.filter(|_| shall_serve).and_then(|slot| slot.trouble(environment.version));
-    EnvironmentView { environment, containers, weight, trouble, looked_at: observed.is_some() }
 }

@@ -27,6 +27,12 @@ pub struct Route {
 }
 
 impl Route {
+    /// That of a service which was never deployed.
+    #[must_use]
+    pub fn none(service: ServiceName) -> Self {
+        Self { service, generation: Generation(0), weights: Weights::new() }
+    }
+
     /// The versions that production traffic goes to.
     pub fn live(&self) -> impl Iterator<Item = VersionNumber> + '_ {
         self.weights.iter().filter(|(_, weight)| weight.percent() > 0).map(|(version, _)| *version)

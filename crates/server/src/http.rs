@@ -1,5 +1,6 @@
 //! HTTP as all of the API speaks it.
 
+pub(crate) mod compress;
 pub mod extract;
 pub mod idempotency;
 pub mod page;

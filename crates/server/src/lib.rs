@@ -17,7 +17,7 @@ mod state;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,6 +35,13 @@ pub const MAX_BODY: usize = 1 << 20;
 /// The longest value of a secret, in bytes: what engines take as an environment variable.
 pub const MAX_SECRET: usize = 64 << 10;
 
+/// What is no page shows nothing but itself, and nowhere else.
+const POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+fn unless_said(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
 /// Everything that the server answers: API, pages, probes.
 pub fn router(app: &App) -> Router {
     let (api, document) = api::router(app);
@@ -51,9 +58,9 @@ pub fn router(app: &App) -> Router {
         .fallback(http::problem::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(http::problem::of_panic))
-        .layer(SetResponseHeaderLayer::if_not_present(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
+        .layer(http::compress::layer())
+        .layer(unless_said(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(unless_said(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(unless_said(header::CONTENT_SECURITY_POLICY, POLICY))
         .with_state(app.clone())
 }

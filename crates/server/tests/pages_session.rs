@@ -1,4 +1,4 @@
-//! Who may see and press: signing in and out, and forms of other sites.
+//! Who may see and press: signing in and out, forms of other sites, and what a page may show and run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -7,8 +7,13 @@ mod pages_support;
 
 use axum::http::{StatusCode, header};
 use jiff::SignedDuration;
+use launcher_control::{DeployRequest, LaunchRequest, Target};
+use launcher_model::build::Origin;
+use launcher_model::environment::EnvironmentState;
+use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::role::{Role, Roles};
-use launcher_store::{NewSession, NewToken, Owner};
+use launcher_server::TokenText;
+use launcher_store::{NewBuild, NewSession, NewToken, Owner};
 use pages_support::{Visitor, WHO, World};
 use sha2::{Digest, Sha256};
 
@@ -200,4 +205,196 @@ async fn pages_run_nothing_but_their_own_files() {
     }
     let missing = Visitor::stranger(&world).get("/assets/0/app.css").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}
+
+/// Every kind of page and answer: path, and the status that it has for who is signed in.
+const ANSWERS: [(&str, u16); 18] = [
+    ("/", 200),
+    ("/services/shop", 200),
+    ("/services/shop/versions/1", 200),
+    ("/services/shop/versions/1/log.txt", 200),
+    ("/services/nobody", 404),
+    ("/builds", 200),
+    ("/hosts", 200),
+    ("/edges", 200),
+    ("/deployments", 200),
+    ("/events", 200),
+    ("/people", 200),
+    ("/audit", 200),
+    ("/sessions", 200),
+    ("/live/home", 200),
+    ("/live/home?only=shop", 200),
+    ("/nowhere", 404),
+    ("/api/v1/services", 200),
+    ("/healthz", 200),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_may_be_framed_or_run_what_is_written_in_it() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop", "").await;
+    world.ready(&shop, "1").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let mut answers = Vec::new();
+    for (path, status) in ANSWERS {
+        let answer = visitor.get(path).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.body);
+        answers.push((path, answer));
+    }
+    let mut stranger = Visitor::stranger(&world);
+    for path in ["/", "/login", "/login/rl_no", "/api/v1/services", "/assets/0/app.css"] {
+        answers.push((path, stranger.get(path).await));
+    }
+    for (path, answer) in answers {
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        for part in ["default-src 'none'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        for loose in ["unsafe", "http:", "https:", "*"] {
+            assert!(!policy.contains(loose), "{path}: {policy}");
+        }
+        assert_eq!(answer.headers["x-frame-options"], "DENY", "{path}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+        let is_page = |kind: &axum::http::HeaderValue| kind.as_bytes().starts_with(b"text/html");
+        if answer.headers.get(header::CONTENT_TYPE).is_some_and(is_page) {
+            for inline in ["<style", " style=", "<script>", "javascript:", " onclick=", " onload="]
+            {
+                assert!(!answer.body.contains(inline), "{path}: {inline}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_begins_a_session_of_its_own() {
+    let world = World::without_edge().await;
+    let planted = TokenText::random();
+    let mut visitor = Visitor::stranger(&world);
+    visitor.set_cookie("launcher_session", planted.expose());
+    assert_eq!(visitor.get("/").await.location(), "/login", "a cookie is no session");
+    visitor.post("/login", &[("token", world.token.expose())]).await.location();
+    let first = visitor.cookie("launcher_session").to_owned();
+    assert_ne!(first, planted.expose(), "who planted the cookie does not know the session");
+
+    visitor.post("/login", &[("token", world.token.expose())]).await.location();
+    let second = visitor.cookie("launcher_session").to_owned();
+    assert_ne!(first, second);
+    for over in [planted.expose(), &first] {
+        let mut thief = Visitor::stranger(&world);
+        thief.set_cookie("launcher_session", over);
+        assert_eq!(thief.get("/").await.location(), "/login");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_leads_to_no_other_site() {
+    let world = World::without_edge().await;
+    for next in [
+        "//evil.example.com",
+        "https://evil.example.com",
+        "/%5Cevil.example.com",
+        "/%09/evil.example.com",
+        "javascript:alert(1)",
+        "evil.example.com",
+        "/services/shop%0d%0aset-cookie:a=b",
+    ] {
+        let mut visitor = Visitor::stranger(&world);
+        let door = visitor.get(&format!("/login?next={next}")).await;
+        assert_eq!(door.status, StatusCode::OK);
+        let form = [("token", world.token.expose()), ("next", next)];
+        assert_eq!(visitor.post("/login", &form).await.location(), "/", "{next}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_carries_its_secret_otherwise_each_time() {
+    let world = World::without_edge().await;
+    world.service("shop", "").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let secrets: Vec<String> = [visitor.get("/").await, visitor.get("/").await]
+        .map(|page| page.field("form_secret").to_owned())
+        .into();
+    assert_ne!(secrets[0], secrets[1], "the length of a compressed page tells nothing of it");
+    for secret in secrets {
+        let answer = visitor.post("/services/shop/maintenance", &[("form_secret", &secret)]).await;
+        assert_eq!(answer.location(), "/services/shop");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_come_compressed_and_streams_as_they_are() {
+    let world = World::without_edge().await;
+    world.service("shop", "").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    for (path, wanted) in [
+        ("/", Some("gzip")),
+        ("/services/shop", Some("gzip")),
+        ("/api/v1/services", Some("gzip")),
+        ("/live?after=1000", None),
+    ] {
+        let headers = visitor.head_of(path, ("accept-encoding", "gzip")).await;
+        let encoding = headers.get(header::CONTENT_ENCODING).map(|one| one.to_str().unwrap());
+        assert_eq!(encoding, wanted, "{path}");
+    }
+    let page = visitor.get("/").await;
+    let asset = page.body.split('"').find(|text| text.ends_with("/app.css")).unwrap();
+    for (accepts, wanted) in [("gzip", Some("gzip")), ("br, gzip;q=0.5", None), ("identity", None)]
+    {
+        let headers = visitor.head_of(asset, ("accept-encoding", accepts)).await;
+        let encoding = headers.get(header::CONTENT_ENCODING).map(|one| one.to_str().unwrap());
+        assert_eq!(encoding.filter(|one| *one == "gzip"), wanted, "{accepts}");
+        assert_eq!(headers[header::VARY].to_str().unwrap().to_lowercase(), "accept-encoding");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_have_written_is_shown_as_text() {
+    const MARKUP: &str = "<script>alert(1)</script><img/src=x/onerror=alert(2)>\"'&";
+    let world = World::new().await;
+    let shop = world.service("shop", "").await;
+    let request = LaunchRequest {
+        image: Some(":1".to_owned()),
+        commit: Some(MARKUP.to_owned()),
+        branch: Some(MARKUP.to_owned()),
+        ..LaunchRequest::new(shop.clone(), MARKUP)
+    };
+    let number = world.app.control.launch(request).await.unwrap().0.number;
+    world.reaches(&shop, number, EnvironmentState::Ready).await;
+    let note = Some(MARKUP.to_owned());
+    let request =
+        DeployRequest { note, ..DeployRequest::new(shop.clone(), Target::Deploy(number), MARKUP) };
+    world.app.control.deploy(request).await.unwrap();
+    let event = NewEvent::new(EventKind::ContainerUnhealthy, MARKUP).service(&shop);
+    world.app.store.record(&[event], world.app.now()).await.unwrap();
+    world.fails("search", "2", &[MARKUP]).await;
+    let build = NewBuild {
+        service: shop.clone(),
+        origin: Origin::Push,
+        branch: Some(MARKUP.to_owned()),
+        commit: Some(MARKUP.to_owned()),
+        subject: Some(MARKUP.to_owned()),
+        by: MARKUP.to_owned(),
+    };
+    world.app.store.queue_build(build, world.app.now()).await.unwrap();
+    let view = world.app.control.environment(&shop, number).await.unwrap();
+    world.fake.print(&view.containers[0].container.id, MARKUP);
+
+    let mut visitor = Visitor::signed_in(&world).await;
+    let (mut shown, mut pages) = (0, Vec::new());
+    for (path, _) in
+        ANSWERS.iter().filter(|(path, _)| !path.starts_with("/api") && !path.ends_with(".txt"))
+    {
+        pages.push((*path, visitor.get(path).await));
+    }
+    let sought = "/?filter=%3Cscript%3Ealert(1)%3C/script%3E";
+    pages.push((sought, visitor.get(sought).await));
+    let next = "/login?next=%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
+    pages.push((next, Visitor::stranger(&world).get(next).await));
+    for (path, page) in pages {
+        for raw in ["<script>alert", "<img/src=x"] {
+            assert!(!page.body.contains(raw), "{path}: {}", page.body);
+        }
+        shown += page.body.matches("script&#62;alert(1)").count();
+    }
+    assert!(shown >= 12, "it is shown {shown} times");
 }

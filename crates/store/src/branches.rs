@@ -14,6 +14,8 @@ use crate::Result;
 pub trait BranchStore: Send + Sync + 'static {
     /// A service's branches, by name.
     async fn branches(&self, service: &ServiceName) -> Result<Vec<Branch>>;
+    /// The branches of all services, by service and name.
+    async fn all_branches(&self) -> Result<Vec<Branch>>;
     /// Has a branch's hostname lead to a version. Nothing when it leads to it or a newer one already, or
     /// there is no such branch; then no event is written either. Whether something was changed.
     async fn move_branch(

@@ -152,6 +152,8 @@ pub trait Store:
         service: &ServiceName,
         destroyed: bool,
     ) -> Result<Vec<Environment>>;
+    /// The environments of all services that are not destroyed, by service, newest first.
+    async fn all_environments(&self) -> Result<Vec<Environment>>;
     /// One environment.
     async fn environment(
         &self,
@@ -178,6 +180,8 @@ pub trait Store:
     /// Where a service's traffic goes; generation 0 and no weights when it was never deployed.
     /// No weights either when the service was deleted.
     async fn route(&self, service: &ServiceName) -> Result<Route>;
+    /// The routes of all services that were deployed once.
+    async fn routes(&self) -> Result<Vec<Route>>;
     /// Writes down a deployment before anything is done for it. Its number is given to the events here
     /// and in the steps below, where they name no deployment.
     ///
@@ -231,6 +235,8 @@ pub trait Store:
     async fn deployment(&self, id: DeploymentId) -> Result<Option<Deployment>>;
     /// Deployments, newest first.
     async fn deployments(&self, filter: &DeploymentFilter) -> Result<Vec<Deployment>>;
+    /// Those of all services with a number above this one, newest first, at most `each` of a service.
+    async fn deployments_after(&self, after: DeploymentId, each: u32) -> Result<Vec<Deployment>>;
     /// Those that are neither done nor aborted, oldest first.
     async fn unfinished_deployments(&self) -> Result<Vec<Deployment>>;
 

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
 
 pub mod api;
+#[cfg(feature = "server")]
+pub mod assemble;
 pub mod checkout;
 pub mod client;
 pub mod clients;
@@ -17,6 +19,8 @@ pub mod installation;
 pub mod jenkins;
 pub mod load;
 pub mod machine;
+#[cfg(feature = "server")]
+pub mod many;
 pub mod nginx;
 pub mod ngircd;
 pub mod private_engine;

@@ -1,11 +1,14 @@
 //! The branches of a service, for those who ask, and forgetting one.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use launcher_model::ServiceName;
+use launcher_model::VersionNumber;
 use launcher_model::branch::{Branch, BranchState};
 use launcher_model::environment::Environment;
 use launcher_model::event::{EventKind, NewEvent};
-use launcher_model::{Span, VersionNumber};
+use launcher_model::service::Branches;
 
 use crate::{Control, Error, Result, away};
 
@@ -42,11 +45,8 @@ impl Control {
         let environments = store.environments(service, false).await?;
         let slot = self.inner.slot(service);
         let looked = slot.map(|slot| slot.looks.all()).unwrap_or_default();
-        let views = store.branches(service).await?.into_iter().map(|branch| {
-            let told = branch.current.and_then(|current| looked.get(&current).copied());
-            let looked_at = told.max(branch.looked_at);
-            view(branch, &environments, looked_at, (settings.sleep_after, settings.idle))
-        });
+        let branches = store.branches(service).await?.into_iter();
+        let views = branches.map(|one| BranchView::new(one, &environments, &looked, &settings));
         Ok(views.collect())
     }
 
@@ -82,32 +82,38 @@ impl Control {
     }
 }
 
-fn view(
-    branch: Branch,
-    environments: &[Environment],
-    looked_at: Option<Timestamp>,
-    (sleep_after, idle): (Span, Span),
-) -> BranchView {
-    let own = || environments.iter().filter(|one| one.branch.as_deref() == Some(&branch.name));
-    let newest = own().max_by_key(|one| one.version);
-    let version = branch.current.or(newest.map(|one| one.version));
-    let environment = environments.iter().find(|one| Some(one.version) == version);
-    let next = newest.filter(|newest| Some(newest.version) > version);
-    let state = environment.map_or(BranchState::Gone, BranchState::of);
-    let ordinary = environment.is_some_and(|one| one.branch.is_none());
-    let sleeps =
-        environment.filter(|one| state == BranchState::Running && !ordinary && !one.pinned);
-    let sleeps_at = sleeps.map(|one| looked_at.unwrap_or(one.since).max(one.since));
-    let used_at = looked_at.unwrap_or(branch.pushed_at).max(branch.pushed_at);
-    let expires = own().all(|one| !one.pinned);
-    BranchView {
-        version,
-        state,
-        ordinary,
-        next: next.map(|next| (next.version, BranchState::of(next))),
-        looked_at,
-        sleeps_at: sleeps_at.and_then(|at| at.checked_add(sleep_after.duration()).ok()),
-        expires_at: used_at.checked_add(idle.duration()).ok().filter(|_| expires),
-        branch,
+impl BranchView {
+    /// `looked` says when somebody looked at a version last.
+    pub(crate) fn new(
+        branch: Branch,
+        environments: &[Environment],
+        looked: &BTreeMap<VersionNumber, Timestamp>,
+        settings: &Branches,
+    ) -> Self {
+        let told = branch.current.and_then(|current| looked.get(&current).copied());
+        let looked_at = told.max(branch.looked_at);
+        let own = || environments.iter().filter(|one| one.branch.as_deref() == Some(&branch.name));
+        let newest = own().max_by_key(|one| one.version);
+        let version = branch.current.or(newest.map(|one| one.version));
+        let environment = environments.iter().find(|one| Some(one.version) == version);
+        let next = newest.filter(|newest| Some(newest.version) > version);
+        let state = environment.map_or(BranchState::Gone, BranchState::of);
+        let ordinary = environment.is_some_and(|one| one.branch.is_none());
+        let sleeps =
+            environment.filter(|one| state == BranchState::Running && !ordinary && !one.pinned);
+        let sleeps_at = sleeps.map(|one| looked_at.unwrap_or(one.since).max(one.since));
+        let used_at = looked_at.unwrap_or(branch.pushed_at).max(branch.pushed_at);
+        let expires = own().all(|one| !one.pinned);
+        Self {
+            version,
+            state,
+            ordinary,
+            next: next.map(|next| (next.version, BranchState::of(next))),
+            looked_at,
+            sleeps_at: sleeps_at
+                .and_then(|at| at.checked_add(settings.sleep_after.duration()).ok()),
+            expires_at: used_at.checked_add(settings.idle.duration()).ok().filter(|_| expires),
+            branch,
+        }
     }
 }

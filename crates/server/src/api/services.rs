@@ -162,7 +162,7 @@ async fn view(app: &App, service: launcher_store::Service) -> Result<ServiceView
 }
 
 /// The version that goes live by itself next.
-pub(crate) async fn auto(app: &App, spec: &ServiceSpec) -> Result<Option<AutoView>, Problem> {
+async fn auto(app: &App, spec: &ServiceSpec) -> Result<Option<AutoView>, Problem> {
     let plan = app.control.next_auto(spec).await?;
     Ok(plan.map(|plan| AutoView::new(&plan, &spec.deploy, app.now())))
 }

@@ -2,11 +2,15 @@
 //! keep them for good.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 #[derive(RustEmbed)]
@@ -22,12 +26,31 @@ struct Files;
 struct Asset {
     hash: String,
     file: EmbeddedFile,
+    /// The same in fewer bytes.
+    gzip: Bytes,
 }
 
 static ASSETS: LazyLock<BTreeMap<String, Asset>> = LazyLock::new(|| {
     let found = Files::iter().filter_map(|path| Some((Files::get(&path)?, path)));
-    found.map(|(file, path)| (short_name(&path), Asset { hash: hash_of(&file), file })).collect()
+    found.map(|(file, path)| (short_name(&path), Asset::new(file))).collect()
 });
+
+impl Asset {
+    fn new(file: EmbeddedFile) -> Self {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        // Writing to memory does not fail.
+        let written = encoder.write_all(&file.data).and_then(|()| encoder.finish());
+        let gzip = written.unwrap_or_default().into();
+        Self { hash: hash_of(&file), file, gzip }
+    }
+}
+
+/// Whether a browser takes gzip. All do that are not of a museum, and say it plainly.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|accepts| accepts.to_str().ok());
+    let mut accepted = accepted.unwrap_or_default().split(',').map(str::trim);
+    accepted.any(|one| one == "gzip")
+}
 
 /// A package's file is known by its last name alone.
 fn short_name(path: &str) -> String {
@@ -45,14 +68,21 @@ pub(super) fn url(name: &str) -> String {
     format!("/assets/{hash}/{name}")
 }
 
-pub(super) async fn asset(Path((hash, name)): Path<(String, String)>) -> Response {
+pub(super) async fn asset(
+    Path((hash, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
     let Some(asset) = ASSETS.get(&name).filter(|asset| asset.hash == hash) else {
         return (StatusCode::NOT_FOUND, "there is no such file; reload the page\n").into_response();
     };
     let kind = asset.file.metadata.mimetype().to_owned();
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable".to_owned()),
+    let told = [
+        (header::CONTENT_TYPE, kind.as_str()),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (header::VARY, "accept-encoding"),
     ];
-    (headers, asset.file.data.clone()).into_response()
+    if takes_gzip(&headers) {
+        return (told, [(header::CONTENT_ENCODING, "gzip")], asset.gzip.clone()).into_response();
+    }
+    (told, asset.file.data.clone()).into_response()
 }

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::response::IntoResponse;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, EventFilter, Page as Part};
 use serde::Deserialize;
 
+use super::error::PageError;
 use super::layout::{Follow, Frame, Page, render, render_once};
 use super::live;
 use super::view::deployment::DeploymentLine;
@@ -24,9 +25,15 @@ use crate::App;
 /// How many deployments and events are shown.
 const SHOWN: u32 = 8;
 
-/// The order in which rows stand on the page now.
+/// As many rows are brought up to date one by one; of more, all are.
+const MOST_ROWS: usize = 20;
+
+/// What a page that is there already wants to know.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Keep {
+pub(super) struct Look {
+    /// The services that have changed, their names separated by commas; all when there is none.
+    #[serde(default)]
+    only: String,
     /// Names, separated by commas. Sent while the pointer or the keyboard is on the list, so that
     /// nothing moves under it.
     #[serde(default)]
@@ -46,7 +53,15 @@ struct HomePart {
     home: Home,
 }
 
+#[derive(Template)]
+#[template(path = "home_rows.html")]
+struct HomeRows {
+    home: Home,
+}
+
 struct Home {
+    /// These are some rows for a page that has the others.
+    is_part: bool,
     form_secret: String,
     services: Vec<ServiceView>,
     /// What those have carried lately that have carried anything.
@@ -56,6 +71,21 @@ struct Home {
     events: Vec<EventLine>,
     mark: Mark,
     filter: String,
+}
+
+/// How many services there are of a mark.
+struct Count {
+    mark: Mark,
+    number: usize,
+    /// What they do, for one and for more: a page that gets a row anew counts by itself.
+    one: &'static str,
+    many: &'static str,
+}
+
+impl Count {
+    fn words(&self) -> &'static str {
+        if self.number == 1 { self.one } else { self.many }
+    }
 }
 
 /// Which services are shown; the others are there, and hidden.
@@ -73,35 +103,65 @@ pub(super) async fn page(
     headers: HeaderMap,
 ) -> Page {
     let events = live::events_url(&app, None).await?;
-    let home = Home { filter: filter.trim().to_lowercase(), ..Home::of(&app, &visitor, "").await? };
+    let home = Home::of(&app, &visitor, "").await?;
+    let home = Home { filter: filter.trim().to_lowercase(), ..home };
     let follow = Follow { events, part: "/live/home".to_owned() };
     let frame = Frame::of(&visitor, &headers, follow);
     let flash = frame.flash.is_some();
     Ok(render_once(&app, flash, &HomePage { frame, home }))
 }
 
-/// The part of the page that changes.
+/// The part of the page that changes, or as much of it as is asked for.
 pub(super) async fn part(
     State(app): State<App>,
     visitor: Visitor,
-    Query(Keep { keep }): Query<Keep>,
-) -> Result<Response, super::error::PageError> {
+    Query(Look { only, keep }): Query<Look>,
+) -> Page {
+    if let Some(home) = Home::some(&app, &visitor, &only).await? {
+        // Each piece names its place.
+        return Ok(([("hx-reswap", "none")], render(&HomeRows { home })).into_response());
+    }
     Ok(render(&HomePart { home: Home::of(&app, &visitor, &keep).await? }))
 }
 
 impl Home {
-    async fn of(app: &App, visitor: &Visitor, keep: &str) -> Result<Self, super::error::PageError> {
-        let now = app.now();
-        let installation = Installation::of(app, now);
-        let mut services = Vec::new();
+    /// All of it, with rows that stand on the page now kept where they are.
+    async fn of(app: &App, visitor: &Visitor, keep: &str) -> Result<Self, PageError> {
+        let installation = Installation::of(app, app.now());
         let roles = &visitor.principal.roles;
-        for service in app.store.services().await? {
-            if !roles.see(&service.spec.service.name) {
-                continue;
-            }
-            services.push(ServiceView::of(app, service, &installation, roles).await?);
-        }
+        let mut services = ServiceView::all(app, &installation, roles).await?;
         sort(&mut services, keep);
+        Self::with(app, visitor, installation, services).await
+    }
+
+    /// The rows of some services; nothing when not each of these names is that of one which is seen.
+    async fn some(app: &App, visitor: &Visitor, names: &str) -> Result<Option<Self>, PageError> {
+        let installation = Installation::of(app, app.now());
+        let roles = &visitor.principal.roles;
+        let names: Vec<&str> = names.split(',').take(MOST_ROWS + 1).collect();
+        let mut services = Vec::new();
+        for name in names.iter().filter(|_| names.len() <= MOST_ROWS) {
+            let Ok(name) = ServiceName::new(*name) else { return Ok(None) };
+            let Some(service) = app.store.service(&name).await? else { return Ok(None) };
+            if !roles.see(&name) {
+                return Ok(None);
+            }
+            services.push(ServiceView::short(app, service, &installation, roles).await?);
+        }
+        if services.is_empty() {
+            return Ok(None);
+        }
+        let home = Self::with(app, visitor, installation, services).await?;
+        Ok(Some(Self { is_part: true, ..home }))
+    }
+
+    async fn with(
+        app: &App,
+        visitor: &Visitor,
+        installation: Installation,
+        services: Vec<ServiceView>,
+    ) -> Result<Self, PageError> {
+        let (now, roles) = (installation.now, &visitor.principal.roles);
         let figures = figures(app, &services);
         let page = Part { before: None, limit: SHOWN };
         let among = roles.only();
@@ -111,6 +171,7 @@ impl Home {
         let events = app.store.events(&events).await?;
         let mark = services.iter().map(|service| service.mark).min().unwrap_or(Mark::Idle);
         Ok(Self {
+            is_part: false,
             form_secret: visitor.form_secret(),
             services,
             figures,
@@ -128,8 +189,7 @@ impl Home {
     }
 
     fn title(&self) -> String {
-        let count = |mark| self.services.iter().filter(|service| service.mark == mark).count();
-        match (count(Mark::Trouble), count(Mark::Waiting)) {
+        match (self.count(Mark::Trouble), self.count(Mark::Waiting)) {
             (0, 0) => "All quiet · Rocket Launcher".to_owned(),
             (0, waiting) => format!("{waiting} ready · Rocket Launcher"),
             (1, _) => "1 needs eyes · Rocket Launcher".to_owned(),
@@ -138,18 +198,18 @@ impl Home {
     }
 
     /// How many services there are of each mark, in words.
-    fn counts(&self) -> Vec<(usize, &'static str)> {
+    fn counts(&self) -> [Count; 4] {
         let words = [
             (Mark::Trouble, "needs eyes", "need eyes"),
             (Mark::Closed, "in maintenance", "in maintenance"),
             (Mark::Waiting, "waits for you", "wait for you"),
             (Mark::Moving, "moving", "moving"),
         ];
-        let counted = words.map(|(mark, one, many)| {
-            let count = self.services.iter().filter(|service| service.mark == mark).count();
-            (count, if count == 1 { one } else { many })
-        });
-        counted.into_iter().filter(|(count, _)| *count > 0).collect()
+        words.map(|(mark, one, many)| Count { mark, number: self.count(mark), one, many })
+    }
+
+    fn count(&self, mark: Mark) -> usize {
+        self.services.iter().filter(|service| service.mark == mark).count()
     }
 }
 

@@ -4,6 +4,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -25,7 +27,11 @@ pub(super) struct Visitor {
     /// Who it is, and what they may do.
     pub(super) principal: Principal,
     cookie: TokenText,
+    /// What hides the secret of this answer's forms.
+    mask: Secret,
 }
+
+type Secret = [u8; 32];
 
 /// The cookie of a session that a request carries, valid or not.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<TokenText> {
@@ -39,17 +45,27 @@ impl Visitor {
     }
 
     /// What a form of this session carries, so that a form of another site is known: it cannot be made
-    /// without the cookie, and the cookie cannot be read from it.
+    /// without the cookie, and the cookie cannot be read from it. It stands in compressed answers, so it is
+    /// another text in each: a mask, and the secret under it.
     pub(super) fn form_secret(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(b"rocket-launcher form\0");
-        hash.update(self.cookie.expose());
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let hidden = under(&self.mask, &self.secret());
+        BASE64_URL_SAFE_NO_PAD.encode([self.mask, hidden].concat())
     }
 
     /// Whether a form came from a page of this session.
     pub(super) fn made(&self, form_secret: &str) -> bool {
-        self.form_secret().as_bytes().ct_eq(form_secret.as_bytes()).into()
+        let Ok(given) = BASE64_URL_SAFE_NO_PAD.decode(form_secret) else { return false };
+        let (Some((mask, hidden)), true) = (given.split_first_chunk(), given.len() == 64) else {
+            return false;
+        };
+        under(mask, &self.secret()).ct_eq(hidden).into()
+    }
+
+    fn secret(&self) -> Secret {
+        let mut hash = Sha256::new();
+        hash.update(b"rocket-launcher form\0");
+        hash.update(self.cookie.expose());
+        hash.finalize().into()
     }
 
     /// Ends the session.
@@ -66,10 +82,15 @@ impl FromRequestParts<App> for Visitor {
         let principal = parts.extensions.get::<Principal>().cloned();
         let found = principal.zip(cookie(&parts.headers)).and_then(|(principal, cookie)| {
             let Via::Session { expires_at, .. } = principal.via else { return None };
-            Some(Self { name: principal.name.clone(), expires_at, principal, cookie })
+            let (name, mask) = (principal.name.clone(), rand::random());
+            Some(Self { name, expires_at, principal, cookie, mask })
         });
         found.ok_or_else(|| sign_in_first(parts))
     }
+}
+
+fn under(mask: &Secret, secret: &Secret) -> Secret {
+    std::array::from_fn(|at| mask[at] ^ secret[at])
 }
 
 /// A page leads to the sign-in page and back; what a script asked for makes it do so.

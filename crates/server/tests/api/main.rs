@@ -4,8 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod access;
-#[path = "../assemble/mod.rs"]
-mod assemble;
 mod bodies;
 mod branches;
 mod edges;

@@ -26,13 +26,12 @@ use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::{App, EdgeDoor, Reports, TokenText};
 use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion};
 use launcher_testkit::Folder;
+use launcher_testkit::assemble::{Setup, assemble};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
-
-use crate::assemble::{Setup, assemble};
 
 /// Whose token the calls are made with.
 pub(crate) const WHO: &str = "mika";

@@ -1,8 +1,6 @@
 //! A whole server in this process for the tests of its pages: a real store, control plane and edge, and
 //! an engine in memory whose containers are one HTTP server here.
 
-#[path = "../assemble/mod.rs"]
-mod assemble;
 pub(crate) mod browser;
 
 use std::net::SocketAddr;
@@ -27,11 +25,11 @@ use launcher_server::access::Caller;
 use launcher_server::{App, Reports, TokenText};
 use launcher_store::{NewPerson, NewToken, Owner};
 use launcher_testkit::Folder;
+use launcher_testkit::assemble::{Setup, assemble};
+use launcher_testkit::many;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
-
-use assemble::{Setup, assemble};
 
 /// Who presses in these tests.
 pub(crate) const WHO: &str = "mika";
@@ -84,6 +82,15 @@ impl World {
         world
     }
 
+    /// One without an edge that has many services.
+    pub(crate) async fn many() -> Self {
+        let dir = Folder::new();
+        let fake = Fake::new("pages").unwrap();
+        let back = Arc::new(AtomicI64::new(0));
+        let (app, upstream) = many::start(dir.path(), &fake, setup(Arc::clone(&back))).await;
+        Self::with(app, fake, upstream, back, Vec::new(), dir).await
+    }
+
     /// One that nothing can be deployed on.
     pub(crate) async fn without_edge() -> Self {
         let dir = Folder::new();
@@ -98,6 +105,17 @@ impl World {
         let app = assemble(dir.path(), &fake, setup(Arc::clone(&back))).await;
         let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
+        Self::with(app, fake, address, back, vec![serving, hub], dir).await
+    }
+
+    async fn with(
+        app: App,
+        fake: Fake,
+        upstream: SocketAddr,
+        back: Arc<AtomicI64>,
+        tasks: Vec<JoinHandle<()>>,
+        dir: Folder,
+    ) -> Self {
         let token = TokenText::random();
         let new = NewToken {
             name: WHO.to_owned(),
@@ -106,7 +124,7 @@ impl World {
         };
         app.store.create_token(new, "test", app.now()).await.unwrap();
         let router = launcher_server::router(&app);
-        Self { app, fake, router, token, upstream: address, back, tasks: vec![serving, hub], dir }
+        Self { app, fake, router, token, upstream, back, tasks, dir }
     }
 
     /// Sets the clock of the server back from the real time.
@@ -292,6 +310,16 @@ impl<'w> Visitor<'w> {
         self.send(Request::get(path).header(name, value), Body::empty()).await
     }
 
+    /// The head of an answer alone.
+    pub(crate) async fn head_of(
+        &mut self,
+        path: &str,
+        (name, value): (&str, &str),
+    ) -> axum::http::HeaderMap {
+        let request = Request::get(path).header(name, value);
+        self.answered(request, Body::empty()).await.headers().clone()
+    }
+
     pub(crate) fn cookie(&self, name: &str) -> &str {
         &self.cookies[name]
     }
@@ -339,15 +367,23 @@ impl<'w> Visitor<'w> {
     }
 
     async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Answer {
+        let (parts, body) = self.answered(request, body).await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn answered(
+        &mut self,
+        request: axum::http::request::Builder,
+        body: Body,
+    ) -> Response<Body> {
         let cookies: Vec<_> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request.header(header::COOKIE, cookies.join("; ")).body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         self.keep_cookies(&response);
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        let body = String::from_utf8(body.to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, body }
+        response
     }
 
     fn keep_cookies(&mut self, response: &Response<Body>) {

@@ -25,6 +25,12 @@ pub(super) async fn list<'c>(
     rows.iter().map(from_row).collect()
 }
 
+pub(super) async fn all<'c>(executor: impl SqliteExecutor<'c>) -> Result<Vec<Branch>, Fault> {
+    let sql = "SELECT * FROM branches ORDER BY service, name";
+    let rows = sqlx::query(sql).fetch_all(executor).await?;
+    rows.iter().map(from_row).collect()
+}
+
 fn from_row(row: &SqliteRow) -> Result<Branch, Fault> {
     let current: Option<u32> = row.try_get("current")?;
     Ok(Branch {

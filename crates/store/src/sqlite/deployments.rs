@@ -46,6 +46,19 @@ pub(super) async fn list<'c>(
     rows.iter().map(from_row).collect()
 }
 
+pub(super) async fn after<'c>(
+    executor: impl SqliteExecutor<'c>,
+    after: DeploymentId,
+    each: u32,
+) -> Result<Vec<Deployment>, Fault> {
+    let sql = "SELECT * FROM (
+            SELECT *, row_number() OVER (PARTITION BY service ORDER BY id DESC) AS place
+            FROM deployments WHERE id > ?
+        ) WHERE place <= ? ORDER BY id DESC";
+    let rows = sqlx::query(sql).bind(after.0).bind(each).fetch_all(executor).await?;
+    rows.iter().map(from_row).collect()
+}
+
 pub(super) async fn unfinished<'c>(
     executor: impl SqliteExecutor<'c>,
 ) -> Result<Vec<Deployment>, Fault> {

@@ -80,6 +80,13 @@ pub(super) async fn list<'c>(
     rows.iter().map(from_row).collect()
 }
 
+pub(super) async fn all<'c>(executor: impl SqliteExecutor<'c>) -> Result<Vec<Environment>, Fault> {
+    let sql =
+        "SELECT * FROM environments WHERE state <> 'destroyed' ORDER BY service, version DESC";
+    let rows = sqlx::query(sql).fetch_all(executor).await?;
+    rows.iter().map(from_row).collect()
+}
+
 fn from_row(row: &SqliteRow) -> Result<Environment, Fault> {
     Ok(Environment {
         service: word(row, "service", ENVIRONMENT)?,

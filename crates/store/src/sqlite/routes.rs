@@ -1,11 +1,12 @@
 //! Routes.
 
-use launcher_model::route::{Route, Weights};
+use launcher_model::route::Route;
 use launcher_model::{Generation, ServiceName};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteExecutor};
 
 use super::fault::Fault;
-use super::row::{corrupt, json, to_json};
+use super::row::{corrupt, json, to_json, word};
 use super::write::Write;
 
 pub(super) const ROUTE: &str = "route";
@@ -16,12 +17,20 @@ pub(super) async fn one<'c>(
 ) -> Result<Route, Fault> {
     let sql = "SELECT generation, weights FROM routes WHERE service = ?";
     let row = sqlx::query(sql).bind(service.as_str()).fetch_optional(executor).await?;
-    let service = service.clone();
-    let Some(row) = row else {
-        return Ok(Route { service, generation: Generation(0), weights: Weights::new() });
-    };
+    match row {
+        Some(row) => from_row(service.clone(), &row),
+        None => Ok(Route::none(service.clone())),
+    }
+}
+
+pub(super) async fn all<'c>(executor: impl SqliteExecutor<'c>) -> Result<Vec<Route>, Fault> {
+    let rows = sqlx::query("SELECT * FROM routes").fetch_all(executor).await?;
+    rows.iter().map(|row| from_row(word(row, "service", ROUTE)?, row)).collect()
+}
+
+fn from_row(service: ServiceName, row: &SqliteRow) -> Result<Route, Fault> {
     let generation = generation(row.try_get("generation")?)?;
-    Ok(Route { service, generation, weights: json(&row, "weights", ROUTE)? })
+    Ok(Route { service, generation, weights: json(row, "weights", ROUTE)? })
 }
 
 pub(super) fn generation(column: i64) -> Result<Generation, Fault> {

@@ -124,6 +124,10 @@ impl Store for SqliteStore {
         self.read("listing environments", environments)
     }
 
+    async fn all_environments(&self) -> Result<Vec<Environment>> {
+        self.read("listing all environments", environments::all(&self.readers).await)
+    }
+
     async fn environment(
         &self,
         service: &ServiceName,
@@ -149,6 +153,10 @@ impl Store for SqliteStore {
 
     async fn route(&self, service: &ServiceName) -> Result<Route> {
         self.read("reading a route", routes::one(&self.readers, service).await)
+    }
+
+    async fn routes(&self) -> Result<Vec<Route>> {
+        self.read("listing routes", routes::all(&self.readers).await)
     }
 
     async fn begin_deployment(
@@ -216,6 +224,11 @@ impl Store for SqliteStore {
 
     async fn deployments(&self, filter: &DeploymentFilter) -> Result<Vec<Deployment>> {
         self.read("listing deployments", deployments::list(&self.readers, filter).await)
+    }
+
+    async fn deployments_after(&self, after: DeploymentId, each: u32) -> Result<Vec<Deployment>> {
+        let newer = deployments::after(&self.readers, after, each).await;
+        self.read("listing new deployments", newer)
     }
 
     async fn unfinished_deployments(&self) -> Result<Vec<Deployment>> {

@@ -44,6 +44,7 @@ async fn names_stay_and_lead_to_newer_versions_only() {
 
     let store = store.reopen().await;
     let all = store.branches(&name).await.unwrap();
+    assert_eq!(store.all_branches().await.unwrap(), all);
     let labels: Vec<_> = all.iter().map(|one| (one.name.as_str(), one.label.as_str())).collect();
     let expected =
         [("feature-x", "feature-x-c791eb"), ("feature/x", "feature-x"), ("www", "www-7c2ecd")];

@@ -252,3 +252,31 @@ async fn a_deployment_knows_the_newest_version_that_there_was_also_one_from_befo
     let before = store.deployment(begun.id).await.unwrap().unwrap();
     assert_eq!((before.automatic, before.newest), (false, begun.newest));
 }
+
+#[tokio::test]
+async fn what_is_read_of_all_services_at_once_is_what_is_read_of_each() {
+    let store = Temporary::open().await;
+    let specs = [put(&*store, "search").await, put(&*store, "shop").await];
+    let names = specs.each_ref().map(|spec| spec.service.name.clone());
+    for (name, spec) in names.iter().zip(&specs) {
+        for version in 1..=2 {
+            ready(&*store, spec).await;
+            make_live(&*store, name, VersionNumber(version)).await;
+        }
+    }
+    let (mut environments, mut routes, mut deployments) = (Vec::new(), Vec::new(), Vec::new());
+    for name in &names {
+        environments.extend(store.environments(name, false).await.unwrap());
+        routes.push(store.route(name).await.unwrap());
+        let page = Page { before: None, limit: 1 };
+        let filter = DeploymentFilter { service: Some(name.clone()), among: None, page };
+        deployments.extend(store.deployments(&filter).await.unwrap());
+    }
+    deployments.reverse();
+    assert_eq!(store.all_environments().await.unwrap(), environments);
+    assert_eq!(store.routes().await.unwrap(), routes);
+    assert_eq!(store.deployments_after(DeploymentId(0), 1).await.unwrap(), deployments);
+    let newest = deployments[0].clone();
+    let after = DeploymentId(newest.id.0 - 1);
+    assert_eq!(store.deployments_after(after, 50).await.unwrap(), [newest]);
+}

@@ -46,23 +46,43 @@ impl Gathered {
     ) -> HashMap<ServiceName, Glance> {
         let until = self.now() - TOLD_AFTER;
         let from = until - CHUNK * i64::try_from(STEPS).unwrap_or(0);
-        let mut sums: HashMap<ServiceName, Sum> = HashMap::new();
         let state = self.state();
+        // A list of hundreds of services asks for tens of thousands of seconds: whether one counts is asked
+        // once for each version.
+        let mut by_version: HashMap<&Key, Option<Sum>> = HashMap::new();
         for (at, second) in state.seconds.range(from..until) {
             let step = usize::try_from((at - from) / CHUNK).unwrap_or(0);
             for (key, traffic) in &second.traffic {
-                let Key::Traffic(service, version) = key else { continue };
-                if counts(service, *version) {
-                    sums.entry(service.clone()).or_default().add(step, traffic);
+                let sum = by_version.entry(key).or_insert_with(|| {
+                    let Key::Traffic(service, version) = key else { return None };
+                    counts(service, *version).then(Sum::default)
+                });
+                if let Some(sum) = sum {
+                    sum.add(step, traffic);
                 }
             }
         }
+        let mut by_service: HashMap<ServiceName, Sum> = HashMap::new();
+        for (key, sum) in by_version {
+            if let (Key::Traffic(service, _), Some(sum)) = (key, sum) {
+                by_service.entry(service.clone()).or_default().beside(&sum);
+            }
+        }
         drop(state);
-        sums.into_iter().map(|(service, sum)| (service, sum.glance())).collect()
+        by_service.into_iter().map(|(service, sum)| (service, sum.glance())).collect()
     }
 }
 
 impl Sum {
+    fn beside(&mut self, other: &Self) {
+        for (own, other) in
+            [(&mut self.requests, &other.requests), (&mut self.errors, &other.errors)]
+        {
+            own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
+        }
+        self.latency.beside(&other.latency);
+    }
+
     fn add(&mut self, step: usize, traffic: &Traffic) {
         self.requests[step] += traffic.answered();
         self.errors[step] += traffic.requests[4];

@@ -118,7 +118,7 @@ impl Card {
 
 const GOING: &str = "being destroyed";
 
-fn state_of(view: &EnvironmentView) -> (Mark, &'static str) {
+pub(super) fn state_of(view: &EnvironmentView) -> (Mark, &'static str) {
     let environment = &view.environment;
     // What is not known yet is no trouble.
     let whole = view.healthy() + view.unchecked() >= usize::from(environment.replicas);

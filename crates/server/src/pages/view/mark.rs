@@ -21,6 +21,11 @@ impl Mark {
     pub(crate) const ALL: [Self; 6] =
         [Self::Trouble, Self::Closed, Self::Waiting, Self::Moving, Self::Live, Self::Idle];
 
+    /// Its place in that order.
+    pub(crate) fn place(&self) -> u8 {
+        *self as u8
+    }
+
     /// The class that gives it its colour.
     pub(crate) fn class(&self) -> &'static str {
         match self {

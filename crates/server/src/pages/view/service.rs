@@ -1,32 +1,39 @@
 //! A service as the blue-green picture that it is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use launcher_control::PreviewLogins;
+use launcher_control::{Overview, PreviewLogins};
 use launcher_model::plan::shares;
 use launcher_model::role::{Role, Roles};
 use launcher_model::route::{Deployment, DeploymentState};
 use launcher_model::{Generation, ServiceName, VersionNumber};
-use launcher_store::{DeploymentFilter, Page, Service};
+use launcher_store::Service;
 
 use super::ago::Ago;
 use super::branch::BranchLine;
 use super::closed::Closed;
 use super::compared::Compared;
 use super::deployment::under_way;
-use super::environment::Card;
+use super::environment::{Card, state_of};
 use super::freeze::Freeze;
 use super::installation::Installation;
 use super::mark::Mark;
 use super::press::Press;
 use crate::App;
-use crate::api::services;
+use crate::api::views::AutoView;
 use crate::http::problem::Problem;
 use crate::measured::Standing;
 
-/// How far back a version that was live before is looked for, in deployments.
-const HISTORY: u32 = 50;
+/// How much is composed of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What is live and what waits beside it.
+    Short,
+    /// All that is there.
+    Whole,
+}
 
 /// A service.
 pub(crate) struct ServiceView {
@@ -41,16 +48,18 @@ pub(crate) struct ServiceView {
     /// The newest environment, when it is newer than what is live.
     pub(crate) beside: Option<Card>,
     pub(crate) compared: Option<Compared>,
-    /// The others, newest first.
+    /// The others, newest first; none in [short](Extent::Short).
     pub(crate) kept: Vec<Card>,
+    /// The way back in one press: to the version that was live before.
+    pub(crate) way_back: Option<Press>,
+    /// Something is on its way that no event tells each step of.
+    pub(crate) moves: bool,
     /// Branches that have an environment of their own.
     pub(crate) branches: Vec<BranchLine>,
-    /// The version that had all traffic before, among those above.
-    pub(crate) previous: Option<VersionNumber>,
     /// How far a deployment has come that others must wait for.
     pub(crate) under_way: Option<String>,
     /// Newest first.
-    pub(crate) history: Vec<Deployment>,
+    pub(crate) history: Arc<Vec<Deployment>>,
     pub(crate) mark: Mark,
     /// It is closed to its users.
     pub(crate) closed: Option<Closed>,
@@ -78,16 +87,52 @@ impl ServiceView {
         let service = app.store.service(name).await?;
         let service =
             service.ok_or_else(|| Problem::missing(format!("There is no service {name}.")))?;
-        Self::of(app, service, installation, roles).await
+        let overview = app.control.overview(&service).await?;
+        Self::of(app, service, overview, Extent::Whole, installation, roles).await
     }
 
-    /// Reads and composes it.
+    /// All that somebody may see, in short, by name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn all(
+        app: &App,
+        installation: &Installation,
+        roles: &Roles,
+    ) -> Result<Vec<Self>, Problem> {
+        let mut services = app.store.services().await?;
+        services.retain(|service| roles.see(&service.spec.service.name));
+        let overviews = app.control.overviews(&services).await?;
+        let mut views = Vec::with_capacity(services.len());
+        for (service, overview) in services.into_iter().zip(overviews) {
+            views.push(Self::of(app, service, overview, Extent::Short, installation, roles).await?);
+        }
+        Ok(views)
+    }
+
+    /// One of those.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn short(
+        app: &App,
+        service: Service,
+        installation: &Installation,
+        roles: &Roles,
+    ) -> Result<Self, Problem> {
+        let overview = app.control.overview(&service).await?;
+        Self::of(app, service, overview, Extent::Short, installation, roles).await
+    }
+
+    /// Composes it.
     ///
     /// # Errors
     /// When the store fails.
     pub(crate) async fn of(
         app: &App,
         service: Service,
+        overview: Overview,
+        extent: Extent,
         installation: &Installation,
         roles: &Roles,
     ) -> Result<Self, Problem> {
@@ -95,29 +140,42 @@ impl ServiceView {
         let closed = service.maintenance.map(|on| Closed::new(on, installation.now));
         let logins = app.control.preview_logins(&service.spec);
         let freeze = Freeze::of(&service.spec.deploy, installation.now);
-        let auto = services::auto(app, &service.spec).await?.map(|auto| auto.text);
+        let auto = app.control.next_auto_of(&service.spec, &overview).await?;
+        let auto = auto.map(|plan| AutoView::new(&plan, &service.spec.deploy, installation.now));
         let basics = service.spec.service;
         let paths = service.spec.paths.into_iter().map(|(path, target)| (path, target.service));
         let name = basics.name;
-        let page = Page { before: None, limit: HISTORY };
-        let filter = DeploymentFilter { service: Some(name.clone()), among: None, page };
-        let history = app.store.deployments(&filter).await?;
-        let (route, environments) = app.control.environments(&name, false).await?;
+        let Overview { route, environments, branches, history } = overview;
         let was_live = was_live(&history);
-        let branches = app.control.branches(&name).await?.into_iter();
+        let branches = branches.into_iter();
         let branches = branches.map(|one| BranchLine::new(one, &app.settings, installation.now));
         let others = environments.iter().filter(|view| view.environment.branch.is_none());
         let newest = Standing::among(&route, &environments).beside;
 
         let (mut live, mut beside, mut kept) = (Vec::new(), None, Vec::new());
         let (mut live_version, mut beside_version) = (None, None);
+        let previous = shares::before(&history, &route.weights);
+        let under_way = told_under_way(&history);
+        let (mut way_back, mut moves) = (None, under_way.is_some());
         for view in others {
             let number = view.environment.version;
-            let Some(version) = app.store.version(&name, number).await? else { continue };
+            moves |= state_of(view).0 == Mark::Moving;
+            let is_kept = view.weight.is_none() && newest != Some(number);
+            let is_shown = !is_kept || extent == Extent::Whole;
+            if !is_shown && previous != Some(number) {
+                continue;
+            }
             let back = was_live.contains(&number) && route.live().any(|live| number < live);
             let frozen = freeze.as_ref().filter(|freeze| freeze.now).map(|one| one.told.as_str());
             let press = Press::of(view, back, &history, frozen, installation);
             let press = press.filter(|_| may_deploy);
+            if previous == Some(number) {
+                way_back = press.clone().filter(|press| press.back);
+            }
+            if !is_shown {
+                continue;
+            }
+            let Some(version) = app.control.version(&name, number).await? else { continue };
             let mut card = Card::new(view, &version, press, &app.settings, installation.now);
             card.may_act = may_deploy;
             if let Some(since) = live_since(&history, number) {
@@ -135,14 +193,15 @@ impl ServiceView {
         }
         let compared = live_version.zip(beside_version);
         let compared = compared.map(|(live, beside)| Compared::new(&live, &beside));
-        let under_way = told_under_way(&history);
         let mark = match mark(&live, beside.as_ref(), under_way.is_some()) {
             Mark::Trouble => Mark::Trouble,
             _ if closed.is_some() => Mark::Closed,
             mark => mark,
         };
         Ok(Self {
-            previous: shares::before(&history, &route.weights),
+            way_back,
+            moves,
+            auto: auto.map(|auto| auto.text),
             hosts: basics.hosts.into_iter().map(|host| (app.settings.url(&host), host)).collect(),
             paths: paths.collect(),
             replicas: basics.replicas,
@@ -159,28 +218,14 @@ impl ServiceView {
             closed,
             logins,
             freeze,
-            auto,
             may_deploy,
         })
-    }
-
-    /// The way back in one press: to the version that was live before.
-    pub(crate) fn way_back(&self) -> Option<&Press> {
-        let cards = self.live.iter().chain(&self.beside).chain(&self.kept);
-        let card = cards.into_iter().find(|card| Some(card.version) == self.previous)?;
-        card.press.as_ref().filter(|press| press.back)
     }
 
     /// The environment of a version, if it is one of those that are shown.
     pub(crate) fn card(&self, version: VersionNumber) -> Option<&Card> {
         let mut cards = self.live.iter().chain(&self.beside).chain(&self.kept);
         cards.find(|card| card.version == version)
-    }
-
-    /// Whether something is on its way that no event tells each step of.
-    pub(crate) fn is_moving(&self) -> bool {
-        let cards = self.live.iter().chain(&self.beside).chain(&self.kept);
-        self.under_way.is_some() || cards.into_iter().any(|card| card.mark == Mark::Moving)
     }
 
     /// What is live and what waits, for the page's title.

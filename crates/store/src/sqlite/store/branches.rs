@@ -16,6 +16,10 @@ impl BranchStore for SqliteStore {
         self.read("listing branches", branches::list(&self.readers, service).await)
     }
 
+    async fn all_branches(&self) -> Result<Vec<Branch>> {
+        self.read("listing all branches", branches::all(&self.readers).await)
+    }
+
     async fn move_branch(
         &self,
         service: &ServiceName,

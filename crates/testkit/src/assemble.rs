@@ -19,16 +19,19 @@ use launcher_telemetry::embedded::MOST_BYTES;
 use launcher_telemetry::{KeptIn, Telemetry};
 
 /// What differs from test to test.
-pub(crate) struct Setup {
-    pub(crate) clock: Clock,
+pub struct Setup {
+    /// The time.
+    pub clock: Clock,
     /// Where edges of other machines may come in.
-    pub(crate) edges: Option<EdgeDoor>,
-    pub(crate) reports: Reports,
+    pub edges: Option<EdgeDoor>,
+    /// Takes what hosts use.
+    pub reports: Reports,
     /// Who is told what happens.
-    pub(crate) told: launcher_notify::Config,
+    pub told: launcher_notify::Config,
 }
 
-pub(crate) async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
+/// Puts a server together whose files are in a folder.
+pub async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
     // One may be there.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Setup { clock, edges, reports, told } = setup;

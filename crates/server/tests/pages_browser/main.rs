@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod accessible;
+mod away;
+mod large;
 #[allow(dead_code)]
+#[path = "../pages_support/mod.rs"]
 mod pages_support;
 
 use std::path::PathBuf;
@@ -267,27 +271,14 @@ async fn heavy_browser_pages_fit_their_window() {
     let browsers = Browsers::start();
     let browser = browsers.open(true).await;
     sign_in(&browser, &world, &url).await;
-    let devtools = browser.cdp();
     // Where pictures are to be kept: those in docs/images were made so.
     let pictures = std::env::var_os("LAUNCHER_PICTURES").map(PathBuf::from);
     for (width, height) in [(1280, 900), (390, 844)] {
         for theme in ["light", "dark"] {
-            let metrics = serde_json::json!({
-                "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
-            });
-            let media = serde_json::json!({
-                "features": [{ "name": "prefers-color-scheme", "value": theme }],
-            });
-            let hidden = serde_json::json!({ "hidden": true });
-            for (command, parameters) in [
-                ("Emulation.setDeviceMetricsOverride", metrics),
-                ("Emulation.setEmulatedMedia", media),
-                ("Emulation.setScrollbarsHidden", hidden),
-            ] {
-                devtools.send_raw(command, parameters).await.unwrap();
-            }
+            looks_as(&browser, (width, height), theme).await;
             for (page, path) in PAGES {
                 browser.goto(format!("{url}{path}")).await.unwrap();
+                only_own_files(&browser, page).await;
                 let wider = "return document.documentElement.scrollWidth - window.innerWidth";
                 let wider = browser.execute(wider, vec![]).await.unwrap();
                 let wider = wider.json().as_f64().unwrap();
@@ -301,6 +292,33 @@ async fn heavy_browser_pages_fit_their_window() {
     }
     no_complaints(&browser).await;
     browser.quit().await.unwrap();
+}
+
+/// Gives a browser's window a size and its owner a theme, who wants nothing to move.
+async fn looks_as(browser: &WebDriver, (width, height): (u32, u32), theme: &str) {
+    let metrics = serde_json::json!({
+        "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500,
+    });
+    let media = serde_json::json!({ "features": [
+        { "name": "prefers-color-scheme", "value": theme },
+        { "name": "prefers-reduced-motion", "value": "reduce" },
+    ]});
+    let hidden = serde_json::json!({ "hidden": true });
+    for (command, parameters) in [
+        ("Emulation.setDeviceMetricsOverride", metrics),
+        ("Emulation.setEmulatedMedia", media),
+        ("Emulation.setScrollbarsHidden", hidden),
+    ] {
+        browser.cdp().send_raw(command, parameters).await.unwrap();
+    }
+}
+
+/// A page asks nobody but its own server for anything.
+async fn only_own_files(browser: &WebDriver, page: &str) {
+    let foreign = "return performance.getEntriesByType('resource').map((one) => one.name)\
+        .filter((name) => new URL(name).origin !== location.origin)";
+    let foreign = browser.execute(foreign, vec![]).await.unwrap();
+    assert_eq!(foreign.json(), &serde_json::json!([]), "{page}");
 }
 
 /// Services in every condition, with names and words of every length.

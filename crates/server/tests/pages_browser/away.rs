@@ -1,0 +1,52 @@
+//! The server goes away under an open page, and comes back.
+
+use std::time::Instant;
+
+use thirtyfour::prelude::*;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::pages_support::browser::Browsers;
+use crate::pages_support::{World, eventually};
+use crate::{V1, is_whole, shows, sign_in};
+
+/// Serves at an address until it is told to stop.
+async fn serve(world: &World, address: &str) -> (String, oneshot::Sender<()>, JoinHandle<()>) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(launcher_server::serve(world.app.clone(), listener, async {
+        let _ = stopped.await;
+    }));
+    (address, stop, serving)
+}
+
+async fn says_away(browser: &WebDriver) -> bool {
+    browser.find(By::Css(".away")).await.unwrap().is_displayed().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_a_page_outlives_a_restart_of_the_server() {
+    let world = World::new().await;
+    let shop = world.service("shop", "").await;
+    world.ready(&shop, "1.0").await;
+    let (address, stop, serving) = serve(&world, "127.0.0.1:0").await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &format!("http://{address}")).await;
+    is_whole(&browser).await;
+    assert!(!says_away(&browser).await);
+
+    stop.send(()).unwrap();
+    serving.await.unwrap();
+    eventually("the page says so", async || says_away(&browser).await).await;
+    world.deploy(&shop, V1).await;
+    let (_, _stop, serving) = serve(&world, &address).await;
+    let back = Instant::now();
+    shows(&browser, "#s-shop .live-side", "shop:1.0").await;
+    eventually("the page says nothing more", async || !says_away(&browser).await).await;
+    eprintln!("the page is back after {:?}", back.elapsed());
+    serving.abort();
+    browser.quit().await.unwrap();
+}
