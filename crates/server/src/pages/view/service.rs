@@ -7,7 +7,7 @@ use launcher_control::PreviewLogins;
 use launcher_model::plan::shares;
 use launcher_model::role::{Role, Roles};
 use launcher_model::route::{Deployment, DeploymentState};
-use launcher_model::{Generation, ServiceName, VersionNumber};
+use launcher_model::{DeploymentId, Generation, ServiceName, Span, VersionNumber};
 use launcher_store::{DeploymentFilter, Page, Service};
 
 use super::ago::Ago;
@@ -36,6 +36,8 @@ pub(crate) struct ServiceView {
     /// Paths under which other services answer.
     pub(crate) paths: Vec<(String, ServiceName)>,
     pub(crate) replicas: u16,
+    /// How long what is in flight may run out after a switch.
+    pub(crate) drain: Span,
     pub(crate) generation: Generation,
     pub(crate) live: Vec<Card>,
     /// The newest environment, when it is newer than what is live.
@@ -48,12 +50,14 @@ pub(crate) struct ServiceView {
     /// The version that had all traffic before, among those above.
     pub(crate) previous: Option<VersionNumber>,
     /// How far a deployment has come that others must wait for.
-    pub(crate) under_way: Option<String>,
+    pub(crate) under_way: Option<UnderWay>,
     /// Newest first.
     pub(crate) history: Vec<Deployment>,
     pub(crate) mark: Mark,
     /// It is closed to its users.
     pub(crate) closed: Option<Closed>,
+    /// New requests wait, at most for so many seconds more.
+    pub(crate) held: Option<u64>,
     /// Who may look at previews, if not everybody.
     pub(crate) logins: Option<PreviewLogins>,
     /// The freeze that is, or that comes soon.
@@ -62,6 +66,13 @@ pub(crate) struct ServiceView {
     pub(crate) auto: Option<String>,
     /// Whoever looks may change it.
     pub(crate) may_deploy: bool,
+}
+
+/// A deployment that others must wait for.
+pub(crate) struct UnderWay {
+    pub(crate) id: DeploymentId,
+    /// Of what, by whom, and how far it has come.
+    pub(crate) told: String,
 }
 
 impl ServiceView {
@@ -96,6 +107,8 @@ impl ServiceView {
         let logins = app.control.preview_logins(&service.spec);
         let freeze = Freeze::of(&service.spec.deploy, installation.now);
         let auto = services::auto(app, &service.spec).await?.map(|auto| auto.text);
+        let drain = service.spec.traffic.drain;
+        let held = app.control.hub().held(&service.spec.service.name);
         let basics = service.spec.service;
         let paths = service.spec.paths.into_iter().map(|(path, target)| (path, target.service));
         let name = basics.name;
@@ -120,6 +133,9 @@ impl ServiceView {
             let press = press.filter(|_| may_deploy);
             let mut card = Card::new(view, &version, press, &app.settings, installation.now);
             card.may_act = may_deploy;
+            card.back = back;
+            // What has everything can give nothing away: the others take.
+            card.may_share = card.press.is_some() && !route.weights.is_empty();
             if let Some(since) = live_since(&history, number) {
                 card.since = Ago::new(since, installation.now);
             }
@@ -146,6 +162,7 @@ impl ServiceView {
             hosts: basics.hosts.into_iter().map(|host| (app.settings.url(&host), host)).collect(),
             paths: paths.collect(),
             replicas: basics.replicas,
+            drain,
             generation: route.generation,
             name,
             live,
@@ -157,6 +174,7 @@ impl ServiceView {
             history,
             mark,
             closed,
+            held: held.map(|left| left.as_secs() + 1),
             logins,
             freeze,
             auto,
@@ -177,10 +195,20 @@ impl ServiceView {
         cards.find(|card| card.version == version)
     }
 
+    /// Takes the environment of a version out of those that are shown beside each other.
+    pub(crate) fn take_card(&mut self, version: VersionNumber) -> Option<Card> {
+        for cards in [&mut self.live, &mut self.kept] {
+            if let Some(at) = cards.iter().position(|card| card.version == version) {
+                return Some(cards.remove(at));
+            }
+        }
+        self.beside.take_if(|card| card.version == version)
+    }
+
     /// Whether something is on its way that no event tells each step of.
     pub(crate) fn is_moving(&self) -> bool {
         let cards = self.live.iter().chain(&self.beside).chain(&self.kept);
-        self.under_way.is_some() || cards.into_iter().any(|card| card.mark == Mark::Moving)
+        self.under_way.is_some() || self.held.is_some() || cards.into_iter().any(|card| card.mark == Mark::Moving)
     }
 
     /// What is live and what waits, for the page's title.
@@ -211,11 +239,12 @@ fn was_live(history: &[Deployment]) -> BTreeSet<VersionNumber> {
     made.flat_map(|one| one.from.keys().copied()).collect()
 }
 
-fn told_under_way(history: &[Deployment]) -> Option<String> {
+fn told_under_way(history: &[Deployment]) -> Option<UnderWay> {
     let busy = history.iter().find(|one| one.state.blocks_others())?;
     let to: Vec<String> = busy.to.keys().map(ToString::to_string).collect();
     let step = under_way(busy.state).unwrap_or_default();
-    Some(format!("{} is on its way, by {}: {step}", to.join(" + "), busy.by))
+    let told = format!("{} is on its way, by {}: {step}", to.join(" + "), busy.by);
+    Some(UnderWay { id: busy.id, told })
 }
 
 fn mark(live: &[Card], beside: Option<&Card>, under_way: bool) -> Mark {
