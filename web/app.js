@@ -10,10 +10,11 @@ Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
 // What a person writes is not taken from under their hands.
 const isWritten = (node) =>
   [...node.querySelectorAll("input")].some((input) => input.checked || (["note", "hold"].includes(input.name) && input.value));
+let pressed = null;
 const isMoved = (form) => [...form.querySelectorAll("input")].some((input) => input.value !== input.defaultValue);
 Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
   !["filter", "log"].includes(node.id) &&
-  !(node.matches?.("form.share, form.hold") && isMoved(node)) &&
+  !(node.matches?.("form.share, form.hold") && node !== pressed && isMoved(node)) &&
   !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
 
 // Nothing moves under the pointer or the keyboard: while one is on the list, it keeps its order.
@@ -133,6 +134,8 @@ const look = () => htmx.trigger("#follow", "sse:changed");
 let missed = false;
 body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const isPress = detail.requestConfig.verb === "post";
+  // What was pressed is shown as it is now, whatever was written there before.
+  pressed = isPress ? detail.requestConfig.elt : null;
   if (isPress && detail.xhr.status >= 400) detail.shouldSwap = true;
   if (!isPress && document.querySelector("form.htmx-request")) {
     detail.shouldSwap = false;

@@ -7,7 +7,7 @@ pub(crate) mod browser;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub(crate) token: TokenText,
     /// Where all containers serve.
     upstream: SocketAddr,
+    /// No container passes its health check.
+    sick: Arc<AtomicBool>,
     /// By how many milliseconds the clock is set back.
     back: Arc<AtomicI64>,
     tasks: Vec<JoinHandle<()>>,
@@ -89,7 +91,14 @@ impl World {
         let dir = Folder::new();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
-        let answers = Router::new().fallback(get(async || "served\n"));
+        let sick = Arc::new(AtomicBool::new(false));
+        let is_sick = Arc::clone(&sick);
+        let answers = Router::new()
+            .route("/healthz", get(async move || match is_sick.load(Ordering::Relaxed) {
+                true => StatusCode::SERVICE_UNAVAILABLE,
+                false => StatusCode::OK,
+            }))
+            .fallback(get(async || "served\n"));
         let serving = tokio::spawn(async { axum::serve(upstream, answers).await.unwrap() });
 
         let fake = Fake::new("pages").unwrap();
@@ -106,7 +115,12 @@ impl World {
         };
         app.store.create_token(new, "test", app.now()).await.unwrap();
         let router = launcher_server::router(&app);
-        Self { app, fake, router, token, upstream: address, back, tasks: vec![serving, hub], dir }
+        Self { app, fake, router, token, upstream: address, sick, back, tasks: vec![serving, hub], dir }
+    }
+
+    /// Has all containers fail their health checks from now on, or pass them again.
+    pub(crate) fn set_sick(&self, sick: bool) {
+        self.sick.store(sick, Ordering::Relaxed);
     }
 
     /// Sets the clock of the server back from the real time.
