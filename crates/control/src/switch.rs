@@ -31,8 +31,8 @@ use receipt::{add_absent, fill, micros, millis};
 
 pub use outlook::{FrozenNow, Held, Outlook};
 pub use target::Target;
-pub use underway::Underway;
 pub(crate) use target::{history, live_before};
+pub use underway::Underway;
 
 /// Which switch is asked for.
 #[derive(Debug, Clone)]

@@ -59,7 +59,9 @@ pub(crate) async fn outlook(
         live_already: outlook.held == Some(Held::LiveAlready),
         held,
         freeze,
-        starts: starts.map(|(version, containers)| StartsView { version: *version, containers: *containers }).collect(),
+        starts: starts
+            .map(|(version, containers)| StartsView { version: *version, containers: *containers })
+            .collect(),
         from: outlook.from,
         to: outlook.to,
         warnings: outlook.warnings,
@@ -82,12 +84,15 @@ pub(crate) fn target(version: VersionNumber, kind: DeploymentKind) -> Target {
 /// What a version is compared with: of what is live, that which has most, and is another one.
 fn against(live: &Weights, about: Option<VersionNumber>) -> Option<VersionNumber> {
     let others = live.iter().filter(|(version, _)| Some(**version) != about);
-    others.max_by_key(|(version, weight)| (weight.percent(), **version)).map(|(version, _)| *version)
+    others
+        .max_by_key(|(version, weight)| (weight.percent(), **version))
+        .map(|(version, _)| *version)
 }
 
 /// How long it takes, in words.
 fn takes(outlook: &Outlook) -> String {
-    let containers: usize = outlook.starts.iter().map(|(_, containers)| usize::from(*containers)).sum();
+    let containers: usize =
+        outlook.starts.iter().map(|(_, containers)| usize::from(*containers)).sum();
     if containers == 0 {
         return "instant".to_owned();
     }

@@ -13,9 +13,7 @@ use launcher_model::environment::EnvironmentState;
 use launcher_model::measure::{Traffic, TrafficSample};
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
-use pages_support::browser::{
-    Browsers, arrives, is_whole, no_complaints, shows, sign_in, text,
-};
+use pages_support::browser::{Browsers, arrives, is_whole, no_complaints, shows, sign_in, text};
 use pages_support::{WHO, World, eventually};
 use thirtyfour::prelude::*;
 

@@ -57,12 +57,8 @@ async fn who_may_only_look_has_no_buttons() {
     assert_eq!(with_buttons(&mut deployer, &PAGES).await, PAGES);
     let mut both = roles(Role::Viewer, &[("shop", Role::Deployer)]);
     let mut of_shop = Visitor::person(&world, "sam", both.clone()).await;
-    let shop = [
-        "/",
-        "/services/shop",
-        "/services/shop/versions/2",
-        "/services/shop/versions/2/deploy",
-    ];
+    let shop =
+        ["/", "/services/shop", "/services/shop/versions/2", "/services/shop/versions/2/deploy"];
     assert_eq!(with_buttons(&mut of_shop, &PAGES).await, shop);
     let home = of_shop.get("/").await.body;
     assert!(home.contains("Deploy v2") && home.matches("Deploy v2").count() == 1, "{home}");

@@ -63,13 +63,8 @@ impl Control {
         let route = inner.store.route(service).await?;
         let (to, kind) = target::choose(inner, service, &target, &route).await?;
         let edges = inner.hub.edges().into_iter().map(|edge| edge.name).collect::<Vec<_>>();
-        let during = freeze::check(
-            inner,
-            &DeployRequest::new(service.clone(), target, ""),
-            kind,
-            &to,
-        )
-        .await;
+        let during =
+            freeze::check(inner, &DeployRequest::new(service.clone(), target, ""), kind, &to).await;
         let (frozen, warnings) = match during {
             Ok(during) => (None, during.warnings),
             Err(Error::Frozen { window, until, .. }) => {

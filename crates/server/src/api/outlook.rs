@@ -40,7 +40,9 @@ pub(super) async fn show(
         (None, true) => outlook::target(version, DeploymentKind::Rollback),
         (Some(weight), false) => Target::Share(version, weight),
         (Some(_), true) => {
-            return Err(Problem::invalid("a rollback gives a version everything: leave weight out"));
+            return Err(Problem::invalid(
+                "a rollback gives a version everything: leave weight out",
+            ));
         }
     };
     outlook::outlook(&app, &service, target).await.map(Answer)

@@ -59,7 +59,9 @@ impl Subject<'_> {
         };
         let step = build.steps.iter().find(|step| step.kind == StepKind::Test);
         let (text, speaks) = match step.map(|step| step.state) {
-            Some(StepState::Passed) => (format!("passed in build {}", build.id), EvidenceSpeaks::For),
+            Some(StepState::Passed) => {
+                (format!("passed in build {}", build.id), EvidenceSpeaks::For)
+            }
             Some(StepState::Failed) => {
                 (format!("failed in build {}", build.id), EvidenceSpeaks::Against)
             }
@@ -100,12 +102,13 @@ impl Subject<'_> {
     fn secrets(&self) -> Option<EvidenceView> {
         let (before, after) = (&self.live?.secrets, &self.target.secrets);
         let variables: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        let details = variables.into_iter().filter_map(|name| match (before.get(name), after.get(name)) {
-            (before, after) if before == after => None,
-            (None, _) => Some(format!("{name}: not there before")),
-            (_, None) => Some(format!("{name}: not there any more")),
-            (Some(_), Some(_)) => Some(format!("{name}: another value")),
-        });
+        let details =
+            variables.into_iter().filter_map(|name| match (before.get(name), after.get(name)) {
+                (before, after) if before == after => None,
+                (None, _) => Some(format!("{name}: not there before")),
+                (_, None) => Some(format!("{name}: not there any more")),
+                (Some(_), Some(_)) => Some(format!("{name}: another value")),
+            });
         Some(changed(EvidenceAbout::Secrets, details.collect()))
     }
 
@@ -125,10 +128,10 @@ impl Subject<'_> {
         let back = self.live.is_some_and(|live| self.target.number < live.number);
         let times = count(details.len(), "version", "versions");
         let (text, speaks) = if back {
-            let text = format!("ran for {times} that are taken back; what it did stays done");
+            let text = format!("ran for {times}, taken back with this; what it did stays done");
             (text, EvidenceSpeaks::Against)
         } else {
-            let text = format!("ran for {times} when they were launched; none runs now");
+            let text = format!("ran for {times}, before their containers came; none runs now");
             (text, EvidenceSpeaks::Neither)
         };
         Some(piece(EvidenceAbout::Release, text, details, speaks))

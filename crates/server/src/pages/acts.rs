@@ -105,7 +105,7 @@ pub(super) async fn act(
         (Some(Place::Outlook), Some(id)) => deployment::path(&service, id),
         (Some(Place::Outlook), None) => {
             format!("/services/{service}/versions/{}/deploy", form.version.0)
-        },
+        }
         (Some(Place::Service) | None, _) => format!("/services/{service}"),
     };
     if !flash.done {

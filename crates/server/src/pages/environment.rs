@@ -135,7 +135,9 @@ pub(super) async fn download(State(app): State<App>, _: Visitor, Path(named): Na
     Ok((headers, axum::body::Body::from_stream(lines)).into_response())
 }
 
-pub(super) fn known((service, version): &(String, String)) -> Result<(ServiceName, VersionNumber), PageError> {
+pub(super) fn known(
+    (service, version): &(String, String),
+) -> Result<(ServiceName, VersionNumber), PageError> {
     let missing = || PageError::missing("There is no environment at this address.");
     let service = ServiceName::new(service).map_err(|_| missing())?;
     let digits = version.strip_prefix('v').unwrap_or(version);

@@ -62,7 +62,12 @@ fn known(path: Named) -> Result<ServiceName, PageError> {
     Ok(service)
 }
 
-async fn begin(app: &App, service: &ServiceName, within: &str, by: &str) -> Result<String, Problem> {
+async fn begin(
+    app: &App,
+    service: &ServiceName,
+    within: &str,
+    by: &str,
+) -> Result<String, Problem> {
     let within: Span = within.trim().parse().map_err(|_| {
         Problem::invalid(format!("{within:?} is no length of time; write one such as 30s"))
     })?;
@@ -72,7 +77,9 @@ async fn begin(app: &App, service: &ServiceName, within: &str, by: &str) -> Resu
     }
     let holding = app.control.hold(service, within, by);
     let Ok(rested) = tokio::time::timeout(PATIENCE, holding).await else {
-        return Ok(format!("new requests are held, for at most {within}; some are still in flight"));
+        return Ok(format!(
+            "new requests are held, for at most {within}; some are still in flight"
+        ));
     };
     let in_flight = if rested? { "nothing is in flight" } else { "some are still in flight" };
     Ok(format!("new requests are held, for at most {within}; {in_flight}"))

@@ -94,10 +94,13 @@ impl World {
         let sick = Arc::new(AtomicBool::new(false));
         let is_sick = Arc::clone(&sick);
         let answers = Router::new()
-            .route("/healthz", get(async move || match is_sick.load(Ordering::Relaxed) {
-                true => StatusCode::SERVICE_UNAVAILABLE,
-                false => StatusCode::OK,
-            }))
+            .route(
+                "/healthz",
+                get(async move || match is_sick.load(Ordering::Relaxed) {
+                    true => StatusCode::SERVICE_UNAVAILABLE,
+                    false => StatusCode::OK,
+                }),
+            )
             .fallback(get(async || "served\n"));
         let serving = tokio::spawn(async { axum::serve(upstream, answers).await.unwrap() });
 
@@ -115,7 +118,17 @@ impl World {
         };
         app.store.create_token(new, "test", app.now()).await.unwrap();
         let router = launcher_server::router(&app);
-        Self { app, fake, router, token, upstream: address, sick, back, tasks: vec![serving, hub], dir }
+        Self {
+            app,
+            fake,
+            router,
+            token,
+            upstream: address,
+            sick,
+            back,
+            tasks: vec![serving, hub],
+            dir,
+        }
     }
 
     /// Has all containers fail their health checks from now on, or pass them again.

@@ -38,7 +38,8 @@ async fn foresee(
     weight: Option<Weight>,
     json: bool,
 ) -> Result<(), Failure> {
-    let (number, weight) = (version.0.to_string(), weight.map(|weight| weight.percent().to_string()));
+    let (number, weight) =
+        (version.0.to_string(), weight.map(|weight| weight.percent().to_string()));
     let path = ["services", service.as_str(), "versions", &number, "outlook"];
     let query: Vec<(&str, &str)> =
         weight.iter().map(|weight| ("weight", weight.as_str())).collect();

@@ -72,10 +72,14 @@ mod tests {
     fn a_deployment_is_told_before_it_is_made() {
         let mut view: OutlookView = read(include_str!("fixtures/outlook.json"));
         insta::assert_snapshot!(outlook(&view, &look()));
-        view.held = Some("deployment 9 of this service is under way; wait for it to end".to_owned());
+        view.held =
+            Some("deployment 9 of this service is under way; wait for it to end".to_owned());
         view.from.clear();
         let told = outlook(&view, &look());
-        assert!(told.starts_with("shop: v3 would be live (nothing is live now); instant"), "{told}");
+        assert!(
+            told.starts_with("shop: v3 would be live (nothing is live now); instant"),
+            "{told}"
+        );
         assert!(told.contains("\nnot now: deployment 9 of this service"), "{told}");
         view.live_already = true;
         assert_eq!(outlook(&view, &look()), "shop: v3 is live already\n");

@@ -128,7 +128,9 @@ impl Switch<'_> {
         let version = self.form.version;
         let whole = shares::whole(&deployed.deployment.to) == Some(version);
         let now = match deployed.deployment.to.get(&version) {
-            Some(weight) if !whole => format!("{version} has {} % of the traffic", weight.percent()),
+            Some(weight) if !whole => {
+                format!("{version} has {} % of the traffic", weight.percent())
+            }
             Some(_) => format!("{version} is live"),
             None => format!("{version} is not live any more"),
         };

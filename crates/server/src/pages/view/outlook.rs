@@ -47,9 +47,13 @@ pub(crate) struct EvidenceLine {
 impl OutlookLines {
     pub(crate) fn new(outlook: OutlookView, service: &ServiceView, now: Timestamp) -> Self {
         let back = outlook.kind == DeploymentKind::Rollback;
-        let number = count(outlook.versions.len(), "version", "versions");
-        let changes_title =
-            format!("{number} {} with it", if back { "taken back" } else { "that go live" });
+        let number = outlook.versions.len();
+        let them = count(number, "version", "versions");
+        let changes_title = match (back, number) {
+            (true, _) => format!("{them} taken back with it"),
+            (false, 1) => format!("{them} goes live with it"),
+            (false, _) => format!("{them} go live with it"),
+        };
         Self {
             steps: steps(&outlook, service),
             from: shares(&outlook.from),
@@ -75,18 +79,19 @@ fn steps(outlook: &OutlookView, service: &ServiceView) -> Vec<String> {
         ));
     }
     let names: Vec<String> = outlook.edges.iter().map(ToString::to_string).collect();
-    let edges = count(names.len(), "edge", "edges");
     let named = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+    let each = if names.len() == 1 { "the edge" } else { "each edge" };
     steps.push(format!(
-        "{edges}{named} show that they reach every container of it; if one does not, nothing is changed anywhere"
+        "{each}{named} shows that it reaches every container of it; if one is not reached, nothing is changed anywhere"
     ));
+    let edges = count(names.len(), "edge", "edges");
     let to = shares(&outlook.to);
     let from = shares(&outlook.from);
     if from.is_empty() {
-        steps.push(format!("they switch: from nothing to {to}"));
+        steps.push(format!("the traffic goes from nothing to {to}"));
         return steps;
     }
-    steps.push(format!("they switch, all at once: from {from} to {to}"));
+    steps.push(format!("the traffic goes from {from} to {to}, on {edges} at once"));
     let leaves: Vec<String> = outlook
         .from
         .keys()
@@ -96,7 +101,7 @@ fn steps(outlook: &OutlookView, service: &ServiceView) -> Vec<String> {
     if !leaves.is_empty() {
         let leaves = leaves.join(" and ");
         steps.push(format!(
-            "what is in flight on {leaves} has {} to run out; {leaves} stays warm for the way back",
+            "what is in flight on {leaves} has {} to run out; {leaves} is kept for the way back",
             service.drain
         ));
     }

@@ -239,10 +239,8 @@ mod tests {
     #[test]
     fn each_edge_says_how_far_it_is() {
         let edge = |name: &str| EdgeName::new(name).unwrap();
-        let steps = BTreeMap::from([
-            (edge("a"), EdgeStep::Prepared),
-            (edge("b"), EdgeStep::Preparing),
-        ]);
+        let steps =
+            BTreeMap::from([(edge("a"), EdgeStep::Prepared), (edge("b"), EdgeStep::Preparing)]);
         let progress = Progress::new(&deployment(DeploymentState::Preparing, None), &steps);
         let told: Vec<_> = progress.edges.iter().map(|edge| edge.told.as_str()).collect();
         assert_eq!(told, ["is prepared", "is preparing"]);
@@ -256,10 +254,8 @@ mod tests {
         };
         let edges = vec![part("a", None), part("b", None), part("c", Some("it said nothing"))];
         let receipt = Receipt { edges, ..Receipt::default() };
-        let steps = BTreeMap::from([
-            (edge("a"), EdgeStep::Drained),
-            (edge("b"), EdgeStep::Switched),
-        ]);
+        let steps =
+            BTreeMap::from([(edge("a"), EdgeStep::Drained), (edge("b"), EdgeStep::Switched)]);
         let draining = deployment(DeploymentState::Draining, Some(receipt));
         let progress = Progress::new(&draining, &steps);
         let told: Vec<_> = progress.edges.iter().map(|edge| edge.told.as_str()).collect();

@@ -208,7 +208,9 @@ impl ServiceView {
     /// Whether something is on its way that no event tells each step of.
     pub(crate) fn is_moving(&self) -> bool {
         let cards = self.live.iter().chain(&self.beside).chain(&self.kept);
-        self.under_way.is_some() || self.held.is_some() || cards.into_iter().any(|card| card.mark == Mark::Moving)
+        self.under_way.is_some()
+            || self.held.is_some()
+            || cards.into_iter().any(|card| card.mark == Mark::Moving)
     }
 
     /// What is live and what waits, for the page's title.
