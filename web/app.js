@@ -11,9 +11,12 @@ Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
 
 // What a person writes is not taken from under their hands.
 const isWritten = (node) =>
-  [...node.querySelectorAll("input")].some((input) => input.checked || (input.name === "note" && input.value));
+  [...node.querySelectorAll("input")].some((input) => input.checked || (["note", "hold"].includes(input.name) && input.value));
+let pressed = null;
+const isMoved = (form) => [...form.querySelectorAll("input")].some((input) => input.value !== input.defaultValue);
 Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
   !["filter", "log"].includes(node.id) &&
+  !(node.matches?.("form.share, form.hold") && node !== pressed && isMoved(node)) &&
   !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
 
 // What has changed since the page last looked: services by their names, or whatever there is.
@@ -83,6 +86,22 @@ body.addEventListener("input", ({ target }) => {
   if (target.id === "filter") sift();
 });
 body.addEventListener("htmx:afterSwap", sift);
+
+// A slider and the number beside it say the same.
+body.addEventListener("input", ({ target }) => {
+  const share = target.closest(".share");
+  if (!share || target.value === "" || !["slider", "weight"].includes(target.name)) return;
+  for (const input of share.querySelectorAll("[name=slider], [name=weight]")) input.value = target.value;
+});
+
+// A button that leads to another page is pressed once.
+body.addEventListener("submit", ({ target }) => {
+  if (!target.matches("form.press:not([hx-post])")) return;
+  for (const button of target.querySelectorAll("button")) button.disabled = true;
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload();
+});
 
 // Keys: none does more than go somewhere.
 const rows = () => {
@@ -162,6 +181,8 @@ const look = (name = EVERYTHING) => htmx.trigger("#follow", "sse:changed", { dat
 let missed = false;
 body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const isPress = detail.requestConfig.verb === "post";
+  // What was pressed is shown as it is now, whatever was written there before.
+  pressed = isPress ? detail.requestConfig.elt : null;
   if (isPress && detail.xhr.status >= 400) detail.shouldSwap = true;
   if (!isPress && document.querySelector("form.htmx-request")) {
     detail.shouldSwap = false;

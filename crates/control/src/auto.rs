@@ -102,7 +102,7 @@ impl Auto {
         under_way.store(true, Ordering::Release);
         tokio::spawn(async move {
             launcher_fault::point("auto.before");
-            let ended = deploy(&inner, &request, Instant::now()).await;
+            let ended = deploy(&inner, &request, Instant::now(), |_| {}).await;
             // One that was aborted is on record, and counts.
             if let Err(error) = ended
                 && !matches!(error, Error::Aborted { .. })

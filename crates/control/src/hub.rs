@@ -10,6 +10,7 @@ mod prepare;
 mod remote;
 mod rest;
 mod session;
+mod steps;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use hold::HoldRefused;
 pub use prepare::{PrepareRefused, PreparedEdge};
 pub use remote::{Door, serve_remote};
 pub use session::serve;
+pub use steps::EdgeStep;
 
 /// What edges tell without having been asked.
 #[derive(Debug)]
@@ -133,6 +135,7 @@ struct State {
     /// The digest of each service's table of this revision, as it is seen from here or from afar.
     digests: HashMap<(ServiceName, bool), (u64, Digest)>,
     edges: BTreeMap<EdgeName, Edge>,
+    steps: steps::Steps,
     /// The services whose requests the edges hold, and until when at most.
     held: HashMap<ServiceName, Instant>,
     sessions: u64,
@@ -252,7 +255,9 @@ impl Hub {
 
     /// Lets an edge forget the outcome of a drain.
     pub fn drain_seen(&self, edge: &EdgeName, deployment: DeploymentId) {
-        if let Some(edge) = self.state().edges.get(edge) {
+        let mut state = self.state();
+        state.steps.forget(deployment);
+        if let Some(edge) = state.edges.get(edge) {
             let _ = edge.outbox.send(ToEdge::DrainSeen { deployment });
         }
     }
@@ -335,6 +340,7 @@ impl Hub {
             return;
         }
         let mut state = self.state();
+        let state = &mut *state;
         let Some(edge) = state.edges.get_mut(name).filter(|edge| edge.session == session) else {
             return;
         };
@@ -342,6 +348,9 @@ impl Hub {
             FromEdge::Applied { revisions } => edge.applies(revisions),
             FromEdge::Prepared { deployment, outcome } => {
                 if let Some(answer) = edge.preparing.remove(&deployment) {
+                    if outcome.is_ok() {
+                        state.steps.go_on(deployment, name, EdgeStep::Prepared);
+                    }
                     let _ = answer.send(outcome);
                 }
             }
@@ -349,11 +358,13 @@ impl Hub {
                 if let Some((answer, service, revision)) = edge.committing.remove(&deployment) {
                     if outcome.is_ok() {
                         edge.applied.insert(service, revision);
+                        state.steps.go_on(deployment, name, EdgeStep::Switched);
                     }
                     let _ = answer.send(outcome);
                 }
             }
             FromEdge::Drained { deployment, outcome } => {
+                state.steps.go_on(deployment, name, EdgeStep::Drained);
                 let edge = name.clone();
                 let _ = self.notices.send(Notice::Drained { edge, deployment, outcome });
             }

@@ -66,7 +66,7 @@ pub use logs::{Entry, LogQuery, MOST_TAIL, Told};
 pub use maintenance::{MaintainRequest, Maintained};
 pub use observe::{AllObserved, EngineView, EnvironmentView};
 pub use overview::Overview;
-pub use switch::{DeployRequest, Deployed, Target};
+pub use switch::{DeployRequest, Deployed, FrozenNow, Held, Outlook, Target, Underway};
 
 /// The result of what was asked of the control plane.
 pub type Result<T> = std::result::Result<T, Error>;

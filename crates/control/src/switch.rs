@@ -8,9 +8,11 @@
 mod begin;
 mod freeze;
 mod held;
+mod outlook;
 mod receipt;
 mod start;
 mod target;
+mod underway;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,8 +29,10 @@ use crate::{Control, Error, Inner, Result};
 use begin::{Begun, New, begin};
 use receipt::{add_absent, fill, micros, millis};
 
+pub use outlook::{FrozenNow, Held, Outlook};
 pub use target::Target;
 pub(crate) use target::{history, live_before};
+pub use underway::Underway;
 
 /// Which switch is asked for.
 #[derive(Debug, Clone)]
@@ -91,12 +95,7 @@ impl Control {
     /// When there is no such version, it cannot be live, another deployment is under way, or the switch
     /// was aborted; nothing was changed then.
     pub async fn deploy(&self, request: DeployRequest) -> Result<Deployed> {
-        let inner = Arc::clone(&self.inner);
-        let called = Instant::now();
-        let task = tokio::spawn(async move { deploy(&inner, &request, called).await });
-        task.await.unwrap_or_else(|error| {
-            Err(Error::Refused(format!("the deployment ended in a fault of the program: {error}")))
-        })
+        self.begin_deploy(request).await?.ended().await
     }
 
     /// What became of a deployment that an earlier call began: waits until it is live or aborted.
@@ -137,26 +136,29 @@ pub(crate) async fn take_offline(
     by: &str,
 ) -> Result<()> {
     let request = DeployRequest::new(service.clone(), Target::Offline, by);
-    deploy(inner, &request, Instant::now()).await.map(drop)
+    deploy(inner, &request, Instant::now(), |_| {}).await.map(drop)
 }
 
+/// Makes a switch; `begun` is told its deployment once that is written down.
 pub(crate) async fn deploy(
     inner: &Arc<Inner>,
     request: &DeployRequest,
     called: Instant,
+    begun: impl FnOnce(DeploymentId) + Send,
 ) -> Result<Deployed> {
     let slot =
         inner.slot(&request.service).ok_or_else(|| Error::NoService(request.service.clone()))?;
     request.hold.map_or(Ok(()), crate::hold::check)?;
-    let begun = match begin(inner, &slot, request).await? {
+    let new = match begin(inner, &slot, request).await? {
         Begun::LiveAlready(deployment) => {
             return Ok(Deployed { deployment: *deployment, changed: false, warnings: Vec::new() });
         }
-        Begun::New(begun) => *begun,
+        Begun::New(new) => *new,
     };
     launcher_fault::point("switch.begun");
-    let (id, warnings) = (begun.deployment.id, begun.warnings.clone());
-    let ended = carry_out(inner, &slot, begun, called).await;
+    let (id, warnings) = (new.deployment.id, new.warnings.clone());
+    begun(id);
+    let ended = carry_out(inner, &slot, new, called).await;
     if let Err(error) = &ended {
         abort(inner, &slot, id, error).await;
     }

@@ -16,6 +16,7 @@ mod logs;
 mod maintenance;
 mod metrics;
 mod notifications;
+mod outlook;
 mod people;
 mod secrets;
 pub(crate) mod services;
@@ -82,6 +83,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(services::show, services::put, services::delete))
         .routes(routes!(versions::list, versions::launch))
         .routes(routes!(versions::show, environments::destroy))
+        .routes(routes!(outlook::show))
         .routes(routes!(environments::start))
         .routes(routes!(environments::stop))
         .routes(routes!(environments::scale))

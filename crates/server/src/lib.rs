@@ -8,11 +8,13 @@ mod graphs;
 pub mod http;
 mod measured;
 mod metrics_page;
+mod outlook;
 mod pages;
 mod probes;
 mod reports;
 mod serve;
 mod state;
+mod words;
 
 use std::sync::Arc;
 

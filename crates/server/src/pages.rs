@@ -6,10 +6,12 @@
 mod acts;
 mod assets;
 mod cookies;
+mod deployment;
 mod environment;
 mod error;
 mod flash;
 mod forms;
+mod holds;
 mod home;
 mod jump;
 mod layout;
@@ -17,6 +19,7 @@ mod lists;
 mod live;
 mod login;
 mod maintenance;
+mod outlook;
 mod protect;
 mod service;
 mod view;
@@ -44,9 +47,15 @@ pub(crate) fn router() -> Router<App> {
         .route("/", get(home::page))
         .route("/services/{service}", get(service::page))
         .route("/services/{service}/maintenance", post(maintenance::press))
+        .route("/services/{service}/hold", post(holds::hold))
+        .route("/services/{service}/release", post(holds::release))
         .route("/services/{service}/{act}", post(acts::act))
+        .route("/services/{service}/deployments/{id}", get(deployment::page))
         .route("/services/{service}/versions/{version}", get(environment::page))
         .route("/services/{service}/versions/{version}/log.txt", get(environment::download))
+        .route("/services/{service}/versions/{version}/deploy", get(outlook::page))
+        .route("/live/services/{service}/deployments/{id}", get(deployment::part))
+        .route("/live/services/{service}/versions/{version}/deploy", get(outlook::part))
         .route("/live/services/{service}/versions/{version}", get(environment::part))
         .route("/live/services/{service}/versions/{version}/log", get(environment::log))
         .route("/live", get(live::stream))

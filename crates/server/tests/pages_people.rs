@@ -37,12 +37,14 @@ async fn with_buttons(visitor: &mut Visitor<'_>, pages: &[&'static str]) -> Vec<
     found
 }
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 7] = [
     "/",
     "/services/shop",
     "/services/mail",
     "/services/shop/versions/2",
     "/services/mail/versions/2",
+    "/services/shop/versions/2/deploy",
+    "/services/mail/versions/2/deploy",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +57,8 @@ async fn who_may_only_look_has_no_buttons() {
     assert_eq!(with_buttons(&mut deployer, &PAGES).await, PAGES);
     let mut both = roles(Role::Viewer, &[("shop", Role::Deployer)]);
     let mut of_shop = Visitor::person(&world, "sam", both.clone()).await;
-    let shop = ["/", "/services/shop", "/services/shop/versions/2"];
+    let shop =
+        ["/", "/services/shop", "/services/shop/versions/2", "/services/shop/versions/2/deploy"];
     assert_eq!(with_buttons(&mut of_shop, &PAGES).await, shop);
     let home = of_shop.get("/").await.body;
     assert!(home.contains("Deploy v2") && home.matches("Deploy v2").count() == 1, "{home}");
@@ -79,7 +82,14 @@ async fn what_one_may_not_see_is_on_no_page() {
         assert!(!body.contains("mail"), "{page}: {body}");
         assert!(!body.contains("href=\"/hosts\""), "{page}: {body}");
     }
-    for page in ["/services/mail", "/services/mail/versions/1", "/events?service=mail"] {
+    for page in [
+        "/services/mail",
+        "/services/mail/versions/1",
+        "/services/mail/versions/2/deploy",
+        "/services/mail/deployments/2",
+        "/services/shop/deployments/2",
+        "/events?service=mail",
+    ] {
         assert_eq!(visitor.get(page).await.status, 404, "{page}");
     }
     for page in ["/hosts", "/edges"] {

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use launcher_model::container::{Container, Host};
 use launcher_model::environment::{EnvironmentState, Failure, Release, Wanted};
+use launcher_model::event::EventKind;
 use launcher_model::image::PinnedImage;
 use launcher_model::role::Roles;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
@@ -195,6 +196,8 @@ pub struct EventFilter {
     pub service: Option<ServiceName>,
     /// Of these services alone, and nothing that concerns no service.
     pub among: Option<Vec<ServiceName>>,
+    /// Of these kinds alone; of all when there is none.
+    pub kinds: Vec<EventKind>,
     /// Not of people: who was added, changed or removed.
     pub without_people: bool,
     /// Of one version.

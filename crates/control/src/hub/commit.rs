@@ -9,7 +9,7 @@ use launcher_edge::table::ServiceTable;
 use launcher_model::DeploymentId;
 use tokio::sync::oneshot;
 
-use super::{Awaited, Hub, PreparedEdge, settle};
+use super::{Awaited, EdgeStep, Hub, PreparedEdge, settle};
 
 /// An edge after the commit.
 #[derive(Debug, Clone)]
@@ -56,6 +56,7 @@ impl Hub {
         prepared: Vec<PreparedEdge>,
     ) -> Vec<(PreparedEdge, Option<Awaited<Flip>>)> {
         let mut state = self.state();
+        let state = &mut *state;
         state.table.services.insert(table.name.clone(), table.clone());
         let sessions: HashMap<_, _> =
             prepared.iter().map(|prepared| (prepared.edge.clone(), prepared.session)).collect();
@@ -70,6 +71,7 @@ impl Hub {
                 let (answer, receiver) = oneshot::channel();
                 let waiting = (answer, table.name.clone(), table.revision);
                 edge.committing.insert(deployment, waiting);
+                state.steps.go_on(deployment, &prepared.edge, EdgeStep::Switching);
                 let _ = edge.outbox.send(ToEdge::Commit { deployment });
                 receiver
             });

@@ -93,6 +93,13 @@ impl Hub {
         Ok(state.edges.iter_mut().map(|(name, edge)| (name.clone(), ask(edge))).collect())
     }
 
+    /// How long new requests of a service may still have to wait; none when they are not held.
+    #[must_use]
+    pub fn held(&self, service: &ServiceName) -> Option<Duration> {
+        let left = self.state().held.get(service)?.checked_duration_since(Instant::now());
+        left.filter(|left| !left.is_zero())
+    }
+
     /// Lets those go who wait, on every edge. Returns how they waited: their number over all edges, and
     /// the longest wait on any. An edge that is gone says nothing; its own deadline lets them go.
     pub async fn release(&self, service: &ServiceName) -> HoldOutcome {

@@ -8,7 +8,7 @@ use launcher_edge::table::ServiceTable;
 use launcher_model::{DeploymentId, EdgeName};
 use tokio::sync::oneshot;
 
-use super::{Awaited, Edge, GRACE, Hub};
+use super::{Awaited, EdgeStep, GRACE, Hub, State};
 
 /// An edge that has prepared.
 #[derive(Debug, Clone)]
@@ -54,13 +54,15 @@ struct Asked {
 }
 
 impl Question<'_> {
-    fn ask(&self, name: &EdgeName, edge: &mut Edge) -> Asked {
+    fn ask(&self, name: &EdgeName, state: &mut State) -> Option<Asked> {
+        let edge = state.edges.get_mut(name)?;
         let (answer, receiver) = oneshot::channel();
         edge.preparing.insert(self.deployment, answer);
         let within_ms = u64::try_from(self.within.as_millis()).unwrap_or(u64::MAX);
         let (deployment, service) = (self.deployment, edge.sees(self.table));
         let _ = edge.outbox.send(ToEdge::Prepare { deployment, service, within_ms });
-        Asked { edge: name.clone(), session: edge.session, answer: receiver }
+        state.steps.take(deployment, name, EdgeStep::Preparing);
+        Some(Asked { edge: name.clone(), session: edge.session, answer: receiver })
     }
 }
 
@@ -79,7 +81,8 @@ impl Hub {
         let question = Question { deployment, table, within, asked_at: Instant::now() };
         let asked: Vec<_> = {
             let mut state = self.state();
-            state.edges.iter_mut().map(|(name, edge)| question.ask(name, edge)).collect()
+            let names: Vec<EdgeName> = state.edges.keys().cloned().collect();
+            names.iter().filter_map(|name| question.ask(name, &mut state)).collect()
         };
         if asked.is_empty() {
             return Err(PrepareRefused::NoEdge);
@@ -95,6 +98,7 @@ impl Hub {
     /// Forgets what was prepared, everywhere.
     pub fn abort(&self, deployment: DeploymentId) {
         let mut state = self.state();
+        state.steps.forget(deployment);
         for edge in state.edges.values_mut() {
             edge.preparing.remove(&deployment);
             let _ = edge.outbox.send(ToEdge::Abort { deployment });
@@ -132,7 +136,10 @@ impl Hub {
 
     fn ask_successor(&self, question: &Question<'_>, before: &Asked) -> Option<Asked> {
         let mut state = self.state();
-        let edge = state.edges.get_mut(&before.edge)?;
-        (edge.session > before.session).then(|| question.ask(&before.edge, edge))
+        let edge = state.edges.get(&before.edge)?;
+        if edge.session <= before.session {
+            return None;
+        }
+        question.ask(&before.edge, &mut state)
     }
 }

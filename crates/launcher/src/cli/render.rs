@@ -11,6 +11,7 @@ pub(super) mod lines;
 pub(super) mod maintenance;
 pub(super) mod metrics;
 pub(super) mod notifications;
+pub(super) mod outlook;
 pub(super) mod people;
 pub(super) mod services;
 mod words;

@@ -11,6 +11,7 @@ mod hosts;
 mod maintenance;
 mod metrics;
 mod notifications;
+mod outlook;
 mod people;
 mod services;
 
@@ -35,6 +36,9 @@ pub use maintenance::{
 };
 pub use metrics::{GraphView, MarkView, MetricsView};
 pub use notifications::{NotificationView, TestedView};
+pub use outlook::{
+    ChangeView, EvidenceAbout, EvidenceSpeaks, EvidenceView, OutlookView, StartsView,
+};
 pub use people::{
     AuditView, NewPersonView, PasswordBody, PasswordView, PersonBody, PersonChangeBody, PersonView,
     SessionView,

@@ -60,7 +60,7 @@ struct Log {
 }
 
 /// Which environment, as an address names it.
-type Named = Path<(String, String)>;
+pub(super) type Named = Path<(String, String)>;
 
 pub(super) async fn page(
     State(app): State<App>,
@@ -135,7 +135,9 @@ pub(super) async fn download(State(app): State<App>, _: Visitor, Path(named): Na
     Ok((headers, axum::body::Body::from_stream(lines)).into_response())
 }
 
-fn known((service, version): &(String, String)) -> Result<(ServiceName, VersionNumber), PageError> {
+pub(super) fn known(
+    (service, version): &(String, String),
+) -> Result<(ServiceName, VersionNumber), PageError> {
     let missing = || PageError::missing("There is no environment at this address.");
     let service = ServiceName::new(service).map_err(|_| missing())?;
     let digits = version.strip_prefix('v').unwrap_or(version);

@@ -9,9 +9,9 @@ use launcher_store::EventFilter;
 use super::error::PageError;
 use super::layout::{Follow, Frame, Page, render, render_once};
 use super::live;
-use super::view::deployment::DeploymentLine;
 use super::view::event::EventLine;
 use super::view::graph::GraphLine;
+use super::view::history::{self, Moment};
 use super::view::installation::Installation;
 use super::view::service::ServiceView;
 use super::visitor::Visitor;
@@ -19,8 +19,8 @@ use crate::App;
 
 /// How many events are shown.
 const EVENTS: u32 = 12;
-/// How many deployments are shown.
-const DEPLOYMENTS: usize = 12;
+/// How many moments of its history are shown.
+const MOMENTS: usize = 16;
 
 #[derive(Template)]
 #[template(path = "service.html")]
@@ -39,7 +39,8 @@ struct One {
     form_secret: String,
     service: ServiceView,
     installation: Installation,
-    deployments: Vec<DeploymentLine>,
+    /// What was done to its traffic.
+    history: Vec<Moment>,
     events: Vec<EventLine>,
     /// What is live and what waits, side by side.
     graphs: Vec<GraphLine>,
@@ -84,10 +85,16 @@ impl One {
         let events =
             EventFilter { service: Some(name.clone()), limit: EVENTS, ..EventFilter::default() };
         let events = app.store.events(&events).await?;
-        let deployments = service.history.iter().take(DEPLOYMENTS);
+        let closed = EventFilter {
+            service: Some(name.clone()),
+            kinds: history::KINDS.to_vec(),
+            limit: u32::try_from(MOMENTS).unwrap_or(u32::MAX),
+            ..EventFilter::default()
+        };
+        let closed = app.store.events(&closed).await?;
         Ok(Self {
             form_secret: visitor.form_secret(),
-            deployments: deployments.map(|one| DeploymentLine::new(one, now)).collect(),
+            history: history::history(&service.history, &closed, MOMENTS, now),
             events: events.iter().map(|one| EventLine::new(one, now)).collect(),
             graphs: GraphLine::of(&service, false),
             by_graphite: if app.telemetry.graphite_to_ask().is_some() {

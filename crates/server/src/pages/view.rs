@@ -10,10 +10,13 @@ pub(super) mod environment;
 pub(super) mod event;
 mod freeze;
 pub(super) mod graph;
+pub(super) mod history;
 pub(super) mod installation;
 pub(super) mod log;
 pub(super) mod mark;
+pub(super) mod outlook;
 pub(super) mod press;
+pub(super) mod progress;
 pub(super) mod service;
 pub(super) mod spark;
 

@@ -17,65 +17,11 @@ use launcher_model::environment::EnvironmentState;
 use launcher_model::measure::{Traffic, TrafficSample};
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
-use pages_support::browser::Browsers;
+use pages_support::browser::{Browsers, arrives, is_whole, no_complaints, shows, sign_in, text};
 use pages_support::{WHO, World, eventually};
 use thirtyfour::prelude::*;
 
 const V1: VersionNumber = VersionNumber(1);
-
-async fn sign_in(browser: &WebDriver, world: &World, url: &str) {
-    let link = world.app.one_time_link(WHO).await.unwrap();
-    browser.goto(format!("{url}/login/{}", link.expose())).await.unwrap();
-    browser.find(By::Css("button.go")).await.unwrap().click().await.unwrap();
-    arrives(browser, "/").await;
-}
-
-/// Waits until the browser is at this path.
-async fn arrives(browser: &WebDriver, path: &str) {
-    eventually(&format!("the browser is at {path}"), async || {
-        browser.current_url().await.is_ok_and(|url| url.path() == path)
-    })
-    .await;
-}
-
-/// Waits until the page's scripts have run: a press before that is answered as without them.
-async fn is_whole(browser: &WebDriver) {
-    eventually("the page is whole", async || {
-        let state = browser.execute("return document.readyState", vec![]).await;
-        state.is_ok_and(|state| state.json() == "complete")
-    })
-    .await;
-}
-
-async fn text(browser: &WebDriver, css: &str) -> String {
-    match browser.find(By::Css(css)).await {
-        Ok(element) => element.text().await.unwrap_or_default(),
-        Err(_) => String::new(),
-    }
-}
-
-/// Waits until an element shows these words.
-async fn shows(browser: &WebDriver, css: &str, words: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let shown = text(browser, css).await;
-        if shown.contains(words) {
-            return;
-        }
-        if Instant::now() > deadline {
-            let main = text(browser, "main").await;
-            panic!("{css} shows {shown:?}, not {words:?}, on a page that says: {main}");
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// A page that the browser refused a part of says so in its log.
-async fn no_complaints(browser: &WebDriver) {
-    let log = browser.browser_log().await.unwrap();
-    let complaints: Vec<_> = log.iter().map(|entry| entry.message.as_str()).collect();
-    assert!(complaints.is_empty(), "{complaints:?}");
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn heavy_browser_a_press_is_seen_in_every_window() {
@@ -248,11 +194,13 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 12] = [
+const PAGES: [(&str, &str); 14] = [
     ("home", "/"),
     ("service", "/services/shop"),
     ("failed", "/services/search"),
     ("environment", "/services/shop/versions/4"),
+    ("deploy", "/services/shop/versions/4/deploy"),
+    ("deployment", "/services/shop/deployments/7"),
     ("builds", "/builds"),
     ("hosts", "/hosts"),
     ("edges", "/edges"),

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use launcher_testkit::Folder;
 use thirtyfour::prelude::*;
 
+use super::{WHO, World, eventually};
+
 const QUIET: [&str; 8] = [
     "--headless",
     "--no-sandbox",
@@ -94,4 +96,60 @@ impl Browsers {
         browser.set_page_load_timeout(Duration::from_secs(30)).await.unwrap();
         browser
     }
+}
+
+/// Signs in by the server's one-time link.
+pub(crate) async fn sign_in(browser: &WebDriver, world: &World, url: &str) {
+    let link = world.app.one_time_link(WHO).await.unwrap();
+    browser.goto(format!("{url}/login/{}", link.expose())).await.unwrap();
+    browser.find(By::Css("button.go")).await.unwrap().click().await.unwrap();
+    arrives(browser, "/").await;
+}
+
+/// Waits until the browser is at this path.
+pub(crate) async fn arrives(browser: &WebDriver, path: &str) {
+    eventually(&format!("the browser is at {path}"), async || {
+        browser.current_url().await.is_ok_and(|url| url.path() == path)
+    })
+    .await;
+}
+
+/// Waits until the page's scripts have run: a press before that is answered as without them.
+pub(crate) async fn is_whole(browser: &WebDriver) {
+    eventually("the page is whole", async || {
+        let state = browser.execute("return document.readyState", vec![]).await;
+        state.is_ok_and(|state| state.json() == "complete")
+    })
+    .await;
+}
+
+/// The words that an element shows; none when it is not there.
+pub(crate) async fn text(browser: &WebDriver, css: &str) -> String {
+    match browser.find(By::Css(css)).await {
+        Ok(element) => element.text().await.unwrap_or_default(),
+        Err(_) => String::new(),
+    }
+}
+
+/// Waits until an element shows these words.
+pub(crate) async fn shows(browser: &WebDriver, css: &str, words: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let shown = text(browser, css).await;
+        if shown.contains(words) {
+            return;
+        }
+        if Instant::now() > deadline {
+            let main = text(browser, "main").await;
+            panic!("{css} shows {shown:?}, not {words:?}, on a page that says: {main}");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A page that the browser refused a part of says so in its log.
+pub(crate) async fn no_complaints(browser: &WebDriver) {
+    let log = browser.browser_log().await.unwrap();
+    let complaints: Vec<_> = log.iter().map(|entry| entry.message.as_str()).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
 }

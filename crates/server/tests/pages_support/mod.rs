@@ -5,7 +5,7 @@ pub(crate) mod browser;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) token: TokenText,
     /// Where all containers serve.
     upstream: SocketAddr,
+    /// No container passes its health check.
+    sick: Arc<AtomicBool>,
     /// By how many milliseconds the clock is set back.
     back: Arc<AtomicI64>,
     tasks: Vec<JoinHandle<()>>,
@@ -88,7 +90,7 @@ impl World {
         let fake = Fake::new("pages").unwrap();
         let back = Arc::new(AtomicI64::new(0));
         let (app, upstream) = many::start(dir.path(), &fake, setup(Arc::clone(&back))).await;
-        Self::with(app, fake, upstream, back, Vec::new(), dir).await
+        Self::with(app, fake, upstream, Arc::default(), back, Vec::new(), dir).await
     }
 
     /// One that nothing can be deployed on.
@@ -96,7 +98,17 @@ impl World {
         let dir = Folder::new();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
-        let answers = Router::new().fallback(get(async || "served\n"));
+        let sick = Arc::new(AtomicBool::new(false));
+        let is_sick = Arc::clone(&sick);
+        let answers = Router::new()
+            .route(
+                "/healthz",
+                get(async move || match is_sick.load(Ordering::Relaxed) {
+                    true => StatusCode::SERVICE_UNAVAILABLE,
+                    false => StatusCode::OK,
+                }),
+            )
+            .fallback(get(async || "served\n"));
         let serving = tokio::spawn(async { axum::serve(upstream, answers).await.unwrap() });
 
         let fake = Fake::new("pages").unwrap();
@@ -105,13 +117,14 @@ impl World {
         let app = assemble(dir.path(), &fake, setup(Arc::clone(&back))).await;
         let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
-        Self::with(app, fake, address, back, vec![serving, hub], dir).await
+        Self::with(app, fake, address, sick, back, vec![serving, hub], dir).await
     }
 
     async fn with(
         app: App,
         fake: Fake,
         upstream: SocketAddr,
+        sick: Arc<AtomicBool>,
         back: Arc<AtomicI64>,
         tasks: Vec<JoinHandle<()>>,
         dir: Folder,
@@ -124,7 +137,12 @@ impl World {
         };
         app.store.create_token(new, "test", app.now()).await.unwrap();
         let router = launcher_server::router(&app);
-        Self { app, fake, router, token, upstream, back, tasks, dir }
+        Self { app, fake, router, token, upstream, sick, back, tasks, dir }
+    }
+
+    /// Has all containers fail their health checks from now on, or pass them again.
+    pub(crate) fn set_sick(&self, sick: bool) {
+        self.sick.store(sick, Ordering::Relaxed);
     }
 
     /// Sets the clock of the server back from the real time.

@@ -74,6 +74,14 @@ pub(super) async fn list<'c>(
         query.push(" AND service = ").push_bind(service.as_str());
     }
     among(&mut query, filter.among.as_deref());
+    if !filter.kinds.is_empty() {
+        query.push(" AND kind IN (");
+        let mut kinds = query.separated(", ");
+        for kind in &filter.kinds {
+            kinds.push_bind(to_word(EVENT, kind)?);
+        }
+        query.push(")");
+    }
     if filter.without_people {
         for kind in EventKind::OF_PEOPLE {
             query.push(" AND kind <> ").push_bind(to_word(EVENT, &kind)?);

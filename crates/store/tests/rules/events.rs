@@ -50,8 +50,14 @@ async fn they_are_filtered_and_paged_in_both_directions() {
     assert_eq!(found(EventFilter { before: Some(ids[3]), ..shop.clone() }).await, ["c", "a"]);
     assert_eq!(found(EventFilter { after: Some(ids[0]), ..shop.clone() }).await, ["c", "d"]);
     assert_eq!(found(EventFilter { after: Some(ids[4]), ..shop.clone() }).await, [""; 0]);
-    let second = EventFilter { version: Some(VersionNumber(2)), ..shop };
+    let second = EventFilter { version: Some(VersionNumber(2)), ..shop.clone() };
     assert_eq!(found(second).await, ["e", "c"]);
+
+    let of = |kinds: &[EventKind]| EventFilter { kinds: kinds.to_vec(), ..shop.clone() };
+    let held = NewEvent::new(EventKind::RequestsHeld, "held").service(&service("shop"));
+    store.record(&[held, event("shop", 1, "f")], at(0)).await.unwrap();
+    assert_eq!(found(of(&[EventKind::RequestsHeld, EventKind::MaintenanceOn])).await, ["held"]);
+    assert_eq!(found(of(&[EventKind::MaintenanceOn])).await, [""; 0]);
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ EXAMPLES
 Prints its log, and exits with 1 when it does not pass.";
 pub(super) const DEPLOY: &str = "\
 EXAMPLES
+  launcher deploy shop 42 --dry-run    only show what it would do
   launcher deploy shop 42
   launcher deploy shop v42 --note 'new checkout' --verbose
   launcher deploy shop 42 --weight 10  a tenth of the users, who stay on it

@@ -1,8 +1,8 @@
 //! `deploy`, `rollback`, `hold`, `release` and `history`.
 
-use launcher_model::ServiceName;
+use launcher_model::{ServiceName, VersionNumber, Weight};
 use launcher_server::api::views::{
-    DeployBody, DeployedView, HeldView, HoldBody, ReleasedView, RollbackBody,
+    DeployBody, DeployedView, HeldView, HoldBody, OutlookView, ReleasedView, RollbackBody,
 };
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,13 @@ use crate::cli::args::client::{Deploy, History, Hold, Release, Rollback, Switch}
 use crate::cli::output::say;
 use crate::cli::progress::Progress;
 use crate::cli::render::deployments;
+use crate::cli::render::outlook::outlook;
 
 pub(super) async fn deploy((context, deploy): (Context, Deploy)) -> Result<(), Failure> {
-    let Deploy { service, version, weight, force, switch } = deploy;
+    let Deploy { service, version, weight, force, dry_run, switch } = deploy;
+    if dry_run {
+        return foresee(&context, &service, version, weight, switch.listing.json).await;
+    }
     let (note, hold) = (switch.note.clone(), switch.hold);
     let body = DeployBody { version: Some(version), weight, split: None, note, force, hold };
     let what = match weight {
@@ -24,6 +28,29 @@ pub(super) async fn deploy((context, deploy): (Context, Deploy)) -> Result<(), F
         None => format!("{service}: switching to {version}"),
     };
     ask(&context, &service, "deployments", &body, what, &switch).await
+}
+
+/// Shows what a deployment would do.
+async fn foresee(
+    context: &Context,
+    service: &ServiceName,
+    version: VersionNumber,
+    weight: Option<Weight>,
+    json: bool,
+) -> Result<(), Failure> {
+    let (number, weight) =
+        (version.0.to_string(), weight.map(|weight| weight.percent().to_string()));
+    let path = ["services", service.as_str(), "versions", &number, "outlook"];
+    let query: Vec<(&str, &str)> =
+        weight.iter().map(|weight| ("weight", weight.as_str())).collect();
+    let answer = context.client.ask(&path, &query).await?;
+    if json {
+        return context.out.json(&answer);
+    }
+    let view: OutlookView = context.understand(answer)?;
+    context.out.text(&outlook(&view, &context.look))?;
+    say("nothing was changed; run it without --dry-run to deploy");
+    Ok(())
 }
 
 pub(super) async fn rollback((context, rollback): (Context, Rollback)) -> Result<(), Failure> {

@@ -61,7 +61,7 @@ impl EdgeLine {
         let since = edge.connected_at.or(edge.last_seen);
         let program = [edge.driver, edge.version].into_iter().flatten().collect::<Vec<_>>();
         let addresses = edge.http.iter().map(SocketAddr::to_string).collect::<Vec<_>>();
-        let lag = edge.lag_us.map(super::super::view::deployment::micros);
+        let lag = edge.lag_us.map(crate::words::micros);
         Self {
             name: edge.name.to_string(),
             mark,

@@ -3,7 +3,7 @@
 use launcher_model::service::differences;
 use launcher_model::version::Version;
 
-use super::installation::count;
+use crate::words::count;
 
 /// How a version differs from the one that is live: for each, a word, and the names on demand. Values
 /// are not shown.

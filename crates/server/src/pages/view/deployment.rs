@@ -1,21 +1,25 @@
 //! Deployments, a line each, with their receipt.
 
 use jiff::Timestamp;
-use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Receipt, Weights};
+use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Receipt};
 use launcher_model::{DeploymentId, ServiceName};
 
 use super::ago::Ago;
-use super::installation::count;
+use crate::words::{count, lasted, micros, shares};
 
 /// One change of a route.
 pub(crate) struct DeploymentLine {
     pub(crate) id: DeploymentId,
+    /// Its page.
+    pub(crate) path: String,
     pub(crate) at: Ago,
     pub(crate) service: ServiceName,
     /// The versions before; empty when nothing was live.
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) by: String,
+    /// How long it took until nothing of it was under way; none while something is.
+    pub(crate) took: Option<String>,
     pub(crate) note: Option<String>,
     pub(crate) is_rollback: bool,
     /// How far it has come, while it is under way.
@@ -60,11 +64,15 @@ impl DeploymentLine {
         let facts = |receipt| facts(receipt, state == DeploymentState::Done);
         Self {
             id: deployment.id,
+            path: path(&deployment.service, deployment.id),
             at: Ago::new(deployment.created_at, now),
             service: deployment.service.clone(),
-            from: versions(&deployment.from),
-            to: versions(&deployment.to),
+            from: shares(&deployment.from),
+            to: shares(&deployment.to),
             by: deployment.by.clone(),
+            took: deployment
+                .finished_at
+                .map(|over| lasted(over.duration_since(deployment.created_at))),
             note: deployment.note.clone(),
             is_rollback: deployment.kind == DeploymentKind::Rollback,
             under_way: under_way(state),
@@ -74,15 +82,9 @@ impl DeploymentLine {
     }
 }
 
-fn versions(weights: &Weights) -> String {
-    match weights.len() {
-        1 => weights.keys().map(ToString::to_string).collect(),
-        _ => {
-            let shares =
-                weights.iter().map(|(version, weight)| format!("{version} {} %", weight.percent()));
-            shares.collect::<Vec<_>>().join(" + ")
-        }
-    }
+/// The page of a deployment.
+pub(crate) fn path(service: &ServiceName, id: DeploymentId) -> String {
+    format!("/services/{service}/deployments/{id}")
 }
 
 /// How far a deployment has come that is not over.
@@ -156,17 +158,6 @@ fn facts(receipt: &Receipt, over: bool) -> Vec<Fact> {
         facts.push(plain("finished after a restart of the server".to_owned()));
     }
     facts
-}
-
-/// A length of time from microseconds, with as many digits as say something.
-pub(crate) fn micros(us: u64) -> String {
-    let ms = us as f64 / 1000.0;
-    match us {
-        0..10_000 => format!("{ms:.1} ms"),
-        10_000..1_000_000 => format!("{ms:.0} ms"),
-        1_000_000..60_000_000 => format!("{:.1} s", ms / 1000.0),
-        _ => format!("{} min", us / 60_000_000),
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::press::Press;
 use crate::Settings;
 
 /// An environment.
+#[derive(Clone)]
 pub(crate) struct Card {
     pub(crate) service: ServiceName,
     pub(crate) version: VersionNumber,
@@ -46,6 +47,10 @@ pub(crate) struct Card {
     pub(crate) failure: Option<Failure>,
     pub(crate) pinned: bool,
     pub(crate) press: Option<Press>,
+    /// It was live before what is live now.
+    pub(crate) back: bool,
+    /// It can be given a share of the traffic.
+    pub(crate) may_share: bool,
     /// Whoever looks may change it.
     pub(crate) may_act: bool,
     pub(crate) may_start: bool,
@@ -54,6 +59,7 @@ pub(crate) struct Card {
 }
 
 /// One container, as a small square.
+#[derive(Clone)]
 pub(crate) struct Square {
     pub(crate) class: &'static str,
     pub(crate) told: String,
@@ -98,6 +104,8 @@ impl Card {
             failure: environment.failure.clone(),
             pinned: environment.pinned,
             press,
+            back: false,
+            may_share: false,
             may_act: true,
             may_start: stopped && environment.state != EnvironmentState::Failed,
             may_stop: !live && !stopped && !going,

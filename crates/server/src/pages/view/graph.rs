@@ -29,6 +29,11 @@ impl GraphLine {
         Self::of_versions(&service.name, versions, Some(true), by_graphite)
     }
 
+    /// Those of some versions, side by side.
+    pub(crate) fn side_by_side(service: &ServiceName, versions: Vec<VersionNumber>) -> Vec<Self> {
+        Self::of_versions(service, versions, Some(false), false)
+    }
+
     /// Those of one version.
     pub(crate) fn of_version(service: &ServiceName, version: VersionNumber) -> Vec<Self> {
         Self::of_versions(service, vec![version], None, false)

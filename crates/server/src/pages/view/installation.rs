@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::ago::Ago;
 use crate::App;
+use crate::words::count;
 
 /// The state of edges and engine.
 pub(crate) struct Installation {
@@ -40,9 +41,4 @@ impl Installation {
     pub(crate) fn edges_told(&self) -> String {
         count(self.edges, "edge", "edges")
     }
-}
-
-/// A number and what it counts.
-pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }

@@ -5,9 +5,9 @@ use launcher_model::environment::{EnvironmentState, Wanted};
 use launcher_model::route::Deployment;
 use launcher_model::{VersionNumber, Weight};
 
-use super::deployment::micros;
 use super::environment::health;
-use super::installation::{Installation, count};
+use super::installation::Installation;
+use crate::words::{count, micros};
 
 /// A button that makes a version live.
 #[derive(Clone)]

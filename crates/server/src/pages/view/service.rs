@@ -8,7 +8,7 @@ use launcher_control::{Overview, PreviewLogins};
 use launcher_model::plan::shares;
 use launcher_model::role::{Role, Roles};
 use launcher_model::route::{Deployment, DeploymentState};
-use launcher_model::{Generation, ServiceName, VersionNumber};
+use launcher_model::{DeploymentId, Generation, ServiceName, Span, VersionNumber};
 use launcher_store::Service;
 
 use super::ago::Ago;
@@ -43,6 +43,8 @@ pub(crate) struct ServiceView {
     /// Paths under which other services answer.
     pub(crate) paths: Vec<(String, ServiceName)>,
     pub(crate) replicas: u16,
+    /// How long what is in flight may run out after a switch.
+    pub(crate) drain: Span,
     pub(crate) generation: Generation,
     pub(crate) live: Vec<Card>,
     /// The newest environment, when it is newer than what is live.
@@ -57,12 +59,14 @@ pub(crate) struct ServiceView {
     /// Branches that have an environment of their own.
     pub(crate) branches: Vec<BranchLine>,
     /// How far a deployment has come that others must wait for.
-    pub(crate) under_way: Option<String>,
+    pub(crate) under_way: Option<UnderWay>,
     /// Newest first.
     pub(crate) history: Arc<Vec<Deployment>>,
     pub(crate) mark: Mark,
     /// It is closed to its users.
     pub(crate) closed: Option<Closed>,
+    /// New requests wait, at most for so many seconds more.
+    pub(crate) held: Option<u64>,
     /// Who may look at previews, if not everybody.
     pub(crate) logins: Option<PreviewLogins>,
     /// The freeze that is, or that comes soon.
@@ -71,6 +75,13 @@ pub(crate) struct ServiceView {
     pub(crate) auto: Option<String>,
     /// Whoever looks may change it.
     pub(crate) may_deploy: bool,
+}
+
+/// A deployment that others must wait for.
+pub(crate) struct UnderWay {
+    pub(crate) id: DeploymentId,
+    /// Of what, by whom, and how far it has come.
+    pub(crate) told: String,
 }
 
 impl ServiceView {
@@ -142,6 +153,8 @@ impl ServiceView {
         let freeze = Freeze::of(&service.spec.deploy, installation.now);
         let auto = app.control.next_auto_of(&service.spec, &overview).await?;
         let auto = auto.map(|plan| AutoView::new(&plan, &service.spec.deploy, installation.now));
+        let drain = service.spec.traffic.drain;
+        let held = app.control.hub().held(&service.spec.service.name);
         let basics = service.spec.service;
         let paths = service.spec.paths.into_iter().map(|(path, target)| (path, target.service));
         let name = basics.name;
@@ -156,7 +169,7 @@ impl ServiceView {
         let (mut live_version, mut beside_version) = (None, None);
         let previous = shares::before(&history, &route.weights);
         let under_way = told_under_way(&history);
-        let (mut way_back, mut moves) = (None, under_way.is_some());
+        let (mut way_back, mut moves) = (None, under_way.is_some() || held.is_some());
         for view in others {
             let number = view.environment.version;
             moves |= state_of(view).0 == Mark::Moving;
@@ -178,6 +191,9 @@ impl ServiceView {
             let Some(version) = app.control.version(&name, number).await? else { continue };
             let mut card = Card::new(view, &version, press, &app.settings, installation.now);
             card.may_act = may_deploy;
+            card.back = back;
+            // What has everything can give nothing away: the others take.
+            card.may_share = card.press.is_some() && !route.weights.is_empty();
             if let Some(since) = live_since(&history, number) {
                 card.since = Ago::new(since, installation.now);
             }
@@ -205,6 +221,7 @@ impl ServiceView {
             hosts: basics.hosts.into_iter().map(|host| (app.settings.url(&host), host)).collect(),
             paths: paths.collect(),
             replicas: basics.replicas,
+            drain,
             generation: route.generation,
             name,
             live,
@@ -216,6 +233,7 @@ impl ServiceView {
             history,
             mark,
             closed,
+            held: held.map(|left| left.as_secs() + 1),
             logins,
             freeze,
             may_deploy,
@@ -226,6 +244,16 @@ impl ServiceView {
     pub(crate) fn card(&self, version: VersionNumber) -> Option<&Card> {
         let mut cards = self.live.iter().chain(&self.beside).chain(&self.kept);
         cards.find(|card| card.version == version)
+    }
+
+    /// Takes the environment of a version out of those that are shown beside each other.
+    pub(crate) fn take_card(&mut self, version: VersionNumber) -> Option<Card> {
+        for cards in [&mut self.live, &mut self.kept] {
+            if let Some(at) = cards.iter().position(|card| card.version == version) {
+                return Some(cards.remove(at));
+            }
+        }
+        self.beside.take_if(|card| card.version == version)
     }
 
     /// What is live and what waits, for the page's title.
@@ -256,11 +284,12 @@ fn was_live(history: &[Deployment]) -> BTreeSet<VersionNumber> {
     made.flat_map(|one| one.from.keys().copied()).collect()
 }
 
-fn told_under_way(history: &[Deployment]) -> Option<String> {
+fn told_under_way(history: &[Deployment]) -> Option<UnderWay> {
     let busy = history.iter().find(|one| one.state.blocks_others())?;
     let to: Vec<String> = busy.to.keys().map(ToString::to_string).collect();
     let step = under_way(busy.state).unwrap_or_default();
-    Some(format!("{} is on its way, by {}: {step}", to.join(" + "), busy.by))
+    let told = format!("{} is on its way, by {}: {step}", to.join(" + "), busy.by);
+    Some(UnderWay { id: busy.id, told })
 }
 
 fn mark(live: &[Card], beside: Option<&Card>, under_way: bool) -> Mark {

@@ -18,6 +18,9 @@ pub(crate) struct Deploy {
     /// Deploy also during a freeze; say why with --note
     #[arg(long, requires = "note")]
     pub(crate) force: bool,
+    /// Only show what it would do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) switch: Switch,
 }
