@@ -15,13 +15,13 @@ mod infrastructure;
 mod logs;
 mod maintenance;
 mod metrics;
-mod notifications;
-mod people;
-mod secrets;
+pub(crate) mod notifications;
+pub(crate) mod people;
+pub(crate) mod secrets;
 pub(crate) mod services;
 pub(crate) mod sessions;
-mod tokens;
-mod versions;
+pub(crate) mod tokens;
+pub(crate) mod versions;
 pub mod views;
 
 use axum::Router;

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use launcher_model::role::Role;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, EventFilter, Page as Part};
 use serde::Deserialize;
@@ -56,6 +57,8 @@ struct Home {
     events: Vec<EventLine>,
     mark: Mark,
     filter: String,
+    /// Whoever looks may create services.
+    may_create: bool,
 }
 
 /// Which services are shown; the others are there, and hidden.
@@ -119,6 +122,7 @@ impl Home {
             events: events.iter().map(|one| EventLine::new(one, now)).collect(),
             mark,
             filter: String::new(),
+            may_create: roles.include(Role::Deployer),
         })
     }
 

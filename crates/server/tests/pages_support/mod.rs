@@ -27,6 +27,7 @@ use launcher_server::access::Caller;
 use launcher_server::{App, Reports, TokenText};
 use launcher_store::{NewPerson, NewToken, Owner};
 use launcher_testkit::Folder;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -316,8 +317,9 @@ impl<'w> Visitor<'w> {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        // Values in these tests need no escaping.
-        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let fields = fields.iter().map(|(name, value)| format!("{name}={}", escaped(value)));
+        let fields: Vec<_> = fields.collect();
         self.send(request, Body::from(fields.join("&"))).await
     }
 
