@@ -11,6 +11,8 @@ use launcher_model::{ServiceName, VersionNumber, service};
 use pages_support::{Answer, Visitor, World};
 
 const PATH: &str = "/services/shop/settings";
+const CHECK: &str = "/services/shop/settings/check";
+const SAVES: &str = "<button class=\"do\">";
 
 fn name(text: &str) -> ServiceName {
     ServiceName::new(text).unwrap()
@@ -25,23 +27,19 @@ fn text(page: &Answer) -> String {
     text.replace("&#39;", "'").replace("&#38;", "&")
 }
 
-/// Presses a button of the editor, with this text in it.
-async fn press(
-    visitor: &mut Visitor<'_>,
-    path: &str,
-    page: &Answer,
-    text: &str,
-    press: &str,
-) -> Answer {
-    let mut fields = vec![("text", text), ("press", press)];
-    for field in ["form_secret", "loaded", "seen", "shown"] {
-        if page.body.contains(&format!("name=\"{field}\" value=\"")) {
-            let form = page.body.split("class=\"editor\"").nth(1).unwrap();
-            let (_, rest) = form.split_once(&format!("name=\"{field}\" value=\"")).unwrap();
-            fields.push((field, rest.split('"').next().unwrap()));
-        }
-    }
+/// Presses a button of the editor, with this text in it: the one that saves, or with `/check` the one that shows.
+async fn press(visitor: &mut Visitor<'_>, path: &str, page: &Answer, text: &str) -> Answer {
+    let fields = fields(page, text);
     visitor.post(path, &fields).await
+}
+
+fn fields<'a>(page: &'a Answer, text: &'a str) -> Vec<(&'a str, &'a str)> {
+    let form = page.body.split("class=\"editor\"").nth(1).unwrap();
+    let hidden = ["form_secret", "loaded", "seen", "shown"].into_iter().filter_map(|field| {
+        let (_, rest) = form.split_once(&format!("name=\"{field}\" value=\""))?;
+        Some((field, rest.split('"').next()?))
+    });
+    hidden.chain([("text", text)]).collect()
 }
 
 async fn replicas(world: &World, service: &str) -> u16 {
@@ -58,24 +56,22 @@ async fn settings_are_saved_as_it_was_shown_what_they_change() {
     let spec = world.app.store.service(&name("shop")).await.unwrap().unwrap().spec;
     assert_eq!(service::read("launcher.toml", &before).unwrap(), spec, "{before}");
     assert!(!page.body.contains("<b>&"), "{}", page.body);
-    assert!(page.body.contains("Nothing differs") && !page.body.contains("value=\"save\""));
+    assert!(page.body.contains("Nothing differs") && !page.body.contains(SAVES));
 
     // As a browser sends the ends of lines.
     let after = before.replace("replicas = 3", "replicas = 4\n").replace('\n', "\r\n");
-    let unseen = press(&mut visitor, PATH, &page, &after, "save").await;
+    let unseen = press(&mut visitor, PATH, &page, &after).await;
     assert_eq!(unseen.status, 409, "{}", unseen.body);
     assert_eq!(replicas(&world, "shop").await, 3, "it was not shown yet");
-    let shown = press(&mut visitor, PATH, &page, &after, "look").await;
-    for told in
-        ["<code>service.replicas</code>", "<b>4</b>", "<code>replicas = 3</code>", "value=\"save\""]
-    {
+    let shown = press(&mut visitor, CHECK, &page, &after).await;
+    for told in ["<code>service.replicas</code>", "<b>4</b>", "<code>replicas = 3</code>", SAVES] {
         assert!(shown.body.contains(told), "{told} in {}", shown.body);
     }
     let other = after.replace("replicas = 4", "replicas = 5");
-    let unseen = press(&mut visitor, PATH, &shown, &other, "save").await;
+    let unseen = press(&mut visitor, PATH, &shown, &other).await;
     assert_eq!((unseen.status.as_u16(), replicas(&world, "shop").await), (409, 3));
 
-    let saved = press(&mut visitor, PATH, &shown, &after, "save").await;
+    let saved = press(&mut visitor, PATH, &shown, &after).await;
     assert_eq!(saved.location(), PATH);
     assert_eq!(replicas(&world, "shop").await, 4);
     let page = visitor.get(PATH).await;
@@ -84,7 +80,7 @@ async fn settings_are_saved_as_it_was_shown_what_they_change() {
         "1 setting of shop changed; the next version is launched with that."
     );
     // Pressed twice.
-    let again = press(&mut visitor, PATH, &shown, &after, "save").await;
+    let again = press(&mut visitor, PATH, &shown, &after).await;
     assert_eq!(again.location(), PATH);
     assert!(visitor.get(PATH).await.flash().unwrap().contains("nothing was changed"));
     let audit = visitor.get("/audit?service=shop").await.body;
@@ -98,17 +94,17 @@ async fn what_was_changed_meanwhile_is_not_overwritten_and_nothing_written_is_lo
     let mut visitor = Visitor::signed_in(&world).await;
     let page = visitor.get(PATH).await;
     let mine = text(&page).replace("replicas = 3", "replicas = 7");
-    let shown = press(&mut visitor, PATH, &page, &mine, "look").await;
+    let shown = press(&mut visitor, CHECK, &page, &mine).await;
     world.service("shop", "[env]\nLOG_LEVEL = \"debug\"\n").await;
 
-    let stale = press(&mut visitor, PATH, &shown, &mine, "save").await;
+    let stale = press(&mut visitor, PATH, &shown, &mine).await;
     assert_eq!(stale.status, 409);
     assert!(stale.body.contains("Somebody else changed the settings of shop"), "{}", stale.body);
     assert_eq!(text(&stale), mine, "what was written is still there");
     assert!(stale.body.contains("<code>env.LOG_LEVEL</code>"), "{}", stale.body);
     assert_eq!(replicas(&world, "shop").await, 3);
     // Who has seen that may still do it.
-    assert_eq!(press(&mut visitor, PATH, &stale, &mine, "save").await.location(), PATH);
+    assert_eq!(press(&mut visitor, PATH, &stale, &mine).await.location(), PATH);
     assert_eq!(replicas(&world, "shop").await, 7);
 }
 
@@ -128,12 +124,13 @@ async fn a_mistake_is_told_by_its_line_and_nothing_is_saved() {
         (good.replace("shop.example.com", "v1.shop.localhost"), "kept for previews"),
         (format!("{good}\n[paths.\"/api\"]\nservice = \"nobody\"\n"), "nobody"),
     ] {
-        let answer = press(&mut visitor, PATH, &page, &bad, "save").await;
+        let answer = press(&mut visitor, PATH, &page, &bad).await;
         assert_eq!(answer.status, 422, "{bad}: {}", answer.body);
         assert!(answer.body.contains(told), "{told} in {}", answer.body);
-        assert!(!answer.body.contains("<script>\n") && !answer.body.contains("value=\"save\""));
+        assert!(!answer.body.contains("<script>\n") && !answer.body.contains(SAVES));
         assert_eq!(text(&answer), bad);
-        let check = press(&mut visitor, &format!("{PATH}/check"), &page, &bad, "look").await;
+        let from = [("sec-fetch-site", "same-origin"), ("hx-request", "true")];
+        let check = visitor.post_from(CHECK, &fields(&page, &bad), &from).await;
         assert_eq!(check.status, 200);
         assert!(check.body.starts_with("<div id=\"told\"") && check.body.contains(told));
     }
@@ -151,15 +148,16 @@ async fn a_first_service_is_created_and_launched() {
     let page = visitor.get("/new/service").await;
     let unchanged = text(&page);
     assert!(page.body.contains("<code>service.hosts</code>"), "{}", page.body);
-    let created = press(&mut visitor, "/new/service", &page, &unchanged, "save").await;
+    let created = press(&mut visitor, "/new/service", &page, &unchanged).await;
     assert_eq!(created.location(), "/services/shop/launch");
-    let again = press(&mut visitor, "/new/service", &page, &unchanged, "save").await;
+    let again = press(&mut visitor, "/new/service", &page, &unchanged).await;
     assert_eq!(again.location(), "/services/shop/launch", "pressed twice");
     let other = unchanged.replace("replicas = 2", "replicas = 9");
-    let taken = press(&mut visitor, "/new/service", &page, &other, "save").await;
+    let taken = press(&mut visitor, "/new/service", &page, &other).await;
     assert_eq!(taken.status, 422);
     assert!(taken.body.contains("There is a service shop already"), "{}", taken.body);
 
+    assert!(text(&visitor.get("/new/service").await).contains("name = \"shop-2\""));
     let page = visitor.get("/services/shop/launch").await;
     assert!(page.flash().unwrap().contains("launch its first one"));
     let key = page.field("key").to_owned();

@@ -1,8 +1,9 @@
 //! Writing a service's file.
 
+use serde::Serialize;
 use toml::{Table, Value};
 
-use super::{ServiceSpec, read};
+use super::{Basics, ServiceSpec, read};
 
 /// A service's settings as `launcher.toml` has them, with all that was not said filled in.
 #[must_use]
@@ -19,16 +20,18 @@ pub fn write_briefly(spec: &ServiceSpec) -> String {
     brief(spec).filter(is_same).unwrap_or_else(|| write(spec))
 }
 
+/// What every file says, in the order in which it is read.
+#[derive(Serialize)]
+struct First<'a> {
+    service: &'a Basics,
+}
+
 fn brief(spec: &ServiceSpec) -> Option<String> {
     let unsaid = ServiceSpec::new(spec.service.name.clone(), spec.service.port);
     let mut table = Table::try_from(spec).ok()?;
     without(&mut table, &Table::try_from(&unsaid).ok()?);
-    let basics = table.remove("service").unwrap_or(Value::Table(Table::new()));
-    let Value::Table(mut basics) = basics else { return None };
-    basics.insert("name".to_owned(), Value::String(spec.service.name.to_string()));
-    basics.insert("port".to_owned(), Value::Integer(spec.service.port.into()));
-    let first = Table::from_iter([("service".to_owned(), Value::Table(basics))]);
-    let mut text = toml::to_string_pretty(&first).ok()?;
+    table.remove("service");
+    let mut text = toml::to_string_pretty(&First { service: &spec.service }).ok()?;
     if !table.is_empty() {
         text.push('\n');
         text.push_str(&toml::to_string_pretty(&table).ok()?);
@@ -60,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_need_not_be_said_is_left_out() {
-        let least = "[service]\nname = \"shop\"\nport = 80\n";
+        let least = "[service]\nname = \"shop\"\nhosts = []\nreplicas = 1\nport = 80\n";
         assert_eq!(write_briefly(&read("launcher.toml", least).unwrap()), least);
         for more in [
             "[health]\ninterval = \"5s\"\ntcp = true\n",

@@ -2,6 +2,7 @@
 //! is, and saved as it was shown.
 
 use askama::Template;
+use axum::http::HeaderMap;
 use jiff::Timestamp;
 use launcher_model::ServiceName;
 use launcher_model::service::{self, Difference, ServiceSpec, write_briefly};
@@ -35,20 +36,6 @@ pub(super) struct EditorForm {
     /// Of which text it was shown what it changes.
     #[serde(default)]
     pub(super) shown: Option<String>,
-    /// Which button it was.
-    #[serde(default)]
-    pub(super) press: Press,
-}
-
-/// A button of the form.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Press {
-    /// Show what changes.
-    #[default]
-    Look,
-    /// Save it.
-    Save,
 }
 
 impl Carries for EditorForm {
@@ -75,6 +62,11 @@ impl EditorForm {
     pub(super) fn agreed_anew(&self, editor: &Editor) -> bool {
         self.shown.as_deref() == Some(editor.fingerprint().as_str())
     }
+}
+
+/// Whether a script of the page asks, which needs only what is said of the text.
+pub(super) fn asks_for_part(headers: &HeaderMap) -> bool {
+    headers.contains_key("hx-request")
 }
 
 /// The text, and what is to be said of it.

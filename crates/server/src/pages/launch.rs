@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{IdempotencyClaim, Made};
@@ -118,14 +118,9 @@ pub(super) async fn press(
             let form = LaunchForm { key: fresh(), ..form };
             let page = LaunchPage::new(&app, &name, form, &visitor, &headers).await?;
             let page = LaunchPage { fault: Some(sentence(problem.detail())), ..page };
-            Ok((status(&problem), render(&page)).into_response())
+            Ok((problem.status(), render(&page)).into_response())
         }
     }
-}
-
-/// A form that was refused is shown again, whatever stood in its way.
-fn status(problem: &Problem) -> StatusCode {
-    problem.status()
 }
 
 /// Launches it, once for each form.

@@ -4,8 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use launcher_model::ServiceName;
 
-use super::editor::{Editor, EditorForm, Press, Told, ToldPart};
+use super::editor::{Editor, EditorForm, Told, ToldPart, asks_for_part};
 use super::flash::Flash;
 use super::forms::Signed;
 use super::layout::{Frame, Page, render, render_once};
@@ -31,6 +32,15 @@ replicas = 2
 path = "/"
 "#;
 
+/// The same with a name that no service has.
+fn least(taken: &[ServiceName]) -> String {
+    let is_free = |name: &String| taken.iter().all(|taken| taken.as_str() != name);
+    let others = (2..).map(|number| format!("shop-{number}"));
+    let mut names = std::iter::once("shop".to_owned()).chain(others);
+    let name = names.find(is_free).unwrap_or_default();
+    LEAST.replace("shop", &name)
+}
+
 #[derive(Template)]
 #[template(path = "new_service.html")]
 struct NewService {
@@ -47,17 +57,26 @@ impl NewService {
 }
 
 pub(super) async fn page(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> Page {
-    let editor = Editor::of_new(&app, LEAST.to_owned()).await?;
+    let taken = app.store.services().await?.into_iter().map(|taken| taken.spec.service.name);
+    let editor = Editor::of_new(&app, least(&taken.collect::<Vec<_>>())).await?;
     let page = NewService::new(editor, &visitor, &headers);
     Ok(render_once(&app, page.frame.flash.is_some(), &page))
 }
 
-/// What would come of a text, while one writes it.
-pub(super) async fn check(State(app): State<App>, Signed(_, form): Signed<EditorForm>) -> Page {
-    Ok(render(&ToldPart { editor: Editor::of_new(&app, form.text()).await? }))
+/// What would come of a text: asked by the page while one writes it, or by a press.
+pub(super) async fn check(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Signed(visitor, form): Signed<EditorForm>,
+) -> Page {
+    let editor = Editor::of_new(&app, form.text()).await?;
+    if asks_for_part(&headers) {
+        return Ok(render(&ToldPart { editor }));
+    }
+    Ok(render(&NewService::new(editor, &visitor, &headers)))
 }
 
-/// Shows what comes of a text, or creates the service.
+/// Creates the service, when it was shown what it will be.
 pub(super) async fn press(
     State(app): State<App>,
     note: Note,
@@ -69,9 +88,6 @@ pub(super) async fn press(
         note.refused();
         Ok((status, render(&NewService::new(editor, &visitor, &headers))).into_response())
     };
-    if form.press == Press::Look {
-        return shown(StatusCode::OK, editor);
-    }
     let spec = match &editor.told {
         Told::Fault(_) => return shown(StatusCode::UNPROCESSABLE_ENTITY, editor),
         // Pressed twice.

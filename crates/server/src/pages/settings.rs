@@ -8,7 +8,7 @@ use launcher_model::role::Role;
 use launcher_model::service::write;
 use launcher_store::Service;
 
-use super::editor::{Editor, EditorForm, Press, Told, ToldPart};
+use super::editor::{Editor, EditorForm, Told, ToldPart, asks_for_part};
 use super::flash::Flash;
 use super::forms::Signed;
 use super::layout::{Frame, Page, render, render_once};
@@ -85,17 +85,22 @@ pub(super) async fn page(
     Ok(render_once(&app, page.frame.flash.is_some(), &page))
 }
 
-/// What a text would change, while one writes it.
+/// What a text would change: asked by the page while one writes it, or by a press.
 pub(super) async fn check(
     State(app): State<App>,
     Path(name): Path<String>,
-    Signed(_, form): Signed<EditorForm>,
+    headers: HeaderMap,
+    Signed(visitor, form): Signed<EditorForm>,
 ) -> Page {
     let service = found(&app, &name).await?;
-    Ok(render(&ToldPart { editor: Editor::of(&app, &service, Some(&form)).await? }))
+    let editor = Editor::of(&app, &service, Some(&form)).await?;
+    if asks_for_part(&headers) {
+        return Ok(render(&ToldPart { editor }));
+    }
+    Ok(render(&SettingsPage::new(&app, &service, editor, &visitor, &headers).await?))
 }
 
-/// Shows what a text changes, or saves it.
+/// Saves a text, when it was shown what it changes.
 pub(super) async fn press(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -111,9 +116,6 @@ pub(super) async fn press(
         let page = SettingsPage::new(&app, &service, editor, &visitor, &headers).await?;
         Ok((status, render(&page)).into_response())
     };
-    if form.press == Press::Look {
-        return shown(StatusCode::OK, editor).await;
-    }
     let spec = match &editor.told {
         Told::Same => return Ok(to(&app, &back, &unchanged(&service))),
         Told::Fault(_) => return shown(StatusCode::UNPROCESSABLE_ENTITY, editor).await,
