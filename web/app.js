@@ -195,6 +195,20 @@ body.addEventListener("htmx:afterRequest", ({ detail }) => {
   look();
 });
 
+// A press that leads to another page counts once; who comes back to this one may press again.
+const buttons = (form) => form.querySelectorAll("button");
+document.addEventListener("submit", ({ target, defaultPrevented }) => {
+  if (defaultPrevented || target.getAttribute("method") !== "post" || target.hasAttribute("hx-post")) return;
+  // What the pressed button says is sent along, so it must not be disabled before that.
+  setTimeout(() => {
+    for (const button of buttons(target)) button.disabled = true;
+  });
+});
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  for (const form of document.forms) for (const button of buttons(form)) button.disabled = false;
+});
+
 // While something moves that no event tells each step of, the page looks by itself.
 setInterval(() => {
   const moving = [...document.querySelectorAll("[data-moves]")];

@@ -1,5 +1,6 @@
 //! What a person may do to services and environments, besides deploying.
 
+use jiff::Timestamp;
 use launcher_model::environment::{self, Environment, EnvironmentState, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::service::ServiceSpec;
@@ -42,6 +43,29 @@ impl Control {
     /// When the settings make no sense, a hostname belongs to another service, or a path leads to none.
     pub async fn put_service(&self, spec: &ServiceSpec, by: &str) -> Result<PutOutcome> {
         let _turn = self.inner.settings.lock().await;
+        self.write_service(spec, by).await
+    }
+
+    /// Replaces the settings of a service, when they are still those that were seen: the ones that it has had
+    /// since `seen`.
+    ///
+    /// # Errors
+    /// The same, and when there is no such service, or it has had other settings since then.
+    pub async fn change_service(
+        &self,
+        spec: &ServiceSpec,
+        seen: Timestamp,
+        by: &str,
+    ) -> Result<PutOutcome> {
+        let _turn = self.inner.settings.lock().await;
+        let name = &spec.service.name;
+        let before = self.inner.store.service(name).await?;
+        let before = before.ok_or_else(|| Error::NoService(name.clone()))?;
+        if before.changed_at != seen && before.spec != *spec {
+            return Err(Error::Refused(format!(
+                "the settings of {name} were changed since you looked at them; nothing was saved"
+            )));
+        }
         self.write_service(spec, by).await
     }
 

@@ -31,7 +31,7 @@ pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
 pub use source::{Branches, Build, Follow, Test, matches_pattern};
 pub use upstream::{CodeHost, Jenkins, RepositoryUrl, Upstream};
-pub use write::write;
+pub use write::{write, write_briefly};
 
 /// Everything that a team says of a service. The shape of `launcher.toml` and of the API's body alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -29,7 +29,7 @@ pub use auth::token::TokenText;
 pub use http::problem::Problem;
 pub use reports::Reports;
 pub use serve::serve;
-pub use state::{AccessLogs, App, EdgeDoor, Settings};
+pub use state::{AccessLogs, App, Configured, EdgeDoor, Settings};
 
 /// The longest body that is taken, in bytes.
 pub const MAX_BODY: usize = 1 << 20;

@@ -7,6 +7,7 @@ mod acts;
 mod assets;
 mod cookies;
 mod deployment;
+mod editor;
 mod environment;
 mod error;
 mod flash;
@@ -14,14 +15,23 @@ mod forms;
 mod holds;
 mod home;
 mod jump;
+mod launch;
 mod layout;
 mod lists;
 mod live;
 mod login;
 mod maintenance;
+mod new_service;
+mod once;
 mod outlook;
+mod person;
 mod protect;
+mod roles;
+mod secrets;
+mod server;
 mod service;
+mod settings;
+mod tokens;
 mod view;
 mod visitor;
 
@@ -46,6 +56,23 @@ pub(crate) fn router() -> Router<App> {
     Router::new()
         .route("/", get(home::page))
         .route("/services/{service}", get(service::page))
+        .route("/new/service", get(new_service::page).post(new_service::press))
+        .route("/new/service/check", post(new_service::check))
+        .route("/new/person", get(person::new_page).post(person::add))
+        .route("/people/{name}", get(person::page).post(person::change))
+        .route("/people/{name}/password", post(person::password))
+        .route("/people/{name}/link", post(person::link))
+        .route("/people/{name}/remove", post(person::remove))
+        .route("/new/token", get(tokens::page).post(tokens::create))
+        .route("/tokens/{name}/revoke", post(tokens::revoke))
+        .route("/secrets", get(secrets::list))
+        .route("/new/secret", get(secrets::wanted))
+        .route("/secrets/{name}", get(secrets::page).post(secrets::set))
+        .route("/secrets/{name}/unset", post(secrets::unset))
+        .route("/server", get(server::page))
+        .route("/services/{service}/settings", get(settings::page).post(settings::press))
+        .route("/services/{service}/settings/check", post(settings::check))
+        .route("/services/{service}/launch", get(launch::page).post(launch::press))
         .route("/services/{service}/maintenance", post(maintenance::press))
         .route("/services/{service}/hold", post(holds::hold))
         .route("/services/{service}/release", post(holds::release))

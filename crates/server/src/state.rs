@@ -69,6 +69,17 @@ pub struct Settings {
     pub audit_keep: SignedDuration,
     /// Cookies are only sent over TLS.
     pub secure_cookies: bool,
+    /// How the server was configured, to be shown.
+    pub configured: Configured,
+}
+
+/// How a server was configured, to be shown to its administrators.
+#[derive(Debug, Clone, Default)]
+pub struct Configured {
+    /// The file that was read; none when there was none.
+    pub file: Option<String>,
+    /// What it said, without what is secret.
+    pub text: String,
 }
 
 /// Where edges of other machines come in.

@@ -12,7 +12,7 @@ use launcher_logs::{Bounds, Kept};
 use launcher_notify::{Links, Notifier};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::Fake;
-use launcher_server::{App, EdgeDoor, Reports, Settings};
+use launcher_server::{App, Configured, EdgeDoor, Reports, Settings};
 use launcher_store::Store;
 use launcher_store::vault::Vault;
 use launcher_telemetry::embedded::MOST_BYTES;
@@ -58,6 +58,7 @@ pub async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
         edges,
         audit_keep: jiff::SignedDuration::from_hours(24 * 400),
         secure_cookies: false,
+        configured: Configured::default(),
     });
     let parts = launcher_build::Parts {
         store: Arc::clone(&store),

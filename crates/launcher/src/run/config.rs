@@ -8,6 +8,7 @@ mod marathon;
 pub(crate) mod metrics;
 mod notify;
 mod otlp;
+mod shown;
 mod web;
 
 use std::collections::{BTreeMap, HashMap};
@@ -165,6 +166,8 @@ pub(crate) struct Overrides {
 pub(crate) struct Config {
     /// The file that was read, for the processes that are started with it.
     pub(crate) file: Option<PathBuf>,
+    /// What it says, as it may be shown.
+    pub(crate) shown: String,
     /// The data directory.
     pub(crate) data: PathBuf,
     /// Where API and pages are served.
@@ -224,7 +227,7 @@ pub(crate) struct Config {
 impl Config {
     /// Reads the file and the variables, and lays the arguments over them.
     pub(crate) fn load(overrides: &Overrides) -> Result<Self> {
-        let (file, path) = read_file(overrides.file.as_deref())?;
+        let (file, path, shown) = read_file(overrides.file.as_deref())?;
         let data = overrides.data.clone().or(file.data).unwrap_or_else(super::data::default_dir);
         let listen = overrides.listen.or(file.listen);
         let given = Some(overrides.http.clone()).filter(|http| !http.is_empty());
@@ -272,6 +275,7 @@ impl Config {
         let domain = variable("LAUNCHER_PREVIEW_DOMAIN").or(file.preview.domain);
         Ok(Self {
             file: path,
+            shown,
             listen: listen.unwrap_or_else(default_listen),
             edges: overrides.edges.or(file.edges.listen),
             edges_address: file.edges.address,
@@ -322,12 +326,13 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn read_file(asked: Option<&Path>) -> Result<(File, Option<PathBuf>)> {
+/// What a file says, which one it is, and its text as it may be shown.
+fn read_file(asked: Option<&Path>) -> Result<(File, Option<PathBuf>, String)> {
     let path = asked.unwrap_or(Path::new(DEFAULT_FILE));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if asked.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok((File::default(), None));
+            return Ok((File::default(), None, String::new()));
         }
         Err(error) => {
             return Err(error)
@@ -336,7 +341,7 @@ fn read_file(asked: Option<&Path>) -> Result<(File, Option<PathBuf>)> {
     };
     let file = toml::from_str(&text)
         .with_context(|| format!("the configuration {} makes no sense", path.display()))?;
-    Ok((file, Some(path.to_owned())))
+    Ok((file, Some(path.to_owned()), shown::shown(&text)))
 }
 
 fn read_registries(registries: Vec<Registry>) -> Result<HashMap<String, Access>> {

@@ -17,7 +17,7 @@ use launcher_logs::Kept;
 use launcher_registry::{Registries, Registry};
 use launcher_scheduler::LogKeeper;
 use launcher_scheduler::docker::residents::Residents;
-use launcher_server::{App, EdgeDoor, Reports, Settings};
+use launcher_server::{App, Configured, EdgeDoor, Reports, Settings};
 use launcher_store::Store;
 use launcher_store::vault::Vault;
 use tokio::net::TcpListener;
@@ -151,6 +151,10 @@ async fn assemble(
         edges,
         audit_keep: config.audit.keep(),
         secure_cookies: false,
+        configured: Configured {
+            file: config.file.as_deref().map(|file| file.display().to_string()),
+            text: config.shown.clone(),
+        },
     });
     let registry: Arc<dyn Registry> =
         Arc::new(Registries::new(config.registries.clone(), Some(Arc::new(docker.clone()))));

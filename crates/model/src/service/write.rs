@@ -1,6 +1,9 @@
 //! Writing a service's file.
 
-use super::ServiceSpec;
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::{Basics, ServiceSpec, read};
 
 /// A service's settings as `launcher.toml` has them, with all that was not said filled in.
 #[must_use]
@@ -9,10 +12,72 @@ pub fn write(spec: &ServiceSpec) -> String {
     toml::to_string_pretty(spec).unwrap_or_default()
 }
 
+/// The same without what need not be said, as somebody would write it.
+#[must_use]
+pub fn write_briefly(spec: &ServiceSpec) -> String {
+    let is_same = |text: &String| read("launcher.toml", text).is_ok_and(|again| again == *spec);
+    // What is left out means in a few places something else than what is left out with all around it.
+    brief(spec).filter(is_same).unwrap_or_else(|| write(spec))
+}
+
+/// What every file says, in the order in which it is read.
+#[derive(Serialize)]
+struct First<'a> {
+    service: &'a Basics,
+}
+
+fn brief(spec: &ServiceSpec) -> Option<String> {
+    let unsaid = ServiceSpec::new(spec.service.name.clone(), spec.service.port);
+    let mut table = Table::try_from(spec).ok()?;
+    without(&mut table, &Table::try_from(&unsaid).ok()?);
+    table.remove("service");
+    let mut text = toml::to_string_pretty(&First { service: &spec.service }).ok()?;
+    if !table.is_empty() {
+        text.push('\n');
+        text.push_str(&toml::to_string_pretty(&table).ok()?);
+    }
+    Some(text)
+}
+
+/// Takes away what is the same in both.
+fn without(table: &mut Table, other: &Table) {
+    for (key, theirs) in other {
+        let is_empty = match (table.get_mut(key), theirs) {
+            (Some(Value::Table(own)), Value::Table(theirs)) => {
+                without(own, theirs);
+                own.is_empty()
+            }
+            (Some(own), theirs) => own == theirs,
+            (None, _) => false,
+        };
+        if is_empty {
+            table.remove(key);
+        }
+    }
+}
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::read;
     use super::*;
+
+    #[test]
+    fn what_need_not_be_said_is_left_out() {
+        let least = "[service]\nname = \"shop\"\nhosts = []\nreplicas = 1\nport = 80\n";
+        assert_eq!(write_briefly(&read("launcher.toml", least).unwrap()), least);
+        for more in [
+            "[health]\ninterval = \"5s\"\ntcp = true\n",
+            "[health]\npath = \"/up\"\n[env]\nA = \"\\\"x\\\"\"\n[traffic]\nsticky = false\n",
+            "[paths.\"/api\"]\nservice = \"api\"\n[[redirects]]\nfrom = \"/a\"\nto = \"/b\"\n",
+            "[branches]\nmatching = [\"feature/*\"]\n[volumes]\ndata = \"/data\"\n",
+        ] {
+            let spec = read("launcher.toml", &format!("{least}{more}")).unwrap();
+            let text = write_briefly(&spec);
+            assert_eq!(read("launcher.toml", &text).unwrap(), spec, "{text}");
+            assert!(text.starts_with("[service]"), "{text}");
+            assert!(text.len() < write(&spec).len(), "{text}");
+        }
+    }
 
     #[test]
     fn what_is_written_is_read_as_the_same() {

@@ -163,6 +163,25 @@ const PAGES: &[Row] = &[
     ("GET", "/live/audit", Everywhere(Admin)),
     ("GET", "/live/sessions", Somebody),
     ("GET", "/people", Everywhere(Admin)),
+    ("GET", "/new/person", Everywhere(Admin)),
+    ("POST", "/new/person", Everywhere(Admin)),
+    ("GET", "/people/{name}", Oneself),
+    ("POST", "/people/{name}", Everywhere(Admin)),
+    ("POST", "/people/{name}/password", Oneself),
+    ("POST", "/people/{name}/link", Everywhere(Admin)),
+    ("POST", "/people/{name}/remove", Everywhere(Admin)),
+    ("GET", "/new/token", Everywhere(Admin)),
+    ("POST", "/new/token", Everywhere(Admin)),
+    ("POST", "/tokens/{name}/revoke", Everywhere(Admin)),
+    ("GET", "/secrets", Everywhere(Viewer)),
+    ("GET", "/new/secret", Everywhere(Admin)),
+    ("GET", "/secrets/{name}", Everywhere(Admin)),
+    ("POST", "/secrets/{name}", Everywhere(Admin)),
+    ("POST", "/secrets/{name}/unset", Everywhere(Admin)),
+    ("GET", "/server", Everywhere(Viewer)),
+    ("GET", "/notifications", Everywhere(Viewer)),
+    ("GET", "/live/notifications", Everywhere(Viewer)),
+    ("POST", "/notifications/{name}/test", Everywhere(Admin)),
     ("GET", "/audit", Everywhere(Admin)),
     ("GET", "/sessions", Somebody),
     ("POST", "/sessions/{id}/end", Somebody),
@@ -177,6 +196,14 @@ const PAGES: &[Row] = &[
     ("GET", "/services/{service}/versions/{version}/log.txt", Service(Viewer)),
     ("GET", "/services/{service}/versions/{version}/deploy", Service(Viewer)),
     ("GET", "/services/{service}/deployments/{id}", Service(Viewer)),
+    ("GET", "/new/service", Everywhere(Deployer)),
+    ("POST", "/new/service", Everywhere(Deployer)),
+    ("POST", CHECK_NEW, Everywhere(Deployer)),
+    ("GET", "/services/{service}/settings", Service(Viewer)),
+    ("POST", "/services/{service}/settings", Service(Deployer)),
+    ("POST", CHECK, Service(Deployer)),
+    ("GET", "/services/{service}/launch", Service(Deployer)),
+    ("POST", "/services/{service}/launch", Service(Deployer)),
     ("POST", "/services/{service}/maintenance", Service(Deployer)),
     ("POST", "/services/{service}/hold", Service(Deployer)),
     ("POST", "/services/{service}/release", Service(Deployer)),
@@ -221,6 +248,9 @@ const ALL: &[(Door, &[Row])] = &[
 const REPORTS: &str = "/api/v1/hosts/{host}/reports";
 /// A question of git's, which is a POST and changes nothing.
 const FETCH: &str = "/git/{repository}/git-upload-pack";
+/// Questions of the editors, as one types: POST, as what is asked about may be long, and nothing is changed.
+const CHECK: &str = "/services/{service}/settings/check";
+const CHECK_NEW: &str = "/new/service/check";
 
 /// What every call needs.
 pub fn rules() -> impl Iterator<Item = Rule> {
@@ -255,7 +285,7 @@ impl Rule {
     /// Whether a call is written down: what may change something, but not what comes all the time.
     pub(super) fn is_audited(&self, method: &Method) -> bool {
         let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        !looks && self.path != REPORTS && self.path != FETCH
+        !looks && ![REPORTS, FETCH, CHECK, CHECK_NEW].contains(&self.path)
     }
 }
 

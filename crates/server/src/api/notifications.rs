@@ -28,16 +28,24 @@ pub(super) async fn test(
     principal: Principal,
     Path(name): Path<String>,
 ) -> Result<Answer<TestedView>, Problem> {
-    let outcome = app.notifier.test(&name, &principal.name).await.ok_or_else(|| {
+    tested(&app, &name, &principal.name).await.map(Answer)
+}
+
+/// Sends a target a test message; how that went.
+///
+/// # Errors
+/// When there is no such target.
+pub(crate) async fn tested(app: &App, name: &str, by: &str) -> Result<TestedView, Problem> {
+    let outcome = app.notifier.test(name, by).await.ok_or_else(|| {
         Problem::missing(format!(
             "there is no target of notifications {name:?}; `launcher notifications` lists them"
         ))
     })?;
-    Ok(Answer(match outcome {
+    Ok(match outcome {
         Ok(took) => {
             let took_ms = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
             TestedView { told: true, why: None, took_ms }
         }
         Err(refusal) => TestedView { told: false, why: Some(refusal.to_string()), took_ms: None },
-    }))
+    })
 }

@@ -54,6 +54,15 @@ pub(super) async fn add(
     principal: Principal,
     Json(body): Json<PersonBody>,
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Answer<NewPersonView>), Problem> {
+    let added = added(&app, body, &principal.name).await?;
+    Ok((StatusCode::CREATED, UNKEPT, Answer(added)))
+}
+
+/// Adds a person.
+///
+/// # Errors
+/// When there is one of that name, or it makes no sense.
+pub(crate) async fn added(app: &App, body: PersonBody, by: &str) -> Result<NewPersonView, Problem> {
     let PersonBody { name, display_name, role, services, password } = body;
     let roles = checked(Roles { role, services })?;
     let display_name = display_name.as_deref().map(called).transpose()?.flatten();
@@ -62,7 +71,6 @@ pub(super) async fn add(
         None => None,
     };
     let new = NewPerson { name: name.clone(), display_name, roles };
-    let by = principal.name.as_str();
     let added = app.store.add_person(new, by, app.now()).await;
     let mut person = added.map_err(|error| match error {
         launcher_store::Error::Exists { what, name } => Problem::refused(format!(
@@ -73,13 +81,12 @@ pub(super) async fn add(
     let link = match hash {
         Some(hash) => {
             app.store.set_password(&name, &hash, by, app.now()).await?;
-            person = one(&app, &name).await?;
+            person = one(app, &name).await?;
             None
         }
         None => Some(path_of(&app.person_link(&name).await?)),
     };
-    let view = NewPersonView { person: person.into(), link };
-    Ok((StatusCode::CREATED, UNKEPT, Answer(view)))
+    Ok(NewPersonView { person: person.into(), link })
 }
 
 /// Changes a person. Who may not sign in any more is signed out at once, and so is nobody whose roles change:
@@ -93,7 +100,20 @@ pub(super) async fn set(
     Path(name): Path<PersonName>,
     Json(body): Json<PersonChangeBody>,
 ) -> Result<Answer<PersonView>, Problem> {
-    let before = one(&app, &name).await?;
+    changed(&app, &name, body, &principal.name).await.map(Answer)
+}
+
+/// Changes a person.
+///
+/// # Errors
+/// When there is none of that name, it makes no sense, or nobody would be left to administrate.
+pub(crate) async fn changed(
+    app: &App,
+    name: &PersonName,
+    body: PersonChangeBody,
+    by: &str,
+) -> Result<PersonView, Problem> {
+    let before = one(app, name).await?;
     let roles = Roles {
         role: body.role.unwrap_or(before.roles.role),
         services: body.services.unwrap_or(before.roles.services),
@@ -103,8 +123,8 @@ pub(super) async fn set(
         roles: Some(checked(roles)?),
         disabled: body.disabled,
     };
-    let person = app.store.change_person(&name, change, &principal.name, app.now()).await?;
-    Ok(Answer(person.into()))
+    let person = app.store.change_person(name, change, by, app.now()).await?;
+    Ok(person.into())
 }
 
 /// Removes a person, and ends their sessions.
@@ -115,10 +135,16 @@ pub(super) async fn remove(
     principal: Principal,
     Path(name): Path<PersonName>,
 ) -> Result<StatusCode, Problem> {
-    if app.store.remove_person(&name, &principal.name, app.now()).await? {
-        return Ok(StatusCode::NO_CONTENT);
-    }
-    Err(nobody(&name))
+    removed(&app, &name, &principal.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes a person.
+///
+/// # Errors
+/// When there is none of that name, or nobody would be left to administrate.
+pub(crate) async fn removed(app: &App, name: &PersonName, by: &str) -> Result<(), Problem> {
+    if app.store.remove_person(name, by, app.now()).await? { Ok(()) } else { Err(nobody(name)) }
 }
 
 /// Gives a person another password, which ends all their sessions; or makes a link by which they set one
@@ -134,23 +160,39 @@ pub(super) async fn set_password(
     Path(name): Path<PersonName>,
     Json(body): Json<PasswordBody>,
 ) -> Result<([(HeaderName, &'static str); 1], Answer<PasswordView>), Problem> {
-    one(&app, &name).await?;
+    let view = password_set(&app, &throttle, &principal, &caller, &name, body).await?;
+    Ok((UNKEPT, Answer(view)))
+}
+
+/// Gives a person another password, or makes a link by which they do.
+///
+/// # Errors
+/// When there is none of that name, the password so far is asked for and is another one, or the new one is none.
+pub(crate) async fn password_set(
+    app: &App,
+    throttle: &Throttle,
+    principal: &Principal,
+    caller: &Caller,
+    name: &PersonName,
+    body: PasswordBody,
+) -> Result<PasswordView, Problem> {
+    one(app, name).await?;
     let is_admin = principal.roles.include(Role::Admin);
     let Some(password) = body.password else {
         if !is_admin {
             return Err(Problem::invalid("password: say the new one, and current, the one so far"));
         }
-        let link = app.person_link(&name).await?;
-        return Ok((UNKEPT, Answer(PasswordView { link: Some(path_of(&link)) })));
+        let link = app.person_link(name).await?;
+        return Ok(PasswordView { link: Some(path_of(&link)) });
     };
     // Also an administrator's: a session that somebody left open must not become theirs for good.
     let own = principal.is_person() && principal.name == name.as_str();
     if own || !is_admin {
-        must_know(&app, &throttle, &caller, &name, body.current).await?;
+        must_know(app, throttle, caller, name, body.current).await?;
     }
-    let hash = hashed(password, &name).await?;
-    app.store.set_password(&name, &hash, &principal.name, app.now()).await?;
-    Ok((UNKEPT, Answer(PasswordView { link: None })))
+    let hash = hashed(password, name).await?;
+    app.store.set_password(name, &hash, &principal.name, app.now()).await?;
+    Ok(PasswordView { link: None })
 }
 
 /// Refuses who does not know the password so far: a session that was left open is not enough.

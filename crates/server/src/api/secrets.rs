@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use launcher_model::ServiceName;
 use launcher_model::secret::SecretName;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::views::{SecretBody, SecretView};
 use crate::auth::Principal;
@@ -18,6 +18,14 @@ use crate::{App, MAX_SECRET};
 #[utoipa::path(get, path = "/secrets", tag = "secrets",
     responses((status = 200, body = Page<SecretView>), (status = "4XX", body = Problem)))]
 pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<SecretView>>, Problem> {
+    Ok(Answer(Page::whole(all(&app).await?)))
+}
+
+/// The secrets that are set, by name.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn all(app: &App) -> Result<Vec<SecretView>, Problem> {
     let mut opened = app.control.opened().await?;
     let secrets = app.store.secrets().await?.into_iter().map(|record| SecretView {
         previews_of: opened.remove(record.newest.name.as_str()).unwrap_or_default(),
@@ -26,7 +34,7 @@ pub(super) async fn list(State(app): State<App>) -> Result<Answer<Page<SecretVie
         set_at: record.set_at,
         set_by: record.set_by,
     });
-    Ok(Answer(Page::whole(secrets.collect())))
+    Ok(secrets.collect())
 }
 
 /// Gives a secret a new value. Versions that exist keep the value that they were launched with; who may
@@ -40,17 +48,30 @@ pub(super) async fn set(
     Path(name): Path<SecretName>,
     Json(body): Json<SecretBody>,
 ) -> Result<Answer<SecretView>, Problem> {
-    let length = body.value.expose_secret().len();
-    if length == 0 || length > MAX_SECRET || body.value.expose_secret().contains('\0') {
+    give(&app, name, &body.value, principal.name).await.map(Answer)
+}
+
+/// Gives a secret a new value.
+///
+/// # Errors
+/// When it is no value for a secret, or the store fails.
+pub(crate) async fn give(
+    app: &App,
+    name: SecretName,
+    value: &SecretString,
+    by: String,
+) -> Result<SecretView, Problem> {
+    let length = value.expose_secret().len();
+    if length == 0 || length > MAX_SECRET || value.expose_secret().contains('\0') {
         let detail = format!("a secret's value is 1 to {MAX_SECRET} bytes of text without NUL");
         return Err(Problem::invalid(detail));
     }
-    let sealed = app.vault.seal(&name, &body.value)?;
+    let sealed = app.vault.seal(&name, value)?;
     let now = app.now();
-    let version = app.store.set_secret(&name, &sealed, &principal.name, now).await?;
-    let (number, set_by) = (version.number, principal.name);
-    let previews_of = tell_edges(&app, &name).await?;
-    Ok(Answer(SecretView { name, number, set_at: now, set_by, previews_of }))
+    let version = app.store.set_secret(&name, &sealed, &by, now).await?;
+    let number = version.number;
+    let previews_of = tell_edges(app, &name).await?;
+    Ok(SecretView { name, number, set_at: now, set_by: by, previews_of })
 }
 
 /// Makes a secret unusable for new versions. Nobody may look at previews by it any more.
@@ -62,14 +83,22 @@ pub(super) async fn unset(
     principal: Principal,
     Path(name): Path<SecretName>,
 ) -> Result<StatusCode, Problem> {
-    if app.store.unset_secret(&name, &principal.name, app.now()).await? {
-        tell_edges(&app, &name).await?;
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Problem::missing(format!(
+    take(&app, &name, &principal.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a secret unusable.
+///
+/// # Errors
+/// When it is not set, or the store fails.
+pub(crate) async fn take(app: &App, name: &SecretName, by: &str) -> Result<(), Problem> {
+    if !app.store.unset_secret(name, by, app.now()).await? {
+        return Err(Problem::missing(format!(
             "there is no secret {name}; `launcher secret list` lists them"
-        )))
+        )));
     }
+    tell_edges(app, name).await?;
+    Ok(())
 }
 
 /// Has edges be told of a secret that opens previews; the services whose previews it opens.

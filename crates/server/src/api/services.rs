@@ -3,6 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use launcher_model::ServiceName;
 use launcher_model::service::{ServiceSpec, differences};
 use launcher_store::PutOutcome;
@@ -48,10 +49,9 @@ pub(super) async fn create(
     principal: Principal,
     Json(spec): Json<ServiceSpec>,
 ) -> Result<(StatusCode, Answer<ServiceView>), Problem> {
-    must_leave_previews(&spec, &app.settings)?;
-    let status = match app.control.create_service(&spec, &principal.name).await? {
-        PutOutcome::Created => StatusCode::CREATED,
-        PutOutcome::Changed(_) | PutOutcome::Unchanged => StatusCode::OK,
+    let status = match settle(&app, &spec, How::Create, &principal.name).await?.outcome {
+        PutWord::Created => StatusCode::CREATED,
+        PutWord::Changed | PutWord::Unchanged => StatusCode::OK,
     };
     Ok((status, Answer(one(&app, &spec.service.name).await?)))
 }
@@ -92,22 +92,50 @@ pub(super) async fn put(
         let detail = format!("the body names the service {}, the path {name}", spec.service.name);
         return Err(Problem::invalid(detail));
     }
-    must_leave_previews(&spec, &app.settings)?;
-    if let Some(why) = app.scheduler.capabilities().refuses_logs(&spec) {
+    let how = if query.dry_run { How::Look } else { How::Put };
+    settle(&app, &spec, how, &principal.name).await.map(Answer)
+}
+
+/// What becomes of a service's settings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum How {
+    /// They are those of a new service.
+    Create,
+    /// They are those that the service has from now on.
+    Put,
+    /// The same, when nobody has changed them since then.
+    Change(Timestamp),
+    /// Nothing: it is only said what would.
+    Look,
+}
+
+/// Gives a service its settings, as far as this installation can keep them; what that did.
+///
+/// # Errors
+/// When they make no sense here, or are not taken.
+pub(crate) async fn settle(
+    app: &App,
+    spec: &ServiceSpec,
+    how: How,
+    by: &str,
+) -> Result<PutView, Problem> {
+    must_leave_previews(spec, &app.settings)?;
+    if let Some(why) = app.scheduler.capabilities().refuses_logs(spec) {
         return Err(Problem::invalid(why));
     }
-    let outcome = if query.dry_run {
-        app.control.preview_service(&spec).await?
-    } else {
-        app.control.put_service(&spec, &principal.name).await?
+    let outcome = match how {
+        How::Create => app.control.create_service(spec, by).await?,
+        How::Put => app.control.put_service(spec, by).await?,
+        How::Change(seen) => app.control.change_service(spec, seen, by).await?,
+        How::Look => app.control.preview_service(spec).await?,
     };
     let (outcome, changes) = match outcome {
-        PutOutcome::Created => (PutWord::Created, differences(None, &spec)),
-        PutOutcome::Changed(before) => (PutWord::Changed, differences(Some(&before), &spec)),
+        PutOutcome::Created => (PutWord::Created, differences(None, spec)),
+        PutOutcome::Changed(before) => (PutWord::Changed, differences(Some(&before), spec)),
         PutOutcome::Unchanged => (PutWord::Unchanged, Vec::new()),
     };
-    let unset_secrets = app.control.unset_secrets(&spec).await?;
-    Ok(Answer(PutView { outcome, changes, unset_secrets }))
+    let unset_secrets = app.control.unset_secrets(spec).await?;
+    Ok(PutView { outcome, changes, unset_secrets })
 }
 
 /// What to do with what a service has.

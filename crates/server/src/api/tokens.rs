@@ -39,6 +39,15 @@ pub(super) async fn create(
     principal: Principal,
     Json(body): Json<TokenBody>,
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Answer<NewTokenView>), Problem> {
+    let created = created(&app, body, &principal.name).await?;
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Answer(created)))
+}
+
+/// Creates a token.
+///
+/// # Errors
+/// When there is one of that name, or it makes no sense.
+pub(crate) async fn created(app: &App, body: TokenBody, by: &str) -> Result<NewTokenView, Problem> {
     let name = body.name.trim().to_owned();
     if name.is_empty() || name.chars().count() > LONGEST || name.chars().any(char::is_control) {
         return Err(Problem::invalid(format!(
@@ -49,7 +58,7 @@ pub(super) async fn create(
     let roles = Roles { role: body.role, services: body.services }.checked();
     let roles = roles.map_err(|error| Problem::invalid(error.to_string()))?;
     let new = NewToken { name: name.clone(), hash: text.hash(), roles };
-    let created = app.store.create_token(new, &principal.name, app.now()).await;
+    let created = app.store.create_token(new, by, app.now()).await;
     created.map_err(|error| match error {
         launcher_store::Error::Exists { what: "token", .. } => Problem::refused(format!(
             "there is a token {name} already; revoke it first (`launcher token revoke {name}`), or choose another name"
@@ -57,8 +66,7 @@ pub(super) async fn create(
         error => error.into(),
     })?;
     let token = text.expose().to_owned();
-    let unkept = [(header::CACHE_CONTROL, "no-store")];
-    Ok((StatusCode::CREATED, unkept, Answer(NewTokenView { name, token })))
+    Ok(NewTokenView { name, token })
 }
 
 /// Makes a token invalid, and ends its sessions.
@@ -69,8 +77,17 @@ pub(super) async fn revoke(
     principal: Principal,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    if app.store.revoke_token(&name, &principal.name, app.now()).await? {
-        Ok(StatusCode::NO_CONTENT)
+    revoked(&app, &name, &principal.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a token invalid.
+///
+/// # Errors
+/// When there is no valid one of that name.
+pub(crate) async fn revoked(app: &App, name: &str, by: &str) -> Result<(), Problem> {
+    if app.store.revoke_token(name, by, app.now()).await? {
+        Ok(())
     } else {
         let detail = format!("there is no valid token {name}; `launcher token list` lists them");
         Err(Problem::missing(detail))

@@ -54,18 +54,30 @@ pub(super) async fn launch(
     Path(service): Path<ServiceName>,
     Json(body): Json<LaunchBody>,
 ) -> Result<(StatusCode, Answer<VersionView>), Problem> {
-    let number = match call.made {
-        Some(Made::Version(number)) => number,
-        _ => {
-            let LaunchBody { image, commit, branch } = body;
-            let request = LaunchRequest::new(service.clone(), principal.name);
-            let request = LaunchRequest { image, commit, branch, key: call.key, ..request };
-            app.control.launch(request).await?.0.number
-        }
-    };
+    let number = launched(&app, &service, body, call, &principal.name).await?;
     note.version(number);
     let version = show(State(app), Path((service, number))).await?;
     Ok((StatusCode::ACCEPTED, version))
+}
+
+/// Launches what is asked for; or finds what the same call has launched before.
+///
+/// # Errors
+/// When it cannot be launched.
+pub(crate) async fn launched(
+    app: &App,
+    service: &ServiceName,
+    body: LaunchBody,
+    call: Call,
+    by: &str,
+) -> Result<VersionNumber, Problem> {
+    if let Some(Made::Version(number)) = call.made {
+        return Ok(number);
+    }
+    let LaunchBody { image, commit, branch } = body;
+    let request = LaunchRequest::new(service.clone(), by);
+    let request = LaunchRequest { image, commit, branch, key: call.key, ..request };
+    Ok(app.control.launch(request).await?.0.number)
 }
 
 /// Shows a version and its environment.

@@ -4,6 +4,7 @@ use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::PageError;
@@ -14,6 +15,18 @@ use crate::App;
 pub(super) trait Carries {
     /// [`Visitor::form_secret`].
     fn form_secret(&self) -> &str;
+}
+
+/// A form that is a button and nothing else.
+#[derive(Debug, Deserialize)]
+pub(super) struct ButtonForm {
+    form_secret: String,
+}
+
+impl Carries for ButtonForm {
+    fn form_secret(&self) -> &str {
+        &self.form_secret
+    }
 }
 
 /// A form that somebody who is signed in sent from one of our pages.

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
+use launcher_model::role::Role;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, EventFilter, Page as Part};
 use serde::Deserialize;
@@ -71,6 +72,8 @@ struct Home {
     events: Vec<EventLine>,
     mark: Mark,
     filter: String,
+    /// Whoever looks may create services.
+    may_create: bool,
 }
 
 /// How many services there are of a mark.
@@ -180,6 +183,7 @@ impl Home {
             events: events.iter().map(|one| EventLine::new(one, now)).collect(),
             mark,
             filter: String::new(),
+            may_create: roles.include(Role::Deployer),
         })
     }
 

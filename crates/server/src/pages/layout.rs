@@ -42,6 +42,17 @@ pub(super) struct Follow {
     pub(super) part: String,
 }
 
+impl Signature {
+    fn of(visitor: &Visitor) -> Self {
+        Self {
+            name: visitor.principal.name.clone(),
+            form_secret: visitor.form_secret(),
+            sees_all: visitor.principal.roles.include(Role::Viewer),
+            is_admin: visitor.principal.roles.include(Role::Admin),
+        }
+    }
+}
+
 impl Frame {
     /// For pages that need no session.
     pub(super) fn bare() -> Self {
@@ -50,14 +61,13 @@ impl Frame {
 
     /// For a visitor's page.
     pub(super) fn of(visitor: &Visitor, headers: &HeaderMap, follow: Follow) -> Self {
-        let signature = Signature {
-            name: visitor.principal.name.clone(),
-            form_secret: visitor.form_secret(),
-            sees_all: visitor.principal.roles.include(Role::Viewer),
-            is_admin: visitor.principal.roles.include(Role::Admin),
-        };
-        let (flash, follow) = (Flash::of(headers), Some(follow));
-        Self { visitor: Some(signature), flash, follow, here: "" }
+        Self { follow: Some(follow), ..Self::still(visitor, headers) }
+    }
+
+    /// For a visitor's page that does not change by itself.
+    pub(super) fn still(visitor: &Visitor, headers: &HeaderMap) -> Self {
+        let (signature, flash) = (Signature::of(visitor), Flash::of(headers));
+        Self { visitor: Some(signature), flash, follow: None, here: "" }
     }
 
     /// The same around one of the pages in the bar.
@@ -75,10 +85,11 @@ impl Frame {
             ("events", "Events"),
             ("people", "People"),
             ("audit", "Audit"),
+            ("server", "Server"),
         ];
         let Some(visitor) = &self.visitor else { return Vec::new() };
         let is_seen = |(path, _): &(&str, &str)| match *path {
-            "hosts" | "edges" => visitor.sees_all,
+            "hosts" | "edges" | "server" => visitor.sees_all,
             "people" | "audit" => visitor.is_admin,
             _ => true,
         };

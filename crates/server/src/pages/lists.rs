@@ -7,6 +7,7 @@ mod deployments;
 mod edges;
 mod events;
 mod hosts;
+mod notifications;
 mod people;
 mod sessions;
 
@@ -40,6 +41,9 @@ pub(super) fn router() -> Router<App> {
         .route("/live/deployments", get(part::<deployments::Deployments>))
         .route("/live/events", get(part::<events::Events>))
         .route("/people", get(page::<people::People>))
+        .route("/notifications", get(page::<notifications::Notifications>))
+        .route("/notifications/{name}/test", post(notifications::test))
+        .route("/live/notifications", get(part::<notifications::Notifications>))
         .route("/audit", get(page::<audit::Audit>))
         .route("/sessions", get(page::<sessions::Sessions>))
         .route("/sessions/{id}/end", post(sessions::end))

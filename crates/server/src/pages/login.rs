@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::cookies;
 use super::error::PageError;
-use super::forms::{Carries, Own, Signed};
+use super::forms::{ButtonForm, Own, Signed};
 use super::layout::{Frame, Page, render};
 use super::visitor::cookie;
 use crate::App;
@@ -75,17 +75,6 @@ pub(super) struct LinkForm {
     password: SecretString,
     #[serde(default)]
     again: SecretString,
-}
-
-#[derive(Deserialize)]
-pub(super) struct LeaveForm {
-    form_secret: String,
-}
-
-impl Carries for LeaveForm {
-    fn form_secret(&self) -> &str {
-        &self.form_secret
-    }
 }
 
 /// The sign-in page that leads back to a page afterwards.
@@ -307,7 +296,7 @@ async fn redeemed(
 }
 
 /// Hands the cookie of a session out. One that the browser was in before ends.
-async fn enter(app: &App, headers: &HeaderMap, begun: &Begun, next: &str) -> Page {
+pub(super) async fn enter(app: &App, headers: &HeaderMap, begun: &Begun, next: &str) -> Page {
     if let Some(before) = cookie(headers) {
         app.store.end_session(&before.hash()).await?;
     }
@@ -318,7 +307,7 @@ async fn enter(app: &App, headers: &HeaderMap, begun: &Begun, next: &str) -> Pag
 
 pub(super) async fn logout(
     State(app): State<App>,
-    Signed(visitor, _): Signed<LeaveForm>,
+    Signed(visitor, _): Signed<ButtonForm>,
 ) -> Result<Response, PageError> {
     visitor.leave(&app).await?;
     let gone = cookies::set(&app.settings, session::COOKIE, "", 0);

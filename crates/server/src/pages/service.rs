@@ -72,7 +72,8 @@ pub(super) async fn part(
     Ok(render(&ServicePart { page: One::of(&app, &visitor, &known(&name)?).await? }))
 }
 
-fn known(name: &str) -> Result<ServiceName, PageError> {
+/// The service that an address names.
+pub(super) fn known(name: &str) -> Result<ServiceName, PageError> {
     ServiceName::new(name).map_err(|_| PageError::missing("There is no service of this name."))
 }
 

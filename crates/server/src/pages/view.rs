@@ -2,6 +2,7 @@
 
 pub(super) mod ago;
 pub(super) mod branch;
+pub(super) mod changes;
 pub(super) mod closed;
 pub(super) mod compared;
 pub(super) mod container;
@@ -22,9 +23,15 @@ pub(super) mod spark;
 
 use launcher_telemetry::Unit;
 use launcher_telemetry::graph::in_words;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Bytes, as graphs say them.
 #[expect(clippy::cast_precision_loss, reason = "three digits of it are shown")]
 pub(super) fn bytes(bytes: u64) -> String {
     in_words(bytes as f64, Unit::Bytes)
+}
+
+/// A name as one part of an address: `/` too is written so that it separates nothing.
+pub(super) fn escaped(name: &str) -> String {
+    utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()
 }

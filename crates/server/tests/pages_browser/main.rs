@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::measure::{Traffic, TrafficSample};
-use launcher_model::{EdgeName, ServiceName, VersionNumber};
+use launcher_model::role::{Role, Roles};
+use launcher_model::{EdgeName, PersonName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
+use launcher_store::NewPerson;
 use pages_support::browser::{Browsers, arrives, is_whole, no_complaints, shows, sign_in, text};
 use pages_support::{WHO, World, eventually};
 use thirtyfour::prelude::*;
@@ -194,7 +196,7 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 24] = [
     ("home", "/"),
     ("service", "/services/shop"),
     ("failed", "/services/search"),
@@ -209,6 +211,16 @@ const PAGES: [(&str, &str); 14] = [
     ("people", "/people"),
     ("audit", "/audit"),
     ("sessions", "/sessions"),
+    ("new-service", "/new/service"),
+    ("settings", "/services/shop/settings"),
+    ("launch", "/services/shop/launch"),
+    ("new-person", "/new/person"),
+    ("person", "/people/an-early-bird-of-a-long-name"),
+    ("new-token", "/new/token"),
+    ("secrets", "/secrets"),
+    ("secret", "/secrets/shop%2Fdatabase-url"),
+    ("notifications", "/notifications"),
+    ("server", "/server"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -297,6 +309,13 @@ async fn a_busy_day(world: &World) {
     world.set_back(SignedDuration::from_mins(4));
     world.service("shop", "[env]\nLOG_LEVEL = \"debug\"\n").await;
     world.ready(&shop, "2026-11-24").await;
+    let secrets = "[env]\nLOG_LEVEL = \"debug\"\n[secrets]\nDATABASE_URL = \"shop/database-url\"\n";
+    world.service("shop", secrets).await;
+    let name = PersonName::new("an-early-bird-of-a-long-name").unwrap();
+    let on_shop = (shop.clone(), Role::Deployer);
+    let roles = Roles { role: Role::Viewer, services: [on_shop].into_iter().collect() };
+    let bird = NewPerson { name, display_name: None, roles };
+    world.app.store.add_person(bird, WHO, world.app.now()).await.unwrap();
 
     world.set_back(SignedDuration::ZERO);
     let last_words = [

@@ -27,6 +27,7 @@ use launcher_store::{NewPerson, NewToken, Owner};
 use launcher_testkit::Folder;
 use launcher_testkit::assemble::{Setup, assemble};
 use launcher_testkit::many;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -89,12 +90,22 @@ impl World {
         let dir = Folder::new();
         let fake = Fake::new("pages").unwrap();
         let back = Arc::new(AtomicI64::new(0));
-        let (app, upstream) = many::start(dir.path(), &fake, setup(Arc::clone(&back))).await;
+        let (app, upstream) = many::start(
+            dir.path(),
+            &fake,
+            setup(Arc::clone(&back), launcher_notify::Config::default()),
+        )
+        .await;
         Self::with(app, fake, upstream, Arc::default(), back, Vec::new(), dir).await
     }
 
     /// One that nothing can be deployed on.
     pub(crate) async fn without_edge() -> Self {
+        Self::telling(launcher_notify::Config::default()).await
+    }
+
+    /// The same, which tells others what happens.
+    pub(crate) async fn telling(told: launcher_notify::Config) -> Self {
         let dir = Folder::new();
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = upstream.local_addr().unwrap();
@@ -114,7 +125,7 @@ impl World {
         let fake = Fake::new("pages").unwrap();
         fake.set_addresses(move |_, _, _| address);
         let back = Arc::new(AtomicI64::new(0));
-        let app = assemble(dir.path(), &fake, setup(Arc::clone(&back))).await;
+        let app = assemble(dir.path(), &fake, setup(Arc::clone(&back), told)).await;
         let socket = UnixListener::bind(dir.path().join("edge.sock")).unwrap();
         let hub = tokio::spawn(hub::serve(Arc::clone(app.control.hub()), socket));
         Self::with(app, fake, address, sick, back, vec![serving, hub], dir).await
@@ -244,12 +255,12 @@ impl World {
     }
 }
 
-/// Nobody is told anything, and the clock can be set back.
-fn setup(back: Arc<AtomicI64>) -> Setup {
+/// The clock can be set back.
+fn setup(back: Arc<AtomicI64>, told: launcher_notify::Config) -> Setup {
     let clock: launcher_control::Clock = Arc::new(move || {
         Timestamp::now() - SignedDuration::from_millis(back.load(Ordering::Relaxed))
     });
-    Setup { clock, edges: None, reports: Reports::new(|_| {}), told: Default::default() }
+    Setup { clock, edges: None, reports: Reports::new(|_| {}), told }
 }
 
 /// Waits for a condition; fails with these words when it does not come.
@@ -362,8 +373,9 @@ impl<'w> Visitor<'w> {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        // Values in these tests need no escaping.
-        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let fields = fields.iter().map(|(name, value)| format!("{name}={}", escaped(value)));
+        let fields: Vec<_> = fields.collect();
         self.send(request, Body::from(fields.join("&"))).await
     }
 

@@ -13,6 +13,7 @@ use crate::pages::visitor::Visitor;
 #[derive(Template)]
 #[template(path = "people_live.html")]
 pub(super) struct People {
+    form_secret: String,
     people: Vec<PersonLine>,
     tokens: Vec<TokenLine>,
 }
@@ -39,12 +40,13 @@ struct TokenLine {
 impl List for People {
     const NAME: &'static str = "people";
 
-    async fn of(app: &App, _: Which, _: &Visitor) -> Result<Self, Problem> {
+    async fn of(app: &App, _: Which, visitor: &Visitor) -> Result<Self, Problem> {
         let now = app.now();
         let people = app.store.people().await?.into_iter();
         let tokens = app.store.tokens().await?.into_iter();
         let tokens = tokens.filter(|token| token.revoked_at.is_none());
         Ok(Self {
+            form_secret: visitor.form_secret(),
             people: people.map(|person| PersonLine::new(person, now)).collect(),
             tokens: tokens.map(|token| TokenLine::new(token, now)).collect(),
         })

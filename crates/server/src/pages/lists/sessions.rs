@@ -5,7 +5,6 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect};
 use launcher_store::Session;
-use serde::Deserialize;
 
 use super::{List, Which};
 use crate::App;
@@ -13,9 +12,10 @@ use crate::access::Note;
 use crate::api::sessions::whose;
 use crate::http::problem::Problem;
 use crate::pages::flash::Flash;
-use crate::pages::forms::{Carries, Signed};
+use crate::pages::forms::{ButtonForm, Signed};
 use crate::pages::layout::Page;
 use crate::pages::view::ago::Ago;
+use crate::pages::view::escaped;
 use crate::pages::view::mark::Mark;
 use crate::pages::visitor::Visitor;
 
@@ -24,6 +24,8 @@ use crate::pages::visitor::Visitor;
 pub(super) struct Sessions {
     form_secret: String,
     lines: Vec<SessionLine>,
+    /// The page of whoever looks, if that is a person.
+    own_page: Option<String>,
 }
 
 /// A session.
@@ -46,7 +48,9 @@ impl List for Sessions {
         let found = app.store.sessions(whose(principal).as_ref(), now).await?.into_iter();
         let own = principal.session();
         let lines = found.map(|session| SessionLine::new(session, own, now)).collect();
-        Ok(Self { form_secret: visitor.form_secret(), lines })
+        let own_page =
+            principal.is_person().then(|| format!("/people/{}", escaped(&principal.name)));
+        Ok(Self { form_secret: visitor.form_secret(), lines, own_page })
     }
 
     fn mark(&self) -> Mark {
@@ -72,24 +76,12 @@ impl SessionLine {
     }
 }
 
-/// What the form of a button carries.
-#[derive(Debug, Deserialize)]
-pub(super) struct EndForm {
-    form_secret: String,
-}
-
-impl Carries for EndForm {
-    fn form_secret(&self) -> &str {
-        &self.form_secret
-    }
-}
-
 /// Ends a session.
 pub(super) async fn end(
     State(app): State<App>,
     Path(id): Path<i64>,
     note: Note,
-    Signed(visitor, _): Signed<EndForm>,
+    Signed(visitor, _): Signed<ButtonForm>,
 ) -> Page {
     let ended = app.store.revoke_session(id, whose(&visitor.principal).as_ref(), app.now()).await?;
     let flash = if ended {
