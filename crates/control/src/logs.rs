@@ -5,7 +5,6 @@
 //! is printed, as it comes.
 
 mod collect;
-mod ends;
 mod follow;
 mod history;
 

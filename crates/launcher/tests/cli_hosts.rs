@@ -108,7 +108,10 @@ async fn what_a_host_uses_is_asked_for_and_drawn() {
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["lines"][1]["values"][2], 4.0);
     let ran = run(&stub.url, &["metrics", "--host", "web 1"]).await;
     assert_eq!((ran.status, ran.stdout.as_str()), (0, ""), "{ran:?}");
-    assert!(ran.stderr.starts_with("nothing was measured of web 1 in that time; "), "{ran:?}");
+    assert!(
+        ran.stderr.starts_with("nothing was measured of web 1 in whole steps of that time: "),
+        "{ran:?}"
+    );
     let path = "GET /api/v1/hosts/web%201/metrics?from=-15m";
     let lines = stub.lines();
     assert_eq!(lines[0], format!("{path}&measures=cpu%2Ccpus&step=30s"));

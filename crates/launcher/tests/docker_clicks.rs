@@ -3,13 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../../server/tests/pages_support/browser.rs"]
-mod browser;
-
 use std::path::Path;
 use std::time::Duration;
 
-use browser::Browsers;
+use launcher_testkit::browser::{Browsers, arrives, no_complaints, shows};
 use launcher_testkit::wait::until;
 use launcher_testkit::{Engine, Installation};
 use thirtyfour::prelude::*;
@@ -32,22 +29,6 @@ async fn write(browser: &WebDriver, css: &str, text: &str) {
     let field = browser.find(By::Css(css)).await.unwrap();
     field.clear().await.unwrap();
     field.send_keys(text).await.unwrap();
-}
-
-async fn arrives(browser: &WebDriver, path: &str) {
-    until(&format!("the browser being at {path}"), PATIENCE, || async {
-        let url = browser.current_url().await.ok()?;
-        (url.path() == path).then_some(())
-    })
-    .await;
-}
-
-async fn shows(browser: &WebDriver, css: &str, words: &str) {
-    until(&format!("{css} showing {words:?}"), PATIENCE, || async {
-        let text = browser.find(By::Css(css)).await.ok()?.text().await.ok()?;
-        text.contains(words).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,8 +85,6 @@ async fn docker_a_first_service_goes_live_by_clicks_alone() {
     arrives(&browser, "/services/shop").await;
     let version = api.wait_for_state("shop", 2, "ready").await;
     assert_eq!(version["spec"]["env"]["GREETING"], "hello", "{version}");
-    let log = browser.browser_log().await.unwrap();
-    let complaints: Vec<_> = log.iter().map(|entry| entry.message.as_str()).collect();
-    assert!(complaints.is_empty(), "{complaints:?}");
+    no_complaints(&browser).await;
     browser.quit().await.unwrap();
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 pub use file::{End, KeptLog, Meta};
 pub use kept::{Bounds, Kept, Lost};
-pub use merge::{Lines, Source, merge, straighten};
+pub use merge::{Lines, Source, Told, merge, straighten};
 pub use position::{BadPosition, Position, Reached};
 
 /// The result of what is done with kept logs.

@@ -21,12 +21,26 @@ pub struct Source<T> {
     pub first: Option<Timestamp>,
     /// Its lines. Those without a time have that of the line before.
     pub lines: Lines,
+    /// When its container ended, if it has: told behind its last line.
+    pub end: Option<Timestamp>,
+}
+
+/// What is told of one of several logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// A line.
+    Line(LogLine),
+    /// Why lines are missing.
+    Broken(String),
+    /// Its container ended.
+    End,
 }
 
 struct Head {
     at: Timestamp,
     source: usize,
-    line: Option<LogLine>,
+    /// What is next of it; nothing before its turn has come.
+    next: Option<Told>,
 }
 
 impl Head {
@@ -66,12 +80,12 @@ struct Merging<T> {
 /// told of once, and the others go on.
 pub fn merge<T: Clone + Send + 'static>(
     sources: Vec<Source<T>>,
-) -> impl Stream<Item = (T, std::result::Result<LogLine, String>)> + Send {
+) -> impl Stream<Item = (T, Told)> + Send {
     let mut merging =
         Merging { heads: BinaryHeap::new(), unknown: Vec::new(), sources: Vec::new() };
     for (number, source) in sources.into_iter().enumerate() {
         match source.first {
-            Some(at) => merging.heads.push(Reverse(Head { at, source: number, line: None })),
+            Some(at) => merging.heads.push(Reverse(Head { at, source: number, next: None })),
             None => merging.unknown.push(number),
         }
         merging.sources.push(source);
@@ -83,46 +97,65 @@ pub fn merge<T: Clone + Send + 'static>(
 }
 
 impl<T: Clone> Merging<T> {
-    async fn next(&mut self) -> Option<(T, std::result::Result<LogLine, String>)> {
+    async fn next(&mut self) -> Option<(T, Told)> {
         loop {
             if let Some(source) = self.unknown.pop() {
                 if let Some(trouble) = self.pull(source, None).await {
-                    return Some((self.sources[source].whose.clone(), Err(trouble)));
+                    return Some((self.sources[source].whose.clone(), Told::Broken(trouble)));
                 }
                 continue;
             }
-            let Reverse(Head { source, line, at }) = self.heads.pop()?;
-            let Some(line) = line else {
-                // Its turn has come.
-                if let Some(trouble) = self.pull(source, Some(at)).await {
-                    return Some((self.sources[source].whose.clone(), Err(trouble)));
-                }
-                continue;
+            let Reverse(Head { source, next, at }) = self.heads.pop()?;
+            let is_line = matches!(next, Some(Told::Line(_)));
+            let trouble = match next {
+                Some(Told::End) => None,
+                _ => self.pull(source, Some(at)).await,
             };
-            let trouble = self.pull(source, Some(at)).await;
-            if let Some(trouble) = trouble {
-                tracing::debug!(%trouble, "a log breaks off");
-                let broken = stream::iter([Err(trouble)]).boxed();
-                self.sources[source].lines = broken;
-                self.unknown.push(source);
+            match (next, trouble) {
+                (Some(next), None) => return Some((self.sources[source].whose.clone(), next)),
+                (Some(next), Some(trouble)) if is_line => {
+                    tracing::debug!(%trouble, "a log breaks off");
+                    let broken = stream::iter([Err(trouble)]).boxed();
+                    self.sources[source].lines = broken;
+                    self.unknown.push(source);
+                    return Some((self.sources[source].whose.clone(), next));
+                }
+                (_, Some(trouble)) => {
+                    return Some((self.sources[source].whose.clone(), Told::Broken(trouble)));
+                }
+                // Its turn has come.
+                (None, None) => {}
             }
-            return Some((self.sources[source].whose.clone(), Ok(line)));
         }
     }
 
-    /// Takes in the next line of a source, or tells why there is none.
+    /// Takes in what is next of a source, or tells why there is nothing.
     async fn pull(&mut self, source: usize, before: Option<Timestamp>) -> Option<String> {
-        match self.sources[source].lines.next().await {
+        let one = &mut self.sources[source];
+        match one.lines.next().await {
             Some(Ok(line)) => {
                 let at = line.at.or(before).unwrap_or(Timestamp::MIN);
-                self.heads.push(Reverse(Head { at, source, line: Some(line) }));
+                self.heads.push(Reverse(Head { at, source, next: Some(Told::Line(line)) }));
                 None
             }
             Some(Err(trouble)) => {
-                self.sources[source].lines = stream::empty().boxed();
+                one.lines = stream::empty().boxed();
+                // Where it broke off says nothing of its end, which is told all the same.
+                self.end(source, before);
                 Some(trouble)
             }
-            None => None,
+            None => {
+                self.end(source, before);
+                None
+            }
+        }
+    }
+
+    /// What it said at last may have come to the engine after it had ended.
+    fn end(&mut self, source: usize, last: Option<Timestamp>) {
+        if let Some(end) = self.sources[source].end.take() {
+            let at = last.map_or(end, |last| end.max(last));
+            self.heads.push(Reverse(Head { at, source, next: Some(Told::End) }));
         }
     }
 }
@@ -195,13 +228,14 @@ mod tests {
         known: bool,
     ) -> Source<usize> {
         let first = lines.first().and_then(|line| line.as_ref().ok()?.at).filter(|_| known);
-        Source { whose, first, lines: stream::iter(lines).boxed() }
+        Source { whose, first, lines: stream::iter(lines).boxed(), end: None }
     }
 
     async fn texts(sources: Vec<Source<usize>>) -> Vec<String> {
-        let told = merge(sources).map(|(whose, line)| match line {
-            Ok(line) => format!("{whose}{}", line.text),
-            Err(trouble) => format!("{whose}!{trouble}"),
+        let told = merge(sources).map(|(whose, told)| match told {
+            Told::Line(line) => format!("{whose}{}", line.text),
+            Told::Broken(trouble) => format!("{whose}!{trouble}"),
+            Told::End => format!("{whose}."),
         });
         told.collect().await
     }
@@ -214,6 +248,24 @@ mod tests {
             source(2, vec![], false),
         ];
         assert_eq!(texts(sources).await, ["0a", "1b", "1c", "1C", "0d"]);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_container_is_told_behind_its_last_line_and_when_it_was() {
+        let ended = |at, source: Source<usize>| Source {
+            end: Some(Timestamp::from_second(at).unwrap()),
+            ..source
+        };
+        let broken = || Err("gone".to_owned());
+        let sources = vec![
+            ended(2, source(0, vec![line(1, "a"), line(4, "d")], true)),
+            ended(3, source(1, vec![line(2, "b")], true)),
+            source(2, vec![line(3, "c"), line(5, "e"), line(7, "f")], false),
+            ended(6, source(3, vec![], false)),
+            ended(8, source(4, vec![line(1, "x"), broken()], true)),
+        ];
+        let expected = ["0a", "4x", "4!gone", "1b", "1.", "2c", "0d", "0.", "2e", "3.", "2f", "4."];
+        assert_eq!(texts(sources).await, expected);
     }
 
     #[tokio::test]
@@ -254,7 +306,10 @@ mod tests {
             let sources: Vec<_> = sources.collect();
             expected.sort_unstable();
             let told: Vec<(i64, usize)> = runtime.block_on(
-                merge(sources).map(|(whose, line)| (line.unwrap().at.unwrap().as_second(), whose)).collect());
+                merge(sources).map(|(whose, told)| {
+                    let Told::Line(line) = told else { panic!("{told:?}") };
+                    (line.at.unwrap().as_second(), whose)
+                }).collect());
             prop_assert_eq!(told, expected);
         }
     }

@@ -85,6 +85,13 @@ impl Position {
         self.own.get(&number(container)).copied().unwrap_or(Reached::both(self.base))
     }
 
+    /// When the newest line was printed that was told; none where none was.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        let own = self.own.values().filter_map(Reached::last);
+        own.chain(self.base).max()
+    }
+
     /// From now on, a container's lines are told out of order with those of others; it has come so far.
     pub fn set_apart(&mut self, container: &str, reached: Reached) {
         self.own.insert(number(container), reached);

@@ -7,6 +7,8 @@
 pub mod api;
 #[cfg(feature = "server")]
 pub mod assemble;
+#[cfg(feature = "browser")]
+pub mod browser;
 pub mod checkout;
 pub mod client;
 pub mod clients;

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use jiff::Timestamp;
-use launcher_logs::{KeptLog, Lines, Meta, Reached, Source, merge, straighten};
+use jiff::{SignedDuration, Timestamp};
+use launcher_logs::{End, KeptLog, Lines, Meta, Reached, Source, Told, merge, straighten};
 use launcher_model::container::Container;
 use launcher_scheduler::{LogLine, LogOptions};
 
-use super::ends::Ends;
 use super::{Entry, Teller, Unread};
 use crate::engine::EngineState;
 use crate::{Error, Result};
@@ -20,6 +19,9 @@ use crate::{Error, Result};
 const FIRST_LOOK: Duration = Duration::from_secs(10);
 /// A host that sends nothing of a log for so long does not hold up the others.
 const SILENCE: Duration = Duration::from_secs(10);
+/// Who comes back is told again of ends that were so long before the last line: they are told when they are
+/// observed.
+const TOLD_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 /// So much of the last lines is held, in bytes.
 const MOST_HELD: usize = 32 << 20;
 
@@ -27,7 +29,8 @@ const MOST_HELD: usize = 32 << 20;
 pub(super) struct History {
     sources: Vec<Source<Arc<Meta>>>,
     notes: Vec<Entry>,
-    ends: Ends,
+    /// How containers have ended of which that is told.
+    ends: HashMap<String, End>,
 }
 
 impl Teller {
@@ -68,17 +71,20 @@ impl Teller {
         let (service, number) = (self.slot.name.clone(), self.number);
         let mut sources = Vec::new();
         let mut notes = Vec::new();
-        let mut ends = Ends::of(observed);
+        let mut ends = HashMap::new();
         let mut failed = None;
         let mut there = HashSet::new();
         for container in observed {
             let meta = Arc::new(Meta::from(container));
+            // Who comes back is told of these by what follows.
+            let end = End::of(container).filter(|_| self.query.after.is_none());
+            let end = self.end(&meta, end, &mut ends);
             match self.inner.scheduler.logs(&container.id, self.options(&container.id)).await {
                 Ok(log) => {
                     there.insert(container.id.clone());
                     let lines =
                         patient(log.map(|line| line.map_err(|error| error.to_string())).boxed());
-                    sources.push(self.source(meta, straighten(lines), None));
+                    sources.push(self.source(meta, straighten(lines), None, end));
                 }
                 // It was removed since, and kept before that.
                 Err(launcher_scheduler::Error::NoContainer(_)) => {}
@@ -88,6 +94,9 @@ impl Teller {
                         format!("the log of container {} cannot be read: {error}", container.name);
                     notes.push(Entry::Trouble(trouble));
                     failed.get_or_insert(error);
+                    sources.extend(
+                        end.map(|end| self.source(meta, stream::empty().boxed(), None, Some(end))),
+                    );
                 }
             }
         }
@@ -101,8 +110,8 @@ impl Teller {
             }
             found = true;
             notes.extend(left_out(&log));
-            ends.kept(&log, self.query.since);
-            sources.push(self.kept_source(&log));
+            let end = self.end(meta, Some(log.end()), &mut ends);
+            sources.push(self.kept_source(&log, end));
         }
         if let Some(error) = failed
             && sources.is_empty()
@@ -147,11 +156,28 @@ impl Teller {
         }
     }
 
-    pub(super) fn kept_source(&self, log: &KeptLog) -> Source<Arc<Meta>> {
+    /// When a container ended, if a reader is to be told; then how is kept in `ends`.
+    fn end(
+        &self,
+        container: &Meta,
+        end: Option<End>,
+        ends: &mut HashMap<String, End>,
+    ) -> Option<Timestamp> {
+        let end = end?;
+        let from = match &self.query.after {
+            Some(position) => position.newest().map(|newest| newest - TOLD_AGAIN),
+            None => self.query.since,
+        };
+        let at = end.at.filter(|at| from.is_none_or(|from| *at >= from))?;
+        ends.insert(container.id.clone(), end);
+        Some(at)
+    }
+
+    fn kept_source(&self, log: &KeptLog, end: Option<Timestamp>) -> Source<Arc<Meta>> {
         let meta = Arc::new(log.container().clone());
         let LogOptions { tail, since, .. } = self.options(&meta.id);
         let (lines, first) = log.lines(since, tail.map(u64::from));
-        self.source(meta, straighten(lines), first)
+        self.source(meta, straighten(lines), first, end)
     }
 
     /// What of a log the reader has not been told.
@@ -160,9 +186,10 @@ impl Teller {
         whose: Arc<Meta>,
         lines: Lines,
         first: Option<Timestamp>,
+        end: Option<Timestamp>,
     ) -> Source<Arc<Meta>> {
         let lines = behind(self.begin.of(&whose.id), lines);
-        Source { whose, first, lines }
+        Source { whose, first, lines, end }
     }
 
     /// Tells it, in order of time. Returns how far each container's log was read.
@@ -171,7 +198,7 @@ impl Teller {
         observed: &[Container],
         history: History,
     ) -> std::result::Result<HashMap<String, Reached>, Unread> {
-        let History { sources, mut notes, mut ends } = history;
+        let History { sources, mut notes, ends } = history;
         // A reader that comes back was told.
         notes.retain(|note| self.query.after.is_none() || !matches!(note, Entry::Note(_)));
         for note in notes {
@@ -186,9 +213,9 @@ impl Teller {
         }
         let merged = merge(sources);
         tokio::pin!(merged);
-        while let Some((whose, line)) = merged.next().await {
-            match line {
-                Ok(line) => {
+        while let Some((whose, told)) = merged.next().await {
+            match told {
+                Told::Line(line) => {
                     let begin = || {
                         let begin = self.begin.of(&whose.id);
                         // What was printed before the last lines is not asked for, on either stream.
@@ -198,41 +225,38 @@ impl Teller {
                     reached.advance(line.stream, line.at);
                     match &mut last {
                         Some(last) => last.push(whose, line),
-                        None => {
-                            self.tell_ends(ends.before(line.at)).await?;
-                            self.line(&whose, line).await?;
-                        }
+                        None => self.line(&whose, line).await?,
                     }
                 }
-                Err(trouble) => {
+                Told::Broken(trouble) => {
                     let trouble =
                         format!("the log of container {} breaks off: {trouble}", whose.name);
                     self.say(Entry::Trouble(trouble)).await?;
                 }
+                Told::End => match &mut last {
+                    Some(last) => last.end(whose),
+                    None => self.ended(whose, &ends).await?,
+                },
             }
         }
-        if let Some(last) = last {
-            ends.forget_before(last.lines.front().and_then(|(_, line)| line.at));
-            for (whose, line) in last.lines {
-                self.tell_ends(ends.before(line.at)).await?;
-                self.line(&whose, line).await?;
+        for (whose, line) in last.into_iter().flat_map(|last| last.told) {
+            match line {
+                Some(line) => self.line(&whose, line).await?,
+                None => self.ended(whose, &ends).await?,
             }
         }
-        self.tell_ends(ends.rest()).await?;
         Ok(seen)
     }
 
-    /// A reader that comes back was told.
-    async fn tell_ends(
+    async fn ended(
         &self,
-        ends: impl Iterator<Item = Entry>,
+        container: Arc<Meta>,
+        ends: &HashMap<String, End>,
     ) -> std::result::Result<(), Unread> {
-        if self.query.after.is_none() {
-            for end in ends {
-                self.say(end).await?;
-            }
+        match ends.get(&container.id).copied() {
+            Some(end) => self.say(Entry::Ended { container, end }).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -272,25 +296,43 @@ fn patient(lines: Lines) -> Lines {
     stream::unfold(Some(lines), next).boxed()
 }
 
-/// The last lines of what is read.
+/// The last lines of what is read, and the ends of containers among them.
 struct Last {
     most: usize,
+    lines: usize,
     bytes: usize,
-    lines: VecDeque<(Arc<Meta>, LogLine)>,
+    /// Lines, and nothing where a container ended.
+    told: VecDeque<(Arc<Meta>, Option<LogLine>)>,
+    /// There were more.
+    is_part: bool,
 }
 
 impl Last {
     fn new(most: usize) -> Self {
-        Self { most, bytes: 0, lines: VecDeque::new() }
+        // Who asks for no line asks for nothing that was.
+        Self { most, lines: 0, bytes: 0, told: VecDeque::new(), is_part: most == 0 }
     }
 
     fn push(&mut self, whose: Arc<Meta>, line: LogLine) {
         self.bytes += line.text.len();
-        self.lines.push_back((whose, line));
-        while self.lines.len() > self.most || (self.bytes > MOST_HELD && self.lines.len() > 1) {
-            if let Some((_, line)) = self.lines.pop_front() {
+        self.lines += 1;
+        self.told.push_back((whose, Some(line)));
+        while self.lines > self.most || (self.bytes > MOST_HELD && self.lines > 1) {
+            self.is_part = true;
+            if let Some((_, Some(line))) = self.told.pop_front() {
                 self.bytes -= line.text.len();
+                self.lines -= 1;
             }
+        }
+        // Ends that were before the first of the lines.
+        while self.is_part && matches!(self.told.front(), Some((_, None))) {
+            self.told.pop_front();
+        }
+    }
+
+    fn end(&mut self, whose: Arc<Meta>) {
+        if !(self.is_part && self.told.is_empty()) {
+            self.told.push_back((whose, None));
         }
     }
 }

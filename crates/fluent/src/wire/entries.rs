@@ -148,6 +148,7 @@ fn header(bytes: &[u8]) -> Option<usize> {
     match bytes {
         [0x92, ..] => Some(1),
         [0xdc, 0, 2, ..] => Some(3),
+        [0xdd, 0, 0, 0, 2, ..] => Some(5),
         _ => None,
     }
 }

@@ -157,6 +157,18 @@ fn entries_that_are_none_are_left_out_and_counted() {
 }
 
 #[test]
+fn an_entry_may_say_in_any_way_that_it_has_two_parts() {
+    let plain = packed(&[entry(1, "one")]);
+    assert_eq!(plain[0], 0x92);
+    for header in [&[0x92][..], &[0xdc, 0, 2], &[0xdd, 0, 0, 0, 2]] {
+        let entries = [header, &plain[1..]].concat();
+        let frame = encode(&array(vec!["a.b".into(), Value::Binary(entries)]));
+        let (entries, _) = decode(&frame).unwrap();
+        assert_eq!(entries.iter().collect::<Vec<_>>(), [record(1, 0, "one")]);
+    }
+}
+
+#[test]
 fn metadata_of_fluent_bit_is_passed_over() {
     let time = array(vec![event_time(), map([("meta", 1.into())])]);
     let entries = array(vec![array(vec![time, map([("message", "one".into())])])]);

@@ -32,7 +32,7 @@ impl Traffic {
     /// Requests answered, whatever the status.
     #[must_use]
     pub fn answered(&self) -> u64 {
-        self.requests.iter().sum()
+        self.requests.iter().fold(0, |sum, class| sum.saturating_add(*class))
     }
 
     /// Whether nothing happened and nothing is under way.
@@ -43,13 +43,13 @@ impl Traffic {
 
     fn add(&mut self, other: &Self) {
         for (class, more) in self.requests.iter_mut().zip(other.requests) {
-            *class += more;
+            *class = class.saturating_add(more);
         }
-        self.failed += other.failed;
-        self.retried += other.retried;
-        self.ejected += other.ejected;
-        self.received += other.received;
-        self.sent += other.sent;
+        self.failed = self.failed.saturating_add(other.failed);
+        self.retried = self.retried.saturating_add(other.retried);
+        self.ejected = self.ejected.saturating_add(other.ejected);
+        self.received = self.received.saturating_add(other.received);
+        self.sent = self.sent.saturating_add(other.sent);
         self.latency.beside(&other.latency);
     }
 }
@@ -57,8 +57,8 @@ impl Traffic {
 impl Merge for Traffic {
     fn beside(&mut self, other: &Self) {
         self.add(other);
-        self.in_flight += other.in_flight;
-        self.connections += other.connections;
+        self.in_flight = self.in_flight.saturating_add(other.in_flight);
+        self.connections = self.connections.saturating_add(other.connections);
     }
 
     fn after(&mut self, other: &Self) {

@@ -36,14 +36,14 @@ pub struct Usage {
 
 impl Usage {
     fn add(&mut self, other: &Self) {
-        self.cpu_us += other.cpu_us;
-        self.throttled_us += other.throttled_us;
-        self.received += other.received;
-        self.sent += other.sent;
-        self.read += other.read;
-        self.written += other.written;
-        self.oom_kills += other.oom_kills;
-        self.restarts += other.restarts;
+        self.cpu_us = self.cpu_us.saturating_add(other.cpu_us);
+        self.throttled_us = self.throttled_us.saturating_add(other.throttled_us);
+        self.received = self.received.saturating_add(other.received);
+        self.sent = self.sent.saturating_add(other.sent);
+        self.read = self.read.saturating_add(other.read);
+        self.written = self.written.saturating_add(other.written);
+        self.oom_kills = self.oom_kills.saturating_add(other.oom_kills);
+        self.restarts = self.restarts.saturating_add(other.restarts);
     }
 }
 
@@ -52,9 +52,10 @@ impl Merge for Usage {
         self.add(other);
         let limited = |one: &Self| one.containers == 0 || one.memory_limit > 0;
         let both = limited(self) && limited(other);
-        self.memory_limit = if both { self.memory_limit + other.memory_limit } else { 0 };
-        self.memory += other.memory;
-        self.containers += other.containers;
+        self.memory_limit =
+            if both { self.memory_limit.saturating_add(other.memory_limit) } else { 0 };
+        self.memory = self.memory.saturating_add(other.memory);
+        self.containers = self.containers.saturating_add(other.containers);
     }
 
     fn after(&mut self, other: &Self) {
@@ -101,20 +102,20 @@ pub struct HostUsage {
 
 impl HostUsage {
     fn add(&mut self, other: &Self) {
-        self.cpu_us += other.cpu_us;
-        self.received += other.received;
-        self.sent += other.sent;
-        self.read += other.read;
-        self.written += other.written;
+        self.cpu_us = self.cpu_us.saturating_add(other.cpu_us);
+        self.received = self.received.saturating_add(other.received);
+        self.sent = self.sent.saturating_add(other.sent);
+        self.read = self.read.saturating_add(other.read);
+        self.written = self.written.saturating_add(other.written);
     }
 }
 
 impl Merge for HostUsage {
     fn beside(&mut self, other: &Self) {
         self.add(other);
-        self.cpus += other.cpus;
-        self.memory += other.memory;
-        self.memory_total += other.memory_total;
+        self.cpus = self.cpus.saturating_add(other.cpus);
+        self.memory = self.memory.saturating_add(other.memory);
+        self.memory_total = self.memory_total.saturating_add(other.memory_total);
     }
 
     fn after(&mut self, other: &Self) {

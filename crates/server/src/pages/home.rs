@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use launcher_model::role::Role;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, EventFilter, Page as Part};

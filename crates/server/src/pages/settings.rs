@@ -14,13 +14,13 @@ use super::forms::Signed;
 use super::layout::{Frame, Page, render, render_once};
 use super::secrets::{self, SecretLine};
 use super::service::known;
-use super::view::installation::count;
 use super::visitor::Visitor;
 use crate::App;
 use crate::access::Note;
 use crate::api::services::{How, settle};
 use crate::api::views::PutWord;
 use crate::http::problem::Problem;
+use crate::words::count;
 
 #[derive(Template)]
 #[template(path = "settings.html")]

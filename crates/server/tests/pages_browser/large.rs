@@ -13,8 +13,7 @@ use crate::{is_whole, no_complaints, shows, sign_in};
 
 /// What Home and all that it loads may weigh over the wire, in bytes.
 const WEIGHT: f64 = 150.0 * 1024.0;
-/// How long it may take until a change is seen, on a machine that has other work: 200 ms is what is wanted,
-/// and what `make bench` and a quiet machine show.
+/// How long it may take until a change is seen, on a machine that has other work; 200 ms is what is wanted.
 const SEEN_WITHIN: Duration = Duration::from_secs(2);
 /// The same for the server's part of a page, of which 50 ms are wanted, in a build that is not optimized.
 const MADE_WITHIN: Duration = Duration::from_secs(3);

@@ -35,25 +35,27 @@ pub(super) fn text<'f>(fields: &'f dyn Fields, name: &str) -> Option<&'f str> {
     }
 }
 
+/// No request has more bytes or microseconds: a pebibyte, 35 years. What says so is not believed.
+const LARGEST: f64 = (1_u64 << 50) as f64;
+
 /// The number of a field, which may be written as text. None below zero.
 pub(super) fn number(fields: &dyn Fields, name: &str) -> Option<f64> {
     let number = match fields.get(name)? {
         Field::Number(number) => number,
         Field::Text(text) => text.trim().parse().ok()?,
     };
-    Some(number).filter(|number| number.is_finite() && *number >= 0.0)
+    Some(number).filter(|number| (0.0..=LARGEST).contains(number))
 }
 
 /// The whole number of a field.
 pub(super) fn whole(fields: &dyn Fields, name: &str) -> Option<u64> {
-    // What is larger than any number becomes the largest.
     number(fields, name).map(|number| number as u64)
 }
 
 /// How long something took, in microseconds: in seconds as a number, or with its unit.
 pub(super) fn duration_us(fields: &dyn Fields, name: &str) -> Option<u64> {
     if let Some(seconds) = number(fields, name) {
-        return Some((seconds * 1e6).round() as u64);
+        return Some(seconds * 1e6).filter(|us| *us <= LARGEST).map(|us| us.round() as u64);
     }
     let text = text(fields, name)?;
     let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
@@ -64,5 +66,7 @@ pub(super) fn duration_us(fields: &dyn Fields, name: &str) -> Option<u64> {
         "s" => 1e6,
         _ => return None,
     };
-    Some((number.parse::<f64>().ok()? * scale).round() as u64)
+    Some(number.parse::<f64>().ok()? * scale)
+        .filter(|us| *us <= LARGEST)
+        .map(|us| us.round() as u64)
 }

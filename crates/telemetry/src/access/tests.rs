@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use launcher_model::measure::Merge as _;
 use launcher_model::{ServiceName, VersionNumber};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -157,6 +158,29 @@ fn records_of_our_own_edges_count_when_they_shall() {
     let mut gone = fields(record);
     gone.remove("status");
     assert_eq!(reads(Value::Object(gone), Counts::Records), Err(Left::Unanswered));
+}
+
+#[test]
+fn numbers_that_no_request_has_are_not_believed_and_break_no_sum() {
+    let record = json!({
+        "service": "shop", "version": 42, "status": 200, "body_bytes_sent": 9_223_372_036_854_775_808_u64,
+        "request_length": 1e300, "duration": 1e300,
+    });
+    assert_eq!(reads(record, Counts::Edges), Ok(request(42, 200, None)));
+    let mut requests = Requests::default();
+    for _ in 0..2 {
+        requests.add(Request {
+            sent: u64::MAX,
+            again: u64::MAX,
+            ..request(42, 200, Some(u64::MAX))
+        });
+    }
+    let (_, mut samples) = requests.into_samples().next().unwrap();
+    let traffic = &mut samples[0].traffic;
+    let other = traffic.clone();
+    traffic.beside(&other);
+    traffic.after(&other);
+    assert_eq!((traffic.sent, traffic.retried, traffic.answered()), (u64::MAX, u64::MAX, 6));
 }
 
 #[test]

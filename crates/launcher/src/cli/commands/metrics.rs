@@ -50,7 +50,8 @@ async fn of_host(context: &Context, wanted: &Metrics, host: &str) -> Result<(), 
     let answer: HostAnswer = context.understand(answer)?;
     if answer.lines.iter().all(|line| line.values.iter().all(Option::is_none)) {
         say(&format!(
-            "nothing was measured of {host} in that time; `launcher agent` on it does, and the server on its own host"
+            "nothing was measured of {host} in whole steps of that time: of a long one the first step may not be \
+             over, ask for less; `launcher agent` measures a host, and the server its own"
         ));
         return Ok(());
     }
