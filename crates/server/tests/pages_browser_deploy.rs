@@ -7,7 +7,8 @@ mod pages_support;
 
 use launcher_model::environment::EnvironmentState;
 use launcher_model::{ServiceName, VersionNumber};
-use pages_support::browser::{Browsers, arrives, is_whole, no_complaints, shows, sign_in};
+use launcher_testkit::browser::{Browsers, arrives, is_whole, no_complaints, shows};
+use pages_support::browser::sign_in;
 use pages_support::{WHO, World, eventually};
 use thirtyfour::prelude::*;
 

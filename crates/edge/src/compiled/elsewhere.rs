@@ -117,7 +117,8 @@ impl Moved {
         }
         let mut location = self.to.to_string();
         if let Some(behind) = &self.behind {
-            location = location + &rest + behind;
+            location.push_str(&rest);
+            location.push_str(behind);
         }
         // Two slashes would lead to another host (RFC 3986 §4.2).
         if location.starts_with("//") {

@@ -19,7 +19,8 @@ use launcher_model::role::{Role, Roles};
 use launcher_model::{EdgeName, PersonName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
 use launcher_store::NewPerson;
-use pages_support::browser::{Browsers, arrives, is_whole, no_complaints, shows, sign_in, text};
+use launcher_testkit::browser::{Browsers, arrives, is_whole, no_complaints, shows, text};
+use pages_support::browser::sign_in;
 use pages_support::{WHO, World, eventually};
 use thirtyfour::prelude::*;
 

@@ -1,8 +1,6 @@
 //! A real browser, and whoever signs in with it.
 
-pub(crate) use launcher_testkit::browser::{
-    Browsers, arrives, is_whole, no_complaints, shows, text,
-};
+use launcher_testkit::browser::arrives;
 use thirtyfour::prelude::*;
 
 use super::{WHO, World};
