@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use launcher_testkit::browser::{Browsers, arrives, no_complaints, shows};
+use launcher_browser::{Browsers, arrives, no_complaints, shows};
 use launcher_testkit::wait::until;
 use launcher_testkit::{Engine, Installation};
 use thirtyfour::prelude::*;

@@ -5,9 +5,9 @@
 #[allow(dead_code)]
 mod pages_support;
 
+use launcher_browser::{Browsers, arrives, is_whole, no_complaints, shows};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::{ServiceName, VersionNumber};
-use launcher_testkit::browser::{Browsers, arrives, is_whole, no_complaints, shows};
 use pages_support::browser::sign_in;
 use pages_support::{WHO, World, eventually};
 use thirtyfour::prelude::*;

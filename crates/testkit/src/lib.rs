@@ -7,8 +7,6 @@
 pub mod api;
 #[cfg(feature = "server")]
 pub mod assemble;
-#[cfg(feature = "browser")]
-pub mod browser;
 pub mod checkout;
 pub mod client;
 pub mod clients;

@@ -117,8 +117,7 @@ impl Moved {
         }
         let mut location = self.to.to_string();
         if let Some(behind) = &self.behind {
-            location.push_str(&rest);
-            location.push_str(behind);
+            location = location + &rest + behind;
         }
         // Two slashes would lead to another host (RFC 3986 §4.2).
         if location.starts_with("//") {

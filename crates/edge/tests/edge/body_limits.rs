@@ -90,7 +90,7 @@ async fn a_body_of_unknown_length_is_cut_at_the_limit() {
 async fn a_body_of_unknown_length_within_the_limit_passes() {
     let container = measuring().await;
     let lab = Lab::new(&[small(&container)]).await;
-    let chunks = format!("1f4\r\n{}\r\n", "x".repeat(500));
+    let chunks = "1f4\r\n".to_owned() + &"x".repeat(500) + "\r\n";
     let request = format!(
         "POST / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}{chunks}0\r\n\r\n"
     );

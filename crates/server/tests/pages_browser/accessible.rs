@@ -8,7 +8,7 @@ use thirtyfour::prelude::*;
 
 use crate::pages_support::World;
 use crate::{PAGES, a_busy_day, is_whole, looks_as, sign_in};
-use launcher_testkit::browser::Browsers;
+use launcher_browser::Browsers;
 
 /// More keys than any of these pages needs.
 const MOST_TABS: usize = 150;

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::pages_support::{World, eventually};
 use crate::{V1, is_whole, shows, sign_in};
-use launcher_testkit::browser::Browsers;
+use launcher_browser::Browsers;
 
 /// Serves at an address until it is told to stop.
 async fn serve(world: &World, address: &str) -> (String, oneshot::Sender<()>, JoinHandle<()>) {

@@ -9,7 +9,7 @@ use thirtyfour::prelude::*;
 
 use crate::pages_support::{Visitor, WHO, World, eventually};
 use crate::{is_whole, no_complaints, shows, sign_in};
-use launcher_testkit::browser::Browsers;
+use launcher_browser::Browsers;
 
 /// What Home and all that it loads may weigh over the wire, in bytes.
 const WEIGHT: f64 = 150.0 * 1024.0;

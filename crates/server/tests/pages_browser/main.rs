@@ -13,13 +13,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
+use launcher_browser::{Browsers, arrives, is_whole, no_complaints, shows, text};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::measure::{Traffic, TrafficSample};
 use launcher_model::role::{Role, Roles};
 use launcher_model::{EdgeName, PersonName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
 use launcher_store::NewPerson;
-use launcher_testkit::browser::{Browsers, arrives, is_whole, no_complaints, shows, text};
 use pages_support::browser::sign_in;
 use pages_support::{WHO, World, eventually};
 use thirtyfour::prelude::*;

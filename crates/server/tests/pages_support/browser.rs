@@ -1,6 +1,6 @@
 //! A real browser, and whoever signs in with it.
 
-use launcher_testkit::browser::arrives;
+use launcher_browser::arrives;
 use thirtyfour::prelude::*;
 
 use super::{WHO, World};

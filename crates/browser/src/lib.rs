@@ -1,4 +1,9 @@
-//! A real browser: Chromium, driven over WebDriver by a chromedriver of its own.
+//! A real browser for tests: Chromium, driven over WebDriver by a chromedriver of its own.
+//!
+//! It is a crate of its own because the library that speaks with it adds to what texts can be added to, and so
+//! to what the compiler asks for in every crate that has it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "this is test code")]
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
@@ -7,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use thirtyfour::prelude::*;
 
-use crate::Folder;
-use crate::wait::{SOON, until};
+use launcher_testkit::Folder;
+use launcher_testkit::wait::{SOON, until};
 
 const QUIET: [&str; 8] = [
     "--headless",
