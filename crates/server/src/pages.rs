@@ -17,6 +17,7 @@ mod lists;
 mod live;
 mod login;
 mod maintenance;
+mod openid;
 mod protect;
 mod service;
 mod view;
@@ -55,6 +56,8 @@ pub(crate) fn router() -> Router<App> {
         .route("/jump", get(jump::jump))
         .merge(lists::router())
         .route("/login", get(login::page).post(login::sign_in))
+        .route("/login/openid", get(openid::begin))
+        .route("/login/openid/callback", get(openid::end))
         .route("/login/{secret}", get(login::link_page).post(login::with_link))
         .route("/logout", post(login::logout))
         .layer(middleware::map_response(protect::page))

@@ -102,6 +102,7 @@ pub(super) async fn set(
         display_name: body.display_name.as_deref().map(called).transpose()?,
         roles: Some(checked(roles)?),
         disabled: body.disabled,
+        forget_openid: body.forget_openid,
     };
     let person = app.store.change_person(&name, change, &principal.name, app.now()).await?;
     Ok(Answer(person.into()))

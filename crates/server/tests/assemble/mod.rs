@@ -84,6 +84,7 @@ pub(crate) async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
         clock,
         settings,
         access_logs: None,
+        openid: None,
     }
 }
 

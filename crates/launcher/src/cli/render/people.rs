@@ -11,10 +11,11 @@ pub(in crate::cli) fn people(people: &[PersonView], look: &Look) -> String {
     let mut columns = Columns::new(look, &["NAME", "CALLED", "MAY", "LAST HERE", "SIGNS IN"]);
     for person in people {
         let seen = person.last_seen.map_or_else(|| "never".to_owned(), |at| ago(at, look.now));
-        let signs_in = match (person.disabled, person.password_set_at) {
-            (true, _) => "no: disabled",
-            (false, None) => "no password yet",
-            (false, Some(_)) => "yes",
+        let signs_in = match (person.disabled, person.password_set_at, &person.openid_subject) {
+            (true, _, _) => "no: disabled",
+            (false, None, None) => "no password yet",
+            (false, None, Some(_)) => "by OpenID",
+            (false, Some(_), _) => "yes",
         };
         columns.row([
             plain(&person.name),
