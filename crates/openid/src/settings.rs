@@ -171,7 +171,8 @@ pub(crate) mod tests {
     #[test]
     fn what_makes_no_sense_is_refused() {
         assert_eq!(settings().check(), Ok(()));
-        let cases: [(&dyn Fn(&mut Settings), &str); 9] = [
+        type Change = &'static dyn Fn(&mut Settings);
+        let cases: [(Change, &str); 9] = [
             (&|it| it.issuer = "id".into(), "write the provider's address, such as"),
             (&|it| it.issuer = "http://id.example.com".into(), "must begin with https://"),
             (&|it| it.issuer = "ftp://localhost".into(), "must begin with https://"),

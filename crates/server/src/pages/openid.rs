@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
 use launcher_model::PersonName;
 use launcher_model::role::{Role, Roles};
 use launcher_openid::{Error, OpenId, Round, Settings, Somebody};
