@@ -80,7 +80,7 @@ async fn pressed(visitor: &mut Visitor<'_>, door: &str) -> String {
 
 /// Signs in by the provider as somebody whom it does not remember.
 async fn signs_in(visitor: &mut Visitor<'_>, who: &str) -> Answer {
-    let address = pressed(visitor, "/login").await;
+    let address = visitor.get("/login/openid").await.location().to_owned();
     let back = Guest::new().goes(&address, Does::SignsIn(who)).await;
     visitor.get(&back).await
 }
@@ -95,10 +95,10 @@ fn refused(answer: &Answer, status: u16, says: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_signs_in_for_the_first_time_and_again() {
     let provider = Provider::start(&format!("{URL}{CALLBACK}"));
-    provider.knows(&json!({ "u1": { "preferred_username": "Mika" } }));
+    provider.knows(&json!({ "u1": { "preferred_username": "Lena" } }));
     let world = world(settings(&provider.issuer, URL)).await;
     world.service("shop", "").await;
-    add(&world, "mika", Role::Viewer).await;
+    add(&world, "lena", Role::Viewer).await;
     let mut visitor = Visitor::stranger(&world);
     let address = pressed(&mut visitor, "/login?next=/services/shop").await;
     let mut guest = Guest::new();
@@ -106,14 +106,14 @@ async fn somebody_signs_in_for_the_first_time_and_again() {
     assert!(back.starts_with(&format!("{CALLBACK}?")), "{back}");
     assert_eq!(visitor.get(&back).await.location(), "/services/shop");
     let page = visitor.get("/services/shop").await;
-    assert!(page.body.contains("mika"), "{}", page.body);
-    let mika = person(&world, "mika").await;
-    let subject = mika.openid.unwrap();
+    assert!(page.body.contains("lena"), "{}", page.body);
+    let lena = person(&world, "lena").await;
+    let subject = lena.openid.unwrap();
     assert_eq!((subject.issuer, subject.subject.as_str()), (provider.issuer.clone(), "u1"));
-    assert_eq!(mika.roles, Roles::everywhere(Role::Viewer), "as an administrator gave them");
+    assert_eq!(lena.roles, Roles::everywhere(Role::Viewer), "as an administrator gave them");
 
     // Another name there makes nobody else of them, and the session before is over.
-    provider.knows(&json!({ "u1": { "preferred_username": "mika.k" } }));
+    provider.knows(&json!({ "u1": { "preferred_username": "lena.k" } }));
     let before = visitor.cookie("launcher_session").to_owned();
     let address = visitor.get("/login/openid").await.location().to_owned();
     let back = guest.goes(&address, Does::SignsIn("nobody")).await;
@@ -128,7 +128,7 @@ async fn somebody_signs_in_for_the_first_time_and_again() {
     assert_eq!(audited.len(), 2, "{audited:?}");
     for entry in audited {
         let call = entry.call;
-        assert_eq!((call.who.as_deref(), call.way), (Some("mika"), Way::OpenId));
+        assert_eq!((call.who.as_deref(), call.way), (Some("lena"), Way::OpenId));
         assert_eq!((call.path.as_str(), call.outcome), (CALLBACK, Outcome::Done));
         assert!(call.session.is_some());
     }
@@ -137,35 +137,35 @@ async fn somebody_signs_in_for_the_first_time_and_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_takes_somebodys_name_at_the_provider_is_not_them() {
     let provider = Provider::start(&format!("{URL}{CALLBACK}"));
-    let mika = json!({ "preferred_username": "mika" });
+    let lena = json!({ "preferred_username": "lena" });
     provider.knows(
-        &json!({ "u1": mika, "u2": mika, "u3": { "preferred_username": "Mi Ka" }, "u4": {} }),
+        &json!({ "u1": lena, "u2": lena, "u3": { "preferred_username": "Le Na" }, "u4": {} }),
     );
     let world = world(settings(&provider.issuer, URL)).await;
     let mut visitor = Visitor::stranger(&world);
-    refused(&signs_in(&mut visitor, "u1").await, 403, "launcher person add mika");
-    refused(&signs_in(&mut visitor, "u3").await, 403, "calls you Mi Ka");
+    refused(&signs_in(&mut visitor, "u1").await, 403, "launcher person add lena");
+    refused(&signs_in(&mut visitor, "u3").await, 403, "calls you Le Na");
     refused(&signs_in(&mut visitor, "u4").await, 403, "there is no preferred_username");
-    add(&world, "mika", Role::Viewer).await;
+    add(&world, "lena", Role::Viewer).await;
     assert_eq!(signs_in(&mut visitor, "u1").await.location(), "/");
 
     let mut other = Visitor::stranger(&world);
-    refused(&signs_in(&mut other, "u2").await, 403, "launcher person set mika --forget-openid");
+    refused(&signs_in(&mut other, "u2").await, 403, "launcher person set lena --forget-openid");
     assert_eq!(other.get("/").await.location(), "/login");
     let filter = AuditFilter { limit: 1, ..AuditFilter::default() };
     let call = world.app.store.audited(&filter).await.unwrap().remove(0).call;
-    assert_eq!((call.who.as_deref(), call.way), (Some("mika"), Way::OpenId));
+    assert_eq!((call.who.as_deref(), call.way), (Some("lena"), Way::OpenId));
     assert_eq!((call.status, call.outcome), (403, Outcome::Refused));
 
     let forget = PersonChange { forget_openid: true, ..PersonChange::default() };
-    world.app.store.change_person(&name("mika"), forget, "admin", world.app.now()).await.unwrap();
+    world.app.store.change_person(&name("lena"), forget, "admin", world.app.now()).await.unwrap();
     assert_eq!(visitor.get("/").await.location(), "/login", "the sessions of the one before end");
     assert_eq!(signs_in(&mut other, "u2").await.location(), "/");
-    refused(&signs_in(&mut visitor, "u1").await, 403, "mika is somebody else");
+    refused(&signs_in(&mut visitor, "u1").await, 403, "lena is somebody else");
 
     let disable = PersonChange { disabled: Some(true), ..PersonChange::default() };
-    world.app.store.change_person(&name("mika"), disable, "admin", world.app.now()).await.unwrap();
-    refused(&signs_in(&mut other, "u2").await, 403, "mika may not sign in here");
+    world.app.store.change_person(&name("lena"), disable, "admin", world.app.now()).await.unwrap();
+    refused(&signs_in(&mut other, "u2").await, 403, "lena may not sign in here");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,9 +222,9 @@ async fn groups_say_who_comes_in_and_what_they_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_way_back_is_gone_once_in_the_browser_that_began_it() {
     let provider = Provider::start(&format!("{URL}{CALLBACK}"));
-    provider.knows(&json!({ "u1": { "preferred_username": "mika" } }));
+    provider.knows(&json!({ "u1": { "preferred_username": "lena" } }));
     let world = world(settings(&provider.issuer, URL)).await;
-    add(&world, "mika", Role::Viewer).await;
+    add(&world, "lena", Role::Viewer).await;
     let mut visitor = Visitor::stranger(&world);
     let address = pressed(&mut visitor, "/login").await;
     let back = Guest::new().goes(&address, Does::SignsIn("u1")).await;
@@ -268,9 +268,9 @@ async fn a_way_back_is_gone_once_in_the_browser_that_began_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_ends_within_ten_minutes_and_at_pages_of_ours() {
     let provider = Provider::start(&format!("{URL}{CALLBACK}"));
-    provider.knows(&json!({ "u1": { "preferred_username": "mika" } }));
+    provider.knows(&json!({ "u1": { "preferred_username": "lena" } }));
     let world = world(settings(&provider.issuer, URL)).await;
-    add(&world, "mika", Role::Viewer).await;
+    add(&world, "lena", Role::Viewer).await;
     let mut visitor = Visitor::stranger(&world);
     world.set_back(SignedDuration::from_mins(11));
     let address = pressed(&mut visitor, "/login").await;
@@ -281,6 +281,7 @@ async fn a_sign_in_ends_within_ten_minutes_and_at_pages_of_ours() {
     for foreign in
         ["//evil.example.com", "https://evil.example.com", "/%5Cevil", "/a%0d%0aSet-Cookie:a"]
     {
+        let mut visitor = Visitor::stranger(&world);
         let page = visitor.get(&format!("/login?next={foreign}")).await;
         assert!(page.body.contains(&format!("href=\"{URL}/login/openid\"")), "{}", page.body);
         let answer = visitor.get(&format!("/login/openid?next={foreign}")).await;
@@ -309,9 +310,9 @@ async fn what_the_provider_says_no_to_is_a_sentence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_away_keeps_nobody_else_out() {
     let provider = Provider::start(&format!("{URL}{CALLBACK}"));
-    provider.knows(&json!({ "u1": { "preferred_username": "mika" } }));
+    provider.knows(&json!({ "u1": { "preferred_username": "lena" } }));
     let world = world(settings(&provider.issuer, URL)).await;
-    add(&world, "mika", Role::Viewer).await;
+    add(&world, "lena", Role::Viewer).await;
     let mut visitor = Visitor::stranger(&world);
     let address = pressed(&mut visitor, "/login").await;
     let back = Guest::new().goes(&address, Does::SignsIn("u1")).await;
@@ -347,10 +348,10 @@ async fn where_pages_are_served_over_tls_the_cookie_is_too() {
 async fn heavy_browser_a_browser_goes_to_the_provider_and_comes_back() {
     let mut world = World::without_edge().await;
     world.service("shop", "").await;
-    add(&world, "mika", Role::Deployer).await;
+    add(&world, "lena", Role::Deployer).await;
     let (listener, url) = World::bind().await;
     let provider = Provider::start(&format!("{url}{CALLBACK}"));
-    provider.knows(&json!({ "u1": { "preferred_username": "mika" } }));
+    provider.knows(&json!({ "u1": { "preferred_username": "lena" } }));
     // To a browser that is another site: these pages are at 127.0.0.1, the provider is at localhost.
     world.app.openid = Some(Arc::new(OpenId::new(settings(&provider.issuer, &url)).unwrap()));
     world.serve(listener);
@@ -378,7 +379,7 @@ async fn heavy_browser_a_browser_goes_to_the_provider_and_comes_back() {
         })
         .await;
         let page = browser.source().await.unwrap();
-        assert!(page.contains("mika"), "{page}");
+        assert!(page.contains("lena"), "{page}");
         browser.quit().await.unwrap();
     }
 }

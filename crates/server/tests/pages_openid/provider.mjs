@@ -8,6 +8,9 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
+// It warns of what is meant for tests alone, when nobody reads it any more.
+console.info = console.warn = () => {}
+
 const [library, accounts, callback] = process.argv.slice(2)
 const { Provider } = await import(library)
 
