@@ -36,6 +36,11 @@ pub(crate) fn whole(error: &dyn std::error::Error) -> String {
         }
         cause = inner.source();
     }
+    harmless(&text)
+}
+
+/// What others say, short and on one line.
+pub(crate) fn harmless(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }
 

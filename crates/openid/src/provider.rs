@@ -23,9 +23,10 @@ use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::error::whole;
+use crate::error::{harmless, whole};
 use crate::http::ask;
 use crate::person::has;
+use crate::settings::is_guarded;
 use crate::{Error, Result, Round, Settings, Somebody};
 
 /// So long it is believed to be as it was.
@@ -133,7 +134,11 @@ impl OpenId {
             request = request.add_scope(Scope::new(scope.to_owned()));
         }
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
-        Ok(request.set_pkce_challenge(challenge).url().0)
+        let (address, _, _) = request.set_pkce_challenge(challenge).url();
+        match is_guarded(&address) {
+            true => Ok(address),
+            false => Err(self.away("its authorization_endpoint is not https".to_owned())),
+        }
     }
 
     /// Trades the code that a browser has brought for who it is.
@@ -165,7 +170,9 @@ impl OpenId {
         let request = request.set_pkce_verifier(PkceCodeVerifier::new(round.verifier()));
         let http = |request: HttpRequest| ask(self.client.clone(), request);
         request.request_async(&http).await.map_err(|error| match error {
-            RequestTokenError::ServerResponse(refusal) => Error::Refused(refusal.to_string()),
+            RequestTokenError::ServerResponse(refusal) => {
+                Error::Refused(harmless(&refusal.to_string()))
+            }
             // The answer has tokens in it, and is not repeated.
             RequestTokenError::Parse(_, _) => {
                 self.away("its answer to a code is none of OpenID Connect".to_owned())

@@ -338,6 +338,11 @@ async fn nothing_is_sent_elsewhere() {
     let (round, _) = other.begun().await;
     let refused = other.openid.redeem("code-1".to_owned(), &round).await.unwrap_err();
     assert!(refused.to_string().contains("which is not https"), "{refused}");
+
+    let third = provider_with(|_| {}).await;
+    third.told.lock().unwrap().metadata["authorization_endpoint"] = json!("http://id.example.com");
+    let refused = third.openid.address(&round).await.unwrap_err();
+    assert!(refused.to_string().contains("authorization_endpoint is not https"), "{refused}");
 }
 
 #[tokio::test]

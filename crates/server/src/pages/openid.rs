@@ -101,7 +101,10 @@ async fn signed_in(
     }
     let code = match (back.error, back.code) {
         (None, Some(code)) => code,
-        (error, _) => return Ok(Err(turned_down(settings, error, back.error_description))),
+        (error, _) => {
+            let more = back.error_description.as_deref();
+            return Ok(Err(turned_down(settings, error.as_deref(), more)));
+        }
     };
     let Some(attempt) = throttle.attempt(caller.address, None, app.now()) else {
         return Ok(Err(TOO_OFTEN));
@@ -109,6 +112,10 @@ async fn signed_in(
     let somebody = match openid.redeem(code, round).await {
         Ok(somebody) => somebody,
         Err(error) => {
+            if matches!(error, Error::Away { .. } | Error::Setting(_)) {
+                // That is no guess.
+                attempt.succeeded();
+            }
             tracing::warn!(%error, "a sign-in by OpenID Connect has failed");
             return Ok(Err(not_told(settings, &error)));
         }
@@ -248,9 +255,9 @@ fn not_begun_here() -> Refused {
 }
 
 /// What somebody reads whom the provider does not let through.
-fn turned_down(settings: &Settings, error: Option<String>, more: Option<String>) -> Refused {
+fn turned_down(settings: &Settings, error: Option<&str>, more: Option<&str>) -> Refused {
     let name = &settings.name;
-    let why = match error.as_deref() {
+    let why = match error {
         Some("access_denied") => {
             format!("{name} says that you did not let it tell who you are, or may not use this.")
         }
