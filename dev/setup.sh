@@ -2,7 +2,7 @@
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
 #   dev/setup.sh WHAT...      build | demo | test | bench | lab |
-#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients | otlp-clients
+#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -67,6 +67,7 @@ need_for_test() {
     need_for_marathon_clients
     need_for_jenkins_clients
     need_for_fluent_clients
+    need_for_openid_clients
     need_for_otlp_clients
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
     need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
@@ -90,6 +91,11 @@ need_for_jenkins_clients() {
 
 need_for_otlp_clients() {
     need_for_jenkins_clients
+}
+
+need_for_openid_clients() {
+    need node 'Node.js' nodejs
+    need npm 'Node.js with npm' nodejs npm
 }
 
 need_for_fluent_clients() {
@@ -205,7 +211,7 @@ install_clients() (
     mkdir -p "$clients"
     exec 9>"$clients/lock"
     flock 9
-    cmp -s "$lists/requirements.txt" "$clients/requirements.txt" || {
+    [[ ! -f $lists/requirements.txt ]] || cmp -s "$lists/requirements.txt" "$clients/requirements.txt" || {
         "$python" -m venv --clear "$clients/venv"
         "$clients/venv/bin/pip" install -q --disable-pip-version-check -r "$lists/requirements.txt"
         cp "$lists/requirements.txt" "$clients"
@@ -217,7 +223,7 @@ install_clients() (
     }
 )
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | otlp-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients'
 need_for_build
 clients=()
 for what in "$@"; do
@@ -232,7 +238,7 @@ for what in "$@"; do
             need_for_git
             need_for_test
             need_for_lab
-            clients+=(marathon-clients jenkins-clients fluent-clients notify-clients otlp-clients)
+            clients+=(marathon-clients jenkins-clients fluent-clients notify-clients openid-clients otlp-clients)
             ;;
         marathon-clients)
             need_for_marathon_clients
@@ -244,6 +250,10 @@ for what in "$@"; do
             ;;
         fluent-clients)
             need_for_fluent_clients
+            clients+=("$what")
+            ;;
+        openid-clients)
+            need_for_openid_clients
             clients+=("$what")
             ;;
         otlp-clients)
@@ -260,7 +270,7 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, otlp-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, openid-clients, otlp-clients" ;;
     esac
 done
 check_rust

@@ -98,6 +98,8 @@ async fn a_person_is_shown_changed_and_removed() {
     let body = stub.calls().last().unwrap().json();
     assert_eq!(body, json!({ "services": { "shop": "deployer" }, "disabled": true }));
     assert_eq!(stub.calls().len(), before + 2);
+    assert_eq!(run(&stub.url, &["person", "set", "mika", "--forget-openid"]).await.status, 0);
+    assert_eq!(stub.calls().last().unwrap().json(), json!({ "forget_openid": true }));
     let nothing = run(&stub.url, &["person", "set", "mika"]).await;
     assert!(nothing.stderr.contains("nothing is said"), "{nothing:?}");
 

@@ -32,6 +32,7 @@ async fn docker_maintenance_keeps_every_request_from_the_containers() {
         api.launch_ready("shop", &image.id).await;
     }
     api.deploy("shop", 1).await;
+    let mut live = 1;
     let load = Load::start(Plan {
         edge: installation.http,
         host: "shop.example.com".to_owned(),
@@ -43,7 +44,6 @@ async fn docker_maintenance_keeps_every_request_from_the_containers() {
     let more = async |than: u64| {
         until("more answers", SOON, || async { (load.answered() > than + 64).then_some(()) }).await;
     };
-    let mut live = 1;
     until("all connections being open", SOON, || async {
         (load.answered() >= 32 && load.echoed() >= 8).then_some(())
     })

@@ -150,3 +150,35 @@ async fn heavy_nothing_of_what_is_kept_is_open_to_others() {
     );
     assert_eq!(open_to_others(&up.data()), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn heavy_a_provider_of_openid_may_be_away_at_the_start_and_must_make_sense() {
+    let mut up = Up::new();
+    let config = up.data().with_file_name("config.toml");
+    let openid =
+        "[openid]\nissuer = \"http://127.0.0.1:1\"\nclient_id = \"launcher\"\nname = \"Team\"\n";
+    fs::write(&config, openid).unwrap();
+    let said = up.refusal().await;
+    assert!(said.contains("[openid] needs url"), "{said}");
+    let url = "url = \"https://launcher.example.com\"\n";
+    fs::write(&config, format!("{url}{openid}add_people = true\n")).unwrap();
+    let said = up.refusal().await;
+    assert!(said.contains("add_people is true, and roles says nobody's role"), "{said}");
+
+    fs::write(&config, format!("{url}{openid}")).unwrap();
+    up.start_quietly().await;
+    let server = fs::read_to_string(up.data().join("address")).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let page = client.get(format!("{}/login", server.trim())).send().await.unwrap();
+    let page = page.text().await.unwrap();
+    let button =
+        "href=\"https://launcher.example.com/login/openid\" autofocus>Sign in with Team</a>";
+    assert!(page.contains(button), "{page}");
+    let log = up.data().with_file_name("log");
+    until("the log saying that it is away", SOON, || async {
+        let log = fs::read_to_string(&log).unwrap();
+        let says = "nobody can sign in by OpenID Connect";
+        (log.contains(says) && log.contains("http://127.0.0.1:1 cannot be used now")).then_some(())
+    })
+    .await;
+}

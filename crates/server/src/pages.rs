@@ -23,6 +23,7 @@ mod login;
 mod maintenance;
 mod new_service;
 mod once;
+mod openid;
 mod outlook;
 mod person;
 mod protect;
@@ -91,6 +92,8 @@ pub(crate) fn router() -> Router<App> {
         .route("/jump", get(jump::jump))
         .merge(lists::router())
         .route("/login", get(login::page).post(login::sign_in))
+        .route("/login/openid", get(openid::begin))
+        .route("/login/openid/callback", get(openid::end))
         .route("/login/{secret}", get(login::link_page).post(login::with_link))
         .route("/logout", post(login::logout))
         .layer(middleware::map_response(protect::page))

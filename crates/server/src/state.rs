@@ -10,6 +10,7 @@ use launcher_fluent::receive::Receiving;
 use launcher_model::branch::Branch;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_notify::Notifier;
+use launcher_openid::OpenId;
 use launcher_scheduler::Scheduler;
 use launcher_store::Store;
 use launcher_store::vault::Vault;
@@ -43,6 +44,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// What becomes of access logs that others send; none where none may be sent.
     pub access_logs: Option<AccessLogs>,
+    /// The provider by which people sign in; none where they do not.
+    pub openid: Option<Arc<OpenId>>,
 }
 
 /// What becomes of access logs that others send.

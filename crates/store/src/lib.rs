@@ -42,7 +42,7 @@ pub use records::{
     Invitation, LeftImage, Made, Maintenance, MaintenanceRecord, MaintenanceWish, NewAudit,
     NewBuild, NewDeployment, NewPerson, NewSession, NewToken, NewVersion, Outcome, Owner, Page,
     Person, PersonChange, PutOutcome, Queued, RecordedContainer, RecordedHost, SecretRecord,
-    SeenImage, Service, Session, Token, Way,
+    SeenImage, Service, Session, Subject, Token, Way,
 };
 pub use told::{Told, ToldStore};
 pub use upstream::{Unreported, UpstreamStore};

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use launcher_model::PersonName;
 use secrecy::SecretString;
 
-use crate::{NewPerson, NewSession, Owner, Person, PersonChange, Result, Session};
+use crate::{NewPerson, NewSession, Owner, Person, PersonChange, Result, Session, Subject};
 
 /// Keeps people, by the rules of [`Store`](crate::Store).
 ///
@@ -20,6 +20,16 @@ pub trait PeopleStore: Send + Sync + 'static {
     async fn add_person(&self, new: NewPerson, by: &str, at: Timestamp) -> Result<Person>;
     /// One person.
     async fn person(&self, name: &PersonName) -> Result<Option<Person>>;
+    /// The person who is this at a provider of OpenID Connect.
+    async fn person_of(&self, subject: &Subject) -> Result<Option<Person>>;
+    /// Keeps who a person is at a provider, unless they are somebody already, may not sign in or are not there,
+    /// or somebody else is that: then false, and nothing is kept.
+    async fn bind_person(
+        &self,
+        name: &PersonName,
+        subject: &Subject,
+        at: Timestamp,
+    ) -> Result<bool>;
     /// All people, by name.
     async fn people(&self) -> Result<Vec<Person>>;
     /// Changes a person. Who may not sign in any more has no sessions and links.

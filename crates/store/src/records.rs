@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use audit::{AuditEntry, AuditFilter, NewAudit, Outcome, Way};
 pub use builds::{BuildChange, BuildFilter, NewBuild, Queued};
 pub use images::{Following, LeftImage, SeenImage};
-pub use people::{NewPerson, NewSession, Owner, Person, PersonChange, Session};
+pub use people::{NewPerson, NewSession, Owner, Person, PersonChange, Session, Subject};
 
 /// A service as it is kept.
 #[derive(Debug, Clone, PartialEq)]

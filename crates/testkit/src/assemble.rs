@@ -88,6 +88,7 @@ pub async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
         clock,
         settings,
         access_logs: None,
+        openid: None,
     }
 }
 

@@ -7,6 +7,7 @@ mod logs;
 mod marathon;
 pub(crate) mod metrics;
 mod notify;
+mod openid;
 mod otlp;
 mod shown;
 mod web;
@@ -30,6 +31,7 @@ use self::logs::Logs;
 use self::marathon::Marathon;
 use self::metrics::Metrics;
 use self::notify::Notifications;
+use self::openid::OpenId;
 use self::otlp::Otlp;
 use self::web::web_address;
 
@@ -69,6 +71,7 @@ struct File {
     #[serde(default)]
     audit: Audit,
     url: Option<String>,
+    openid: Option<OpenId>,
     #[serde(default)]
     notifications: notify::General,
     #[serde(default)]
@@ -220,6 +223,8 @@ pub(crate) struct Config {
     pub(crate) registries: HashMap<String, Access>,
     /// The address under which people reach the pages, where the team says so.
     pub(crate) url: Option<String>,
+    /// The provider by which people sign in.
+    pub(crate) openid: Option<launcher_openid::Settings>,
     /// Who is told what happens.
     pub(crate) notifications: launcher_notify::Config,
 }
@@ -299,6 +304,7 @@ impl Config {
             fluentd: file.fluentd,
             access_log: file.access_log,
             registries: read_registries(file.registries)?,
+            openid: file.openid.map(|openid| openid.read(file.url.as_deref())).transpose()?,
             url: notify::url(file.url)?,
             notifications: Notifications {
                 general: file.notifications,

@@ -14,6 +14,7 @@ use launcher_control::{Clock, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
 use launcher_images::Images;
 use launcher_logs::Kept;
+use launcher_openid::OpenId;
 use launcher_registry::{Registries, Registry};
 use launcher_scheduler::LogKeeper;
 use launcher_scheduler::docker::residents::Residents;
@@ -55,6 +56,10 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     let (mut app, _images) = assemble(&config, &data, door, address).await?;
     app.access_logs = logs.as_ref().map(Listening::shown);
     let mut serving = tokio::task::JoinSet::new();
+    if let Some(openid) = app.openid.clone() {
+        // It says in the log when the provider is away, which is no reason not to serve.
+        serving.spawn(async move { openid.find().await.unwrap_or_default() });
+    }
     if let Some(residents) = engines::to_measure(&config)? {
         serving.spawn(measure(residents, app.clone()));
     }
@@ -184,6 +189,8 @@ async fn assemble(
     let builds = Builds::start(parts, builds).await?;
     let pages = config.url.clone().unwrap_or_else(|| format!("http://{}", reachable(address)));
     let notifier = notify::start(config, &pages, &control, &store, &settings, &clock).await?;
+    let openid =
+        config.openid.clone().map(OpenId::new).transpose().context("[openid] cannot be used")?;
     let gathered = Arc::clone(telemetry.gathered());
     let reports = Reports::new(move |report| gathered.host(report));
     let app = App {
@@ -198,6 +205,7 @@ async fn assemble(
         clock,
         settings,
         access_logs: None,
+        openid: openid.map(Arc::new),
     };
     Ok((app, images))
 }

@@ -225,6 +225,8 @@ const GIT: &[Row] = &[
 const OPEN: &[Row] = &[
     ("GET", "/login", Nothing),
     ("POST", "/login", Nothing),
+    ("GET", "/login/openid", Nothing),
+    ("GET", CALLBACK, Nothing),
     ("GET", "/login/{secret}", Nothing),
     ("POST", "/login/{secret}", Nothing),
     ("GET", "/assets/{hash}/{*file}", Nothing),
@@ -244,6 +246,8 @@ const ALL: &[(Door, &[Row])] = &[
     (Door::Open, OPEN),
 ];
 
+/// The provider leads a browser back, which begins a session.
+const CALLBACK: &str = "/login/openid/callback";
 /// The one call by which agents tell what they have measured, every second or so.
 const REPORTS: &str = "/api/v1/hosts/{host}/reports";
 /// A question of git's, which is a POST and changes nothing.
@@ -282,10 +286,12 @@ pub(super) fn rule(method: &Method, path: &str) -> Option<Rule> {
 }
 
 impl Rule {
-    /// Whether a call is written down: what may change something, but not what comes all the time.
+    /// Whether a call is written down: what may change something, and a sign-in; but not what comes
+    /// all the time.
     pub(super) fn is_audited(&self, method: &Method) -> bool {
         let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        !looks && ![REPORTS, FETCH, CHECK, CHECK_NEW].contains(&self.path)
+        let unwritten = [REPORTS, FETCH, CHECK, CHECK_NEW];
+        self.path == CALLBACK || !looks && !unwritten.contains(&self.path)
     }
 }
 

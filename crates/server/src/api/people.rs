@@ -122,6 +122,7 @@ pub(crate) async fn changed(
         display_name: body.display_name.as_deref().map(called).transpose()?,
         roles: Some(checked(roles)?),
         disabled: body.disabled,
+        forget_openid: body.forget_openid,
     };
     let person = app.store.change_person(name, change, by, app.now()).await?;
     Ok(person.into())

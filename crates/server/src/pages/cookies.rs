@@ -17,8 +17,13 @@ pub(super) fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 /// A header that sets a cookie for so many seconds; 0 removes it. No script may read it, and no other
 /// site's form or picture sends it.
 pub(super) fn set(settings: &Settings, name: &str, value: &str, seconds: i64) -> HeaderValue {
-    let secure = if settings.secure_cookies { "; Secure" } else { "" };
+    with(settings.secure_cookies, name, value, seconds)
+}
+
+/// The same; a secure one is sent over TLS alone.
+pub(super) fn with(secure: bool, name: &str, value: &str, seconds: i64) -> HeaderValue {
+    let secure = if secure { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    // Names are constants and values base64 of ours.
+    // Names are constants and values base64 and paths of ours.
     HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -1,5 +1,6 @@
 //! Signing in, by a name and a password, a token or a one-time link, and out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use askama::Template;
@@ -36,6 +37,13 @@ struct LoginPage<'a> {
     next: &'a str,
     name: &'a str,
     fault: Option<&'a str>,
+    provider: Option<Provider<'a>>,
+}
+
+/// By whom one may sign in, and where that begins.
+struct Provider<'a> {
+    name: &'a str,
+    start: String,
 }
 
 #[derive(Template)]
@@ -52,7 +60,7 @@ struct LinkPage<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Next {
-    next: Option<String>,
+    pub(super) next: Option<String>,
 }
 
 /// A name and a password, or a token.
@@ -84,7 +92,7 @@ pub(super) fn path_from(page: &str) -> String {
 }
 
 /// A page of ours that one may be led to: a path and nothing else.
-fn is_plain(path: &str) -> bool {
+pub(super) fn is_plain(path: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-');
     path.starts_with('/') && !path.starts_with("//") && path.bytes().all(plain)
 }
@@ -102,24 +110,54 @@ pub(super) async fn page(
         return Ok(Redirect::to("/").into_response());
     }
     let next = next.as_deref().unwrap_or_default();
-    Ok(render(&LoginPage { frame: Frame::bare(), next, name: "", fault: None }))
+    Ok(shown(&app, next, "", None))
+}
+
+/// The sign-in page, which leads to a page of ours afterwards.
+fn shown(app: &App, next: &str, name: &str, fault: Option<&str>) -> Response {
+    let provider = app.openid.as_ref().map(|openid| {
+        let settings = openid.settings();
+        let mut start = settings.start();
+        if !next.is_empty() && is_plain(next) {
+            start = format!("{start}?next={next}");
+        }
+        Provider { name: &settings.name, start }
+    });
+    render(&LoginPage { frame: Frame::bare(), next, name, fault, provider })
+}
+
+/// The sign-in page, for who does not come in.
+pub(super) fn refused(
+    app: &App,
+    next: &str,
+    name: &str,
+    Refused(status, why): &Refused,
+) -> Response {
+    (*status, shown(app, next, name, Some(why))).into_response()
 }
 
 /// Why somebody does not come in.
-struct Refused(StatusCode, &'static str);
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) StatusCode, pub(super) Cow<'static, str>);
 
-const TOO_OFTEN: Refused = Refused(
+impl Refused {
+    const fn new(status: StatusCode, why: &'static str) -> Self {
+        Self(status, Cow::Borrowed(why))
+    }
+}
+
+pub(super) const TOO_OFTEN: Refused = Refused::new(
     StatusCode::TOO_MANY_REQUESTS,
     "Too many failed attempts from your address or for this name. Wait a minute.",
 );
 /// The same whether there is no such person, they may not sign in, or it is another password.
 const WRONG: Refused =
-    Refused(StatusCode::UNAUTHORIZED, "This name and this password do not belong together.");
+    Refused::new(StatusCode::UNAUTHORIZED, "This name and this password do not belong together.");
 const NO_TOKEN: Refused =
-    Refused(StatusCode::UNAUTHORIZED, "This token is not valid, or was revoked.");
+    Refused::new(StatusCode::UNAUTHORIZED, "This token is not valid, or was revoked.");
 const FOR_PROGRAMS: Refused =
-    Refused(StatusCode::FORBIDDEN, "This token is for programs: it cannot sign in here.");
-const OVER: Refused = Refused(StatusCode::GONE, "This link was used already, or is too old.");
+    Refused::new(StatusCode::FORBIDDEN, "This token is for programs: it cannot sign in here.");
+const OVER: Refused = Refused::new(StatusCode::GONE, "This link was used already, or is too old.");
 
 pub(super) async fn sign_in(
     State(app): State<App>,
@@ -140,12 +178,7 @@ pub(super) async fn sign_in(
             let next = if is_plain(&form.next) { form.next.as_str() } else { "/" };
             enter(&app, &headers, &begun, next).await
         }
-        Err(Refused(status, why)) => {
-            let frame = Frame::bare();
-            let page =
-                LoginPage { frame, next: &form.next, name: form.name.trim(), fault: Some(why) };
-            Ok((status, render(&page)).into_response())
-        }
+        Err(why) => Ok(refused(&app, &form.next, form.name.trim(), &why)),
     }
 }
 
@@ -249,7 +282,7 @@ pub(super) async fn with_link(
 ) -> Page {
     note.signs_in(None, Way::Link);
     let refuse = |Refused(status, why): Refused| {
-        Ok((status, link_shown(None, Some(why), false)).into_response())
+        Ok((status, link_shown(None, Some(&why), false)).into_response())
     };
     let Some(attempt) = throttle.attempt(caller.address, None, app.now()) else {
         return refuse(TOO_OFTEN);

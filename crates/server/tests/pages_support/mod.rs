@@ -163,13 +163,24 @@ impl World {
 
     /// Serves it on a port of this machine, for browsers.
     pub(crate) async fn listen(&mut self) -> String {
+        let (listener, url) = Self::bind().await;
+        self.serve(listener);
+        url
+    }
+
+    /// A port of this machine, and the address of what will be served there.
+    pub(crate) async fn bind() -> (TcpListener, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        (listener, url)
+    }
+
+    /// Serves it there.
+    pub(crate) fn serve(&mut self, listener: TcpListener) {
         let app = self.app.clone();
         self.tasks.push(tokio::spawn(async {
             launcher_server::serve(app, listener, std::future::pending()).await;
         }));
-        url
     }
 
     /// Adds a service whose containers are checked over HTTP.

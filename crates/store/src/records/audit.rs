@@ -18,6 +18,9 @@ pub enum Way {
     Password,
     /// With a one-time link, to begin a session.
     Link,
+    /// By a provider of OpenID Connect, to begin a session.
+    #[serde(rename = "openid")]
+    OpenId,
     /// Signed, as code hosts do.
     Signature,
     /// Not at all.

@@ -17,6 +17,15 @@ pub struct NewPerson {
     pub roles: Roles,
 }
 
+/// Somebody as a provider of OpenID Connect knows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The provider.
+    pub issuer: String,
+    /// What it calls them, for ever and nobody else: `sub`.
+    pub subject: String,
+}
+
 /// A person as they are kept: never their password.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Person {
@@ -30,6 +39,8 @@ pub struct Person {
     pub disabled: bool,
     /// When their password was set; none when they have none yet.
     pub password_set_at: Option<Timestamp>,
+    /// Who they are at a provider of OpenID Connect, once they have signed in by it.
+    pub openid: Option<Subject>,
     /// When they were added.
     pub created_at: Timestamp,
     /// Who added them.
@@ -47,6 +58,8 @@ pub struct PersonChange {
     pub roles: Option<Roles>,
     /// Whether they may not sign in; then their sessions end.
     pub disabled: Option<bool>,
+    /// Who they are at a provider is forgotten, and their sessions end: the next sign-in by it says it anew.
+    pub forget_openid: bool,
 }
 
 /// For whom a session is.

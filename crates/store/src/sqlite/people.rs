@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::row::{json, maybe_time, time, to_json, word};
 use super::write::Write;
 use super::{events, tokens};
-use crate::{Error, NewPerson, Person, PersonChange};
+use crate::{Error, NewPerson, Person, PersonChange, Subject};
 
 const PERSON: &str = "person";
 
@@ -76,6 +76,37 @@ pub(super) async fn one<'c>(
     row.fetch_optional(executor).await?.as_ref().map(from_row).transpose()
 }
 
+pub(super) async fn of<'c>(
+    executor: impl SqliteExecutor<'c>,
+    subject: &Subject,
+) -> Result<Option<Person>, Fault> {
+    let sql = "SELECT * FROM people WHERE openid_issuer = ? AND openid_subject = ?";
+    let row = sqlx::query(sql).bind(&subject.issuer).bind(&subject.subject);
+    row.fetch_optional(executor).await?.as_ref().map(from_row).transpose()
+}
+
+pub(super) async fn bind(
+    write: &mut Write,
+    name: &PersonName,
+    subject: &Subject,
+    at: Timestamp,
+) -> Result<bool, Fault> {
+    let sql = "UPDATE OR IGNORE people SET openid_issuer = ?, openid_subject = ?
+        WHERE name = ? AND openid_subject IS NULL AND NOT disabled";
+    let bound = sqlx::query(sql)
+        .bind(&subject.issuer)
+        .bind(&subject.subject)
+        .bind(name.as_str())
+        .execute(write.connection()?)
+        .await?;
+    if bound.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let text = format!("{name} signs in by {} from now on", subject.issuer);
+    tell(write, EventKind::PersonChanged, text, name.as_str(), at).await?;
+    Ok(true)
+}
+
 async fn existing(write: &mut Write, name: &PersonName) -> Result<Person, Fault> {
     let found = one(write.connection()?, name).await?;
     found.ok_or_else(|| Error::NoSuch { what: PERSON, name: name.to_string() }.into())
@@ -99,21 +130,26 @@ pub(super) async fn change(
     person.display_name = change.display_name.unwrap_or(person.display_name);
     person.roles = change.roles.unwrap_or(person.roles);
     person.disabled = change.disabled.unwrap_or(person.disabled);
+    if change.forget_openid {
+        person.openid = None;
+    }
     if person == before {
         return Ok(person);
     }
-    let sql = "UPDATE people SET display_name = ?, role = ?, services = ?, disabled = ?
-        WHERE name = ?";
+    let sql = "UPDATE people SET display_name = ?, role = ?, services = ?, disabled = ?,
+        openid_issuer = ?, openid_subject = ? WHERE name = ?";
     sqlx::query(sql)
         .bind(person.display_name.as_deref())
         .bind(person.roles.role.as_str())
         .bind(to_json("role", &person.roles.services)?)
         .bind(person.disabled)
+        .bind(person.openid.as_ref().map(|openid| openid.issuer.as_str()))
+        .bind(person.openid.as_ref().map(|openid| openid.subject.as_str()))
         .bind(name.as_str())
         .execute(write.connection()?)
         .await?;
     must_keep_admin(write, had_admin, name).await?;
-    if person.disabled {
+    if person.disabled || person.openid != before.openid {
         end_sessions(write, name).await?;
     }
     tell(write, EventKind::PersonChanged, changed(&before, &person), by, at).await?;
@@ -130,6 +166,9 @@ fn changed(before: &Person, after: &Person) -> String {
     if before.roles != after.roles {
         let (was, is) = (before.roles.in_words(), after.roles.in_words());
         return format!("{name} has other roles: {is} (before: {was})");
+    }
+    if before.openid != after.openid {
+        return format!("who {name} is at the OpenID provider is forgotten");
     }
     format!("{name} is called otherwise")
 }
@@ -229,12 +268,15 @@ pub(super) fn roles(row: &SqliteRow, role: &str, services: &str) -> Result<Roles
 }
 
 fn from_row(row: &SqliteRow) -> Result<Person, Fault> {
+    let issuer: Option<String> = row.try_get("openid_issuer")?;
+    let openid = issuer.zip(row.try_get("openid_subject")?);
     Ok(Person {
         name: word(row, "name", PERSON)?,
         display_name: row.try_get("display_name")?,
         roles: roles(row, "role", "services")?,
         disabled: row.try_get("disabled")?,
         password_set_at: maybe_time(row, "password_set_at")?,
+        openid: openid.map(|(issuer, subject)| Subject { issuer, subject }),
         created_at: time(row, "created_at")?,
         created_by: row.try_get("created_by")?,
         last_seen: maybe_time(row, "last_seen")?,

@@ -28,6 +28,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (12, "told", include_str!("../../migrations/sqlite/0012_told.sql")),
     (13, "token roles", include_str!("../../migrations/sqlite/0013_token_roles.sql")),
     (14, "people", include_str!("../../migrations/sqlite/0014_people.sql")),
+    (15, "openid", include_str!("../../migrations/sqlite/0015_openid.sql")),
 ];
 
 /// Brings a database to the newest schema.

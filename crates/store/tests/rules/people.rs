@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use launcher_model::PersonName;
 use launcher_model::event::EventKind;
 use launcher_model::role::{Role, Roles};
-use launcher_store::{Error, NewPerson, NewSession, NewToken, Owner, PersonChange, Session, Store};
+use launcher_store::{
+    Error, NewPerson, NewSession, NewToken, Owner, PersonChange, Session, Store, Subject,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::support::*;
@@ -65,6 +67,55 @@ async fn a_person_is_kept_changed_and_removed() {
     let told: Vec<_> = all_events(&*store).await.into_iter().map(|event| event.kind).collect();
     let kinds = [EventKind::PersonAdded, EventKind::PersonChanged, EventKind::PersonRemoved];
     assert_eq!(told, kinds, "what changes nothing is not told");
+}
+
+#[tokio::test]
+async fn a_person_is_one_at_a_provider_and_nobody_else_is() {
+    let store = Temporary::open().await;
+    for text in ["anna", "ben", "cora"] {
+        add(&*store, text, Role::Viewer).await;
+    }
+    let subject = |issuer: &str, subject: &str| Subject {
+        issuer: issuer.to_owned(),
+        subject: subject.to_owned(),
+    };
+    let (one, two) = (subject("https://a", "1"), subject("https://a", "2"));
+    let (store, anna) = (&*store, name("anna"));
+    let bind = async |text: &str, subject: &Subject| {
+        store.bind_person(&name(text), subject, at(1)).await.unwrap()
+    };
+    assert_eq!(store.person_of(&one).await.unwrap(), None);
+    assert!(bind("anna", &one).await);
+    let found = store.person_of(&one).await.unwrap().unwrap();
+    assert_eq!((found.name, found.openid), (anna.clone(), Some(one.clone())));
+    assert!(!bind("anna", &two).await, "she is somebody already");
+    assert!(!bind("ben", &one).await, "somebody else is that");
+    assert!(!bind("nobody", &two).await);
+    assert_eq!(store.person(&name("ben")).await.unwrap().unwrap().openid, None);
+    assert!(bind("ben", &subject("https://b", "1")).await, "at another provider");
+
+    let disable = PersonChange { disabled: Some(true), ..Default::default() };
+    store.change_person(&name("cora"), disable, "admin", at(2)).await.unwrap();
+    assert!(!bind("cora", &two).await, "she may not sign in");
+
+    store.create_session(session("anna", 1, false), at(0)).await.unwrap();
+    let change =
+        PersonChange { roles: Some(Roles::everywhere(Role::Deployer)), ..Default::default() };
+    let changed = store.change_person(&anna, change, "admin", at(3)).await.unwrap();
+    assert_eq!(changed.openid, Some(one.clone()), "other changes leave it");
+    assert!(is_valid(store, 1).await);
+    let forget = PersonChange { forget_openid: true, ..Default::default() };
+    let forgotten = store.change_person(&anna, forget, "admin", at(4)).await.unwrap();
+    assert_eq!(forgotten.openid, None);
+    assert!(!is_valid(store, 1).await);
+    assert!(bind("anna", &two).await);
+    let texts: Vec<_> = all_events(store).await.into_iter().map(|event| event.text).collect();
+    for told in [
+        "anna signs in by https://a from now on",
+        "who anna is at the OpenID provider is forgotten",
+    ] {
+        assert!(texts.iter().any(|text| text == told), "{texts:?}");
+    }
 }
 
 #[tokio::test]

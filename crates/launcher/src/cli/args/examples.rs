@@ -297,7 +297,8 @@ pub(super) const PERSON_SET: &str = "\
 EXAMPLES
   launcher person set mika --role admin
   launcher person set mika --on shop=deployer --off mail
-  launcher person set mika --disable";
+  launcher person set mika --disable
+  launcher person set mika --forget-openid";
 pub(super) const PERSON_REMOVE: &str = "\
 EXAMPLES
   launcher person remove mika";

@@ -72,12 +72,18 @@ pub(super) async fn set((context, set): (Context, SetPerson)) -> Result<(), Fail
         Some(services)
     };
     let disabled = (set.disable || set.enable).then_some(set.disable);
-    let body =
-        PersonChangeBody { display_name: set.display_name, role: set.role, services, disabled };
+    let body = PersonChangeBody {
+        display_name: set.display_name,
+        role: set.role,
+        services,
+        disabled,
+        forget_openid: set.forget_openid,
+    };
     if body.display_name.is_none()
         && body.role.is_none()
         && body.services.is_none()
         && disabled.is_none()
+        && !body.forget_openid
     {
         return Err(Failure::Senseless(
             "nothing is said that shall change; `launcher person set --help` shows what can"

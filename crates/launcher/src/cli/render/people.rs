@@ -11,10 +11,11 @@ pub(in crate::cli) fn people(people: &[PersonView], look: &Look) -> String {
     let mut columns = Columns::new(look, &["NAME", "CALLED", "MAY", "LAST HERE", "SIGNS IN"]);
     for person in people {
         let seen = person.last_seen.map_or_else(|| "never".to_owned(), |at| ago(at, look.now));
-        let signs_in = match (person.disabled, person.password_set_at) {
-            (true, _) => "no: disabled",
-            (false, None) => "no password yet",
-            (false, Some(_)) => "yes",
+        let signs_in = match (person.disabled, person.password_set_at, &person.openid_subject) {
+            (true, _, _) => "no: disabled",
+            (false, None, None) => "no password yet",
+            (false, None, Some(_)) => "by OpenID",
+            (false, Some(_), _) => "yes",
         };
         columns.row([
             plain(&person.name),
@@ -97,6 +98,9 @@ mod tests {
             r#"[{"name": "anna", "display_name": null, "role": "none", "services": {"shop": "viewer"},
                  "disabled": false, "password_set_at": null, "created_at": "2026-11-01T11:00:00Z",
                  "created_by": "admin", "last_seen": null},
+                {"name": "cora", "display_name": null, "role": "viewer", "services": {},
+                 "disabled": false, "password_set_at": null, "openid_subject": "c1",
+                 "created_at": "2026-11-01T11:00:00Z", "created_by": "openid", "last_seen": null},
                 {"name": "mika", "display_name": "Mika K.", "role": "viewer",
                  "services": {"mail": "admin", "shop": "deployer"}, "disabled": false,
                  "password_set_at": "2026-11-02T11:00:00Z", "created_at": "2026-11-01T11:00:00Z",

@@ -356,7 +356,7 @@ fn secret(about: &str, path: &Path) -> Result<SecretString> {
     crate::run::secret::read("what is secret", path).with_context(|| about.to_owned())
 }
 
-fn certificates(about: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>> {
+pub(super) fn certificates(about: &str, path: Option<&Path>) -> Result<Option<Vec<u8>>> {
     let read = |path: &Path| {
         std::fs::read(path).with_context(|| format!("{about}: cannot read {}", path.display()))
     };

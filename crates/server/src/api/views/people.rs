@@ -47,6 +47,10 @@ pub struct PersonChangeBody {
     /// They may not sign in; their sessions end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<bool>,
+    /// Who they are at the OpenID provider is forgotten, and their sessions end: the next who signs in there by
+    /// their name is them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forget_openid: bool,
 }
 
 /// A person, without their password.
@@ -66,6 +70,9 @@ pub struct PersonView {
     /// When their password was set; nothing while they have none.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub password_set_at: Option<Timestamp>,
+    /// What the OpenID provider calls them, `sub`, once they have signed in by it.
+    #[serde(default)]
+    pub openid_subject: Option<String>,
     /// When they were added.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -85,6 +92,7 @@ impl From<Person> for PersonView {
             services: person.roles.services,
             disabled: person.disabled,
             password_set_at: person.password_set_at,
+            openid_subject: person.openid.map(|openid| openid.subject),
             created_at: person.created_at,
             created_by: person.created_by,
             last_seen: person.last_seen,
@@ -174,7 +182,7 @@ pub struct AuditView {
     pub at: Timestamp,
     /// Who called; nothing when nobody knows.
     pub who: Option<String>,
-    /// How they came in: `token`, `session`, `password`, `link`, `signature` or `nobody`.
+    /// How they came in: `token`, `session`, `password`, `link`, `openid`, `signature` or `nobody`.
     #[schema(value_type = String)]
     pub way: Way,
     /// The number of the session.

@@ -62,6 +62,7 @@ impl AuditLine {
             Way::Session => "session",
             Way::Password => "password",
             Way::Link => "link",
+            Way::OpenId => "OpenID",
             Way::Signature => "signature",
             Way::Nobody => "nothing",
         };

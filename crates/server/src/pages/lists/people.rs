@@ -63,10 +63,10 @@ impl List for People {
 
 impl PersonLine {
     fn new(person: Person, now: jiff::Timestamp) -> Self {
-        let shut = match (person.disabled, person.password_set_at) {
-            (true, _) => Some("may not sign in"),
-            (false, None) => Some("has no password yet"),
-            (false, Some(_)) => None,
+        let shut = match (person.disabled, person.password_set_at, &person.openid) {
+            (true, _, _) => Some("may not sign in"),
+            (false, None, None) => Some("has no password yet"),
+            (false, _, _) => None,
         };
         Self {
             name: person.name.to_string(),

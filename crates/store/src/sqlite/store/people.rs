@@ -9,6 +9,7 @@ use crate::sqlite::row::kept;
 use crate::sqlite::{SqliteStore, people, sessions};
 use crate::{
     NewPerson, NewSession, Owner, PeopleStore, Person, PersonChange, Result, Session, SessionStore,
+    Subject,
 };
 
 #[async_trait]
@@ -21,6 +22,21 @@ impl PeopleStore for SqliteStore {
 
     async fn person(&self, name: &PersonName) -> Result<Option<Person>> {
         self.read("reading a person", people::one(&self.readers, name).await)
+    }
+
+    async fn person_of(&self, subject: &Subject) -> Result<Option<Person>> {
+        self.read("reading a person", people::of(&self.readers, subject).await)
+    }
+
+    async fn bind_person(
+        &self,
+        name: &PersonName,
+        subject: &Subject,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let mut write = self.begin("keeping who a person is").await?;
+        let outcome = people::bind(&mut write, name, subject, kept(at)).await;
+        write.end(outcome).await
     }
 
     async fn people(&self) -> Result<Vec<Person>> {

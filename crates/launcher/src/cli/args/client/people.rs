@@ -101,6 +101,10 @@ pub(crate) struct SetPerson {
     /// They may sign in again
     #[arg(long)]
     pub(crate) enable: bool,
+    /// Forget who they are at the OpenID provider; their sessions end, and the next who signs in there by their name
+    /// is them
+    #[arg(long)]
+    pub(crate) forget_openid: bool,
 }
 
 /// `person password`.
