@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use axum::http::{StatusCode, header};
 use jiff::SignedDuration;
+use launcher_browser::Browsers;
 use launcher_model::PersonName;
 use launcher_model::role::{Role, Roles};
 use launcher_openid::{CLAIM, GROUPS, OpenId, Settings};
 use launcher_store::{AuditFilter, NewPerson, NewToken, Outcome, Person, PersonChange, Way};
-use pages_support::browser::Browsers;
 use pages_support::{Answer, Visitor, World, eventually};
 use provider::{CLIENT, Does, Guest, Provider};
 use serde_json::json;

@@ -191,6 +191,7 @@ async fn change_one(
         role: Some(form.role),
         services: Some(on_services(&form.said)?),
         disabled: Some(form.disabled.is_some()),
+        forget_openid: false,
     };
     let name = &person.name;
     let now = changed(app, name, body, by).await?;
