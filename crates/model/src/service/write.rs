@@ -17,7 +17,9 @@ pub fn write(spec: &ServiceSpec) -> String {
 pub fn write_briefly(spec: &ServiceSpec) -> String {
     let is_same = |text: &String| read("launcher.toml", text).is_ok_and(|again| again == *spec);
     // What is left out means in a few places something else than what is left out with all around it.
-    brief(spec).filter(is_same).unwrap_or_else(|| write(spec))
+    let kept_whole: [&[&str]; 2] = [&[], &["health"]];
+    let brief = kept_whole.into_iter().find_map(|kept| brief(spec, kept).filter(is_same));
+    brief.unwrap_or_else(|| write(spec))
 }
 
 /// What every file says, in the order in which it is read.
@@ -26,10 +28,13 @@ struct First<'a> {
     service: &'a Basics,
 }
 
-fn brief(spec: &ServiceSpec) -> Option<String> {
+/// Without what need not be said, but for the sections that are `kept` whole.
+fn brief(spec: &ServiceSpec, kept: &[&str]) -> Option<String> {
     let unsaid = ServiceSpec::new(spec.service.name.clone(), spec.service.port);
     let mut table = Table::try_from(spec).ok()?;
-    without(&mut table, &Table::try_from(&unsaid).ok()?);
+    let mut other = Table::try_from(&unsaid).ok()?;
+    kept.iter().for_each(|section| drop(other.remove(*section)));
+    without(&mut table, &other);
     table.remove("service");
     let mut text = toml::to_string_pretty(&First { service: &spec.service }).ok()?;
     if !table.is_empty() {
