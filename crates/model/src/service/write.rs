@@ -74,7 +74,7 @@ mod tests {
             "[health]\ninterval = \"5s\"\ntcp = true\n",
             "[health]\npath = \"/up\"\n[env]\nA = \"\\\"x\\\"\"\n[traffic]\nsticky = false\n",
             "[paths.\"/api\"]\nservice = \"api\"\n[[redirects]]\nfrom = \"/a\"\nto = \"/b\"\n",
-            "[branches]\nmatching = [\"feature/*\"]\n[volumes]\ndata = \"/data\"\n",
+            "[branches]\nmatch = [\"feature/*\"]\n[keep]\nrunning = 3\n",
         ] {
             let spec = read("launcher.toml", &format!("{least}{more}")).unwrap();
             let text = write_briefly(&spec);
