@@ -140,11 +140,11 @@ async fn docker_a_hundred_thousand_lines_outlast_their_containers() {
     let shown = site.shown(&["--tail", "all"]);
     let numbers = read(shown.as_bytes());
     assert!(numbers == all, "{} of {} lines", numbers.len(), all.len());
-    let (_, told) = site.numbers(&["--tail", "7"]);
-    assert!(shown.contains(&format!("— container {} ended, exit 3 —", &second[..12])), "{told}");
     // Where it belongs between the lines, also of one that is gone.
-    let place = |what: &str| shown.find(what).unwrap_or_else(|| panic!("{what}: {told}"));
-    let end = place(&format!("— container {} ended, exit 3 —", &first[..12]));
+    let place = |what: &str| shown.find(what).unwrap_or_else(|| panic!("{what} is not shown"));
+    let end_of = |container: &str| format!("— container {} ended, exit 3 —", &container[..12]);
+    let end = place(&end_of(&first));
+    assert!(end < place(&end_of(&second)));
     let (last, next) =
         (place(&format!("number {}\n", MANY - 1)), place(&format!("number {MANY}\n")));
     assert!(last < end && end < next, "{last} {end} {next}");
