@@ -2,7 +2,7 @@
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
 #   dev/setup.sh WHAT...      build | demo | test | bench | lab |
-#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients
+#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -69,6 +69,10 @@ need_for_test() {
     need_for_fluent_clients
     need_for_openid_clients
     need_for_otlp_clients
+    need_for_browser
+}
+
+need_for_browser() {
     have chromium-browser || need chromium Chromium 'chromium|chromium-browser'
     need chromedriver "Chromium's driver (chromedriver)" 'chromium-driver|chromium-chromedriver'
 }
@@ -116,6 +120,10 @@ need_for_bench() {
     need nginx nginx 'nginx-light|nginx'
     need haproxy HAProxy haproxy
     need wrk wrk wrk
+    need h2load nghttp2 nghttp2-client
+    need_for_browser
+    # Envoy and Caddy come from there.
+    need_for_jenkins_clients
 }
 
 check_rust() {
@@ -223,7 +231,7 @@ install_clients() (
     }
 )
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients'
 need_for_build
 clients=()
 for what in "$@"; do
@@ -264,13 +272,18 @@ for what in "$@"; do
             need_for_docker
             need_for_git
             need_for_bench
+            clients+=(bench-clients)
+            ;;
+        bench-clients)
+            need_for_jenkins_clients
+            clients+=("$what")
             ;;
         lab)
             need_for_docker
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, openid-clients, otlp-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, openid-clients, otlp-clients, bench-clients" ;;
     esac
 done
 check_rust

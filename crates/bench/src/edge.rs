@@ -19,6 +19,7 @@ use crate::Settings;
 use crate::process::{Running, free_port};
 use crate::report::{Better, Figure};
 use crate::rounds::{Candidate, Plan, alternate, compare};
+use crate::wire::Wire;
 
 /// How long an edge may take to report.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -105,8 +106,13 @@ impl Pair<'_> {
         let candidates = [(self.more.0, &more), (self.less.0, &less)]
             .map(|(name, edge)| Candidate { name, address: edge.address, process: &edge.process });
         let host = &hostname(0);
-        let plan =
-            Plan { host, path: "/version", rounds: settings.rounds(), turn: settings.turn() };
+        let plan = Plan {
+            wire: Wire::Plain,
+            host,
+            path: "/version",
+            rounds: settings.rounds(),
+            turn: settings.turn(),
+        };
         let [more, less] = alternate(candidates, plan).await?;
         let (.., rate) = compare(&more.rate, &less.rate);
         let (ours, without, cpu) = compare(&more.cpu_us, &less.cpu_us);

@@ -5,6 +5,7 @@
 
 mod connections;
 mod edge;
+mod load;
 mod memory;
 mod peers;
 mod process;
@@ -12,7 +13,8 @@ mod report;
 mod rounds;
 mod scenario;
 mod statistics;
-mod wrk;
+mod trace;
+mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,12 +1,18 @@
 //! What the edge is measured beside, and what all of them are measured in front of.
 
+mod caddy;
+mod envoy;
+mod haproxy;
+mod nginx;
+
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::process::{Running, free_port};
+use crate::wire::{Certificate, Wire};
 
 /// A process that serves an address.
 pub(crate) struct Serving {
@@ -33,90 +39,66 @@ pub(crate) fn upstream(program: &Path) -> Result<Serving> {
     Serving::start("launcher sample", address, &mut command)
 }
 
-/// nginx with two workers, and with connections to the upstream that are kept. It sets the headers that
-/// the edge sets. Its buffers hold the larger of the responses, so that none goes through a file.
-///
-/// # Errors
-/// When it does not start.
-pub(crate) fn nginx(directory: &Path, upstream: SocketAddr) -> Result<Serving> {
-    let address = free_port()?;
-    let place = directory.display();
-    // Workers of an nginx that root starts are somebody else, who may not enter the directory.
-    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
-    let config = format!(
-        r#"
-worker_processes 2;
-daemon off;
-{user}
-pid {place}/nginx.pid;
-error_log stderr crit;
-events {{ worker_connections 10000; }}
-http {{
-    access_log off;
-    keepalive_requests 1000000000;
-    client_body_temp_path {place}/nginx-client;
-    proxy_temp_path {place}/nginx-proxy;
-    fastcgi_temp_path {place}/nginx-fastcgi;
-    uwsgi_temp_path {place}/nginx-uwsgi;
-    scgi_temp_path {place}/nginx-scgi;
-    proxy_buffers 16 8k;
-    proxy_max_temp_file_size 0;
-    upstream sample {{
-        server {upstream};
-        keepalive 64;
-        keepalive_requests 1000000000;
-    }}
-    server {{
-        listen {address} backlog=4096 reuseport;
-        location / {{
-            proxy_pass http://sample;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header Host $host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Host $host;
-            proxy_set_header X-Forwarded-Proto $scheme;
-        }}
-    }}
-}}
-"#
-    );
-    let path = directory.join("nginx.conf");
-    std::fs::write(&path, config).context("cannot write nginx's configuration")?;
-    let mut command = Command::new("nginx");
-    command.arg("-e").arg("stderr").arg("-c").arg(path);
-    Serving::start("nginx", address, &mut command)
+/// A proxy that others make, set up to do the same work as the edge: two threads, connections to the
+/// upstream that are kept, and the headers that the edge sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Nginx,
+    HaProxy,
+    Envoy,
+    Caddy,
 }
 
-/// HAProxy with two threads, and with connections to the upstream that are kept and shared.
-///
-/// # Errors
-/// When it does not start.
-pub(crate) fn haproxy(directory: &Path, upstream: SocketAddr) -> Result<Serving> {
-    let address = free_port()?;
-    let config = format!(
-        "global
-    nbthread 2
-    maxconn 1000
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 60s
-    timeout server 60s
-frontend clients
-    bind {address} backlog 4096
-    default_backend sample
-backend sample
-    option forwardfor
-    http-reuse always
-    http-request set-header X-Forwarded-Host %[req.hdr(host)]
-    http-request set-header X-Forwarded-Proto http
-    server sample {upstream}
-"
-    );
-    let path = directory.join("haproxy.cfg");
-    std::fs::write(&path, config).context("cannot write HAProxy's configuration")?;
-    let mut command = Command::new("haproxy");
-    command.arg("-db").arg("-f").arg(path);
-    Serving::start("haproxy", address, &mut command)
+/// What a peer stands on.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    /// For its files.
+    pub(crate) directory: &'a Path,
+    pub(crate) upstream: SocketAddr,
+    pub(crate) wire: Wire,
+    pub(crate) certificate: &'a Certificate,
+}
+
+impl Peer {
+    /// As it is called in the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::HaProxy => "haproxy",
+            Self::Envoy => "envoy",
+            Self::Caddy => "caddy",
+        }
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn start(self, ground: Ground<'_>) -> Result<Serving> {
+        let address = free_port()?;
+        let mut command = match self {
+            Self::Nginx => nginx::command(ground, address),
+            Self::HaProxy => haproxy::command(ground, address),
+            Self::Envoy => envoy::command(ground, address),
+            Self::Caddy => caddy::command(ground, address),
+        }?;
+        Serving::start(self.name(), address, &mut command)
+    }
+}
+
+impl Ground<'_> {
+    /// Writes a peer's configuration.
+    fn write(&self, name: &str, configuration: &str) -> Result<PathBuf> {
+        let path = self.directory.join(name);
+        std::fs::write(&path, configuration).with_context(|| format!("cannot write {name}"))?;
+        Ok(path)
+    }
+}
+
+/// Programs from the Python registry, which `dev/setup.sh bench` puts beside what is built.
+fn client(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot find out where this program is")?;
+    let places = own.ancestors().map(|place| place.join("bench-clients/venv"));
+    let found = places.map(|place| place.join(name)).find(|path| path.exists());
+    found.with_context(|| format!("there is no {name}; dev/setup.sh bench installs it"))
 }

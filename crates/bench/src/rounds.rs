@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::load::{Asked, load};
 use crate::process::{Running, cpu_time};
 use crate::statistics::{median, ratio_of_pairs};
-use crate::wrk;
+use crate::wire::Wire;
 
 /// Somebody whose turn it can be.
 #[derive(Clone, Copy)]
@@ -20,10 +21,18 @@ pub(crate) struct Candidate<'a> {
 /// What is asked for, and how often.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan<'a> {
+    pub(crate) wire: Wire,
     pub(crate) host: &'a str,
     pub(crate) path: &'a str,
     pub(crate) rounds: usize,
     pub(crate) turn: Duration,
+}
+
+impl<'a> Plan<'a> {
+    fn asks(self, candidate: Candidate<'_>) -> Asked<'a> {
+        let Self { wire, host, path, .. } = self;
+        Asked { address: candidate.address, wire, host, path }
+    }
 }
 
 /// What one candidate has shown, a value for each round.
@@ -48,7 +57,7 @@ pub(crate) async fn alternate<const N: usize>(
 ) -> Result<[Shown; N]> {
     let mut shown = std::array::from_fn(|_| Shown::default());
     for candidate in &candidates {
-        wrk::load(candidate.address, plan.host, plan.path, Duration::from_secs(1)).await?;
+        load(plan.asks(*candidate), Duration::from_secs(1)).await?;
     }
     for round in 0..plan.rounds {
         for turn in 0..N {
@@ -68,7 +77,7 @@ pub(crate) async fn alternate<const N: usize>(
 async fn have_turn(candidate: Candidate<'_>, plan: Plan<'_>, shown: &mut Shown) -> Result<()> {
     let ids = candidate.process.ids()?;
     let before = cpu_time(&ids)?;
-    let outcome = wrk::load(candidate.address, plan.host, plan.path, plan.turn).await?;
+    let outcome = load(plan.asks(candidate), plan.turn).await?;
     let cpu = cpu_time(&ids)?.saturating_sub(before);
     shown.rate.push(outcome.rate);
     shown.p99_ms.push(outcome.p99_ms);

@@ -1,17 +1,21 @@
 //! What is measured.
 
 mod access_log;
+mod browser;
 mod environment;
 mod home;
 mod idle;
+mod large;
 mod lookup;
 mod memory;
 mod month;
 mod push;
 mod sampling;
 mod skew;
+mod soak;
 mod switch;
 mod throughput;
+mod visitor;
 mod wake;
 
 use std::pin::Pin;
@@ -59,10 +63,35 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         figures: &["home_p99", "home_weight"],
         measure: |settings| Box::pin(home::measure(settings)),
     },
+    Scenario {
+        figures: &[
+            "home_fcp",
+            "home_lcp",
+            "home_tbt",
+            "home_cls",
+            "service_fcp",
+            "service_lcp",
+            "service_tbt",
+            "service_cls",
+            "deploy_fcp",
+            "deploy_lcp",
+            "deploy_tbt",
+            "deploy_cls",
+        ],
+        measure: |settings| Box::pin(browser::paints(settings)),
+    },
+    Scenario {
+        figures: &["home_update_p99"],
+        measure: |settings| Box::pin(browser::updates(settings)),
+    },
     Scenario { figures: &["edge_idle_10k"], measure: |settings| Box::pin(idle::measure(settings)) },
     Scenario {
         figures: &["switch_p99", "switch_p99_at_caller", "switch_failed", "switch_closed"],
         measure: |settings| Box::pin(switch::measure(settings)),
+    },
+    Scenario {
+        figures: &["soak_edge_rss", "soak_server_rss", "soak_lost"],
+        measure: |settings| Box::pin(soak::measure(settings)),
     },
     Scenario {
         figures: &["switch_skew_p99"],

@@ -10,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use thirtyfour::ChromeCapabilities;
 use thirtyfour::prelude::*;
 
 use launcher_testkit::Folder;
@@ -91,6 +92,31 @@ impl Browsers {
     /// # Panics
     /// When Chromium does not start.
     pub async fn open(&self, javascript: bool) -> WebDriver {
+        let mut wanted = self.wanted();
+        if !javascript {
+            let off =
+                serde_json::json!({ "profile.managed_default_content_settings.javascript": 2 });
+            wanted.add_experimental_option("prefs", off).unwrap();
+        }
+        self.start_browser(wanted).await
+    }
+
+    /// Opens a browser that traces what it does, in these categories of Chromium's tracing. Its log
+    /// `performance` has the events.
+    ///
+    /// # Panics
+    /// When Chromium does not start.
+    pub async fn open_traced(&self, categories: &str) -> WebDriver {
+        let mut wanted = self.wanted();
+        let traced = serde_json::json!({ "traceCategories": categories });
+        wanted.add_experimental_option("perfLoggingPrefs", traced).unwrap();
+        let logged = serde_json::json!({ "performance": "ALL" });
+        wanted.set("goog:loggingPrefs", logged).unwrap();
+        self.start_browser(wanted).await
+    }
+
+    /// What every browser is started with.
+    fn wanted(&self) -> ChromeCapabilities {
         self.opened.set(self.opened.get() + 1);
         let profile = self.profiles.join(self.opened.get().to_string());
         let mut wanted = DesiredCapabilities::chrome();
@@ -99,11 +125,10 @@ impl Browsers {
             wanted.add_arg(argument).unwrap();
         }
         wanted.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
-        if !javascript {
-            let off =
-                serde_json::json!({ "profile.managed_default_content_settings.javascript": 2 });
-            wanted.add_experimental_option("prefs", off).unwrap();
-        }
+        wanted
+    }
+
+    async fn start_browser(&self, wanted: ChromeCapabilities) -> WebDriver {
         let url = format!("http://127.0.0.1:{}", self.port);
         let browser = WebDriver::new(url, wanted).await.unwrap();
         browser.set_page_load_timeout(Duration::from_secs(30)).await.unwrap();

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use anyhow::Result;
 
 use crate::edge::{Edge, hostname};
+use crate::peers::{self, Ground, Peer};
 use crate::process::Running;
 use crate::report::{Better, Figure};
-use crate::{Settings, connections, memory, peers};
+use crate::wire::{Certificate, Wire};
+use crate::{Settings, connections, memory};
 
 use super::scratch;
 
@@ -21,7 +23,14 @@ pub(super) async fn measure(settings: &Settings) -> Result<Vec<Figure>> {
     let edge = Edge::start(&settings.program, directory.path(), upstream.address, 1).await?;
     let ours = with_connections(edge.address, &edge.process)?;
     drop(edge);
-    let nginx = peers::nginx(directory.path(), upstream.address)?;
+    let certificate = Certificate::make(directory.path(), &[])?;
+    let ground = Ground {
+        directory: directory.path(),
+        upstream: upstream.address,
+        wire: Wire::Plain,
+        certificate: &certificate,
+    };
+    let nginx = Peer::Nginx.start(ground)?;
     let theirs = with_connections(nginx.address, &nginx.process)?;
     let figure = Figure::new("edge_idle_10k", "MiB", Better::Lower, ours);
     Ok(vec![figure.beside("nginx", theirs, ours / theirs)])

@@ -5,6 +5,7 @@ use anyhow::Result;
 use crate::edge::{Edge, hostname};
 use crate::report::{Better, Figure};
 use crate::rounds::{Candidate, Plan, alternate, compare};
+use crate::wire::Wire;
 use crate::{Settings, peers};
 
 use super::scratch;
@@ -23,7 +24,13 @@ pub(super) async fn measure(settings: &Settings) -> Result<Vec<Figure>> {
         Candidate { name: "one service", address: one.address, process: &one.process },
     ];
     let host = &hostname(0);
-    let plan = Plan { host, path: "/version", rounds: settings.rounds(), turn: settings.turn() };
+    let plan = Plan {
+        wire: Wire::Plain,
+        host,
+        path: "/version",
+        rounds: settings.rounds(),
+        turn: settings.turn(),
+    };
     let [many, one] = alternate(candidates, plan).await?;
     let (ours, alone, ratio) = compare(&many.rate, &one.rate);
     let figure = Figure::new("edge_lookup_1000_services", "requests/s", Better::Higher, ours);

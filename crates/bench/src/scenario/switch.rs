@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use launcher_testkit::load::{Plan, Report};
-use launcher_testkit::{Api, Engine, Installation, Load, wait};
-use serde_json::json;
+use launcher_testkit::{Api, Engine, Image, Installation, Load, wait};
+use serde_json::{Value, json};
 
 use crate::Settings;
 use crate::report::{Better, Figure};
@@ -20,28 +20,68 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long switches take, and what they cost the clients.
 pub(super) async fn measure(settings: &Settings) -> Result<Vec<Figure>> {
-    let switches = if settings.quick { 100 } else { 1000 };
-    let engine = Engine::local();
-    let images = [1, 2].map(|version| engine.build(&settings.program, version, &[]));
-    let mut installation = Installation::new(&settings.program, &engine);
-    let api = installation.start().await;
-    api.put_service(json!({
-        "service": { "name": "shop", "hosts": [HOST], "replicas": 2, "port": 8080 },
-        "health": { "path": "/healthz", "interval": "1s" },
-    }))
-    .await;
-    for image in &images {
-        api.launch_ready("shop", &image.id).await;
-    }
-    api.deploy("shop", 1).await;
-    let load = begin_load(&installation).await;
+    let stage = Stage::start(settings).await;
     let mut times = Times::default();
-    for switch in 0..switches {
-        times.add(&api, &load, if switch % 2 == 0 { 2 } else { 1 }).await?;
+    for switch in 0..if settings.quick { 100 } else { 1000 } {
+        times.add(&stage, switch).await?;
     }
-    let report = load.stop();
-    ensure!(report.wrong == 0, "versions answered that were not live: {report:?}");
+    let report = stage.end()?;
     Ok(figures(&times, &report))
+}
+
+/// A service with two environments, the first of them live and under load.
+pub(super) struct Stage {
+    api: Api,
+    pub(super) installation: Installation,
+    load: Load,
+    _images: [Image; 2],
+}
+
+impl Stage {
+    pub(super) async fn start(settings: &Settings) -> Self {
+        let engine = Engine::local();
+        let images = [1, 2].map(|version| engine.build(&settings.program, version, &[]));
+        let mut installation = Installation::new(&settings.program, &engine);
+        let api = installation.start().await;
+        api.put_service(json!({
+            "service": { "name": "shop", "hosts": [HOST], "replicas": 2, "port": 8080 },
+            "health": { "path": "/healthz", "interval": "1s" },
+        }))
+        .await;
+        for image in &images {
+            api.launch_ready("shop", &image.id).await;
+        }
+        api.deploy("shop", 1).await;
+        let load = begin_load(&installation).await;
+        Self { api, installation, load, _images: images }
+    }
+
+    /// Makes the other one live; the first time that is the second. What it says of it.
+    ///
+    /// # Errors
+    /// When it did not, or an edge did not follow.
+    pub(super) async fn switch(&self, number: usize) -> Result<Value> {
+        let version = if number.is_multiple_of(2) { 2 } else { 1 };
+        self.load.timeline.begins(version);
+        let deployment = self.api.deploy("shop", version).await;
+        self.load.timeline.ended(version);
+        let fenced = &deployment["receipt"]["edges"][0]["fenced"];
+        ensure!(
+            deployment["changed"] == json!(true) && fenced.is_null(),
+            "it did not switch: {deployment}"
+        );
+        Ok(deployment)
+    }
+
+    /// What the load has seen.
+    ///
+    /// # Errors
+    /// When a version answered that was not live.
+    pub(super) fn end(self) -> Result<Report> {
+        let report = self.load.stop();
+        ensure!(report.wrong == 0, "versions answered that were not live: {report:?}");
+        Ok(report)
+    }
 }
 
 async fn begin_load(installation: &Installation) -> Load {
@@ -74,23 +114,15 @@ struct Times {
 }
 
 impl Times {
-    async fn add(&mut self, api: &Api, load: &Load, version: u64) -> Result<()> {
-        load.timeline.begins(version);
+    async fn add(&mut self, stage: &Stage, number: usize) -> Result<()> {
         let called = Instant::now();
-        let deployment = api.deploy("shop", version).await;
-        let took = called.elapsed();
-        load.timeline.ended(version);
-        let switch = deployment["receipt"]["switch_us"].as_f64().filter(|_| {
-            deployment["changed"] == json!(true)
-                && deployment["receipt"]["edges"][0]["fenced"].is_null()
-        });
-        let Some(switch_us) = switch else { anyhow::bail!("it did not switch: {deployment}") };
-        self.receipt.push(switch_us / 1e3);
-        for (part, values) in [("prepare_us", &mut self.prepare), ("commit_us", &mut self.commit)] {
-            let part = deployment["receipt"]["edges"][0][part].as_f64();
-            values.push(part.unwrap_or_default() / 1e3);
-        }
-        self.caller.push(took.as_secs_f64() * 1e3);
+        let deployment = stage.switch(number).await?;
+        self.caller.push(called.elapsed().as_secs_f64() * 1e3);
+        let receipt = &deployment["receipt"];
+        let millis = |micros: &Value| micros.as_f64().unwrap_or_default() / 1e3;
+        self.receipt.push(millis(&receipt["switch_us"]));
+        self.prepare.push(millis(&receipt["edges"][0]["prepare_us"]));
+        self.commit.push(millis(&receipt["edges"][0]["commit_us"]));
         Ok(())
     }
 }

@@ -1,62 +1,91 @@
-//! How much the edge carries, beside nginx and HAProxy with the very same upstream.
+//! How much the edge carries, beside the proxies of others with the very same upstream.
 
 use anyhow::Result;
 
+use crate::Settings;
 use crate::edge::{Edge, hostname};
+use crate::peers::{self, Ground, Peer, Serving};
 use crate::report::{Better, Figure};
 use crate::rounds::{Candidate, Plan, Shown, alternate, compare};
-use crate::{Settings, peers};
+use crate::wire::{Certificate, Wire};
 
 use super::scratch;
 
+const SMALL: &str = "/version";
+const OF_64_KIB: &str = "/bytes?n=65536";
+
+const PEERS: [Peer; 4] = [Peer::Nginx, Peer::HaProxy, Peer::Envoy, Peer::Caddy];
+
 /// Small responses.
 pub(super) async fn plain(settings: &Settings) -> Result<Vec<Figure>> {
-    let [edge, nginx, haproxy] = run(settings, "/version").await?;
-    let peers = [("nginx", nginx), ("haproxy", haproxy)];
-    let mut figures = Vec::new();
-    for (peer, shown) in &peers {
-        figures.push(throughput("edge_throughput_plain", &edge, peer, shown));
-    }
-    for (peer, shown) in &peers {
-        let (ours, theirs, ratio) = compare(&edge.cpu_us, &shown.cpu_us);
-        let figure = Figure::new("edge_cpu_per_request_plain", "µs", Better::Lower, ours);
-        figures.push(figure.beside(peer, theirs, ratio));
-    }
-    for (peer, shown) in &peers {
-        let (ours, theirs, ratio) = compare(&edge.p99_ms, &shown.p99_ms);
-        let figure = Figure::new("edge_p99_plain", "ms", Better::Lower, ours);
-        figures.push(figure.beside(peer, theirs, ratio));
-    }
-    Ok(figures)
+    let run = Run::of(settings, Wire::Plain, SMALL).await?;
+    Ok([
+        run.throughput("edge_throughput_plain"),
+        run.cpu("edge_cpu_per_request_plain"),
+        run.p99("edge_p99_plain"),
+    ]
+    .concat())
 }
 
 /// Responses of 64 KiB.
 pub(super) async fn of_64k(settings: &Settings) -> Result<Vec<Figure>> {
-    let [edge, nginx, haproxy] = run(settings, "/bytes?n=65536").await?;
-    Ok(vec![
-        throughput("edge_throughput_64k", &edge, "nginx", &nginx),
-        throughput("edge_throughput_64k", &edge, "haproxy", &haproxy),
-    ])
+    Ok(Run::of(settings, Wire::Plain, OF_64_KIB).await?.throughput("edge_throughput_64k"))
 }
 
-fn throughput(name: &'static str, edge: &Shown, peer: &'static str, shown: &Shown) -> Figure {
-    let (ours, theirs, ratio) = compare(&edge.rate, &shown.rate);
-    Figure::new(name, "requests/s", Better::Higher, ours).beside(peer, theirs, ratio)
+/// What all have shown in one run.
+struct Run {
+    edge: Shown,
+    peers: [(&'static str, Shown); 4],
 }
 
-/// What the edge, nginx and HAProxy have shown, in this order.
-async fn run(settings: &Settings, path: &str) -> Result<[Shown; 3]> {
-    let directory = scratch()?;
-    let upstream = peers::upstream(&settings.program)?;
-    let edge = Edge::start(&settings.program, directory.path(), upstream.address, 1).await?;
-    let nginx = peers::nginx(directory.path(), upstream.address)?;
-    let haproxy = peers::haproxy(directory.path(), upstream.address)?;
-    let candidates = [
-        Candidate { name: "edge", address: edge.address, process: &edge.process },
-        Candidate { name: "nginx", address: nginx.address, process: &nginx.process },
-        Candidate { name: "haproxy", address: haproxy.address, process: &haproxy.process },
-    ];
-    let host = &hostname(0);
-    let plan = Plan { host, path, rounds: settings.rounds(), turn: settings.turn() };
-    alternate(candidates, plan).await
+impl Run {
+    async fn of(settings: &Settings, wire: Wire, path: &str) -> Result<Self> {
+        let directory = scratch()?;
+        let certificate = Certificate::make(directory.path(), &[hostname(0)])?;
+        let upstream = peers::upstream(&settings.program)?;
+        let edge = Edge::start(&settings.program, directory.path(), upstream.address, 1).await?;
+        let (directory, upstream) = (directory.path(), upstream.address);
+        let ground = Ground { directory, upstream, wire, certificate: &certificate };
+        let peers = PEERS.map(|peer| peer.start(ground));
+        let peers: Vec<Serving> = peers.into_iter().collect::<Result<_>>()?;
+        let [nginx, haproxy, envoy, caddy] = [0, 1, 2, 3].map(|place| Candidate {
+            name: PEERS[place].name(),
+            address: peers[place].address,
+            process: &peers[place].process,
+        });
+        let edge = Candidate { name: "edge", address: edge.address, process: &edge.process };
+        let host = &hostname(0);
+        let plan = Plan { wire, host, path, rounds: settings.rounds(), turn: settings.turn() };
+        let shown = alternate([edge, nginx, haproxy, envoy, caddy], plan).await?;
+        let [edge, peers @ ..] = shown;
+        let mut names = PEERS.iter().map(|peer| peer.name());
+        Ok(Self { edge, peers: peers.map(|shown| (names.next().unwrap_or_default(), shown)) })
+    }
+
+    fn throughput(&self, name: &'static str) -> Vec<Figure> {
+        self.beside_all(name, "requests/s", Better::Higher, |shown| &shown.rate)
+    }
+
+    fn cpu(&self, name: &'static str) -> Vec<Figure> {
+        self.beside_all(name, "µs", Better::Lower, |shown| &shown.cpu_us)
+    }
+
+    fn p99(&self, name: &'static str) -> Vec<Figure> {
+        self.beside_all(name, "ms", Better::Lower, |shown| &shown.p99_ms)
+    }
+
+    /// A row for each peer.
+    fn beside_all(
+        &self,
+        name: &'static str,
+        unit: &'static str,
+        better: Better,
+        values: fn(&Shown) -> &[f64],
+    ) -> Vec<Figure> {
+        let rows = self.peers.iter().map(|(peer, shown)| {
+            let (ours, theirs, ratio) = compare(values(&self.edge), values(shown));
+            Figure::new(name, unit, better, ours).beside(peer, theirs, ratio)
+        });
+        rows.collect()
+    }
 }

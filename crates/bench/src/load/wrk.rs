@@ -1,39 +1,21 @@
-//! Load by wrk, and what it says of it.
+//! Load over HTTP/1.1 by wrk.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-/// Keep-alive connections, each with one request after the other.
-const CONNECTIONS: u32 = 64;
+use super::{Asked, CONNECTIONS, Outcome};
+use crate::wire::Wire;
 
-/// What one turn of load has come to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Outcome {
-    /// All requests.
-    pub(crate) requests: f64,
-    /// Requests in a second.
-    pub(crate) rate: f64,
-    /// The 99th percentile of the latency, in milliseconds.
-    pub(crate) p99_ms: f64,
-}
-
-/// Asks for `path` of `host` at `address`, as fast as it is answered.
-///
-/// # Errors
-/// When wrk cannot be run, or one request is not answered as it should be.
-pub(crate) async fn load(
-    address: SocketAddr,
-    host: &str,
-    path: &str,
-    lasting: Duration,
-) -> Result<Outcome> {
+/// Asks as fast as it is answered.
+pub(super) async fn load(asked: Asked<'_>, lasting: Duration) -> Result<Outcome> {
+    let Asked { address, wire, host, path } = asked;
+    let scheme = if wire == Wire::Plain { "http" } else { "https" };
     let output = Command::new("wrk")
         .args(["--threads=1", "--latency", &format!("--connections={CONNECTIONS}")])
         .args([&format!("--duration={}s", lasting.as_secs()), "--header", &format!("Host: {host}")])
-        .arg(format!("http://{address}{path}"))
+        .arg(format!("{scheme}://{address}{path}"))
         .kill_on_drop(true)
         .output()
         .await
