@@ -229,6 +229,7 @@ impl Builds {
             branch,
             commit: build.commit,
             subject: build.subject,
+            author: build.author,
             by: by.to_owned(),
         };
         let files = match self.inner.made_elsewhere(old).await? {

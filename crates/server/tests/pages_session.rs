@@ -373,6 +373,7 @@ async fn what_others_have_written_is_shown_as_text() {
         branch: Some(MARKUP.to_owned()),
         commit: Some(MARKUP.to_owned()),
         subject: Some(MARKUP.to_owned()),
+        author: None,
         by: MARKUP.to_owned(),
     };
     world.app.store.queue_build(build, world.app.now()).await.unwrap();

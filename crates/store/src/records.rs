@@ -106,6 +106,10 @@ pub struct NewVersion {
     pub commit: Option<String>,
     /// The branch that it was built from.
     pub branch: Option<String>,
+    /// The first line of what its author said of the commit.
+    pub subject: Option<String>,
+    /// Whose the commit is.
+    pub author: Option<String>,
     /// Its environment is that branch's.
     pub follows_branch: bool,
     /// Labels that the branch's hostname must not begin with, besides those of other branches.
