@@ -204,6 +204,12 @@ pub struct EventFilter {
     pub kinds: Vec<EventKind>,
     /// Not of people: who was added, changed or removed.
     pub without_people: bool,
+    /// Done by one person or token.
+    pub by: Option<String>,
+    /// From then on.
+    pub from: Option<Timestamp>,
+    /// Before then.
+    pub to: Option<Timestamp>,
     /// Of one version.
     pub version: Option<VersionNumber>,
     /// Oldest first, behind this id.

@@ -1,5 +1,7 @@
 //! Builds.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use launcher_model::build::{Build, BuildState, StepState};
 use launcher_model::event::{EventKind, NewEvent};
@@ -203,6 +205,27 @@ pub(super) async fn list<'c>(
     query.push(" ORDER BY id DESC LIMIT ").push_bind(filter.page.limit);
     let rows = query.build().fetch_all(executor).await?;
     rows.iter().map(from_row).collect()
+}
+
+/// Out of which builds versions came.
+pub(super) async fn of<'c>(
+    executor: impl SqliteExecutor<'c>,
+    service: &ServiceName,
+    versions: &[VersionNumber],
+) -> Result<BTreeMap<VersionNumber, BuildId>, Fault> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT version, MAX(id) AS id FROM builds WHERE version IS NOT NULL AND service = ",
+    );
+    query.push_bind(service.as_str()).push(" AND version IN (");
+    let mut numbers = query.separated(", ");
+    for version in versions {
+        numbers.push_bind(version.0);
+    }
+    query.push(") GROUP BY version");
+    let rows = query.build().fetch_all(executor).await?;
+    let pair =
+        |row: &SqliteRow| Ok((VersionNumber(row.try_get("version")?), BuildId(row.try_get("id")?)));
+    rows.iter().map(pair).collect()
 }
 
 pub(super) async fn unfinished<'c>(
