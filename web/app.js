@@ -15,7 +15,7 @@ const isWritten = (node) =>
 let pressed = null;
 const isMoved = (form) => [...form.querySelectorAll("input")].some((input) => input.value !== input.defaultValue);
 Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
-  !["filter", "log"].includes(node.id) &&
+  !["filter", "log", "sought"].includes(node.id) &&
   !(node.matches?.("form.share, form.hold") && node !== pressed && isMoved(node)) &&
   !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
 
@@ -231,6 +231,18 @@ const away = (is) => () => body.classList.toggle("is-away", is);
 body.addEventListener("htmx:sseError", away(true));
 body.addEventListener("htmx:sendError", away(true));
 body.addEventListener("htmx:sseOpen", away(false));
+
+// A command is copied by a press; where the browser does not let us, it is selected.
+document.addEventListener("click", ({ target }) => {
+  const from = document.getElementById(target.dataset?.copy);
+  if (!from) return;
+  const select = () => getSelection().selectAllChildren(from);
+  const copied = () => {
+    target.textContent = "Copied";
+  };
+  if (navigator.clipboard) navigator.clipboard.writeText(from.textContent).then(copied, select);
+  else select();
+});
 
 // A menu closes when one turns away from it.
 document.addEventListener("click", ({ target }) => {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::git::{Repositories, Repository};
 use crate::gone;
 use crate::journal::{self};
-use crate::log::{Entries, Logs};
+use crate::log::{Entries, Logs, Placed, SoFar};
 use crate::place::Files;
 use crate::queue::Queue;
 use crate::{Error, Result};
@@ -30,6 +30,9 @@ pub type PreviewUrl = Arc<dyn Fn(&ServiceName, VersionNumber) -> String + Send +
 
 /// Where the environment of a branch is reached.
 pub type BranchUrl = Arc<dyn Fn(&Branch) -> String + Send + Sync>;
+
+/// The page of a build.
+pub type BuildUrl = Arc<dyn Fn(BuildId) -> String + Send + Sync>;
 
 /// What builds work with.
 pub struct Parts {
@@ -60,6 +63,8 @@ pub struct Config {
     pub preview_url: PreviewUrl,
     /// Where environments of branches are reached.
     pub branch_url: BranchUrl,
+    /// Where people look at a build; none where nobody has said how they reach this server.
+    pub build_url: Option<BuildUrl>,
 }
 
 /// The builds of all services. Clones are the same ones.
@@ -229,6 +234,7 @@ impl Builds {
             branch,
             commit: build.commit,
             subject: build.subject,
+            author: build.author,
             by: by.to_owned(),
         };
         let files = match self.inner.made_elsewhere(old).await? {
@@ -273,6 +279,27 @@ impl Builds {
     pub async fn log(&self, id: BuildId) -> Result<Entries> {
         // Looked up first: a build that ends in between has its whole log in the file.
         let entries = self.inner.logs.read(id);
+        self.find(id).await?;
+        Ok(entries)
+    }
+
+    /// At most so many of the newest entries of a build's log.
+    ///
+    /// # Errors
+    /// When there is no such build.
+    pub async fn log_so_far(&self, id: BuildId, most: usize) -> Result<SoFar> {
+        self.find(id).await?;
+        Ok(self.inner.logs.so_far(id, most).await)
+    }
+
+    /// A build's log from a place on, which [`Builds::log_so_far`] has told, and what comes until it is
+    /// over.
+    ///
+    /// # Errors
+    /// When there is no such build.
+    pub async fn log_from(&self, id: BuildId, place: u64) -> Result<Placed> {
+        // Looked up first, as for the whole log.
+        let entries = self.inner.logs.read_from(id, place);
         self.find(id).await?;
         Ok(entries)
     }

@@ -111,6 +111,7 @@ impl Builds {
             branch,
             commit,
             subject: None,
+            author: None,
             by: by.to_owned(),
         };
         let queued = self.place_delivered(new, &delivery, Some(&image)).await?;
@@ -137,6 +138,7 @@ impl Builds {
             branch: Some(moved.branch),
             commit: Some(moved.commit),
             subject: moved.subject,
+            author: None,
             by: moved.by,
         };
         let queued = self.place_delivered(new, delivery, None).await?;

@@ -24,10 +24,10 @@ mod upload;
 
 pub mod git;
 
-pub use builds::{BranchUrl, Builds, Config, Parts, PreviewUrl};
+pub use builds::{BranchUrl, BuildUrl, Builds, Config, Parts, PreviewUrl};
 pub use delivery::Delivered;
 pub use error::Error;
-pub use log::Entries;
+pub use log::{Entries, Placed, SoFar};
 pub use narrate::{clean, narrate};
 pub use upload::{About, LONGEST_BRANCH, LONGEST_SETTINGS, MOST_SENT, Upload};
 

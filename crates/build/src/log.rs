@@ -17,6 +17,23 @@ use crate::{Error, Result};
 /// The entries of a log, oldest first.
 pub type Entries = BoxStream<'static, LogEntry>;
 
+/// The same, each with the place in the log behind it.
+pub type Placed = BoxStream<'static, (LogEntry, u64)>;
+
+/// What there is of a log now.
+#[derive(Debug)]
+pub struct SoFar {
+    /// The newest entries, oldest first.
+    pub entries: Vec<LogEntry>,
+    /// There are older ones.
+    pub is_cut: bool,
+    /// The place behind the last: what comes is read from there on.
+    pub end: u64,
+}
+
+/// So much of the end of a log is read for those who want its newest entries, in bytes.
+const TAIL: u64 = 256 << 10;
+
 /// So much of a log is kept, in bytes. Steps are written down whatever else is not.
 const LONGEST: u64 = 16 << 20;
 /// So many entries wait to be written.
@@ -87,12 +104,36 @@ impl Logs {
 
     /// A build's log so far, and what comes until the build is over.
     pub(crate) fn read(&self, id: BuildId) -> Entries {
+        self.read_from(id, 0).map(|(entry, _)| entry).boxed()
+    }
+
+    /// At most so many of the newest entries of a build's log.
+    pub(crate) async fn so_far(&self, id: BuildId, most: usize) -> SoFar {
+        let path = self.path(id);
+        let length = tokio::fs::metadata(&path).await.map_or(0, |about| about.len());
+        let offset = length.saturating_sub(TAIL);
+        // What is left of the line that is cut is no entry.
+        let mut reader = Reader { path, offset, rest: Vec::new() };
+        let (mut entries, mut end) = (Vec::new(), offset);
+        loop {
+            let more = reader.next().await;
+            let Some((_, behind)) = more.last() else { break };
+            end = *behind;
+            entries.extend(more.into_iter().map(|(entry, _)| entry));
+        }
+        let older = entries.len().saturating_sub(most);
+        entries.drain(..older);
+        SoFar { entries, is_cut: older > 0 || offset > 0, end }
+    }
+
+    /// A build's log from a place on, and what comes until the build is over.
+    pub(crate) fn read_from(&self, id: BuildId, offset: u64) -> Placed {
         let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let live = live.get(&id).map(|told| told.subscribe());
         let path = self.path(id);
         let stream = async_stream::stream! {
             let mut live = live;
-            let mut reader = Reader { path, offset: 0, rest: Vec::new() };
+            let mut reader = Reader { path, offset, rest: Vec::new() };
             loop {
                 // Looked at before the file: what is written after that is told.
                 let over = match &mut live {
@@ -200,19 +241,22 @@ struct Reader {
 const PIECE: usize = 256 << 10;
 
 impl Reader {
-    /// The entries that come next; none when there are no more yet.
-    async fn next(&mut self) -> Vec<LogEntry> {
+    /// The entries that come next, each with the place behind it; none when there are no more yet.
+    async fn next(&mut self) -> Vec<(LogEntry, u64)> {
         let Ok(piece) = self.read().await else { return Vec::new() };
         self.rest.extend_from_slice(&piece);
         let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') else {
             return Vec::new();
         };
+        let mut place = self.offset - self.rest.len() as u64;
         let whole: Vec<u8> = self.rest.drain(..=end).collect();
+        let lines = whole.split_inclusive(|byte| *byte == b'\n');
         // A line that a killed server left half is no entry.
-        whole
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect()
+        let entries = lines.filter_map(|line| {
+            place += line.len() as u64;
+            Some((serde_json::from_slice(line).ok()?, place))
+        });
+        entries.collect()
     }
 
     async fn read(&mut self) -> std::io::Result<Vec<u8>> {

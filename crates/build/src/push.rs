@@ -92,6 +92,7 @@ impl Builds {
             branch: Some(branch.to_owned()),
             commit: Some(told.id),
             subject: Some(told.subject),
+            author: told.author,
             by: by.to_owned(),
         };
         Ok(Some(self.queue(new).await?.build))

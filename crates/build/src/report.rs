@@ -221,7 +221,9 @@ async fn tell_host(
 fn status(inner: &Inner, build: &Build) -> Status {
     let (state, id) = (build.state, build.id);
     let version = build.version.filter(|_| state == BuildState::Passed);
-    let url = version.map(|version| (inner.config.preview_url)(&build.service, version));
+    // What is ready is looked at; what is not, at how it goes.
+    let preview = version.map(|version| (inner.config.preview_url)(&build.service, version));
+    let url = preview.or_else(|| inner.config.build_url.as_ref().map(|url| url(id)));
     let reason = build.reason.clone().unwrap_or_default();
     let description = match (state, version) {
         (BuildState::Queued, _) => format!("build {id} waits for its turn"),

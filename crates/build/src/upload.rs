@@ -146,6 +146,7 @@ impl Upload {
             branch: about.branch,
             commit: None,
             subject: None,
+            author: None,
             by: about.by,
         };
         self.builds.place(new, Files::SentIn(self.folder.clone())).await

@@ -12,7 +12,7 @@ use launcher_model::{DeploymentId, EdgeName, ServiceName, Span};
 use tokio::sync::mpsc;
 
 use crate::hub::Notice;
-use crate::{Inner, Result, branches};
+use crate::{Control, Inner, Result, branches};
 
 /// The deployments that drain.
 #[derive(Default)]
@@ -85,6 +85,13 @@ impl Drains {
         }
     }
 
+    /// The deployments that wait for an edge to tell that nothing of them is in flight on it any more.
+    fn waiting_for(&self, edge: &EdgeName) -> Vec<(DeploymentId, ServiceName)> {
+        let all = self.lock();
+        let own = all.iter().filter(|(_, drain)| drain.live && drain.waiting.contains(edge));
+        own.map(|(id, drain)| (*id, drain.service.clone())).collect()
+    }
+
     /// Nothing was decided.
     pub(crate) fn forget(&self, deployment: DeploymentId) {
         self.lock().remove(&deployment);
@@ -102,6 +109,14 @@ impl Drains {
         let edges = receipt.edges.iter().map(|part| part.edge.clone());
         self.expect(deployment, service, edges, drain, now);
         self.live(deployment, receipt);
+    }
+}
+
+impl Control {
+    /// The deployments of which something is still in flight on an edge, and whose they are.
+    #[must_use]
+    pub fn draining_on(&self, edge: &EdgeName) -> Vec<(DeploymentId, ServiceName)> {
+        self.inner.drains.waiting_for(edge)
     }
 }
 

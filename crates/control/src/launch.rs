@@ -25,6 +25,10 @@ pub struct LaunchRequest {
     pub commit: Option<String>,
     /// The branch that it was built from.
     pub branch: Option<String>,
+    /// What the author of that commit said of it; its first line is kept.
+    pub subject: Option<String>,
+    /// Who that is.
+    pub author: Option<String>,
     /// The settings that are frozen with it; those that the service has now when it is none.
     pub spec: Option<ServiceSpec>,
     /// How many containers its environment begins with; as many as the settings say when it is none.
@@ -50,6 +54,8 @@ impl LaunchRequest {
             pinned: None,
             commit: None,
             branch: None,
+            subject: None,
+            author: None,
             spec: None,
             replicas: None,
             build: None,
@@ -95,6 +101,7 @@ impl Control {
         launcher_fault::point("launch.resolved");
         let LaunchRequest { commit, branch, replicas, build, followed, by, key, .. } = request;
         let (commit, branch) = (given(commit), given(branch));
+        let (subject, author) = (said(request.subject), said(request.author));
         let own = branch.as_deref().filter(|branch| spec.branches.has_environment(branch));
         let follows_branch = own.is_some();
         let (mut replicas, mut taken_labels) = (replicas, Vec::new());
@@ -108,6 +115,8 @@ impl Control {
             secrets,
             commit,
             branch,
+            subject,
+            author,
             follows_branch,
             taken_labels,
             replicas,
@@ -135,6 +144,16 @@ fn must_be_branch(name: &str) -> Result<()> {
 /// What is empty was not given: scripts pass on variables that are not set.
 fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
+}
+
+/// As much is kept of what was said of a commit, and of its author's name, in characters.
+const SAID: usize = 200;
+
+/// The first line, as a list shows it.
+fn said(text: Option<String>) -> Option<String> {
+    let text = text?;
+    let line = text.trim().lines().next().unwrap_or_default();
+    given(Some(line.chars().filter(|one| !one.is_control()).take(SAID).collect()))
 }
 
 fn image_of(spec: &ServiceSpec, asked: Option<&str>) -> Result<ImageRef> {

@@ -143,6 +143,9 @@ pub struct Build {
     /// The first line of what its author said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Whose the commit is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// Who brought it in.
     pub by: String,
     /// How far it has come.

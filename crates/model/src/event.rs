@@ -131,8 +131,105 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 59] = [
+        Self::ServiceCreated,
+        Self::ServiceChanged,
+        Self::ServiceDeleting,
+        Self::ServiceDeleted,
+        Self::BuildQueued,
+        Self::BuildStarted,
+        Self::BuildPassed,
+        Self::BuildFailed,
+        Self::BuildCancelled,
+        Self::ImageFollowed,
+        Self::ImageRemoved,
+        Self::RegistryTroubled,
+        Self::BuildUnreported,
+        Self::VersionLaunched,
+        Self::EnvironmentReady,
+        Self::EnvironmentFailed,
+        Self::EnvironmentTroubled,
+        Self::EnvironmentStopped,
+        Self::EnvironmentStarted,
+        Self::EnvironmentAsleep,
+        Self::EnvironmentWoken,
+        Self::EnvironmentDestroyed,
+        Self::EnvironmentScaled,
+        Self::EnvironmentPinned,
+        Self::EnvironmentUnpinned,
+        Self::BranchMoved,
+        Self::BranchGone,
+        Self::ContainerLost,
+        Self::ContainerUnhealthy,
+        Self::ContainerHealthy,
+        Self::DeploymentStarted,
+        Self::DeploymentLive,
+        Self::AutoWaiting,
+        Self::AutoGivenUp,
+        Self::DeploymentDrained,
+        Self::DeploymentAborted,
+        Self::RequestsHeld,
+        Self::RequestsReleased,
+        Self::MaintenanceOn,
+        Self::MaintenanceOff,
+        Self::EdgeConnected,
+        Self::EdgeLost,
+        Self::EdgeInvited,
+        Self::EdgeJoined,
+        Self::EdgeRevoked,
+        Self::HostClosed,
+        Self::HostDraining,
+        Self::HostDrained,
+        Self::HostOpened,
+        Self::HostDescribed,
+        Self::EngineLost,
+        Self::EngineBack,
+        Self::SecretSet,
+        Self::SecretUnset,
+        Self::TokenCreated,
+        Self::TokenRevoked,
+        Self::PersonAdded,
+        Self::PersonChanged,
+        Self::PersonRemoved,
+    ];
+
     /// What happens to people: for administrators alone.
     pub const OF_PEOPLE: [Self; 3] = [Self::PersonAdded, Self::PersonChanged, Self::PersonRemoved];
+
+    /// Its name, as it is stored and told.
+    #[must_use]
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for letter in format!("{self:?}").chars() {
+            if letter.is_ascii_uppercase() && !name.is_empty() {
+                name.push('_');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+
+    /// The kinds that are meant by the name of one, or by the first word of some: `deployment` is all that
+    /// happens to deployments.
+    #[must_use]
+    pub fn named(text: &str) -> Vec<Self> {
+        let is_meant = |kind: &Self| {
+            let name = kind.name();
+            name == text || name.split('_').next() == Some(text)
+        };
+        Self::ALL.into_iter().filter(is_meant).collect()
+    }
+
+    /// The first words of all kinds, each once.
+    #[must_use]
+    pub fn groups() -> Vec<String> {
+        let words =
+            Self::ALL.map(|kind| kind.name().split('_').next().unwrap_or_default().to_owned());
+        let mut words = words.to_vec();
+        words.dedup();
+        words
+    }
 }
 
 /// An event before it has its number.
@@ -213,4 +310,32 @@ pub struct Event {
     pub by: Option<String>,
     /// One sentence for a person.
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventKind;
+
+    #[test]
+    fn every_kind_has_the_name_that_it_is_stored_by() {
+        let source = include_str!("event.rs").split("impl EventKind").next().unwrap();
+        let variants = source.split("pub enum EventKind {").nth(1).unwrap();
+        let variants = variants.lines().filter(|line| line.ends_with(',')).count();
+        assert_eq!(variants, EventKind::ALL.len(), "one is missing in the list of all");
+        for kind in EventKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert!(EventKind::named(&kind.name()).contains(&kind));
+        }
+        assert_eq!(EventKind::named("secret"), [EventKind::SecretSet, EventKind::SecretUnset]);
+        assert!(EventKind::named("sec").is_empty());
+    }
+
+    #[test]
+    fn a_group_is_named_once() {
+        let mut groups = EventKind::groups();
+        let all = groups.len();
+        groups.sort();
+        groups.dedup();
+        assert_eq!(groups.len(), all);
+    }
 }

@@ -30,6 +30,12 @@ pub struct Version {
     /// The branch that it was built from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// The first line of what its author said of that commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Whose that commit is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// When it was launched.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,

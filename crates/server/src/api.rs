@@ -1,6 +1,6 @@
 //! `/api/v1`: one module per thing, each with its handlers and nothing else.
 
-mod audit;
+pub(crate) mod audit;
 mod branches;
 mod builds;
 mod commands;
@@ -97,6 +97,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deployments::list, deployments::deploy))
         .routes(routes!(deployments::show))
         .routes(routes!(deployments::rollback))
+        .routes(routes!(deployments::offline))
         .routes(routes!(deployments::list_all))
         .routes(routes!(builds::list_all))
         .merge(

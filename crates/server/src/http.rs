@@ -3,6 +3,7 @@
 pub(crate) mod compress;
 pub mod extract;
 pub mod idempotency;
+pub(crate) mod moment;
 pub mod page;
 pub mod problem;
 pub mod sse;

@@ -57,7 +57,7 @@ pub fn router(app: &App) -> Router {
         .merge(probes::router())
         .route_layer(from_fn_with_state(access::Guard::new(app), access::guard))
         .layer(Extension(Arc::new(auth::throttle::Throttle::default())))
-        .fallback(http::problem::not_found)
+        .fallback(pages::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(http::problem::of_panic))
         .layer(http::compress::layer())

@@ -89,8 +89,10 @@ async fn a_page_that_is_out_of_date_does_nothing() {
     let three = world.ready(&shop, "1.2").await;
     world.deploy(&shop, three).await;
 
+    let fields = ["form_secret", "generation"].map(|name| (name, old.field(name)));
     for act in ["deploy", "stop", "destroy"] {
-        visitor.press(&old, &format!("/services/shop/{act}")).await;
+        let form = [fields[0], fields[1], ("version", "2"), ("sure", "true")];
+        visitor.post(&format!("/services/shop/{act}"), &form).await;
         let page = visitor.get("/services/shop").await;
         let flash = page.flash().unwrap();
         assert!(flash.contains("v3 is live now. Nothing was done"), "{act}: {flash}");
@@ -187,10 +189,16 @@ async fn the_small_acts_do_what_they_say() {
 
     let page = visitor.get("/services/shop").await;
     for act in ["stop", "destroy"] {
-        let forms = page.body.matches(&format!("action=\"/services/shop/{act}\"")).count();
-        assert_eq!(forms, 1, "only for what is not live: {act}");
+        let asks = page.body.matches(&format!("/sure/{act}\"")).count();
+        assert_eq!(asks, 1, "only for what is not live: {act}");
     }
-    visitor.press(&page, "/services/shop/stop").await;
+    let asks = visitor.get("/services/shop/versions/2/sure/stop").await;
+    for shown in
+        ["Stop v2 of shop?", "3 containers of v2 of shop are ended", "launcher stop shop v2"]
+    {
+        assert!(asks.body.contains(shown), "{shown} in {}", asks.body);
+    }
+    visitor.press(&asks, "/services/shop/stop").await;
     world.reaches(&shop, V2, EnvironmentState::Stopped).await;
     let page = visitor.get("/services/shop").await;
     assert!(page.flash().unwrap().contains("v2 is being stopped"));
@@ -204,11 +212,15 @@ async fn the_small_acts_do_what_they_say() {
     ];
     visitor.post("/services/shop/pin", &pin).await;
     assert!(state().await.pinned);
-    visitor.post("/services/shop/destroy", &pin).await;
+    let sure = [pin[0], pin[1], pin[2], ("sure", "true")];
+    visitor.post("/services/shop/destroy", &sure).await;
     let page = visitor.get("/services/shop").await;
     assert!(page.flash().unwrap().starts_with("V2 is pinned"), "{:?}", page.flash());
     visitor.post("/services/shop/unpin", &pin).await;
-    visitor.post("/services/shop/destroy", &pin).await;
+    let unasked = visitor.post("/services/shop/destroy", &pin).await;
+    assert_eq!(unasked.location(), "/services/shop/versions/2/sure/destroy");
+    assert_eq!(state().await.state, EnvironmentState::Ready, "nothing is done without a word");
+    visitor.post("/services/shop/destroy", &sure).await;
     world.reaches(&shop, V2, EnvironmentState::Destroyed).await;
 }
 

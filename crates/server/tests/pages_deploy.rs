@@ -36,6 +36,7 @@ async fn built(world: &World, shop: &ServiceName, tag: &str, subject: &str) -> V
         branch: Some("main".to_owned()),
         commit: None,
         subject: Some(subject.to_owned()),
+        author: None,
         by: "kim".to_owned(),
     };
     let now = world.app.now();

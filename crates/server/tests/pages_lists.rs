@@ -92,3 +92,87 @@ async fn a_jump_leads_to_the_service_that_is_meant() {
     let hostile = visitor.get("/?filter=%22%3E%3Cxyz%3E").await.body;
     assert!(!hostile.contains("<xyz>"), "{hostile}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_narrowed_by_a_form_whose_fields_are_the_address() {
+    let world = World::without_edge().await;
+    let (shop, other) = (world.service("shop", "").await, world.service("other", "").await);
+    world.ready(&shop, "1.0").await;
+    world.ready(&other, "1.0").await;
+    world.app.control.pin(&shop, VersionNumber(1), true, "kim").await.unwrap();
+    let mut visitor = Visitor::signed_in(&world).await;
+    let all = visitor.get("/events").await.body;
+    for field in ["service", "kind", "who", "from", "to"] {
+        assert!(all.contains(&format!(" name=\"{field}\"")), "{field} in {all}");
+    }
+    for (query, shown, hidden) in [
+        ("kind=version", "was launched", "is pinned by"),
+        ("kind=environment_pinned", "is pinned by", "was launched"),
+        ("who=kim", "is pinned by", "was launched"),
+        ("service=other&kind=version", "v1 of other was launched", "v1 of shop was launched"),
+        ("from=-1h&to=now&kind=version", "was launched", "is pinned by"),
+        ("service=&kind=&who=&from=&to=", "was launched", "no such words"),
+    ] {
+        let page = visitor.get(&format!("/events?{query}")).await.body;
+        let list = page.split("</form>").last().unwrap();
+        assert!(list.contains(shown) && !list.contains(hidden), "{query}: {page}");
+        let part = visitor.get(&format!("/live/events?{query}")).await.body;
+        assert!(part.contains(shown), "{query}: {part}");
+    }
+    let none = visitor.get("/events?to=2001-01-01").await.body;
+    assert!(none.contains("Nothing of the kind has happened"), "{none}");
+    assert!(none.contains("value=\"2001-01-01\"") && none.contains("All of it"), "{none}");
+    for (query, told) in [
+        ("from=yesterday", "is no time"),
+        ("kind=deploy", "is no kind of event"),
+        ("from=now&to=-1h", "From is after to"),
+    ] {
+        let page = visitor.get(&format!("/events?{query}")).await;
+        assert_eq!(page.status, 200, "{query}");
+        assert!(page.body.contains(told), "{query}: {}", page.body);
+    }
+    // What is older keeps what it is narrowed to, and so does the part that changes.
+    for _ in 0..30 {
+        world.app.control.pin(&shop, VersionNumber(1), false, "kim").await.unwrap();
+        world.app.control.pin(&shop, VersionNumber(1), true, "kim").await.unwrap();
+    }
+    let first = visitor.get("/events?kind=environment&who=kim").await.body;
+    let older = "href=\"/events?kind=environment&#38;who=kim&#38;before=";
+    assert!(first.contains(older), "{first}");
+    assert!(first.contains("hx-get=\"/live/events?kind=environment&#38;who=kim\""), "{first}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_is_narrowed_and_its_file_has_what_is_shown() {
+    let world = World::without_edge().await;
+    world.service("shop", "").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/").await;
+    let form = [("form_secret", page.field("form_secret")), ("sure", "true")];
+    visitor.post("/services/shop/maintenance", &form).await;
+    let form = [("form_secret", page.field("form_secret")), ("version", "9"), ("generation", "0")];
+    visitor.post("/services/shop/pin", &form).await;
+    let listed = async |visitor: &mut Visitor<'_>, query: &str| {
+        let page = visitor.get(&format!("/audit?{query}")).await.body;
+        page.split("<code>POST ")
+            .skip(1)
+            .map(|it| it.split('<').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let (done, refused) = ("/services/shop/maintenance", "/services/shop/pin");
+    assert_eq!(listed(&mut visitor, "kind=refused").await, [refused]);
+    assert_eq!(listed(&mut visitor, "kind=done&service=shop").await, [done]);
+    assert_eq!(listed(&mut visitor, "who=mika&service=shop").await, [refused, done]);
+    assert!(listed(&mut visitor, "who=kim").await.is_empty());
+    assert!(listed(&mut visitor, "to=2001-01-01").await.is_empty());
+    let page = visitor.get("/audit?kind=refused&from=-1h").await.body;
+    let (_, rest) = page.split_once("href=\"/api/v1/audit").unwrap();
+    let file = rest.split('"').next().unwrap().replace("&#38;", "&");
+    let file = visitor.get(&format!("/api/v1/audit{file}")).await;
+    assert_eq!(file.headers["content-type"], "text/csv; charset=utf-8; header=present");
+    let lines: Vec<_> = file.body.lines().skip(1).collect();
+    assert_eq!(lines.len(), 1, "{}", file.body);
+    assert!(lines[0].contains(refused), "{}", file.body);
+    let odd = visitor.get("/audit?kind=lost").await.body;
+    assert!(odd.contains("is no outcome of a call"), "{odd}");
+}

@@ -21,7 +21,13 @@ async fn one_button_closes_a_service_and_another_opens_it() {
     let page = visitor.get("/services/shop").await;
     assert!(page.body.contains("Close for maintenance"), "{}", page.body);
     assert!(!page.body.contains("In maintenance"), "{}", page.body);
-    let close = [("form_secret", page.field("form_secret"))];
+    // Nothing is done before the page that says what would be.
+    let unasked = [("form_secret", page.field("form_secret"))];
+    assert_eq!(visitor.post(PATH, &unasked).await.location(), PATH);
+    assert!(world.app.store.maintenance(&shop).await.unwrap().on.is_none());
+    let asks = visitor.get(PATH).await;
+    assert!(asks.body.contains("Users of shop get 503 with a page"), "{}", asks.body);
+    let close = [("form_secret", asks.field("form_secret")), ("sure", asks.field("sure"))];
     assert_eq!(visitor.post(PATH, &close).await.location(), "/services/shop");
     let closed = visitor.get("/services/shop").await;
     assert_eq!(closed.flash().unwrap(), "shop is in maintenance.");

@@ -98,6 +98,8 @@ async fn ready_version(store: &dyn Store) -> VersionNumber {
         secrets: BTreeMap::new(),
         commit: None,
         branch: None,
+        subject: None,
+        author: None,
         follows_branch: false,
         taken_labels: Vec::new(),
         replicas: None,

@@ -1,10 +1,12 @@
 //! The record of builds, as a part of the store.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use launcher_model::build::Build;
 use launcher_model::event::NewEvent;
-use launcher_model::{BuildId, ServiceName};
+use launcher_model::{BuildId, ServiceName, VersionNumber};
 
 use crate::{BuildChange, BuildFilter, NewBuild, Queued, Result};
 
@@ -32,6 +34,12 @@ pub trait BuildStore: Send + Sync + 'static {
     async fn build(&self, id: BuildId) -> Result<Option<Build>>;
     /// Builds, newest first.
     async fn builds(&self, filter: &BuildFilter) -> Result<Vec<Build>>;
+    /// Out of which builds versions of a service came, as far as they did.
+    async fn builds_of(
+        &self,
+        service: &ServiceName,
+        versions: &[VersionNumber],
+    ) -> Result<BTreeMap<VersionNumber, BuildId>>;
     /// Those that wait or run, oldest first: of one service, or of all.
     async fn unfinished_builds(&self, service: Option<&ServiceName>) -> Result<Vec<Build>>;
 }

@@ -106,6 +106,10 @@ pub struct NewVersion {
     pub commit: Option<String>,
     /// The branch that it was built from.
     pub branch: Option<String>,
+    /// The first line of what its author said of the commit.
+    pub subject: Option<String>,
+    /// Whose the commit is.
+    pub author: Option<String>,
     /// Its environment is that branch's.
     pub follows_branch: bool,
     /// Labels that the branch's hostname must not begin with, besides those of other branches.
@@ -200,6 +204,12 @@ pub struct EventFilter {
     pub kinds: Vec<EventKind>,
     /// Not of people: who was added, changed or removed.
     pub without_people: bool,
+    /// Done by one person or token.
+    pub by: Option<String>,
+    /// From then on.
+    pub from: Option<Timestamp>,
+    /// Before then.
+    pub to: Option<Timestamp>,
     /// Of one version.
     pub version: Option<VersionNumber>,
     /// Oldest first, behind this id.

@@ -30,6 +30,9 @@ pub struct Setup {
     pub told: launcher_notify::Config,
 }
 
+/// Where people reach the pages, as others are told.
+pub const PAGES: &str = "https://launcher.example.com";
+
 /// Puts a server together whose files are in a folder.
 pub async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
     // One may be there.
@@ -110,6 +113,7 @@ async fn builds(folder: &Path, parts: launcher_build::Parts, settings: &Arc<Sett
         logins: HashMap::new(),
         preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
         branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
+        build_url: Some(Arc::new(|id| format!("{PAGES}/builds/{id}"))),
     };
     Builds::start(parts, config).await.unwrap()
 }

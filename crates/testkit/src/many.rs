@@ -106,6 +106,8 @@ async fn launch(
         secrets: Default::default(),
         commit: Some(format!("8f31c0a52be{version}")),
         branch: Some("main".to_owned()),
+        subject: None,
+        author: None,
         follows_branch: false,
         taken_labels: Vec::new(),
         replicas: None,

@@ -18,10 +18,12 @@ pub struct Commit {
     pub id: String,
     /// The first line of its message.
     pub subject: String,
+    /// The name of its author; none where it names nobody.
+    pub author: Option<String>,
 }
 
-/// The longest subject that is kept, in characters.
-const LONGEST_SUBJECT: usize = 200;
+/// The longest subject, and the longest name of an author, that is kept, in characters.
+const LONGEST: usize = 200;
 
 /// Reads a commit.
 ///
@@ -29,12 +31,14 @@ const LONGEST_SUBJECT: usize = 200;
 /// When there is none.
 pub async fn read(repository: &Repository, id: &str) -> Result<Commit> {
     let mut command = git(repository.directory());
-    command.args(["show", "--no-patch", "--format=%H%x00%s", "--end-of-options", id]);
+    command.args(["show", "--no-patch", "--format=%H%x00%an%x00%s", "--end-of-options", id]);
     let told = output("reading a commit", &mut command).await?;
     let told = String::from_utf8_lossy(&told);
-    let (id, subject) = told.trim_end().split_once('\0').unwrap_or((told.trim_end(), ""));
-    let subject = subject.chars().take(LONGEST_SUBJECT).collect();
-    Ok(Commit { id: id.to_owned(), subject })
+    let mut parts = told.trim_end().splitn(3, '\0');
+    let mut part = || parts.next().unwrap_or_default();
+    let short = |text: &str| text.chars().take(LONGEST).collect::<String>();
+    let (id, author, subject) = (part().to_owned(), short(part().trim()), short(part()));
+    Ok(Commit { id, subject, author: Some(author).filter(|author| !author.is_empty()) })
 }
 
 /// The commit that a branch is at; none when there is no such branch.

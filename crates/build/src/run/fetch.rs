@@ -2,11 +2,12 @@
 
 use launcher_model::build::{Build, Origin};
 use launcher_model::service::ServiceSpec;
+use launcher_store::BuildChange;
 
 use super::recorder::Log;
 use super::steps::short;
 use crate::builds::Inner;
-use crate::git;
+use crate::git::{self, Repository};
 use crate::{Error, Result};
 
 /// Fetches what is to be built. Nothing to do for what was pushed or sent in.
@@ -33,8 +34,22 @@ pub(super) async fn fetch(
     let head = git::fetch_branch(&repository, &from, branch).await?;
     launcher_fault::point("build.fetched");
     if head == *commit {
-        return Ok(());
+        return keep_what_was_said(inner, build, &repository, commit).await;
     }
     log.line(format!("{branch} is at {} by now", short(&head))).await;
     Err(Error::Moved { branch: branch.clone(), commit: head })
+}
+
+/// A webhook does not tell it all, and a commit does.
+async fn keep_what_was_said(
+    inner: &Inner,
+    build: &Build,
+    repository: &Repository,
+    commit: &str,
+) -> Result<()> {
+    let told = git::read(repository, commit).await?;
+    let subject = Some(told.subject).filter(|subject| !subject.is_empty());
+    let change = BuildChange { subject, author: told.author, ..BuildChange::default() };
+    inner.store.change_build(build.id, change, &[], inner.now()).await?;
+    Ok(())
 }

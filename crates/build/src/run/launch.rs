@@ -36,11 +36,16 @@ pub(super) async fn launch(
         Image::Pinned(image) => (None, Some(image)),
         Image::Named(name) => (Some(name), None),
     };
+    // What was said of the commit may have come with its source.
+    let told = inner.store.build(build.id).await?;
+    let (subject, author) = told.map(|told| (told.subject, told.author)).unwrap_or_default();
     let request = LaunchRequest {
         image,
         pinned: pinned.clone(),
         commit: build.commit.clone(),
         branch: build.branch.clone(),
+        subject,
+        author,
         spec: Some(spec.clone()),
         build: Some(build.id),
         ..LaunchRequest::new(service.clone(), &build.by)

@@ -27,6 +27,7 @@ pub(super) async fn queue(
         branch: Some(branch.to_owned()),
         commit: Some(told.id),
         subject: Some(told.subject),
+        author: told.author,
         by: build.by.clone(),
     };
     builds.queue(new).await.map(drop)

@@ -59,7 +59,9 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
     let starts = !must_start.is_empty();
     let state = if starts { DeploymentState::Starting } else { DeploymentState::Preparing };
     let about = shares::gains_most(&route.weights, &to);
-    let text = asked(request, kind, &to, &must_start) + &during.told();
+    let known = inner.store.service(&slot.name).await?;
+    let is_deleted = known.is_some_and(|service| service.deletion.is_some());
+    let text = asked(request, kind, &to, &must_start, is_deleted) + &during.told();
     let new = NewDeployment {
         service: slot.name.clone(),
         kind,
@@ -90,12 +92,14 @@ fn asked(
     kind: DeploymentKind,
     to: &Weights,
     must_start: &[VersionNumber],
+    is_deleted: bool,
 ) -> String {
     let (by, to_told) = (&request.by, target::told(to));
     let what = match kind {
-        DeploymentKind::Offline => {
+        DeploymentKind::Offline if is_deleted => {
             return format!("{} goes offline, as {by} deletes it", request.service);
         }
+        DeploymentKind::Offline => return format!("{by} takes {} offline", request.service),
         DeploymentKind::Rollback => "rolls back to",
         DeploymentKind::Deploy if shares::whole(to).is_some() => "deploys",
         DeploymentKind::Deploy => "shares the traffic out over",

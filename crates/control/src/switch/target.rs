@@ -83,7 +83,13 @@ pub(super) async fn made_live(
     let made = history(inner, service).await?.into_iter().find(|deployment| {
         deployment.to == *weights && deployment.state != DeploymentState::Aborted
     });
-    made.ok_or_else(|| Error::Refused(format!("no deployment of {service} made that live")))
+    made.ok_or_else(|| {
+        Error::Refused(if weights.is_empty() {
+            format!("nothing of {service} is live, and nothing was: it is offline already")
+        } else {
+            format!("no deployment of {service} made that live")
+        })
+    })
 }
 
 /// A service's deployments, newest first, as far back as is looked.

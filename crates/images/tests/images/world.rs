@@ -209,6 +209,7 @@ impl World {
             branch: None,
             commit: Some(commit.into()),
             subject: None,
+            author: None,
             by: "test".into(),
         };
         let now = Timestamp::now();

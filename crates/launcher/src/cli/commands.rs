@@ -27,7 +27,7 @@ mod trial;
 mod wait;
 
 use clap::Args;
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{ServiceName, Span, VersionNumber};
 use launcher_server::api::views::ServiceView;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -104,6 +104,11 @@ impl Context {
 }
 
 /// A version as the API's paths have it.
+/// A time as the API takes it: how long ago gets a minus before it.
+fn moment(text: &str) -> String {
+    if text.parse::<Span>().is_ok() { format!("-{text}") } else { text.to_owned() }
+}
+
 fn number(version: VersionNumber) -> String {
     version.0.to_string()
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use launcher_agent::Every;
-use launcher_build::Builds;
+use launcher_build::{BuildUrl, Builds};
 use launcher_control::hub::{self, Door, Hub};
 use launcher_control::{Clock, Control, Parts};
 use launcher_edge::remote::{Acceptor, Identity};
@@ -111,6 +111,11 @@ async fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
+/// Where people look at builds.
+fn build_url(pages: String) -> BuildUrl {
+    Arc::new(move |id| format!("{}/builds/{id}", pages.trim_end_matches('/')))
+}
+
 /// How many builds run at once: more would only take turns at the processors of one machine.
 const BUILDS_AT_ONCE: usize = 2;
 
@@ -185,6 +190,7 @@ async fn assemble(
         logins,
         preview_url: Arc::new(move |service, version| urls.preview_url(service, version)),
         branch_url: Arc::new(move |branch| branch_urls.branch_url(branch)),
+        build_url: config.url.clone().map(build_url),
     };
     let builds = Builds::start(parts, builds).await?;
     let pages = config.url.clone().unwrap_or_else(|| format!("http://{}", reachable(address)));

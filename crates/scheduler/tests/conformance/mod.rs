@@ -100,6 +100,8 @@ pub(crate) fn version_of(service: &str, number: u32, image: PinnedImage) -> Vers
         secrets: Default::default(),
         commit: None,
         branch: None,
+        subject: None,
+        author: None,
         created_at: Timestamp::now(),
         created_by: "test".into(),
     }

@@ -184,6 +184,8 @@ pub(crate) fn placement(replicas: u16) -> Placement {
         secrets: Default::default(),
         commit: None,
         branch: None,
+        subject: None,
+        author: None,
         created_at: Timestamp::now(),
         created_by: "test".into(),
     };

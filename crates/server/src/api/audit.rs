@@ -6,18 +6,17 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use jiff::Timestamp;
 use launcher_model::ServiceName;
-use launcher_store::AuditFilter;
+use launcher_store::{AuditFilter, Outcome};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::views::AuditView;
 use crate::App;
 use crate::http::extract::Query;
+use crate::http::moment::span;
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
-use crate::measured::time;
 
 /// Which calls, and in which form.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -29,8 +28,14 @@ pub(super) struct AuditQuery {
     /// Only about this service.
     #[param(value_type = Option<String>)]
     service: Option<ServiceName>,
-    /// From when on: `-7d`, seconds since 1970, or a time of RFC 3339.
+    /// Only with these outcomes, separated by commas: `done`, `refused`, `failed`, `broken_off`.
+    kind: Option<String>,
+    /// From when on: `-7d`, seconds since 1970, a time of RFC 3339, or a day or time in UTC. `from` is the
+    /// same.
+    #[serde(alias = "from")]
     since: Option<String>,
+    /// Until when, likewise.
+    to: Option<String>,
     /// As a file with all of them; a list in parts when nothing is said.
     #[param(inline)]
     format: Option<Format>,
@@ -61,10 +66,13 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let page = PageQuery { cursor: query.cursor, limit: query.limit };
     let limit = page.limit()?;
+    let (since, until) = span(query.since.as_deref(), query.to.as_deref(), app.now())?;
     let filter = AuditFilter {
         who: query.who,
         service: query.service,
-        since: query.since.map(|since| moment(&since, app.now())).transpose()?,
+        outcomes: outcomes(query.kind.as_deref().unwrap_or_default())?,
+        since,
+        until,
         before: page.before()?,
         limit: limit + 1,
     };
@@ -76,10 +84,21 @@ pub(super) async fn list(
     Ok(Answer(Page::part(views, limit, |last: &AuditView| last.id.to_string())).into_response())
 }
 
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
-    let second = time(text, now.as_second())?;
-    Timestamp::from_second(second)
-        .map_err(|_| Problem::invalid(format!("since is {text}: that is no time")))
+/// Outcomes as a query has them: `refused,failed`.
+///
+/// # Errors
+/// When one is none.
+pub(crate) fn outcomes(text: &str) -> Result<Vec<Outcome>, Problem> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let read = names.map(|name| {
+        serde_json::from_value(name.into()).map_err(|_| {
+            let shown: String = name.chars().take(40).collect();
+            Problem::invalid(format!(
+                "{shown:?} is no outcome of a call: there are done, refused, failed and broken_off"
+            ))
+        })
+    });
+    read.collect()
 }
 
 /// So many are read at once.

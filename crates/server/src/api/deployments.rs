@@ -7,7 +7,7 @@ use launcher_model::route::Deployment;
 use launcher_model::{ServiceName, Span};
 use launcher_store::{DeploymentFilter, Made, Page as Part};
 
-use super::views::{DeployBody, DeployedView, DeploymentPath, RollbackBody};
+use super::views::{DeployBody, DeployedView, DeploymentPath, OfflineBody, RollbackBody};
 use crate::App;
 use crate::access::Note;
 use crate::auth::Principal;
@@ -124,6 +124,26 @@ pub(super) async fn rollback(
         note: body.note,
         hold: body.hold.map(Span::duration),
         ..DeployRequest::new(service, target, principal.name)
+    };
+    switch(&app, call, request).await
+}
+
+/// Takes a service offline: no version gets production traffic any more, until one is deployed again.
+/// Environments and previews stay.
+#[utoipa::path(post, path = "/services/{service}/offline", tag = "deployments",
+    params(("service" = String, Path)), request_body = OfflineBody,
+    responses((status = 200, body = DeployedView), (status = "4XX", body = Problem)))]
+pub(super) async fn offline(
+    State(app): State<App>,
+    principal: Principal,
+    call: Call,
+    Path(service): Path<ServiceName>,
+    Json(body): Json<OfflineBody>,
+) -> Result<Answer<DeployedView>, Problem> {
+    let request = DeployRequest {
+        note: body.note,
+        hold: body.hold.map(Span::duration),
+        ..DeployRequest::new(service, Target::Offline, principal.name)
     };
     switch(&app, call, request).await
 }

@@ -49,12 +49,25 @@ pub(super) async fn invite(
     principal: Principal,
     Json(body): Json<InvitationBody>,
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Answer<InvitationView>), Problem> {
+    let unkept = [(header::CACHE_CONTROL, "no-store")];
+    let invitation = invited(&app, body.name, &principal.name).await?;
+    Ok((StatusCode::CREATED, unkept, Answer(invitation)))
+}
+
+/// Invites one.
+///
+/// # Errors
+/// When this server takes no edges of other machines, or its own edge is called so.
+pub(crate) async fn invited(
+    app: &App,
+    name: EdgeName,
+    by: &str,
+) -> Result<InvitationView, Problem> {
     let Some(door) = &app.settings.edges else {
         return Err(Problem::refused(
             "this server takes no edges of other machines; start it with --edges ADDR, such as --edges 0.0.0.0:7071",
         ));
     };
-    let name = body.name;
     let here = app.control.hub().edges();
     if here.iter().any(|edge| edge.name == name && !edge.remote) {
         return Err(Problem::refused(format!(
@@ -64,10 +77,9 @@ pub(super) async fn invite(
     let token = JoinToken::random(door.fingerprint);
     let expires_at = app.now() + INVITED_FOR;
     let new = Invitation { edge: name.clone(), hash: token.hash(), expires_at };
-    app.store.invite_edge(new, &principal.name, app.now()).await?;
-    let unkept = [(header::CACHE_CONTROL, "no-store")];
+    app.store.invite_edge(new, by, app.now()).await?;
     let (token, server) = (token.expose(), door.address.clone());
-    Ok((StatusCode::CREATED, unkept, Answer(InvitationView { name, token, expires_at, server })))
+    Ok(InvitationView { name, token, expires_at, server })
 }
 
 /// Revokes an edge: its connection ends, and it is a stranger from then on. It serves on with what it
@@ -79,9 +91,18 @@ pub(super) async fn revoke(
     principal: Principal,
     Path(edge): Path<EdgeName>,
 ) -> Result<StatusCode, Problem> {
-    if app.store.revoke_edge(&edge, &principal.name, app.now()).await? {
-        app.control.hub().turn_out(&edge);
-        return Ok(StatusCode::NO_CONTENT);
+    revoked(&app, &edge, &principal.name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Revokes one.
+///
+/// # Errors
+/// When none of that name was invited or has joined.
+pub(crate) async fn revoked(app: &App, edge: &EdgeName, by: &str) -> Result<(), Problem> {
+    if app.store.revoke_edge(edge, by, app.now()).await? {
+        app.control.hub().turn_out(edge);
+        return Ok(());
     }
     Err(Problem::missing(format!(
         "no edge {edge} of another machine was invited or has joined; `launcher edges` lists them"

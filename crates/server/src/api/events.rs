@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
-use launcher_model::event::Event;
+use launcher_model::event::{Event, EventKind};
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::EventFilter;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use utoipa::IntoParams;
 use crate::App;
 use crate::auth::Principal;
 use crate::http::extract::Query;
+use crate::http::moment::{kinds, span};
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
 use crate::http::sse;
@@ -30,6 +31,15 @@ pub(super) struct EventQuery {
     /// Only of this version of it.
     #[param(value_type = Option<u32>)]
     version: Option<VersionNumber>,
+    /// Only of these kinds: names such as `deployment_live`, or first words of some, such as `build`,
+    /// separated by commas.
+    kind: Option<String>,
+    /// Only what this person or token did.
+    who: Option<String>,
+    /// From when on: `-7d`, seconds since 1970, a time of RFC 3339, or a day or time in UTC. Not for a stream.
+    from: Option<String>,
+    /// Until when, likewise.
+    to: Option<String>,
     /// Only behind this id, oldest first: what a reader resumes from.
     after: Option<i64>,
     /// `next` of the part before; nothing for the first.
@@ -57,10 +67,19 @@ pub(super) async fn list(
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"));
+    let kinds = kinds(query.kind.as_deref().unwrap_or_default())?;
+    let (from, to) = span(query.from.as_deref(), query.to.as_deref(), app.now())?;
     if wants_stream {
+        if from.is_some() || to.is_some() {
+            let detail =
+                "a stream tells what happens from now on, or behind `after`: leave from and to out";
+            return Err(Problem::invalid(detail));
+        }
         let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
         let after = resumed.or(query.after);
-        return Ok(sse::stream(follow(app, principal, query, after).await?).into_response());
+        return Ok(
+            sse::stream(follow(app, principal, (query, kinds), after).await?).into_response()
+        );
     }
     let page = PageQuery { cursor: query.cursor, limit: query.limit };
     let limit = page.limit()?;
@@ -70,9 +89,20 @@ pub(super) async fn list(
         Some(after) => (cursor.or(Some(after)), None),
         None => (None, cursor),
     };
-    let (service, version) = (query.service, query.version);
+    let (service, version, by) = (query.service, query.version, query.who);
     let allowed = principal.events();
-    let filter = EventFilter { service, version, after, before, limit: limit + 1, ..allowed };
+    let filter = EventFilter {
+        service,
+        version,
+        kinds,
+        by,
+        from,
+        to,
+        after,
+        before,
+        limit: limit + 1,
+        ..allowed
+    };
     let events = app.store.events(&filter).await?;
     Ok(Answer(Page::part(events, limit, |last| last.id.to_string())).into_response())
 }
@@ -85,7 +115,7 @@ const BATCH: u32 = 200;
 async fn follow(
     app: App,
     principal: Principal,
-    query: EventQuery,
+    (query, kinds): (EventQuery, Vec<EventKind>),
     after: Option<i64>,
 ) -> Result<impl Stream<Item = axum::response::sse::Event> + Send, Problem> {
     // Subscribed before the list is read, so that nothing falls between the two, and before the answer
@@ -104,6 +134,8 @@ async fn follow(
                 let filter = EventFilter {
                     service: query.service.clone(),
                     version: query.version,
+                    kinds: kinds.clone(),
+                    by: query.who.clone(),
                     after: Some(last),
                     limit: BATCH,
                     ..now.events()
@@ -126,6 +158,8 @@ async fn follow(
                 Ok(event) => {
                     let fits = query.service.is_none() || event.service == query.service;
                     let fits = fits && (query.version.is_none() || event.version == query.version);
+                    let fits = fits && (kinds.is_empty() || kinds.contains(&event.kind));
+                    let fits = fits && (query.who.is_none() || event.by == query.who);
                     if !fits || event.id <= last {
                         continue;
                     }

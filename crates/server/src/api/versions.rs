@@ -74,9 +74,10 @@ pub(crate) async fn launched(
     if let Some(Made::Version(number)) = call.made {
         return Ok(number);
     }
-    let LaunchBody { image, commit, branch } = body;
+    let LaunchBody { image, commit, branch, subject, author } = body;
     let request = LaunchRequest::new(service.clone(), by);
-    let request = LaunchRequest { image, commit, branch, key: call.key, ..request };
+    let request =
+        LaunchRequest { image, commit, branch, subject, author, key: call.key, ..request };
     Ok(app.control.launch(request).await?.0.number)
 }
 

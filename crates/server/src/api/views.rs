@@ -22,7 +22,8 @@ pub use branches::{BranchSummary, NextSummary};
 pub use credentials::{NewTokenView, SecretBody, SecretView, TokenBody, TokenView};
 pub(crate) use deployments::DeploymentPath;
 pub use deployments::{
-    DeployBody, DeployedView, HeldView, HoldBody, ReleasedView, RollbackBody, ShareBody,
+    DeployBody, DeployedView, HeldView, HoldBody, OfflineBody, ReleasedView, RollbackBody,
+    ShareBody,
 };
 pub use edges::{EdgeState, EdgeView, InvitationBody, InvitationView};
 pub use environments::{

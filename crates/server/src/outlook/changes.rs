@@ -74,7 +74,7 @@ pub(super) fn view(version: &Version, builds: &BTreeMap<VersionNumber, Build>) -
         version: version.number,
         commit: version.commit.clone(),
         branch: version.branch.clone(),
-        subject: build.and_then(|build| build.subject.clone()),
+        subject: version.subject.clone().or_else(|| build.and_then(|build| build.subject.clone())),
         by: version.created_by.clone(),
         at: version.created_at,
     }

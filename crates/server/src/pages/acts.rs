@@ -50,6 +50,9 @@ pub(super) struct ActForm {
     /// Also during a freeze.
     #[serde(default)]
     force: bool,
+    /// The page before it was seen.
+    #[serde(default)]
+    sure: bool,
     /// Why, for the history.
     #[serde(default)]
     note: Option<String>,
@@ -97,6 +100,13 @@ pub(super) async fn act(
         PageError::malformed(fault.status(), "There is no such button, or no such service.")
     })?;
     note.version(form.version);
+    if act.asks_first() && !form.sure {
+        // Nothing is done before the page that says what would be.
+        note.refused();
+        let (version, act) = (form.version.0, act.name());
+        let page = format!("/services/{service}/versions/{version}/sure/{act}");
+        return Ok(Redirect::to(&page).into_response());
+    }
     let pressed = Pressed { service: &service, act, by: &visitor.name, form: &form };
     let Switched { flash, deployment: made } = pressed.told(&app).await;
     let leads_to = match (form.from, made) {
@@ -189,6 +199,24 @@ impl Pressed<'_> {
 }
 
 impl Act {
+    /// Whether a page is shown before it that names what is taken away.
+    fn asks_first(self) -> bool {
+        matches!(self, Self::Stop | Self::Destroy)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+            Self::Share => "share",
+            Self::Stop => "stop",
+            Self::Start => "start",
+            Self::Destroy => "destroy",
+            Self::Pin => "pin",
+            Self::Unpin => "unpin",
+        }
+    }
+
     fn switches(self) -> bool {
         matches!(self, Self::Deploy | Self::Rollback | Self::Share)
     }

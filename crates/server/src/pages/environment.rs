@@ -163,6 +163,7 @@ impl One {
         let press = known.and_then(|card| card.press.clone());
         let mut card = Card::new(&view, &version, press, &app.settings, now);
         card.may_act = service.may_deploy;
+        card.build = app.store.builds_of(name, &[number]).await?.remove(&number);
         if let Some(known) = known {
             card.since = known.since.clone();
         }

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
+use jiff::Timestamp;
 use launcher_model::role::Role;
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{DeploymentFilter, EventFilter, Page as Part};
@@ -16,12 +17,14 @@ use super::layout::{Follow, Frame, Page, render, render_once};
 use super::live;
 use super::view::deployment::DeploymentLine;
 use super::view::event::EventLine;
+use super::view::failing::Need;
 use super::view::installation::Installation;
 use super::view::mark::Mark;
 use super::view::service::ServiceView;
 use super::view::spark::{Figures, most_errors};
 use super::visitor::Visitor;
 use crate::App;
+use crate::http::problem::Problem;
 
 /// How many deployments and events are shown.
 const SHOWN: u32 = 8;
@@ -74,6 +77,27 @@ struct Home {
     filter: String,
     /// Whoever looks may create services.
     may_create: bool,
+}
+
+/// What has happened lately, to all that somebody may see.
+struct Lately {
+    deployments: Vec<DeploymentLine>,
+    events: Vec<EventLine>,
+}
+
+impl Lately {
+    async fn of(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Self, Problem> {
+        let page = Part { before: None, limit: SHOWN };
+        let among = visitor.principal.roles.only();
+        let deployments = DeploymentFilter { service: None, among, page };
+        let events = EventFilter { limit: SHOWN, ..visitor.principal.events() };
+        let (deployments, events) =
+            tokio::try_join!(app.store.deployments(&deployments), app.store.events(&events))?;
+        Ok(Self {
+            deployments: deployments.iter().map(|one| DeploymentLine::new(one, now)).collect(),
+            events: events.iter().map(|one| EventLine::new(one, now)).collect(),
+        })
+    }
 }
 
 /// How many services there are of a mark.
@@ -132,9 +156,13 @@ impl Home {
     async fn of(app: &App, visitor: &Visitor, keep: &str) -> Result<Self, PageError> {
         let installation = Installation::of(app, app.now());
         let roles = &visitor.principal.roles;
-        let mut services = ServiceView::all(app, &installation, roles).await?;
-        sort(&mut services, keep);
-        Self::with(app, visitor, installation, services).await
+        let (services, lately) = tokio::try_join!(
+            ServiceView::all(app, &installation, roles),
+            Lately::of(app, visitor, installation.now),
+        )?;
+        let mut home = Self::with(app, visitor, installation, services, lately);
+        sort(&mut home.services, keep);
+        Ok(home)
     }
 
     /// The rows of some services; nothing when not each of these names is that of one which is seen.
@@ -154,37 +182,39 @@ impl Home {
         if services.is_empty() {
             return Ok(None);
         }
-        let home = Self::with(app, visitor, installation, services).await?;
+        let lately = Lately::of(app, visitor, installation.now).await?;
+        let home = Self::with(app, visitor, installation, services, lately);
         Ok(Some(Self { is_part: true, ..home }))
     }
 
-    async fn with(
+    fn with(
         app: &App,
         visitor: &Visitor,
         installation: Installation,
-        services: Vec<ServiceView>,
-    ) -> Result<Self, PageError> {
-        let (now, roles) = (installation.now, &visitor.principal.roles);
+        mut services: Vec<ServiceView>,
+        lately: Lately,
+    ) -> Self {
         let figures = figures(app, &services);
-        let page = Part { before: None, limit: SHOWN };
-        let among = roles.only();
-        let deployments = DeploymentFilter { service: None, among, page };
-        let deployments = app.store.deployments(&deployments).await?;
-        let events = EventFilter { limit: SHOWN, ..visitor.principal.events() };
-        let events = app.store.events(&events).await?;
+        for service in &mut services {
+            service.need = Need::of(service, figures.get(&service.name));
+            // Whose requests fail needs eyes, however its containers are.
+            if service.need.as_ref().is_some_and(|need| need.mark == Mark::Trouble) {
+                service.mark = Mark::Trouble;
+            }
+        }
         let mark = services.iter().map(|service| service.mark).min().unwrap_or(Mark::Idle);
-        Ok(Self {
+        Self {
             is_part: false,
             form_secret: visitor.form_secret(),
             services,
             figures,
             installation,
-            deployments: deployments.iter().map(|one| DeploymentLine::new(one, now)).collect(),
-            events: events.iter().map(|one| EventLine::new(one, now)).collect(),
+            deployments: lately.deployments,
+            events: lately.events,
             mark,
             filter: String::new(),
-            may_create: roles.include(Role::Deployer),
-        })
+            may_create: visitor.principal.roles.include(Role::Deployer),
+        }
     }
 
     fn is_shown(&self, service: &ServiceView) -> bool {

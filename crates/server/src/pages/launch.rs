@@ -35,6 +35,10 @@ pub(super) struct LaunchForm {
     branch: String,
     #[serde(default)]
     commit: String,
+    #[serde(default)]
+    subject: String,
+    #[serde(default)]
+    author: String,
 }
 
 impl Carries for LaunchForm {
@@ -84,6 +88,8 @@ pub(super) async fn page(
         image: String::new(),
         branch: String::new(),
         commit: String::new(),
+        subject: String::new(),
+        author: String::new(),
     };
     let page = LaunchPage::new(&app, &name, form, &visitor, &headers).await?;
     Ok(render_once(&app, page.frame.flash.is_some(), &page))
@@ -130,9 +136,9 @@ async fn once(
     form: LaunchForm,
     by: &str,
 ) -> Result<VersionNumber, Problem> {
-    let LaunchForm { key, image, branch, commit, .. } = form;
+    let LaunchForm { key, image, branch, commit, subject, author, .. } = form;
     let key = format!("{by}\nlaunch {key}");
-    let given = [service.as_str(), &image, &branch, &commit].map(str::as_bytes);
+    let given = [service.as_str(), &image, &branch, &commit, &subject, &author].map(str::as_bytes);
     let fingerprint = app.vault.fingerprint(given);
     let made = match app.store.claim_key(&key, &fingerprint, app.now()).await? {
         IdempotencyClaim::Claimed => None,
@@ -149,7 +155,13 @@ async fn once(
         }
     };
     let given = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let body = LaunchBody { image: given(image), commit: given(commit), branch: given(branch) };
+    let body = LaunchBody {
+        image: given(image),
+        commit: given(commit),
+        branch: given(branch),
+        subject: given(subject),
+        author: given(author),
+    };
     let call = Call { key: Some(key.clone()), made };
     let launched = launched(app, service, body, call, by).await;
     app.store.release_key(&key).await?;

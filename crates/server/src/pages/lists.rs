@@ -4,9 +4,9 @@
 mod audit;
 mod builds;
 mod deployments;
-mod edges;
+pub(super) mod edges;
 mod events;
-mod hosts;
+pub(super) mod hosts;
 mod notifications;
 mod people;
 mod sessions;
@@ -17,6 +17,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use launcher_model::ServiceName;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::layout::{Follow, Frame, Page, render, render_once};
@@ -25,6 +26,7 @@ use super::view::mark::Mark;
 use super::visitor::Visitor;
 use crate::App;
 use crate::auth::Principal;
+use crate::http::moment::given;
 use crate::http::page::{Page as Part, PageQuery};
 use crate::http::problem::Problem;
 
@@ -59,9 +61,23 @@ const LINES: u32 = 50;
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Which {
     /// Only of this service.
+    #[serde(default, deserialize_with = "given")]
     service: Option<ServiceName>,
     /// What is older than this.
+    #[serde(default, deserialize_with = "given")]
     before: Option<String>,
+    /// Only of these kinds, where a list has some.
+    #[serde(default, deserialize_with = "given")]
+    kind: Option<String>,
+    /// Only what this person or token did.
+    #[serde(default, deserialize_with = "given")]
+    who: Option<String>,
+    /// From when on, as somebody has written it.
+    #[serde(default, deserialize_with = "given")]
+    from: Option<String>,
+    /// Until when.
+    #[serde(default, deserialize_with = "given")]
+    to: Option<String>,
 }
 
 impl Which {
@@ -82,10 +98,82 @@ impl Which {
 
     /// What stands behind the address of a list, to have the same part of it again.
     fn query(&self, before: Option<&str>) -> String {
-        let service = self.service.as_ref().map(|name| format!("service={name}"));
-        let before = before.map(|before| format!("before={before}"));
-        let all: Vec<String> = [service, before].into_iter().flatten().collect();
+        let all: Vec<String> =
+            self.filters().chain(before.map(|it| ("before", it))).map(pair).collect();
         if all.is_empty() { String::new() } else { format!("?{}", all.join("&")) }
+    }
+
+    /// What it is narrowed to.
+    fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("service", self.service.as_ref().map(ServiceName::as_str)),
+            ("kind", self.kind.as_deref()),
+            ("who", self.who.as_deref()),
+            ("from", self.from.as_deref()),
+            ("to", self.to.as_deref()),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+fn pair((name, value): (&str, &str)) -> String {
+    format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC))
+}
+
+/// What a list is narrowed to, as its form shows it.
+#[derive(Debug, Default)]
+struct Sought {
+    /// The list's address.
+    path: &'static str,
+    service: String,
+    /// The services that there are to choose from.
+    services: Vec<String>,
+    kind: String,
+    /// What kinds there are, and what they are called.
+    kinds: Vec<(String, String)>,
+    who: String,
+    from: String,
+    to: String,
+    /// It is narrowed at all.
+    is_narrow: bool,
+    /// What cannot be looked for.
+    fault: Option<String>,
+}
+
+impl Sought {
+    async fn of(
+        app: &App,
+        path: &'static str,
+        which: &Which,
+        kinds: Vec<(String, String)>,
+        visitor: &Visitor,
+    ) -> Result<Self, Problem> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let roles = &visitor.principal.roles;
+        let services = app.store.services().await?.into_iter();
+        let services = services.map(|service| service.spec.service.name);
+        Ok(Self {
+            path,
+            service: which.service.as_ref().map(ToString::to_string).unwrap_or_default(),
+            services: services
+                .filter(|name| roles.see(name))
+                .map(|name| name.to_string())
+                .collect(),
+            kind: text(&which.kind),
+            kinds,
+            who: text(&which.who),
+            from: text(&which.from),
+            to: text(&which.to),
+            is_narrow: which.filters().next().is_some(),
+            fault: None,
+        })
+    }
+}
+
+impl Sought {
+    /// It is narrowed to kinds that its form does not offer.
+    fn is_other_kind(&self) -> bool {
+        !self.kind.is_empty() && self.kinds.iter().all(|(kind, _)| *kind != self.kind)
     }
 }
 

@@ -24,6 +24,9 @@ pub(super) struct MaintenanceForm {
     /// was open: then the button closes it.
     #[serde(default)]
     seen: Option<i64>,
+    /// The page before it was seen: closing takes something away from users.
+    #[serde(default)]
+    sure: bool,
 }
 
 impl Carries for MaintenanceForm {
@@ -41,6 +44,10 @@ pub(super) async fn press(
     let Path(service) = path.map_err(|fault| {
         PageError::malformed(fault.status(), "There is no service of this name.")
     })?;
+    if form.seen.is_none() && !form.sure {
+        note.refused();
+        return Ok(Redirect::to(&format!("/services/{service}/maintenance")).into_response());
+    }
     let flash = match carry_out(&app, &service, form.seen, &visitor.name).await {
         Ok(flash) => flash,
         Err(problem) => Flash::refused(sentence(problem.detail())),

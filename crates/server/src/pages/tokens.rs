@@ -53,7 +53,7 @@ pub(super) async fn page(State(app): State<App>, visitor: Visitor, headers: Head
         frame: Frame::still(&visitor, &headers).at("people"),
         form_secret: visitor.form_secret(),
         name: String::new(),
-        roles: RolesField::of(&app, &Roles::everywhere(Role::Viewer), true).await?,
+        roles: RolesField::of(&app, &Roles::everywhere(Role::Deployer), true).await?,
         fault: None,
     };
     Ok(render_once(&app, page.frame.flash.is_some(), &page))

@@ -2,6 +2,7 @@
 
 pub(super) mod ago;
 pub(super) mod branch;
+pub(super) mod build;
 pub(super) mod changes;
 pub(super) mod closed;
 pub(super) mod compared;
@@ -9,6 +10,7 @@ pub(super) mod container;
 pub(super) mod deployment;
 pub(super) mod environment;
 pub(super) mod event;
+pub(super) mod failing;
 mod freeze;
 pub(super) mod graph;
 pub(super) mod history;

@@ -105,6 +105,7 @@ async fn with_services_and_a_build() -> World {
         branch: None,
         commit: None,
         subject: None,
+        author: None,
         by: "test".to_owned(),
     };
     assert_eq!(world.app.store.queue_build(build, world.app.now()).await.unwrap().build.id.0, 1);

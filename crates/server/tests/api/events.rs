@@ -161,3 +161,41 @@ async fn a_stream_may_be_of_one_service() {
     assert!(again.next().await.data["text"].as_str().unwrap().contains("shop"));
     assert_eq!(again.texts(50).await, numbered(0..50));
 }
+
+#[tokio::test]
+async fn events_are_narrowed_to_kinds_to_who_did_it_and_to_a_span() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop").await;
+    let event = |kind, by: &str| NewEvent::new(kind, "it happened").service(&shop).by(by);
+    let both = [event(EventKind::BuildFailed, "kim"), event(EventKind::BuildPassed, "mika")];
+    world.app.store.record(&both, world.app.now()).await.unwrap();
+    let number = async |query: &str| {
+        let page = world.get(&format!("/api/v1/events?{query}")).await.is(200).json();
+        page["items"].as_array().unwrap().len()
+    };
+    for (query, wanted) in [
+        ("kind=build", 2),
+        ("kind=build_failed", 1),
+        ("kind=build_failed,service_created", 2),
+        ("kind=build&who=mika", 1),
+        ("kind=build&from=-1h&to=now", 2),
+        ("kind=build&to=2001-01-01", 0),
+        ("kind=build&after=0", 2),
+    ] {
+        assert_eq!(number(query).await, wanted, "{query}");
+    }
+    for (query, told) in [
+        ("kind=deploy", "no kind of event"),
+        ("from=soon", "no time"),
+        ("from=now&to=-1h", "from is after to"),
+    ] {
+        let refused = world.get(&format!("/api/v1/events?{query}")).await.is(422).text();
+        assert!(refused.contains(told), "{query}: {refused}");
+    }
+    let mut reader = Reader::open(&world, "?kind=build_failed&after=0", None).await;
+    assert_eq!(reader.next().await.name, "build_failed");
+    let again = [event(EventKind::BuildPassed, "kim"), event(EventKind::BuildFailed, "mika")];
+    world.app.store.record(&again, world.app.now()).await.unwrap();
+    let next = reader.next().await;
+    assert_eq!((next.name.as_str(), &next.data["by"]), ("build_failed", &"mika".into()));
+}

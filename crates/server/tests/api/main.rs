@@ -21,6 +21,7 @@ mod maintenance;
 mod malformed;
 mod metrics;
 mod notifications;
+mod offline;
 mod outlook;
 mod paging;
 mod people;

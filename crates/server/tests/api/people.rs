@@ -306,6 +306,18 @@ async fn the_record_comes_in_parts_and_as_a_file() {
         lines[1].ends_with(",mika,token,,,DELETE,/api/v1/tokens/nothing,,,404,refused"),
         "{text}"
     );
+    for (query, number) in [
+        ("kind=refused", 1),
+        ("kind=done,refused", 3),
+        ("kind=failed", 0),
+        ("from=-1h", 3),
+        ("to=-1h", 0),
+        ("from=2001-01-01&to=2001-01-02", 0),
+    ] {
+        let csv = world.get(&format!("/api/v1/audit?format=csv&{query}")).await.is(200).text();
+        assert_eq!(csv.lines().count(), number + 1, "{query}: {csv}");
+    }
+    world.get("/api/v1/audit?kind=lost").await.tells(422, "no outcome of a call");
     let ndjson = world.get("/api/v1/audit?format=ndjson").await.is(200).text();
     let objects: Vec<Value> =
         ndjson.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -338,6 +338,8 @@ pub(crate) async fn new_version(world: &World, service: &ServiceName) -> NewVers
         secrets: Default::default(),
         commit: None,
         branch: None,
+        subject: None,
+        author: None,
         follows_branch: false,
         taken_labels: Vec::new(),
         replicas: None,

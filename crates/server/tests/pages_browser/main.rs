@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use launcher_browser::{Browsers, arrives, is_whole, no_complaints, shows, text};
+use launcher_model::build::{BuildState, LogEntry, Origin, Step, StepKind, StepState};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::measure::{Traffic, TrafficSample};
 use launcher_model::role::{Role, Roles};
 use launcher_model::{EdgeName, PersonName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::Script;
-use launcher_store::NewPerson;
+use launcher_store::{BuildChange, NewBuild, NewPerson};
 use pages_support::browser::sign_in;
 use pages_support::{WHO, World, eventually};
 use thirtyfour::prelude::*;
@@ -197,7 +198,7 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 24] = [
+const PAGES: [(&str, &str); 32] = [
     ("home", "/"),
     ("service", "/services/shop"),
     ("failed", "/services/search"),
@@ -205,8 +206,16 @@ const PAGES: [(&str, &str); 24] = [
     ("deploy", "/services/shop/versions/4/deploy"),
     ("deployment", "/services/shop/deployments/7"),
     ("builds", "/builds"),
+    ("build", "/builds/1"),
     ("hosts", "/hosts"),
+    ("host", "/hosts/fake"),
     ("edges", "/edges"),
+    ("edge", "/edges/local"),
+    ("new-edge", "/new/edge"),
+    ("delete", "/services/shop/delete"),
+    ("offline", "/services/shop/offline"),
+    ("close", "/services/shop/maintenance"),
+    ("stop", "/services/shop/versions/4/sure/stop"),
     ("deployments", "/deployments"),
     ("events", "/events"),
     ("people", "/people"),
@@ -318,6 +327,7 @@ async fn a_busy_day(world: &World) {
     let bird = NewPerson { name, display_name: None, roles };
     world.app.store.add_person(bird, WHO, world.app.now()).await.unwrap();
 
+    a_failed_build(world, &shop).await;
     world.set_back(SignedDuration::ZERO);
     let last_words = [
         "reading the index at /data/index",
@@ -327,6 +337,44 @@ async fn a_busy_day(world: &World) {
     world.script(&billing, "32", Script::new().pull_takes(Duration::from_secs(600)));
     world.launch(&billing, "32").await;
     carry(world);
+}
+
+/// A build that has failed, with words of every length.
+async fn a_failed_build(world: &World, shop: &ServiceName) {
+    let new = NewBuild {
+        service: shop.clone(),
+        origin: Origin::Push,
+        branch: Some("a-branch-of-a-name-that-is-rather-long".to_owned()),
+        commit: Some("8f31c0a52be4".to_owned()),
+        subject: Some("Reduce the queries of the cart, and say so".to_owned()),
+        author: Some("An Early Bird of a Long Name".to_owned()),
+        by: WHO.to_owned(),
+    };
+    let (store, now) = (&world.app.store, world.app.now());
+    let id = store.queue_build(new, now).await.unwrap().build.id;
+    let step = |kind, state, note: &str| Step {
+        kind,
+        state,
+        started_at: now,
+        finished_at: Some(now),
+        note: Some(note.to_owned()),
+    };
+    let change = BuildChange {
+        state: Some(BuildState::Failed),
+        steps: Some(vec![
+            step(StepKind::Source, StepState::Passed, "8f31c0a Reduce the queries of the cart"),
+            step(StepKind::Build, StepState::Failed, "the command ended with status 101"),
+        ]),
+        reason: Some("build failed: the command ended with status 101".to_owned()),
+        ..BuildChange::default()
+    };
+    store.change_build(id, change, &[], now).await.unwrap();
+    let folder = world.folder().join("builds").join(id.to_string());
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = "error[E0308]: mismatched types, in a line that is as long as such lines often are, and then some more";
+    let line = LogEntry::Line { at: now, step: StepKind::Build, text: text.to_owned() };
+    let line = serde_json::to_string(&line).unwrap() + "\n";
+    std::fs::write(folder.join("log"), line.repeat(40)).unwrap();
 }
 
 /// What an edge has told of the last five minutes.

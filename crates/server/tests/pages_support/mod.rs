@@ -151,6 +151,11 @@ impl World {
         Self { app, fake, router, token, upstream, sick, back, tasks, dir }
     }
 
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// Has all containers fail their health checks from now on, or pass them again.
     pub(crate) fn set_sick(&self, sick: bool) {
         self.sick.store(sick, Ordering::Relaxed);
@@ -402,8 +407,12 @@ impl<'w> Visitor<'w> {
                 .unwrap_or_else(|| panic!("no button for {path} in {}", page.body))
                 .to_owned(),
         };
-        let fields =
-            ["form_secret", "version", "generation", "from"].map(|name| (name, form.field(name)));
+        let mut fields = ["form_secret", "version", "generation", "from"]
+            .map(|name| (name, form.field(name)))
+            .to_vec();
+        if form.body.contains("name=\"sure\"") {
+            fields.push(("sure", form.field("sure")));
+        }
         self.post(path, &fields).await
     }
 

@@ -84,8 +84,12 @@ pub struct AuditFilter {
     pub who: Option<String>,
     /// About one service.
     pub service: Option<ServiceName>,
+    /// With one of these outcomes; with any when there is none.
+    pub outcomes: Vec<Outcome>,
     /// From then on.
     pub since: Option<Timestamp>,
+    /// Before then.
+    pub until: Option<Timestamp>,
     /// Before this number.
     pub before: Option<i64>,
     /// At most so many.

@@ -19,6 +19,8 @@ pub struct NewBuild {
     pub commit: Option<String>,
     /// The first line of what its author said of it.
     pub subject: Option<String>,
+    /// Whose the commit is.
+    pub author: Option<String>,
     /// Who brought it in.
     pub by: String,
 }
@@ -45,6 +47,8 @@ pub struct BuildChange {
     pub commit: Option<String>,
     /// The first line of what its author said of it, when it was not known before.
     pub subject: Option<String>,
+    /// Whose the commit is, when it was not known before.
+    pub author: Option<String>,
     /// Why it failed or was cancelled.
     pub reason: Option<String>,
 }

@@ -48,6 +48,17 @@ pub(super) async fn list<'c>(
     if let Some(since) = filter.since {
         query.push(" AND at >= ").push_bind(since.as_microsecond());
     }
+    if let Some(until) = filter.until {
+        query.push(" AND at < ").push_bind(until.as_microsecond());
+    }
+    if !filter.outcomes.is_empty() {
+        query.push(" AND outcome IN (");
+        let mut outcomes = query.separated(", ");
+        for outcome in &filter.outcomes {
+            outcomes.push_bind(to_word(AUDIT, outcome)?);
+        }
+        query.push(")");
+    }
     query.push(" ORDER BY id DESC LIMIT ").push_bind(filter.limit);
     let rows = query.build().fetch_all(executor).await?;
     rows.iter().map(from_row).collect()

@@ -1,5 +1,7 @@
 //! Builds.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use launcher_model::build::{Build, BuildState, StepState};
 use launcher_model::event::{EventKind, NewEvent};
@@ -29,6 +31,7 @@ pub(super) async fn queue(
         branch: new.branch,
         commit: new.commit,
         subject: new.subject,
+        author: new.author,
         by: new.by,
         state: BuildState::Queued,
         steps: Vec::new(),
@@ -73,14 +76,15 @@ async fn supersede(write: &mut Write, newer: &Build, at: Timestamp) -> Result<Ve
 
 async fn insert(write: &mut Write, build: &Build) -> Result<BuildId, Fault> {
     let sql = "INSERT INTO builds
-            (service, origin, branch, commit_id, subject, asked_by, state, steps, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id";
+            (service, origin, branch, commit_id, subject, author, asked_by, state, steps, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id";
     let id = sqlx::query_scalar(sql)
         .bind(build.service.as_str())
         .bind(to_word(BUILD, &build.origin)?)
         .bind(build.branch.as_deref())
         .bind(build.commit.as_deref())
         .bind(build.subject.as_deref())
+        .bind(build.author.as_deref())
         .bind(build.by.as_str())
         .bind(build.state.as_str())
         .bind(to_json(BUILD, &build.steps)?)
@@ -117,6 +121,7 @@ pub(super) async fn change(
     build.image = change.image.or(build.image);
     build.commit = change.commit.or(build.commit);
     build.subject = change.subject.or(build.subject);
+    build.author = change.author.or(build.author);
     build.reason = change.reason.or(build.reason);
     if build.state.is_over() {
         break_off(&mut build, at);
@@ -141,13 +146,14 @@ fn break_off(build: &mut Build, at: Timestamp) {
 
 async fn update(write: &mut Write, build: &Build) -> Result<(), Fault> {
     let sql = "UPDATE builds SET state = ?, steps = ?, image = ?, commit_id = ?, subject = ?,
-            reason = ?, attempts = ?, started_at = ?, finished_at = ? WHERE id = ?";
+            author = ?, reason = ?, attempts = ?, started_at = ?, finished_at = ? WHERE id = ?";
     sqlx::query(sql)
         .bind(build.state.as_str())
         .bind(to_json(BUILD, &build.steps)?)
         .bind(build.image.as_ref().map(|image| to_json(BUILD, image)).transpose()?)
         .bind(build.commit.as_deref())
         .bind(build.subject.as_deref())
+        .bind(build.author.as_deref())
         .bind(build.reason.as_deref())
         .bind(build.attempts)
         .bind(build.started_at.map(Timestamp::as_microsecond))
@@ -201,6 +207,27 @@ pub(super) async fn list<'c>(
     rows.iter().map(from_row).collect()
 }
 
+/// Out of which builds versions came.
+pub(super) async fn of<'c>(
+    executor: impl SqliteExecutor<'c>,
+    service: &ServiceName,
+    versions: &[VersionNumber],
+) -> Result<BTreeMap<VersionNumber, BuildId>, Fault> {
+    let mut query = QueryBuilder::<Sqlite>::new(
+        "SELECT version, MAX(id) AS id FROM builds WHERE version IS NOT NULL AND service = ",
+    );
+    query.push_bind(service.as_str()).push(" AND version IN (");
+    let mut numbers = query.separated(", ");
+    for version in versions {
+        numbers.push_bind(version.0);
+    }
+    query.push(") GROUP BY version");
+    let rows = query.build().fetch_all(executor).await?;
+    let pair =
+        |row: &SqliteRow| Ok((VersionNumber(row.try_get("version")?), BuildId(row.try_get("id")?)));
+    rows.iter().map(pair).collect()
+}
+
 pub(super) async fn unfinished<'c>(
     executor: impl SqliteExecutor<'c>,
     service: Option<&ServiceName>,
@@ -220,6 +247,7 @@ fn from_row(row: &SqliteRow) -> Result<Build, Fault> {
         branch: row.try_get("branch")?,
         commit: row.try_get("commit_id")?,
         subject: row.try_get("subject")?,
+        author: row.try_get("author")?,
         by: row.try_get("asked_by")?,
         state: word(row, "state", BUILD)?,
         steps: json(row, "steps", BUILD)?,

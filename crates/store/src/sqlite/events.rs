@@ -87,6 +87,15 @@ pub(super) async fn list<'c>(
             query.push(" AND kind <> ").push_bind(to_word(EVENT, &kind)?);
         }
     }
+    if let Some(by) = &filter.by {
+        query.push(" AND done_by = ").push_bind(by.as_str());
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND at >= ").push_bind(from.as_microsecond());
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND at < ").push_bind(to.as_microsecond());
+    }
     if let Some(version) = filter.version {
         query.push(" AND version = ").push_bind(version.0);
     }

@@ -29,6 +29,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (13, "token roles", include_str!("../../migrations/sqlite/0013_token_roles.sql")),
     (14, "people", include_str!("../../migrations/sqlite/0014_people.sql")),
     (15, "openid", include_str!("../../migrations/sqlite/0015_openid.sql")),
+    (16, "commits", include_str!("../../migrations/sqlite/0016_commits.sql")),
 ];
 
 /// Brings a database to the newest schema.

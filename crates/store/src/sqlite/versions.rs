@@ -43,6 +43,8 @@ pub(super) async fn create(
         secrets: new.secrets,
         commit: new.commit,
         branch: new.branch,
+        subject: new.subject,
+        author: new.author,
         created_at: at,
         created_by: new.by,
     };
@@ -108,8 +110,8 @@ async fn take_number(write: &mut Write, service: &ServiceName) -> Result<Version
 
 async fn insert(write: &mut Write, version: &Version) -> Result<(), Fault> {
     let sql = "INSERT INTO versions
-        (service, number, digest, image, spec, secrets, commit_id, branch, created_at, created_by)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        (service, number, digest, image, spec, secrets, commit_id, branch, subject, author, created_at, created_by)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(sql)
         .bind(version.service.as_str())
         .bind(version.number.0)
@@ -119,6 +121,8 @@ async fn insert(write: &mut Write, version: &Version) -> Result<(), Fault> {
         .bind(to_json(VERSION, &version.secrets)?)
         .bind(version.commit.as_deref())
         .bind(version.branch.as_deref())
+        .bind(version.subject.as_deref())
+        .bind(version.author.as_deref())
         .bind(version.created_at.as_microsecond())
         .bind(version.created_by.as_str())
         .execute(write.connection()?)
@@ -185,6 +189,8 @@ fn from_row(row: &SqliteRow) -> Result<Version, Fault> {
         secrets: json(row, "secrets", VERSION)?,
         commit: row.try_get("commit_id")?,
         branch: row.try_get("branch")?,
+        subject: row.try_get("subject")?,
+        author: row.try_get("author")?,
         created_at: time(row, "created_at")?,
         created_by: row.try_get("created_by")?,
     })

@@ -47,6 +47,7 @@ async fn calls_are_kept_as_they_were_and_forgotten_when_they_are_old() {
         [at(1)]
     );
     assert_eq!(seconds(AuditFilter { since: Some(at(2)), ..all.clone() }).await, [at(3), at(2)]);
+    assert_eq!(seconds(AuditFilter { until: Some(at(2)), ..all.clone() }).await, [at(1)]);
     let older = AuditFilter { before: Some(kept[0].id), limit: 1, ..all.clone() };
     assert_eq!(seconds(older).await, [at(2)]);
 

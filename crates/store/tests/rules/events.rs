@@ -109,3 +109,25 @@ async fn watchers_hear_in_the_order_of_the_numbers() {
     assert_eq!(heard, all_events(&**store).await);
     assert_eq!(heard.len(), 50);
 }
+
+#[tokio::test]
+async fn events_are_narrowed_to_who_did_it_and_to_a_span_of_time() {
+    let store = Temporary::open().await;
+    for second in 1..=4 {
+        let by = if second % 2 == 0 { "kim" } else { "mika" };
+        let event = event("shop", 1, &second.to_string()).by(by);
+        store.record(&[event], at(second)).await.unwrap();
+    }
+    let found = async |filter: EventFilter| {
+        let filter = EventFilter { after: Some(0), limit: 10, ..filter };
+        let events = store.events(&filter).await.unwrap().into_iter();
+        events.map(|event| event.text).collect::<Vec<_>>()
+    };
+    let by_kim = EventFilter { by: Some("kim".to_owned()), ..EventFilter::default() };
+    assert_eq!(found(by_kim.clone()).await, ["2", "4"]);
+    let from = EventFilter { from: Some(at(2)), ..EventFilter::default() };
+    assert_eq!(found(from).await, ["2", "3", "4"]);
+    let span = EventFilter { from: Some(at(2)), to: Some(at(4)), ..EventFilter::default() };
+    assert_eq!(found(span).await, ["2", "3"], "its end is left out");
+    assert_eq!(found(EventFilter { to: Some(at(3)), ..by_kim }).await, ["2"]);
+}

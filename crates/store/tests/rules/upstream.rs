@@ -12,6 +12,7 @@ fn told(branch: &str) -> NewBuild {
         branch: Some(branch.to_owned()),
         commit: Some("c".repeat(40)),
         subject: None,
+        author: None,
         by: "anna".to_owned(),
     }
 }

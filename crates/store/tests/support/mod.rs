@@ -88,6 +88,8 @@ pub(crate) fn new_version(spec: &ServiceSpec) -> NewVersion {
         secrets: BTreeMap::new(),
         commit: Some("0123abc".into()),
         branch: Some("main".into()),
+        subject: None,
+        author: None,
         follows_branch: false,
         taken_labels: Vec::new(),
         replicas: None,

@@ -203,6 +203,18 @@ pub(crate) struct Listing {
 pub(crate) struct Events {
     /// Only of this service
     pub(crate) service: Option<ServiceName>,
+    /// Only of this kind, such as deployment_live, or of all of a group, such as build; several with commas
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Only what this person or token did
+    #[arg(long, value_name = "NAME")]
+    pub(crate) who: Option<String>,
+    /// From when on: how long ago, such as 12h, or a time such as 2026-11-24T08:15:00Z, or a day
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub(crate) from: Option<String>,
+    /// Until when, likewise
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub(crate) to: Option<String>,
     /// Go on with those that happen from now on
     #[arg(short, long)]
     pub(crate) follow: bool,

@@ -24,6 +24,7 @@ pub(super) const LAUNCH: &str = "\
 EXAMPLES
   launcher launch shop --image registry.example.com/shop:1.2 --wait
   launcher launch shop --image :1.2 --branch main --commit 4f2a91c
+  launcher launch shop --image :1.2 --commit 4f2a91c --subject 'Faster checkout' --author Mika
 
 Prints the version's number and its preview URL on one line. With --wait, it exits with 1 when the
 environment has failed, and tells why.";
@@ -219,6 +220,8 @@ pub(super) const EVENTS: &str = "\
 EXAMPLES
   launcher events -n 20
   launcher events shop -f
+  launcher events --kind deployment,build_failed --who mika --from 7d
+  launcher events shop --from 2026-11-24 --to 2026-11-25
   launcher events -f --json            one object per line, for a program";
 pub(super) const NOTIFICATIONS: &str = "\
 EXAMPLES
@@ -323,6 +326,7 @@ pub(super) const AUDIT: &str = "\
 EXAMPLES
   launcher audit
   launcher audit --who mika --since 7d
+  launcher audit --kind refused,failed --from 2026-11-01 --to 2026-12-01
   launcher audit --service shop --csv > shop.csv";
 pub(super) const LOGIN: &str = "\
 EXAMPLES

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use launcher_model::event::Event;
 use serde_json::Value;
 
-use super::Context;
+use super::{Context, moment};
 use crate::cli::Failure;
 use crate::cli::args::client::Events;
 use crate::cli::client::Follow;
@@ -15,16 +15,28 @@ use crate::cli::render::lines;
 const TAIL: usize = 50;
 
 pub(super) async fn events((context, events): (Context, Events)) -> Result<(), Failure> {
-    let service = events.service.as_ref().map(ToString::to_string);
+    let asked = [
+        ("service", events.service.as_ref().map(ToString::to_string)),
+        ("kind", events.kind),
+        ("who", events.who),
+        ("from", events.from.as_deref().map(moment)),
+        ("to", events.to.as_deref().map(moment)),
+    ];
+    let filter: Vec<(&str, String)> =
+        asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let query: Vec<(&str, &str)> =
-        service.iter().map(|service| ("service", service.as_str())).collect();
+        filter.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let all = events.json && !events.follow;
     let most = events.tail.or((!all).then_some(TAIL));
     // Also where none is to be printed: those that are followed come after the newest.
     let asked = most.map(|most| most.max(1));
     let mut items = context.client.part_of(&["events"], &query, asked).await?;
     if items.is_empty() && !all && !events.follow {
-        say("nothing has happened yet");
+        say(if query.is_empty() {
+            "nothing has happened yet"
+        } else {
+            "nothing of the kind has happened, as far back as it is kept"
+        });
     }
     let last = items.first().and_then(|item| item.get("id")?.as_i64()).unwrap_or(0);
     items.truncate(most.unwrap_or(usize::MAX));
@@ -38,8 +50,7 @@ pub(super) async fn events((context, events): (Context, Events)) -> Result<(), F
     if !events.follow {
         return Ok(());
     }
-    let query = service.into_iter().map(|service| ("service", service)).collect();
-    let mut follow = Follow::new(&context.client, query, last);
+    let mut follow = Follow::new(&context.client, filter, last);
     loop {
         print(&context, &follow.next().await?, events.json)?;
     }

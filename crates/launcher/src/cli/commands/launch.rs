@@ -12,8 +12,8 @@ use crate::cli::output::say;
 use crate::cli::render::services;
 
 pub(super) async fn launch((context, launch): (Context, Launch)) -> Result<(), Failure> {
-    let Launch { service, image, branch, commit, wait, listing } = launch;
-    let body = LaunchBody { image, commit, branch };
+    let Launch { service, image, branch, commit, subject, author, wait, listing } = launch;
+    let body = LaunchBody { image, commit, branch, subject, author };
     let path = ["services", service.as_str(), "versions"];
     let answer: Value = context.client.change(Method::POST, &path, &[], Some(&body)).await?;
     let view: VersionView = context.understand(answer.clone())?;

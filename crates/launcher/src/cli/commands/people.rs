@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use launcher_model::role::Role;
-use launcher_model::{PersonName, ServiceName, Span};
+use launcher_model::{PersonName, ServiceName};
 use launcher_server::api::views::{
     AuditView, NewPersonView, PasswordView, PersonChangeBody, PersonView,
 };
@@ -11,7 +11,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Context, NO_BODY};
+use super::{Context, NO_BODY, moment};
 use crate::cli::args::client::{
     Audit, Listing, NewPerson, OnePerson, OneSession, PersonNamed, PersonPassword, SetPerson,
 };
@@ -138,11 +138,13 @@ pub(super) async fn revoke((context, session): (Context, OneSession)) -> Result<
 const SHOWN: usize = 50;
 
 pub(super) async fn audit((context, asked): (Context, Audit)) -> Result<(), Failure> {
-    let since = asked.since.as_deref().map(since);
+    let (since, to) = (asked.since.as_deref().map(moment), asked.to.as_deref().map(moment));
     let mut query = Vec::new();
     query.extend(asked.who.as_deref().map(|who| ("who", who)));
     query.extend(asked.service.as_ref().map(|service| ("service", service.as_str())));
+    query.extend(asked.kind.as_deref().map(|kind| ("kind", kind)));
     query.extend(since.as_deref().map(|since| ("since", since)));
+    query.extend(to.as_deref().map(|to| ("to", to)));
     let whole = asked.json || asked.csv;
     let most = asked.tail.or((!whole).then_some(SHOWN));
     let items = context.client.part_of(&["audit"], &query, most).await?;
@@ -153,9 +155,4 @@ pub(super) async fn audit((context, asked): (Context, Audit)) -> Result<(), Fail
     }
     let empty = "nothing of the kind was done, as far back as it is kept";
     context.show(items, asked.json, empty, people::audit)
-}
-
-/// A time as the API takes it: how long ago gets a minus before it.
-fn since(text: &str) -> String {
-    if text.parse::<Span>().is_ok() { format!("-{text}") } else { text.to_owned() }
 }

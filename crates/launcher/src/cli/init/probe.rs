@@ -188,6 +188,8 @@ impl Trial {
             secrets: Default::default(),
             commit: None,
             branch: None,
+            subject: None,
+            author: None,
             created_at: now,
             created_by: "init".to_owned(),
         };

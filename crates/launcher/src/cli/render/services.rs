@@ -22,7 +22,10 @@ pub(in crate::cli) fn list(services: &[ServiceView], look: &Look) -> String {
         let failed = failed(&service.environments);
         columns.row([
             plain(&service.name),
-            alarming(plain(shown_live(service)), service.maintenance.is_some()),
+            alarming(
+                plain(shown_live(service)),
+                service.maintenance.is_some() || service.deleting_since.is_some(),
+            ),
             alarming(plain(environments(service.environments.len(), failed)), failed > 0),
             or_dash(service.urls.first()),
             plain(ago(service.changed_at, look.now)),
@@ -39,10 +42,11 @@ fn environments(all: usize, failed: usize) -> String {
     if failed == 0 { all.to_string() } else { format!("{all}, {failed} failed") }
 }
 
-/// What is live, and that its users do not get to see it.
+/// What is live, that its users do not get to see it, and that it will soon be gone.
 fn shown_live(service: &ServiceView) -> String {
     let closed = if service.maintenance.is_some() { ", in maintenance" } else { "" };
-    format!("{}{closed}", live(service))
+    let goes = if service.deleting_since.is_some() { ", being deleted" } else { "" };
+    format!("{}{closed}{goes}", live(service))
 }
 
 fn live(service: &ServiceView) -> String {

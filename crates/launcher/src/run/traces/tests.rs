@@ -117,6 +117,7 @@ impl Ground {
             branch: Some("main".to_owned()),
             commit: None,
             subject: None,
+            author: None,
             by: "alice".to_owned(),
         };
         self.store.queue_build(new, at(second)).await.unwrap()
@@ -214,6 +215,8 @@ async fn a_launch_is_over_once_however_often_it_is_started_again() {
         secrets: Default::default(),
         commit: None,
         branch: None,
+        subject: None,
+        author: None,
         follows_branch: false,
         taken_labels: Vec::new(),
         replicas: None,

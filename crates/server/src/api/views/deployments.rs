@@ -56,6 +56,19 @@ pub struct RollbackBody {
     pub hold: Option<Span>,
 }
 
+/// How to take a service offline.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OfflineBody {
+    /// Why, for the history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// How long new requests may wait around the flip, such as `5s`, so that what is in flight comes to rest
+    /// before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Span>,
+}
+
 /// What a deployment became.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DeployedView {

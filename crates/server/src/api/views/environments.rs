@@ -154,6 +154,12 @@ pub struct LaunchBody {
     /// The branch that it was built from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
+    /// What the author of the commit said of it; its first line is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The author of the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
 }
 
 /// How many containers an environment shall have.

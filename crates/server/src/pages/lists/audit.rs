@@ -4,9 +4,12 @@ use askama::Template;
 use launcher_model::ServiceName;
 use launcher_store::{AuditEntry, AuditFilter, Outcome, Way};
 
-use super::{List, Which, cut};
+use super::{List, Sought, Which, cut};
 use crate::App;
+use crate::api::audit::outcomes;
+use crate::http::moment::span;
 use crate::http::problem::Problem;
+use crate::pages::acts::sentence;
 use crate::pages::view::ago::Ago;
 use crate::pages::view::mark::Mark;
 use crate::pages::visitor::Visitor;
@@ -15,6 +18,9 @@ use crate::pages::visitor::Visitor;
 #[template(path = "audit_live.html")]
 pub(super) struct Audit {
     service: Option<ServiceName>,
+    sought: Sought,
+    /// Where all of what is shown is had as a file.
+    file: String,
     lines: Vec<AuditLine>,
     older: Option<String>,
 }
@@ -36,14 +42,24 @@ struct AuditLine {
 impl List for Audit {
     const NAME: &'static str = "audit";
 
-    async fn of(app: &App, which: Which, _: &Visitor) -> Result<Self, Problem> {
+    async fn of(app: &App, which: Which, visitor: &Visitor) -> Result<Self, Problem> {
+        let kinds = OUTCOMES.map(|(name, words)| (name.to_owned(), words.to_owned())).to_vec();
+        let mut sought = Sought::of(app, "/audit", &which, kinds, visitor).await?;
         let launcher_store::Page { before, limit } = which.page()?;
-        let service = which.service.clone();
-        let filter = AuditFilter { service, before, limit, ..AuditFilter::default() };
-        let found = app.store.audited(&filter).await?;
+        // What cannot be looked for is said above a list of nothing.
+        let found = match narrowed(&which, app.now()) {
+            Ok(filter) => app.store.audited(&AuditFilter { before, limit, ..filter }).await?,
+            Err(problem) => {
+                sought.fault = Some(sentence(problem.detail()));
+                Vec::new()
+            }
+        };
+        let query = which.query(None);
+        let also = if query.is_empty() { "?" } else { "&" };
+        let file = format!("/api/v1/audit{query}{also}format=csv");
         let (found, older) = cut(found, &which, "/audit", |last| last.id.to_string());
         let lines = found.into_iter().map(|entry| AuditLine::new(entry, app.now())).collect();
-        Ok(Self { service: which.service, lines, older })
+        Ok(Self { service: which.service, sought, file, lines, older })
     }
 
     fn mark(&self) -> Mark {
@@ -53,6 +69,17 @@ impl List for Audit {
     fn title(&self) -> String {
         super::of_service("Audit", self.service.as_ref())
     }
+}
+
+/// What may have become of a call, and what that is called.
+const OUTCOMES: [(&str, &str); 4] =
+    [("done", "done"), ("refused", "refused"), ("failed", "failed"), ("broken_off", "broken off")];
+
+fn narrowed(which: &Which, now: jiff::Timestamp) -> Result<AuditFilter, Problem> {
+    let (since, until) = span(which.from.as_deref(), which.to.as_deref(), now)?;
+    let outcomes = outcomes(which.kind.as_deref().unwrap_or_default())?;
+    let (who, service) = (which.who.clone(), which.service.clone());
+    Ok(AuditFilter { who, service, outcomes, since, until, ..AuditFilter::default() })
 }
 
 impl AuditLine {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use askama::Template;
+use launcher_model::role::Role;
 
 use super::{List, Which};
 use crate::App;
@@ -17,26 +18,28 @@ use crate::pages::visitor::Visitor;
 #[template(path = "edges_live.html")]
 pub(super) struct Edges {
     lines: Vec<EdgeLine>,
+    /// Whoever looks may invite one.
+    is_admin: bool,
 }
 
 /// An edge.
-struct EdgeLine {
-    name: String,
-    mark: Mark,
-    word: String,
-    since: Option<Ago>,
-    carries: String,
-    addresses: String,
-    lag: String,
+pub(in crate::pages) struct EdgeLine {
+    pub(in crate::pages) name: String,
+    pub(in crate::pages) mark: Mark,
+    pub(in crate::pages) word: String,
+    pub(in crate::pages) since: Option<Ago>,
+    pub(in crate::pages) carries: String,
+    pub(in crate::pages) addresses: String,
+    pub(in crate::pages) lag: String,
 }
 
 impl List for Edges {
     const NAME: &'static str = "edges";
 
-    async fn of(app: &App, _: Which, _: &Visitor) -> Result<Self, Problem> {
+    async fn of(app: &App, _: Which, visitor: &Visitor) -> Result<Self, Problem> {
         let all = edges::all(app).await?;
         let lines = all.into_iter().map(|edge| EdgeLine::new(edge, app.now())).collect();
-        Ok(Self { lines })
+        Ok(Self { lines, is_admin: visitor.principal.roles.include(Role::Admin) })
     }
 
     fn mark(&self) -> Mark {
@@ -50,7 +53,7 @@ impl List for Edges {
 }
 
 impl EdgeLine {
-    fn new(edge: EdgeView, now: jiff::Timestamp) -> Self {
+    pub(in crate::pages) fn new(edge: EdgeView, now: jiff::Timestamp) -> Self {
         let (mark, word) = match (edge.state, edge.behind) {
             // Green is what is live, and nothing else.
             (EdgeState::Connected, 0) => (Mark::Idle, "up to date".to_owned()),

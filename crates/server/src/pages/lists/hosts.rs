@@ -8,8 +8,8 @@ use crate::App;
 use crate::api::views::HostView;
 use crate::http::problem::Problem;
 use crate::pages::view::ago::Ago;
-use crate::pages::view::bytes;
 use crate::pages::view::mark::Mark;
+use crate::pages::view::{bytes, escaped};
 use crate::pages::visitor::Visitor;
 
 #[derive(Template)]
@@ -22,19 +22,21 @@ pub(super) struct Hosts {
 }
 
 /// A host.
-struct HostLine {
-    name: String,
-    address: String,
-    engine: String,
-    mark: Mark,
-    word: &'static str,
+pub(in crate::pages) struct HostLine {
+    pub(in crate::pages) name: String,
+    /// Its name as a part of an address.
+    pub(in crate::pages) path: String,
+    pub(in crate::pages) address: String,
+    pub(in crate::pages) engine: String,
+    pub(in crate::pages) mark: Mark,
+    pub(in crate::pages) word: &'static str,
     /// That somebody has closed it.
-    closed: Option<(String, Ago)>,
-    cpus: String,
-    memory: String,
+    pub(in crate::pages) closed: Option<(String, Ago)>,
+    pub(in crate::pages) cpus: String,
+    pub(in crate::pages) memory: String,
     /// What runs on it: the service, its version, and how many.
-    runs: Vec<(String, String, usize)>,
-    owner: Option<String>,
+    pub(in crate::pages) runs: Vec<(String, String, usize)>,
+    pub(in crate::pages) owner: Option<String>,
 }
 
 impl List for Hosts {
@@ -64,7 +66,7 @@ impl List for Hosts {
 }
 
 impl HostLine {
-    fn new(view: HostView, now: jiff::Timestamp) -> Self {
+    pub(in crate::pages) fn new(view: HostView, now: jiff::Timestamp) -> Self {
         let (mark, word) = match view.state {
             // Green is what is live, and nothing else.
             HostState::Ready => (Mark::Idle, "ready"),
@@ -78,6 +80,7 @@ impl HostLine {
         let runs = view.containers.into_iter();
         let runs = runs.map(|on| (on.service.to_string(), on.version.to_string(), on.running));
         Self {
+            path: escaped(&host.name),
             name: host.name,
             address: host.address,
             engine: host.engine,

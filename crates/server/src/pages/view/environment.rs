@@ -8,7 +8,7 @@ use launcher_model::container::{ContainerPhase, Health};
 use launcher_model::environment::{EnvironmentState, Failure, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::version::Version;
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{BuildId, ServiceName, VersionNumber};
 
 use super::ago::Ago;
 use super::mark::Mark;
@@ -29,6 +29,12 @@ pub(crate) struct Card {
     pub(crate) image: String,
     pub(crate) digest: String,
     pub(crate) commit: Option<String>,
+    /// What the author of the commit said of it.
+    pub(crate) subject: Option<String>,
+    /// Who that is, or else who launched it.
+    pub(crate) author: String,
+    /// The build that it came out of, where that was looked for.
+    pub(crate) build: Option<BuildId>,
     pub(crate) branch: Option<String>,
     pub(crate) by: String,
     pub(crate) launched: Ago,
@@ -91,6 +97,9 @@ impl Card {
             image: image_name(version),
             digest: version.image.digest.short().to_owned(),
             commit: version.commit.as_ref().map(|commit| commit.chars().take(7).collect()),
+            subject: version.subject.clone(),
+            author: version.author.clone().unwrap_or_else(|| version.created_by.clone()),
+            build: None,
             branch: version.branch.clone(),
             by: version.created_by.clone(),
             launched: Ago::new(version.created_at, now),
@@ -111,6 +120,11 @@ impl Card {
             may_stop: !live && !stopped && !going,
             may_destroy: !live && !going && !environment.pinned,
         }
+    }
+
+    /// What it is called in a list: by what was said of it, or else by its image.
+    pub(crate) fn title(&self) -> &str {
+        self.subject.as_deref().unwrap_or(&self.image)
     }
 
     /// Whether it is live as it should be, and alone.

@@ -17,6 +17,7 @@ use super::closed::Closed;
 use super::compared::Compared;
 use super::deployment::under_way;
 use super::environment::{Card, state_of};
+use super::failing::Need;
 use super::freeze::Freeze;
 use super::installation::Installation;
 use super::mark::Mark;
@@ -63,6 +64,10 @@ pub(crate) struct ServiceView {
     /// Newest first.
     pub(crate) history: Arc<Vec<Deployment>>,
     pub(crate) mark: Mark,
+    /// What somebody is to know first of it, where that was asked for.
+    pub(crate) need: Option<Need>,
+    /// It will be gone, once nothing is in flight and all that it has is destroyed.
+    pub(crate) deleting: Option<Deleting>,
     /// It is closed to its users.
     pub(crate) closed: Option<Closed>,
     /// New requests wait, at most for so many seconds more.
@@ -75,6 +80,14 @@ pub(crate) struct ServiceView {
     pub(crate) auto: Option<String>,
     /// Whoever looks may change it.
     pub(crate) may_deploy: bool,
+    /// They may have it deleted.
+    pub(crate) may_delete: bool,
+}
+
+/// That a service is being deleted.
+pub(crate) struct Deleting {
+    pub(crate) since: Ago,
+    pub(crate) by: String,
 }
 
 /// A deployment that others must wait for.
@@ -147,7 +160,14 @@ impl ServiceView {
         installation: &Installation,
         roles: &Roles,
     ) -> Result<Self, Problem> {
-        let may_deploy = roles.include_on(Role::Deployer, &service.spec.service.name);
+        // Of what is being deleted nothing can be changed any more.
+        let stays = service.deletion.is_none();
+        let may_deploy = stays && roles.include_on(Role::Deployer, &service.spec.service.name);
+        let may_delete = stays && roles.include_on(Role::Admin, &service.spec.service.name);
+        let deleting = service.deletion.map(|deletion| Deleting {
+            since: Ago::new(deletion.since, installation.now),
+            by: deletion.by,
+        });
         let closed = service.maintenance.map(|on| Closed::new(on, installation.now));
         let logins = app.control.preview_logins(&service.spec);
         let freeze = Freeze::of(&service.spec.deploy, installation.now);
@@ -169,7 +189,8 @@ impl ServiceView {
         let (mut live_version, mut beside_version) = (None, None);
         let previous = shares::before(&history, &route.weights);
         let under_way = told_under_way(&history);
-        let (mut way_back, mut moves) = (None, under_way.is_some() || held.is_some());
+        let (mut way_back, mut moves) =
+            (None, under_way.is_some() || held.is_some() || deleting.is_some());
         for view in others {
             let number = view.environment.version;
             moves |= state_of(view).0 == Mark::Moving;
@@ -207,9 +228,19 @@ impl ServiceView {
                 kept.push(card);
             }
         }
+        if extent == Extent::Whole {
+            let mut cards: Vec<&mut Card> =
+                live.iter_mut().chain(&mut beside).chain(&mut kept).collect();
+            let numbers: Vec<_> = cards.iter().map(|card| card.version).collect();
+            let builds = app.store.builds_of(&name, &numbers).await?;
+            for card in &mut cards {
+                card.build = builds.get(&card.version).copied();
+            }
+        }
         let compared = live_version.zip(beside_version);
         let compared = compared.map(|(live, beside)| Compared::new(&live, &beside));
         let mark = match mark(&live, beside.as_ref(), under_way.is_some()) {
+            _ if deleting.is_some() => Mark::Moving,
             Mark::Trouble => Mark::Trouble,
             _ if closed.is_some() => Mark::Closed,
             mark => mark,
@@ -232,11 +263,14 @@ impl ServiceView {
             under_way,
             history,
             mark,
+            need: None,
+            deleting,
             closed,
             held: held.map(|left| left.as_secs() + 1),
             logins,
             freeze,
             may_deploy,
+            may_delete,
         })
     }
 
@@ -256,6 +290,12 @@ impl ServiceView {
         self.beside.take_if(|card| card.version == version)
     }
 
+    /// What is live, in words.
+    pub(crate) fn live_told(&self) -> String {
+        let live: Vec<String> = self.live.iter().map(|card| card.version.to_string()).collect();
+        if live.is_empty() { "nothing".to_owned() } else { live.join(" and ") }
+    }
+
     /// What is live and what waits, for the page's title.
     pub(crate) fn title(&self) -> String {
         let live: Vec<String> = self.live.iter().map(|card| card.version.to_string()).collect();
@@ -266,7 +306,8 @@ impl ServiceView {
         };
         let beside = self.beside.as_ref().map(|card| format!(", {} {}", card.version, card.word));
         let closed = if self.closed.is_some() { "in maintenance, " } else { "" };
-        format!("{}: {closed}{live}{}", self.name, beside.unwrap_or_default())
+        let goes = if self.deleting.is_some() { "being deleted, " } else { "" };
+        format!("{}: {goes}{closed}{live}{}", self.name, beside.unwrap_or_default())
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Figures {
     /// A path through the requests of each second.
     pub(crate) requests: String,
     pub(crate) rate: String,
+    /// The same as a number.
+    pub(crate) per_second: f64,
     /// A path through the share of errors, on one scale for all services.
     pub(crate) errors: String,
     pub(crate) error_share: String,
@@ -41,6 +43,7 @@ impl Figures {
         Self {
             requests: path(&glance.requests, most),
             rate: rate(glance.rate),
+            per_second: glance.rate,
             errors: path(&glance.errors, most_errors),
             error_share: share.map_or("–".to_owned(), |share| format!("{:.2} %", share * 100.0)),
             p99: glance.p99.map_or("–".to_owned(), |ms| in_words(ms, Unit::Milliseconds)),

@@ -3,6 +3,7 @@
 use launcher_model::service::CodeHost;
 use launcher_scheduler::fake::{BuildScript, StepScript};
 use launcher_store::EventFilter;
+use launcher_testkit::assemble::PAGES;
 use launcher_testkit::code_host::Mood;
 
 use super::{HOSTS, Team, eventually, word};
@@ -31,7 +32,11 @@ async fn a_build_is_told_while_it_runs_and_when_it_fails() {
         let state = if kind == CodeHost::Gitlab { "failed" } else { "failure" };
         let status = team.knows(&commit, state).await;
         assert!(word(&status["description"]).starts_with("build failed: "), "{status}");
-        assert!(status.get("target_url").is_none(), "{status}");
+        assert_eq!(
+            status["target_url"],
+            format!("{PAGES}/builds/2"),
+            "it leads to what went wrong"
+        );
     }
 }
 

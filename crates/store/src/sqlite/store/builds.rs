@@ -1,10 +1,12 @@
 //! The record of builds: where transactions begin and end.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use launcher_model::build::Build;
 use launcher_model::event::NewEvent;
-use launcher_model::{BuildId, ServiceName};
+use launcher_model::{BuildId, ServiceName, VersionNumber};
 
 use crate::sqlite::row::kept;
 use crate::sqlite::{SqliteStore, builds};
@@ -36,6 +38,14 @@ impl BuildStore for SqliteStore {
 
     async fn builds(&self, filter: &BuildFilter) -> Result<Vec<Build>> {
         self.read("listing builds", builds::list(&self.readers, filter).await)
+    }
+
+    async fn builds_of(
+        &self,
+        service: &ServiceName,
+        versions: &[VersionNumber],
+    ) -> Result<BTreeMap<VersionNumber, BuildId>> {
+        self.read("listing builds", builds::of(&self.readers, service, versions).await)
     }
 
     async fn unfinished_builds(&self, service: Option<&ServiceName>) -> Result<Vec<Build>> {

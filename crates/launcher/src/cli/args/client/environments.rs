@@ -23,6 +23,12 @@ pub(crate) struct Launch {
     /// The commit that it was built from
     #[arg(long)]
     pub(crate) commit: Option<String>,
+    /// What the author of the commit said of it; its first line is kept
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) subject: Option<String>,
+    /// The author of the commit
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: Option<String>,
     /// Wait until the environment is ready, or has failed
     #[arg(long)]
     pub(crate) wait: bool,

@@ -144,9 +144,15 @@ pub(crate) struct Audit {
     /// Only about this service
     #[arg(long, value_name = "SERVICE")]
     pub(crate) service: Option<ServiceName>,
-    /// From when on: how long ago, such as 12h, or a time such as 2026-11-24T08:15:00Z
-    #[arg(long, value_name = "TIME")]
+    /// Only with this outcome: done, refused, failed, broken_off; several with commas
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// From when on: how long ago, such as 12h, or a time such as 2026-11-24T08:15:00Z, or a day
+    #[arg(long, value_name = "TIME", visible_alias = "from")]
     pub(crate) since: Option<String>,
+    /// Until when, likewise
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
     /// Only the newest N [default: 50; all with --json and --csv]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) tail: Option<usize>,

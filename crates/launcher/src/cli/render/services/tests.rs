@@ -136,6 +136,9 @@ fn what_a_deletion_takes_away_is_told_before_and_meanwhile() {
     assert_eq!(what_goes(&services[1]), "this deletes mail");
     services[0].deleting_since = Some(look().now);
     assert!(headline(&services[0]).starts_with("being deleted; live: v2"));
+    let rows = list(&services, &look());
+    let row = rows.lines().find(|line| line.starts_with("shop ")).unwrap();
+    assert!(row.contains(", being deleted"), "{rows}");
 }
 
 #[test]

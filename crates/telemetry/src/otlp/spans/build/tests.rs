@@ -21,6 +21,7 @@ fn build(state: BuildState, steps: Vec<Step>) -> Build {
         branch: Some("main".to_owned()),
         commit: Some("4f2a".to_owned()),
         subject: None,
+        author: None,
         by: "alice".to_owned(),
         state,
         steps,

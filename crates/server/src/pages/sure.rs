@@ -1,0 +1,163 @@
+//! The page before a press that destroys something, or takes it away from those who use it: what will be
+//! done, to which service and version, and the button that does it. Nothing is done before.
+
+use askama::Template;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use launcher_model::{ServiceName, VersionNumber};
+
+use super::acts::Act;
+use super::error::PageError;
+use super::layout::{Frame, Page, render_once};
+use super::service::known;
+use super::view::installation::Installation;
+use super::view::service::ServiceView;
+use super::visitor::Visitor;
+use crate::App;
+use crate::words::count;
+
+/// What is asked, and what follows from it.
+#[derive(Template)]
+#[template(path = "sure.html")]
+pub(super) struct Sure {
+    pub(super) frame: Frame,
+    /// The question.
+    pub(super) title: String,
+    /// What will be done, a sentence each.
+    pub(super) told: Vec<String>,
+    /// Where the form goes.
+    pub(super) action: String,
+    /// What it carries.
+    pub(super) fields: Vec<(&'static str, String)>,
+    /// What one types to be sure: its name; none where a press is enough.
+    pub(super) typed: Option<String>,
+    /// There is room for a reason.
+    pub(super) asks_why: bool,
+    pub(super) verb: String,
+    /// Where one goes who does not mean it, and what that is called.
+    pub(super) back: (String, String),
+    /// The command that does the same.
+    pub(super) command: String,
+    pub(super) fault: Option<String>,
+}
+
+impl Sure {
+    /// As a response.
+    pub(super) fn shown(self, app: &App) -> Response {
+        render_once(app, self.frame.flash.is_some(), &self)
+    }
+}
+
+/// The page before an environment is stopped or destroyed.
+pub(super) async fn act(
+    State(app): State<App>,
+    path: Result<Path<(ServiceName, String, Act)>, PathRejection>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Page {
+    let Path((service, version, act)) = path.map_err(|fault| {
+        PageError::malformed(fault.status(), "There is no such button, or no such service.")
+    })?;
+    let version = version
+        .strip_prefix('v')
+        .unwrap_or(&version)
+        .parse()
+        .map_err(|_| PageError::missing(format!("{service} has no version {version:?}.")))?;
+    let version = VersionNumber(version);
+    let view = app.control.environment(&service, version).await?;
+    let generation = app.store.route(&service).await?.generation;
+    let containers = count(usize::from(view.environment.replicas), "container", "containers");
+    let (verb, told, command) = match act {
+        Act::Stop => (
+            "Stop",
+            vec![
+                format!(
+                    "{containers} of {version} of {service} are ended once nothing is in flight on them, and kept."
+                ),
+                format!(
+                    "Nobody can look at {version} until it is started again; going back to it takes longer."
+                ),
+            ],
+            "stop",
+        ),
+        Act::Destroy => (
+            "Destroy",
+            vec![
+                format!(
+                    "{containers} of {version} of {service} are removed, with what they keep on their disks."
+                ),
+                format!(
+                    "It cannot be started again, and there is no way back to {version}: its image can be launched anew, as another version. Its record stays."
+                ),
+            ],
+            "destroy",
+        ),
+        _ => {
+            let detail = "This press needs no page before it.";
+            return Err(PageError::malformed(StatusCode::NOT_FOUND, detail));
+        }
+    };
+    let page = Sure {
+        frame: Frame::still(&visitor, &headers),
+        title: format!("{verb} {version} of {service}?"),
+        told,
+        action: format!("/services/{service}/{command}"),
+        fields: vec![
+            ("form_secret", visitor.form_secret()),
+            ("version", version.0.to_string()),
+            ("generation", generation.0.to_string()),
+            ("from", "service".to_owned()),
+            ("sure", "true".to_owned()),
+        ],
+        typed: None,
+        asks_why: false,
+        verb: format!("{verb} {version} of {service}"),
+        back: (format!("/services/{service}"), format!("Back to {service}")),
+        command: format!("launcher {command} {service} {version}"),
+        fault: None,
+    };
+    Ok(page.shown(&app))
+}
+
+/// The page before a service is closed to its users.
+pub(super) async fn maintenance(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    visitor: Visitor,
+    headers: HeaderMap,
+) -> Page {
+    let name = known(&name)?;
+    let service = view(&app, &visitor, &name).await?;
+    let live = service.live_told();
+    let page = Sure {
+        frame: Frame::still(&visitor, &headers),
+        title: format!("Close {name} for maintenance?"),
+        told: vec![
+            format!(
+                "Users of {name} get 503 with a page from now on, in place of {live}, until somebody opens it again."
+            ),
+            "Previews, and links that try a version, go on.".to_owned(),
+        ],
+        action: format!("/services/{name}/maintenance"),
+        fields: vec![("form_secret", visitor.form_secret()), ("sure", "true".to_owned())],
+        typed: None,
+        asks_why: false,
+        verb: format!("Close {name}"),
+        back: (format!("/services/{name}"), format!("Back to {name}")),
+        command: format!("launcher maintenance {name} on"),
+        fault: None,
+    };
+    Ok(page.shown(&app))
+}
+
+/// A service as somebody may see it.
+pub(super) async fn view(
+    app: &App,
+    visitor: &Visitor,
+    name: &ServiceName,
+) -> Result<ServiceView, PageError> {
+    let installation = Installation::of(app, app.now());
+    Ok(ServiceView::named(app, name, &installation, &visitor.principal.roles).await?)
+}
