@@ -86,6 +86,8 @@ pub struct EdgeView {
     pub driver: String,
     /// Where it serves HTTP.
     pub http: Vec<SocketAddr>,
+    /// Where it serves HTTPS.
+    pub https: Vec<SocketAddr>,
     /// It is on another machine.
     pub remote: bool,
     /// Since when it is connected.

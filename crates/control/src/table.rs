@@ -128,6 +128,7 @@ fn rules(spec: &ServiceSpec, access: Access) -> Rules {
         headers: spec.headers.clone(),
         preview_logins: access.preview_logins,
         maintenance: access.maintenance,
+        tls: spec.tls,
     }
 }
 

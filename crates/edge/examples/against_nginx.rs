@@ -212,6 +212,7 @@ fn serve(http: SocketAddr, upstream: SocketAddr, data_dir: &Path) {
     let config = Config {
         name: EdgeName::new("bench").unwrap(),
         http: vec![http],
+        https: Default::default(),
         threads: 2,
         data_dir: data_dir.to_owned(),
         control: launcher_edge::ControlPlane::Local(data_dir.join("control.sock")),

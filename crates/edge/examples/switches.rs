@@ -70,6 +70,7 @@ async fn run(
     let daemon = Daemon::start(Config {
         name: EdgeName::new("bench").unwrap(),
         http: vec!["127.0.0.1:0".parse().unwrap()],
+        https: Default::default(),
         threads: 2,
         data_dir: dir.join("edge"),
         control: launcher_edge::ControlPlane::Local(dir.join("control.sock")),

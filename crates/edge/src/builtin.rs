@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::access::Log;
+use crate::certificates::Certificates;
 use crate::compiled::{Site, Table};
 use crate::driver::switch::Committed;
 use crate::driver::{Driver, Resting};
@@ -108,7 +109,8 @@ fn not_kept(error: &std::io::Error) -> String {
 
 impl Builtin {
     /// Is to serve on these sockets, with so many threads, what the directory `dir` keeps; nothing yet
-    /// without one. What becomes of requests is told to the log. Connections wait until the driver is [open](Driver::open).
+    /// without one. Those who speak TLS are shown these certificates; what becomes of requests is told to the log.
+    /// Connections wait until the driver is [open](Driver::open).
     ///
     /// # Errors
     /// When the directory is not usable or a thread does not start.
@@ -116,6 +118,7 @@ impl Builtin {
         listening: Vec<Listening>,
         threads: usize,
         limits: &Limits,
+        certificates: Arc<Certificates>,
         log: Option<Log>,
         dir: Option<&Path>,
     ) -> Result<Self, Error> {
@@ -127,7 +130,7 @@ impl Builtin {
             let site = Arc::new(Site::compile(&table, &[], threads));
             state.services.insert(name, Service { table, site });
         }
-        let engine = Engine::start(listening, threads, limits, log, state.table())?;
+        let engine = Engine::start(listening, threads, limits, certificates, log, state.table())?;
         Ok(Self(Arc::new(Shared {
             engine,
             keep: RwLock::new(keep),
@@ -145,9 +148,14 @@ impl Builtin {
         &self.0.engine
     }
 
-    /// The addresses that are served, with the ports that were chosen for those given as 0.
+    /// The addresses that are served by HTTP, with the ports that were chosen for those given as 0.
     pub(crate) fn http(&self) -> &[SocketAddr] {
         self.0.engine.http()
+    }
+
+    /// Those that are served by HTTPS.
+    pub(crate) fn https(&self) -> &[SocketAddr] {
+        self.0.engine.https()
     }
 
     /// Measures what is carried, for ever.

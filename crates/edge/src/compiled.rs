@@ -27,6 +27,7 @@ mod elsewhere;
 mod fields;
 mod host;
 mod logins;
+mod secured;
 mod standing;
 
 use asked::{Sticky, Trials};
@@ -37,6 +38,7 @@ pub(crate) use fields::{Changes, Fields};
 pub(crate) use host::HostBuffer;
 use logins::Logins;
 pub(crate) use logins::{Asked, Attempt};
+pub(crate) use secured::Secured;
 pub(crate) use standing::{Failure, Standing, clock};
 
 /// What a pool is known by, as long as the edge knows its version.
@@ -168,6 +170,8 @@ pub(crate) struct Site {
     pub(crate) logins: Option<Arc<Logins>>,
     /// Rules that take its requests elsewhere.
     pub(crate) elsewhere: Option<Box<Elsewhere>>,
+    /// What it wants of HTTPS.
+    pub(crate) tls: Secured,
     /// What is done to the fields of its requests and responses.
     pub(crate) fields: Option<Arc<Fields>>,
     /// Environments of branches, where there are any.
@@ -213,6 +217,7 @@ impl Site {
             closed: table.rules.maintenance.as_ref().map(Closed::compile),
             logins: Logins::compile(table, before),
             elsewhere: Elsewhere::compile(&table.rules).map(Box::new),
+            tls: Secured::compile(&table.rules.tls),
             fields: Fields::compile(&table.rules.headers),
             branches: Branches::compile(table).map(Box::new),
             pools,

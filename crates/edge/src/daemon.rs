@@ -4,7 +4,7 @@
 mod beside;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use crate::Error;
 use crate::access::Log;
 use crate::builtin::Builtin;
-use crate::engine::{Limits, Listening, complete};
+use crate::certificates::{self, Certificates, Files};
+use crate::engine::{Limits, Listening, Served, complete};
 use crate::link::{ControlPlane, Introduction, Quiet, keep_connected};
 use crate::stats::VersionCounters;
 use crate::takeover::{self, Door, Ended, Lock, Offer, Place, Succession, follow};
@@ -29,6 +30,8 @@ pub struct Config {
     pub name: EdgeName,
     /// The addresses on which it serves HTTP.
     pub http: Vec<SocketAddr>,
+    /// How it serves HTTPS.
+    pub https: Https,
     /// Threads that carry traffic; one per processor is right.
     pub threads: usize,
     /// The directory in which it keeps the route table.
@@ -43,11 +46,21 @@ pub struct Config {
     pub stop_within: Duration,
 }
 
+/// How an edge serves HTTPS.
+#[derive(Debug, Clone, Default)]
+pub struct Https {
+    /// The addresses on which it does.
+    pub addresses: Vec<SocketAddr>,
+    /// Certificates in files, which are watched. For names that none of them is for, clients are shown one
+    /// that is signed by the edge itself.
+    pub certificates: Vec<Files>,
+}
+
 /// How an edge begins.
 #[derive(Debug, Default)]
 pub struct Start {
     /// Sockets that listen already, such as those that systemd hands out. Their addresses are served
-    /// beside those of the configuration.
+    /// beside those of the configuration, by HTTP unless that says HTTPS of them.
     pub sockets: Vec<TcpListener>,
     /// Whether to take over from an edge that runs on the same data directory.
     pub take_over: bool,
@@ -56,6 +69,7 @@ pub struct Start {
 /// An edge that serves.
 pub struct Daemon {
     config: Config,
+    certificates: Arc<Certificates>,
     succession: Arc<Succession>,
     lock: Lock,
 }
@@ -91,14 +105,14 @@ impl Daemon {
 
     fn alone(config: Config, lock: Lock, given: Vec<Listening>) -> Result<Self, Error> {
         allow_many_files();
-        let wanted = wanted(&config.http, &given);
+        let wanted = wanted(&config, &given);
         if wanted.is_empty() {
             return Err(Error::NoAddress);
         }
         let listening = complete(&wanted, given, config.threads)?;
-        let (log, dir) = (config.access.clone(), Some(config.data_dir.as_path()));
-        let builtin = Builtin::start(listening, config.threads, &config.limits, log, dir)?;
-        Ok(Self { config, succession: Arc::new(Succession::new(builtin)), lock })
+        let dir = Some(config.data_dir.as_path());
+        let (certificates, builtin) = start(&config, listening, dir)?;
+        Ok(Self { config, certificates, succession: Arc::new(Succession::new(builtin)), lock })
     }
 
     async fn succeed(
@@ -107,27 +121,35 @@ impl Daemon {
         given: Vec<Listening>,
     ) -> Result<Self, Error> {
         allow_many_files();
-        let mut wanted = wanted(&config.http, &given);
+        let mut wanted = wanted(&config, &given);
         let mut there = std::mem::take(&mut place.listening);
-        let served: Vec<SocketAddr> = there.iter().map(|one| one.address).collect();
+        let served: Vec<Served> = there.iter().map(Listening::served).collect();
         if wanted.is_empty() {
             wanted.clone_from(&served);
         }
         there.extend(given);
         let listening = complete(&wanted, there, config.threads)?;
-        let log = config.access.clone();
-        let builtin = Builtin::start(listening, config.threads, &config.limits, log, None)?;
+        let (certificates, builtin) = start(&config, listening, None)?;
         let succession = Arc::new(Succession::new(builtin));
-        let leaving = served.into_iter().filter(|address| !wanted.contains(address)).collect();
+        let stays = |address| wanted.iter().any(|wanted| wanted.address == address);
+        let addresses = served.into_iter().map(|served| served.address);
+        let leaving = addresses.filter(|address| !stays(*address)).collect();
         let lock = place.take(&config.data_dir, &succession, leaving).await?;
-        tracing::info!(http = ?wanted, "took over from the edge that ran here");
-        Ok(Self { config, succession, lock })
+        let (http, https) = (succession.builtin().http(), succession.builtin().https());
+        tracing::info!(?http, ?https, "took over from the edge that ran here");
+        Ok(Self { config, certificates, succession, lock })
     }
 
-    /// The addresses that are served, with the ports that were chosen for those given as 0.
+    /// The addresses that are served by HTTP, with the ports that were chosen for those given as 0.
     #[must_use]
     pub fn http(&self) -> &[SocketAddr] {
         self.builtin().http()
+    }
+
+    /// Those that are served by HTTPS.
+    #[must_use]
+    pub fn https(&self) -> &[SocketAddr] {
+        self.builtin().https()
     }
 
     fn builtin(&self) -> &Builtin {
@@ -144,7 +166,7 @@ impl Daemon {
     /// Follows the control plane until `shutdown` is ready, and then lets what is under way end; or
     /// until another edge has taken over and nothing is under way here any more.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { config, succession, lock } = self;
+        let Self { config, certificates, succession, lock } = self;
         let dir = config.data_dir.clone();
         let mut lock = Some(lock);
         let reign = async {
@@ -152,7 +174,8 @@ impl Daemon {
                 let quiet = Quiet::default();
                 let mut door = Door::open(dir.clone(), succession.clone());
                 let http = succession.builtin().http().to_vec();
-                let introduction = Introduction { edge: config.name.clone(), http };
+                let https = succession.builtin().https().to_vec();
+                let introduction = Introduction { edge: config.name.clone(), http, https };
                 let driver = succession.clone();
                 let mut link = pin!(keep_connected(driver, introduction, &config.control, &quiet));
                 let leader = tokio::select! {
@@ -172,6 +195,7 @@ impl Daemon {
                 return;
             }
             () = succession.builtin().measure() => {}
+            () = certificates.watch() => {}
             () = shutdown => {}
         }
         stop(succession.builtin(), lock, config.stop_within).await;
@@ -191,9 +215,26 @@ async fn stop(builtin: &Builtin, lock: Option<Lock>, within: Duration) {
     tokio::join!(builtin.engine().stop(within), let_go);
 }
 
+/// What carries the traffic, and the certificates that it shows.
+fn start(
+    config: &Config,
+    listening: Vec<Listening>,
+    dir: Option<&Path>,
+) -> Result<(Arc<Certificates>, Builtin), Error> {
+    let speaks_tls = listening.iter().any(|one| one.secure);
+    let own = speaks_tls.then(|| certificates::own(&config.data_dir)).transpose()?;
+    let certificates = Arc::new(Certificates::open(&config.https.certificates, own));
+    let (shown, log) = (certificates.clone(), config.access.clone());
+    let builtin = Builtin::start(listening, config.threads, &config.limits, shown, log, dir)?;
+    Ok((certificates, builtin))
+}
+
 /// The addresses that are asked for, and those of the sockets that are given.
-fn wanted(http: &[SocketAddr], given: &[Listening]) -> Vec<SocketAddr> {
-    http.iter().copied().chain(given.iter().map(|one| one.address)).collect()
+fn wanted(config: &Config, given: &[Listening]) -> Vec<Served> {
+    let secure = config.https.addresses.iter().map(|address| (*address, true));
+    let given = given.iter().map(|one| one.address);
+    let plain = config.http.iter().copied().chain(given).map(|address| (address, false));
+    secure.chain(plain).map(|(address, secure)| Served { address, secure }).collect()
 }
 
 /// What the versions that have running containers have carried.

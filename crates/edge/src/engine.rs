@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::access::Log;
+use crate::certificates::Certificates;
 use crate::compiled::{Pool, PoolId, Standing, Table};
 use crate::looks::Looks;
 use crate::wakes::Wakes;
@@ -42,9 +43,11 @@ mod outgoing;
 mod page;
 mod pool;
 mod proxy;
+mod secure;
 mod silence;
 mod socket;
 mod ticket;
+mod tls;
 mod trial;
 mod tunnel;
 mod upstream;
@@ -54,14 +57,18 @@ mod worker;
 
 use common::{Common, Thread};
 pub use limits::Limits;
-pub(crate) use listen::{Listening, complete};
+pub(crate) use listen::{Listening, Served, complete};
+use tls::Tls;
 pub(crate) use worker::Rest;
 use worker::{Command, Worker};
 
 /// The running threads.
 pub(crate) struct Engine {
     common: Arc<Common>,
+    /// All that is served, and of that what is served by HTTP and by HTTPS.
+    served: Vec<Served>,
     http: Vec<SocketAddr>,
+    https: Vec<SocketAddr>,
     listening: Mutex<Vec<Listening>>,
 }
 
@@ -90,28 +97,39 @@ pub(crate) struct Change {
 
 impl Engine {
     /// Starts `threads` threads, which serve `table` on these sockets once the engine is
-    /// [open](Self::open), and tell the log what became of each request.
+    /// [open](Self::open), and tell the log what became of each request. Those who speak TLS are shown
+    /// these certificates.
     pub(crate) fn start(
         listening: Vec<Listening>,
         threads: usize,
         limits: &Limits,
+        certificates: Arc<Certificates>,
         log: Option<Log>,
         table: Table,
     ) -> Result<Self, Error> {
+        let served: Vec<Served> = listening.iter().map(Listening::served).collect();
+        let of = |secure| served.iter().filter(move |one| one.secure == secure);
+        let [http, https]: [Vec<SocketAddr>; 2] =
+            [false, true].map(|secure| of(secure).map(|one| one.address).collect());
+        let tls = Tls::for_those(&https, certificates, limits)?;
         let (inboxes, commands): (Vec<_>, Vec<_>) =
             (0..threads).map(|_| mpsc::unbounded_channel()).unzip();
         let threads = inboxes.into_iter().map(Thread::new).collect();
-        let common = Arc::new(Common::new(table, limits.clone(), log, threads));
+        let common = Arc::new(Common::new(table, limits.clone(), tls, log, threads));
         for (index, commands) in commands.into_iter().enumerate() {
             Worker::spawn(index, common.clone(), commands)?;
         }
-        let http = listening.iter().map(|listening| listening.address).collect();
-        Ok(Self { common, http, listening: Mutex::new(listening) })
+        Ok(Self { common, served, http, https, listening: Mutex::new(listening) })
     }
 
-    /// The addresses that are served, with the ports that were chosen for those given as 0.
+    /// The addresses that are served by HTTP, with the ports that were chosen for those given as 0.
     pub(crate) fn http(&self) -> &[SocketAddr] {
         &self.http
+    }
+
+    /// Those that are served by HTTPS.
+    pub(crate) fn https(&self) -> &[SocketAddr] {
+        &self.https
     }
 
     /// Whether it is measured how long requests take.

@@ -66,6 +66,9 @@ pub enum Error {
     /// Sockets that were given are of no use.
     #[error("cannot listen on a socket that was given to this process: {0}")]
     Given(io::Error),
+    /// TLS cannot be spoken at all.
+    #[error("cannot speak TLS: {0}; start without --https to serve HTTP alone")]
+    Tls(rustls::Error),
     /// A worker thread did not start.
     #[error("cannot start a worker thread: {0}")]
     Thread(io::Error),

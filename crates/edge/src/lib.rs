@@ -4,10 +4,11 @@
 //! in which requests are looked up; `engine` carries them. In the order of a switch: the [`Daemon`]
 //! hears of it over its `link`, which is framed by [`wire`] and speaks [`protocol`], and hands it to a
 //! [`driver`]; `builtin` is the driver that carries traffic itself, `nginx` the one that has an nginx do
-//! it, `keep` their memory on disk. What became of each request is told to an [`access`] log.
+//! it, `keep` their memory on disk. `certificates` are those that HTTPS is spoken with. What became of each request is told to an [`access`] log.
 
 pub mod access;
 mod builtin;
+mod certificates;
 pub mod check;
 mod compiled;
 mod daemon;
@@ -28,7 +29,8 @@ mod takeover;
 mod wakes;
 pub mod wire;
 
-pub use daemon::{Config, Counters, Daemon, NginxDaemon, Start, run};
+pub use certificates::{Certificate, Files as CertificateFiles, Unusable as UnusableCertificate};
+pub use daemon::{Config, Counters, Daemon, Https, NginxDaemon, Start, run};
 pub use engine::Limits;
 pub use error::Error;
 pub use link::ControlPlane;

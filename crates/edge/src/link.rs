@@ -42,6 +42,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) struct Introduction {
     pub(crate) edge: EdgeName,
     pub(crate) http: Vec<SocketAddr>,
+    pub(crate) https: Vec<SocketAddr>,
 }
 
 /// Where the control plane is.

@@ -152,6 +152,9 @@ pub enum FromEdge {
         driver: String,
         /// The addresses on which it serves HTTP.
         http: Vec<SocketAddr>,
+        /// Those on which it serves HTTPS.
+        #[serde(default)]
+        https: Vec<SocketAddr>,
         /// Deployments whose previous versions still drain here.
         draining: Vec<DeploymentId>,
         /// The installation whose routes it has; none when it has none.

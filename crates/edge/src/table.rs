@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use launcher_model::service::{Headers, Health, PathTarget, Redirect, Traffic};
+use launcher_model::service::{Headers, Health, PathTarget, Redirect, Tls, Traffic};
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -74,6 +74,9 @@ pub struct Rules {
     /// While it is there, production is answered with it.
     #[serde(default)]
     pub maintenance: Option<Maintenance>,
+    /// What is wanted of HTTPS.
+    #[serde(default)]
+    pub tls: Tls,
 }
 
 /// What production answers while a service is being maintained: 503, with a page.

@@ -11,6 +11,7 @@ use cli::Command;
 use cli::args::agent::Agent;
 use cli::args::nginx::DriverName;
 use cli::args::{DemoArgs, EdgeArgs, SettingArgs};
+use launcher_edge::Https;
 use run::config::{Config, Overrides};
 
 fn main() -> ExitCode {
@@ -59,6 +60,8 @@ async fn process(command: Command) -> anyhow::Result<()> {
                 control,
                 data,
                 http,
+                https,
+                config,
                 threads,
                 driver,
                 nginx,
@@ -71,10 +74,13 @@ async fn process(command: Command) -> anyhow::Result<()> {
             let (control, take_over) = (control.place(), !no_takeover);
             let nginx = (driver == DriverName::Nginx).then_some(nginx);
             let measures = !unmeasured;
+            let certificates = config.as_deref().map(run::config::certificates).transpose()?;
+            let https = Https { addresses: https, certificates: certificates.unwrap_or_default() };
             let options = run::edge::Options {
                 control,
                 data,
                 http,
+                https,
                 threads,
                 nginx,
                 take_over,
@@ -94,8 +100,8 @@ async fn process(command: Command) -> anyhow::Result<()> {
 }
 
 fn load(settings: SettingArgs) -> anyhow::Result<Config> {
-    let SettingArgs { data, listen, http, edges, config } = settings;
-    Config::load(&Overrides { file: config, data, listen, http, edges })
+    let SettingArgs { data, listen, http, https, edges, config } = settings;
+    Config::load(&Overrides { file: config, data, listen, http, https, edges })
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {

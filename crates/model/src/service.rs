@@ -10,6 +10,7 @@ mod placement;
 mod read;
 mod rules;
 mod source;
+mod tls;
 mod upstream;
 mod write;
 
@@ -30,6 +31,7 @@ pub use placement::{HOST_NAME, Placing, Volumes};
 pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
 pub use source::{Branches, Build, Follow, Test, matches_pattern};
+pub use tls::Tls;
 pub use upstream::{CodeHost, Jenkins, RepositoryUrl, Upstream};
 pub use write::{write, write_briefly};
 
@@ -78,6 +80,9 @@ pub struct ServiceSpec {
     /// Header fields that the edge sets or takes away.
     #[serde(default)]
     pub headers: Headers,
+    /// What it wants of HTTPS.
+    #[serde(default, skip_serializing_if = "Tls::is_unsaid")]
+    pub tls: Tls,
     /// Who may look at previews.
     #[serde(default)]
     pub previews: Previews,
@@ -130,6 +135,7 @@ impl ServiceSpec {
             paths: BTreeMap::new(),
             redirects: Vec::new(),
             headers: Headers::default(),
+            tls: Tls::default(),
             previews: Previews::default(),
             build: Build::default(),
             test: Test::default(),

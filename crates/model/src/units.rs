@@ -23,7 +23,8 @@ pub enum InvalidQuantity {
     Cpus(String),
 }
 
-/// A length of time, to the millisecond. Written `500ms`, `2s`, `5m`, `1h`, `7d`.
+/// A length of time, to the millisecond. Written `500ms`, `2s`, `5m`, `1h`, `7d`, `1y`, which
+/// is 365 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, example = "2s")]
 pub struct Span(Duration);
@@ -48,11 +49,17 @@ impl Span {
     }
 }
 
-const SPAN_UNITS: [(&str, u64); 5] =
-    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 24 * 3_600_000)];
+const SPAN_UNITS: [(&str, u64); 6] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 24 * 3_600_000),
+    ("y", 365 * 24 * 3_600_000),
+];
 
-/// The longest span that is taken: a year, in milliseconds.
-const SPAN_MAX_MS: u64 = 366 * 24 * 3_600_000;
+/// The longest span that is taken: two years, in milliseconds.
+const SPAN_MAX_MS: u64 = 2 * 366 * 24 * 3_600_000;
 
 impl FromStr for Span {
     type Err = InvalidQuantity;
@@ -191,6 +198,7 @@ mod tests {
         assert_eq!("500ms".parse(), Ok(Span::millis(500)));
         assert_eq!("2s".parse(), Ok(Span::secs(2)));
         assert_eq!("5m".parse(), Ok(Span::secs(300)));
+        assert_eq!("1y".parse(), "365d".parse::<Span>());
         for bad in ["", "2", "s", "-2s", "2 days", "1.5s", "99999999999999999999s", "9000000h"] {
             assert!(bad.parse::<Span>().is_err(), "{bad}");
         }

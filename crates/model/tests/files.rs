@@ -75,6 +75,9 @@ set = { X-Environment = "production" }
 remove = ["Server"]
 set = { Strict-Transport-Security = "max-age=31536000" }
 
+[tls]
+redirect = true
+
 [previews]
 login = "shop/preview-logins"
 

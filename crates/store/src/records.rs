@@ -294,6 +294,9 @@ pub struct AboutEdge {
     pub version: String,
     /// Where it serves HTTP.
     pub http: Vec<SocketAddr>,
+    /// Where it serves HTTPS.
+    #[serde(default)]
+    pub https: Vec<SocketAddr>,
 }
 
 /// What a claim of an idempotency key found.

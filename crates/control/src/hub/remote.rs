@@ -103,6 +103,7 @@ async fn receive(hub: &Hub, door: &Door, arrival: Arrival) -> Result<(), WireErr
                 driver: guest.view.driver.clone(),
                 version: guest.view.version.clone(),
                 http: guest.view.http.clone(),
+                https: guest.view.https.clone(),
             };
             let noting = async {
                 let mut turns = tokio::time::interval(NOTE_EVERY);

@@ -102,6 +102,7 @@ impl Guest {
             version,
             driver,
             http,
+            https,
             installation,
             draining,
             has,
@@ -112,7 +113,8 @@ impl Guest {
         speaks_ours(protocol)?;
         let connected_at = Timestamp::now();
         let (lag, behind) = (None, 0);
-        let view = EdgeView { name, version, driver, http, remote, connected_at, lag, behind };
+        let view =
+            EdgeView { name, version, driver, http, https, remote, connected_at, lag, behind };
         Ok(Self { view, installation, draining, has })
     }
 }

@@ -17,6 +17,7 @@ async fn answer(world: &World, protocol: u32, installation: Option<&str>) -> ToE
         version: "test".to_owned(),
         driver: "pretend".to_owned(),
         http: Vec::new(),
+        https: Vec::new(),
         installation: installation.map(str::to_owned),
         draining: Vec::new(),
         has: Vec::new(),

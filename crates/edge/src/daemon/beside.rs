@@ -36,7 +36,8 @@ impl NginxDaemon {
     /// Follows the control plane until `shutdown` is ready. nginx serves on.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { config, nginx } = self;
-        let introduction = Introduction { edge: config.name, http: nginx.http().to_vec() };
+        let (http, https) = (nginx.http().to_vec(), Vec::new());
+        let introduction = Introduction { edge: config.name, http, https };
         let quiet = Quiet::default();
         tokio::select! {
             () = keep_connected(nginx.clone(), introduction, &config.control, &quiet) => {}

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::client::Client;
 use super::common::{Accepting, Doors};
+use super::listen::Served;
 use super::worker::{Command, Worker};
 
 /// How long to wait when there is no room for another connection.
@@ -18,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn accept(
     worker: Rc<Worker>,
     _accepting: Accepting,
-    address: SocketAddr,
+    served: Served,
     listener: TcpListener,
 ) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
@@ -26,11 +27,12 @@ pub(super) async fn accept(
         Err(error) => return tracing::error!(%error, "cannot accept connections"),
     };
     let mut doors = worker.common.doors.subscribe();
+    let Served { address, secure } = served;
     loop {
         tokio::select! {
             _ = doors.wait_for(|doors| !matches!(doors, Doors::Open)) => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => take(&worker, stream, peer).await,
+                Ok((stream, peer)) => take(&worker, Came { stream, peer, secure }).await,
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(PAUSE).await;
@@ -43,42 +45,57 @@ pub(super) async fn accept(
         Doors::Open => false,
     };
     if is_left {
-        take_those_that_wait(&worker, listener).await;
+        take_those_that_wait(&worker, listener, secure).await;
     }
 }
 
-async fn take_those_that_wait(worker: &Rc<Worker>, listener: tokio::net::TcpListener) {
+async fn take_those_that_wait(
+    worker: &Rc<Worker>,
+    listener: tokio::net::TcpListener,
+    secure: bool,
+) {
     let Ok(listener) = listener.into_std() else { return };
     while let Ok((stream, peer)) = listener.accept() {
         if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream))
         {
-            take(worker, stream, peer).await;
+            take(worker, Came { stream, peer, secure }).await;
         }
     }
 }
 
+/// A connection that has come.
+pub(super) struct Came<S = TcpStream> {
+    stream: S,
+    /// From whom.
+    peer: SocketAddr,
+    /// It came to an address of HTTPS.
+    secure: bool,
+}
+
 /// Serves a connection as soon as there is a place for it.
-async fn take(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
-    let _ = stream.set_nodelay(true);
+async fn take(worker: &Rc<Worker>, came: Came) {
+    let _ = came.stream.set_nodelay(true);
     // Only now: another thread may have taken the last place while this one waited.
     while !worker.common.reserve() {
         // Connections of other threads end without a word to this one.
         let _ = tokio::time::timeout(PAUSE, worker.ended.notified()).await;
     }
-    place(worker, stream, peer);
+    place(worker, came);
 }
 
 /// Has a connection served by the thread that has the least to do.
-fn place(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+fn place(worker: &Rc<Worker>, came: Came) {
     let common = &worker.common;
     let thread = common.lightest(worker.index);
     common.serves_more(thread);
     if thread == worker.index {
-        return serve(worker, stream, peer);
+        return serve(worker, came);
     }
-    let handed = stream
-        .into_std()
-        .map(|stream| common.threads[thread].inbox.send(Command::Serve { stream, peer }).is_ok());
+    let Came { stream, peer, secure } = came;
+    let handed = stream.into_std().map(|stream| {
+        let came = Came { stream, peer, secure };
+        common.threads[thread].inbox.send(Command::Serve { came }).is_ok()
+    });
     if !matches!(handed, Ok(true)) {
         common.serves_less(thread);
         common.release();
@@ -86,9 +103,10 @@ fn place(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
 }
 
 /// Serves a connection that another thread has taken.
-pub(super) fn adopt(worker: &Rc<Worker>, stream: std::net::TcpStream, peer: SocketAddr) {
+pub(super) fn adopt(worker: &Rc<Worker>, came: Came<std::net::TcpStream>) {
+    let Came { stream, peer, secure } = came;
     match TcpStream::from_std(stream) {
-        Ok(stream) if !worker.is_closing() => serve(worker, stream, peer),
+        Ok(stream) if !worker.is_closing() => serve(worker, Came { stream, peer, secure }),
         _ => {
             worker.common.serves_less(worker.index);
             worker.common.release();
@@ -96,8 +114,9 @@ pub(super) fn adopt(worker: &Rc<Worker>, stream: std::net::TcpStream, peer: Sock
     }
 }
 
-fn serve(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
-    let client = Client::new(worker.clone(), peer);
+fn serve(worker: &Rc<Worker>, came: Came) {
+    let Came { stream, peer, secure } = came;
+    let client = Client::new(worker.clone(), peer, secure);
     let mut clients = worker.clients.borrow_mut();
     let entry = clients.vacant_entry();
     let place = Place { worker: worker.clone(), key: entry.key() };

@@ -23,7 +23,8 @@ use super::moving::Moving;
 use super::page::Page;
 use super::pool::Endpoint;
 use super::proxy;
-use super::socket::Socket;
+use super::socket::{Socket, Stream};
+use super::tls::Protocol;
 use super::tunnel::Tunnel;
 use super::worker::Worker;
 use crate::access::Draft;
@@ -38,6 +39,8 @@ pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     /// Who it is.
     pub(super) address: IpAddr,
+    /// It speaks HTTPS, and not HTTP.
+    pub(super) secure: bool,
     pub(super) forwarding: Forwarding,
     /// Room for the head of a request.
     head: Cell<Vec<u8>>,
@@ -69,12 +72,13 @@ enum Phase {
 }
 
 impl Client {
-    pub(super) fn new(worker: Rc<Worker>, peer: SocketAddr) -> Rc<Self> {
+    pub(super) fn new(worker: Rc<Worker>, peer: SocketAddr, secure: bool) -> Rc<Self> {
         let since = worker.now();
         Rc::new(Self {
             worker,
             address: peer.ip().to_canonical(),
-            forwarding: Forwarding::of(peer.ip()),
+            secure,
+            forwarding: Forwarding::of(peer.ip(), secure),
             head: Cell::default(),
             timer: Cell::new(None),
             // A client that connects has a request to send.
@@ -91,6 +95,31 @@ impl Client {
 
     /// Serves the connection to its end.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {
+        if !self.secure {
+            return self.serve_http1(Stream::Plain(stream)).await;
+        }
+        // Apart: a connection's own future is as large as the largest of its parts.
+        match Box::pin(self.greet(stream)).await {
+            Some((stream, Protocol::Http1)) => self.serve_http1(stream).await,
+            None => {}
+        }
+    }
+
+    /// Has the handshake of TLS done.
+    async fn greet(&self, stream: TcpStream) -> Option<(Stream, Protocol)> {
+        match self.worker.common.tls.as_ref()?.accept(stream).await {
+            Ok((stream, protocol)) => {
+                self.phase.set(Phase::Head { since: self.worker.now() });
+                Some((Stream::Tls(Box::new(stream)), protocol))
+            }
+            Err(error) => {
+                tracing::debug!(%error, client = %self.address, "no TLS with a client");
+                None
+            }
+        }
+    }
+
+    async fn serve_http1(self: Rc<Self>, stream: Stream) {
         let io = ClientIo { stream: Some(Socket::new(stream)), client: self.clone() };
         let handled = self.clone();
         let service = service_fn(move |request| proxy::handle(handled.clone(), request));
@@ -282,7 +311,10 @@ impl Write for ClientIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(cx)
+        let polled = self.stream()?.poll_flush(cx);
+        // What is encrypted may have been taken and not be out yet.
+        self.client.has_written(&polled);
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -309,6 +341,7 @@ impl Write for ClientIo {
 impl Drop for ClientIo {
     fn drop(&mut self) {
         let Some(stream) = self.stream.take().map(Socket::into_stream) else { return };
+        let stream = stream.into_tcp(self.client.is_at_rest());
         let client_is_there = matches!(stream.try_read(&mut [0; 512]), Ok(1..) | Err(_));
         if client_is_there && !self.client.worker.is_closing() && !std::thread::panicking() {
             tokio::task::spawn_local(linger(stream));

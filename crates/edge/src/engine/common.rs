@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::Limits;
 use super::gate::Gate;
+use super::tls::Tls;
 use super::worker::Command;
 use crate::access::Log;
 use crate::compiled::Table;
@@ -19,6 +20,8 @@ use crate::wakes::Wakes;
 pub(super) struct Common {
     pub(super) table: ArcSwap<Table>,
     pub(super) limits: Limits,
+    /// How HTTPS is spoken, where it is.
+    pub(super) tls: Option<Tls>,
     /// Where what became of requests is told, if it is.
     pub(super) log: Option<Log>,
     pub(super) threads: Box<[Thread]>,
@@ -85,6 +88,7 @@ impl Common {
     pub(super) fn new(
         table: Table,
         limits: Limits,
+        tls: Option<Tls>,
         log: Option<Log>,
         threads: Box<[Thread]>,
     ) -> Self {
@@ -93,6 +97,7 @@ impl Common {
         Self {
             table,
             limits,
+            tls,
             log,
             threads,
             connections: AtomicUsize::new(0),

@@ -35,11 +35,11 @@ impl Engine {
 
     /// Addresses that were left to nobody, when another edge that wanted them no longer is gone.
     fn bind_again(&self, listening: &mut Vec<Listening>) {
-        for address in &self.http {
-            if listening.iter().any(|one| one.address == *address) {
+        for served in &self.served {
+            if listening.iter().any(|one| one.address == served.address) {
                 continue;
             }
-            match Listening::bind(*address, self.threads()) {
+            match Listening::bind(*served, self.threads()) {
                 Ok(bound) => listening.push(bound),
                 Err(error) => tracing::error!(%error, "an address is not served any more"),
             }
@@ -48,9 +48,9 @@ impl Engine {
 
     fn accept(&self, listening: &Listening) -> io::Result<()> {
         for (thread, socket) in listening.spread(self.threads()) {
-            let (listener, address) = (socket.try_clone()?, listening.address);
+            let (listener, served) = (socket.try_clone()?, listening.served());
             let accepting = self.common.accepts();
-            let command = Command::Accept { accepting, address, listener };
+            let command = Command::Accept { accepting, served, listener };
             // A thread that is gone has taken the process with it.
             let _ = self.common.threads[thread].inbox.send(command);
         }

@@ -12,19 +12,22 @@ pub(super) struct Forwarding {
     address: String,
     /// The same as Forwarded has it (RFC 7239 §6): `for=192.0.2.1`, `for="[2001:db8::1]"`.
     node: String,
+    /// `http` or `https`.
+    scheme: &'static str,
     /// The last Host, and the lines that were made of it.
     last: RefCell<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Forwarding {
-    pub(super) fn of(address: IpAddr) -> Self {
+    pub(super) fn of(address: IpAddr, secure: bool) -> Self {
         // A client of IPv4 on a socket of IPv6 is known by its real address.
         let address = address.to_canonical();
         let node = match address {
             IpAddr::V4(_) => format!("for={address}"),
             IpAddr::V6(_) => format!("for=\"[{address}]\""),
         };
-        Self { address: address.to_string(), node, last: RefCell::default() }
+        let scheme = if secure { "https" } else { "http" };
+        Self { address: address.to_string(), node, scheme, last: RefCell::default() }
     }
 
     /// Writes the header lines for a request to this host. What the client itself said stays in
@@ -53,14 +56,18 @@ impl Forwarding {
             self.address.as_bytes(),
             b"\r\nx-forwarded-host: ",
             host,
-            b"\r\nx-forwarded-proto: http\r\nforwarded: ",
+            b"\r\nx-forwarded-proto: ",
+            self.scheme.as_bytes(),
+            b"\r\nforwarded: ",
             forwarded,
             self.node.as_bytes(),
             b";host=",
             quote,
             host,
             quote,
-            b";proto=http\r\n",
+            b";proto=",
+            self.scheme.as_bytes(),
+            b"\r\n",
         ] {
             out.extend_from_slice(part);
         }
@@ -95,7 +102,7 @@ mod tests {
     use http::HeaderValue;
 
     fn written(address: &str, host: &str, headers: &HeaderMap) -> String {
-        let forwarding = Forwarding::of(address.parse().unwrap());
+        let forwarding = Forwarding::of(address.parse().unwrap(), false);
         let said = Said {
             forwarded_for: headers.contains_key("x-forwarded-for"),
             forwarded: headers.contains_key("forwarded"),
@@ -124,6 +131,16 @@ mod tests {
             written("2001:db8::1", "a", &HeaderMap::new())
                 .contains("for=\"[2001:db8::1]\";host=a;")
         );
+    }
+
+    #[test]
+    fn a_container_learns_that_its_client_speaks_https() {
+        let mut out = Vec::new();
+        let forwarding = Forwarding::of("192.0.2.1".parse().unwrap(), true);
+        forwarding.write(&mut out, b"a", &HeaderMap::new(), Said::default());
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("\r\nx-forwarded-proto: https\r\n"), "{text}");
+        assert!(text.ends_with(";host=a;proto=https\r\n"), "{text}");
     }
 
     #[test]

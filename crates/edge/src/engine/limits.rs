@@ -9,6 +9,10 @@ pub struct Limits {
     pub connections: usize,
     /// Bytes in the head of a request or a response.
     pub head_bytes: usize,
+    /// How long the handshake of TLS may take.
+    pub handshake_timeout: Duration,
+    /// Handshakes of TLS that are under way at one time; more clients wait for their turn, within that time.
+    pub handshakes: usize,
     /// How long a client may take to send the head of a request.
     pub head_timeout: Duration,
     /// How long a client's connection may stay open without a request.
@@ -29,6 +33,8 @@ impl Default for Limits {
         Self {
             connections: 100_000,
             head_bytes: 64 << 10,
+            handshake_timeout: Duration::from_secs(10),
+            handshakes: 4096,
             head_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
             write_timeout: Duration::from_secs(60),

@@ -10,6 +10,14 @@ use crate::Error;
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
 
+/// An address that is served, and what is spoken there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    /// HTTPS, and not HTTP.
+    pub(crate) secure: bool,
+}
+
 /// An address, and the sockets over which the kernel spreads the connections to it.
 ///
 /// Connections wait in the queue of one socket each, and are lost with it: so whoever takes an address
@@ -17,19 +25,22 @@ const BACKLOG: i32 = 4096;
 #[derive(Debug)]
 pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
+    /// HTTPS is spoken there, and not HTTP.
+    pub(crate) secure: bool,
     pub(crate) sockets: Vec<TcpListener>,
 }
 
 impl Listening {
     /// Binds an address once per thread.
-    pub(crate) fn bind(address: SocketAddr, threads: usize) -> Result<Self, Error> {
+    pub(crate) fn bind(served: Served, threads: usize) -> Result<Self, Error> {
+        let Served { address, secure } = served;
         let failed = |cause| Error::Listen { address, cause };
         let address = claim(address).map_err(failed)?;
         let sockets: io::Result<_> = (0..threads.max(1)).map(|_| listener(address)).collect();
-        Ok(Self { address, sockets: sockets.map_err(failed)? })
+        Ok(Self { address, secure, sockets: sockets.map_err(failed)? })
     }
 
-    /// Sockets that others have bound, by their addresses.
+    /// Sockets that others have bound, by their addresses; for HTTP, unless somebody says otherwise.
     pub(crate) fn given(sockets: Vec<TcpListener>) -> io::Result<Vec<Self>> {
         let mut all: Vec<Self> = Vec::new();
         for socket in sockets {
@@ -37,16 +48,21 @@ impl Listening {
             let address = socket.local_addr()?;
             match all.iter_mut().find(|listening| listening.address == address) {
                 Some(listening) => listening.sockets.push(socket),
-                None => all.push(Self { address, sockets: vec![socket] }),
+                None => all.push(Self { address, secure: false, sockets: vec![socket] }),
             }
         }
         Ok(all)
     }
 
+    /// What it serves.
+    pub(crate) fn served(&self) -> Served {
+        Served { address: self.address, secure: self.secure }
+    }
+
     /// The same sockets under other descriptors.
     pub(crate) fn duplicate(&self) -> io::Result<Self> {
         let sockets: io::Result<_> = self.sockets.iter().map(TcpListener::try_clone).collect();
-        Ok(Self { address: self.address, sockets: sockets? })
+        Ok(Self { address: self.address, secure: self.secure, sockets: sockets? })
     }
 
     /// The sockets, each under one descriptor or more, such that each of `threads` threads has one at
@@ -58,21 +74,22 @@ impl Listening {
     }
 }
 
-/// What is `wanted`: from `there` what is there, bound anew what is not. Nothing is bound twice.
+/// What is `wanted`: from `there` what is there, bound anew what is not. Nothing is bound twice; of two that
+/// want one address the first has it.
 pub(crate) fn complete(
-    wanted: &[SocketAddr],
+    wanted: &[Served],
     mut there: Vec<Listening>,
     threads: usize,
 ) -> Result<Vec<Listening>, Error> {
     let mut all: Vec<Listening> = Vec::new();
-    for address in wanted {
-        if all.iter().any(|listening| listening.address == *address) {
+    for served in wanted {
+        if all.iter().any(|listening| listening.address == served.address) {
             continue;
         }
-        let found = there.iter().position(|listening| listening.address == *address);
+        let found = there.iter().position(|listening| listening.address == served.address);
         all.push(match found {
-            Some(found) => there.swap_remove(found),
-            None => Listening::bind(*address, threads)?,
+            Some(found) => Listening { secure: served.secure, ..there.swap_remove(found) },
+            None => Listening::bind(*served, threads)?,
         });
     }
     Ok(all)
@@ -102,8 +119,8 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 mod tests {
     use super::*;
 
-    fn any() -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], 0))
+    fn any() -> Served {
+        Served { address: SocketAddr::from(([127, 0, 0, 1], 0)), secure: false }
     }
 
     #[test]
@@ -129,9 +146,10 @@ mod tests {
     #[test]
     fn what_is_there_is_not_bound_again() {
         let (kept, left) = (Listening::bind(any(), 3).unwrap(), Listening::bind(any(), 3).unwrap());
-        let wanted = [kept.address, any(), kept.address];
+        let secure = Served { secure: true, ..kept.served() };
+        let wanted = [secure, any(), kept.served()];
         let all = complete(&wanted, vec![left, kept], 2).unwrap();
         assert_eq!(all.iter().map(|of| of.sockets.len()).collect::<Vec<_>>(), [3, 2]);
-        assert_eq!(all[0].address, wanted[0]);
+        assert_eq!(all[0].served(), secure);
     }
 }

@@ -21,6 +21,7 @@ use super::elsewhere::{self, ByPath};
 use super::login;
 use super::outgoing::{Outgoing, Seen};
 use super::page::Page;
+use super::secure;
 use super::silence::Silence;
 use super::ticket::{Side, Ticket};
 use super::trial;
@@ -172,6 +173,8 @@ pub(super) struct Target {
     cookie: Option<Arc<HeaderValue>>,
     /// What is done to the fields of the request and of the response.
     fields: Option<Arc<Fields>>,
+    /// What browsers are told to remember of HTTPS.
+    hsts: Option<HeaderValue>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
     silence_timeout: Option<Duration>,
@@ -198,6 +201,11 @@ impl Target {
         let table = client.worker.common.table.load();
         let found = table.find(name);
         client.log_found(&found);
+        if let Found::Production(site) = &found
+            && let Some(page) = secure::redirect(client, site, name, request)
+        {
+            return Err(page.into());
+        }
         let logged_in = match &found {
             Found::Preview(site, _) | Found::Resting(site, ..) | Found::NoSuchVersion(site, _) => {
                 login::asked(request.headers(), site)?
@@ -241,6 +249,7 @@ impl Target {
             ticket: Ticket::new(client.clone(), pool, way.live),
             cookie: way.cookie.cloned(),
             fields: site.fields.clone(),
+            hsts: secure::to_remember(client, site),
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
             silence_timeout: site.traffic.silence_timeout.map(Span::duration),
@@ -252,7 +261,7 @@ impl Target {
 }
 
 fn respond(
-    Target { mut ticket, cookie, fields, silence_timeout, .. }: Target,
+    Target { mut ticket, cookie, fields, hsts, silence_timeout, .. }: Target,
     client: &Client,
     conn: Box<Conn>,
     head: Head,
@@ -280,6 +289,9 @@ fn respond(
     *response.headers_mut() = head.headers;
     if let Some(fields) = fields {
         fields.response.apply(response.headers_mut());
+    }
+    if let Some(hsts) = hsts {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);
     }
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, HeaderValue::clone(&cookie));

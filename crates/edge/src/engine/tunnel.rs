@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_util::io::InspectReader;
 
 use super::client::Client;
+use super::socket::Stream;
 use super::ticket::{Meter, Side, Ticket};
 use super::upstream::Conn;
 use super::websocket;
@@ -30,13 +31,27 @@ pub(super) struct Tunnel {
 
 impl Tunnel {
     /// Carries bytes between the client, from whom `early` has been read already, and the container.
-    pub(super) async fn run(self, client: Rc<Client>, stream: TcpStream, early: Bytes) {
+    pub(super) async fn run(self, client: Rc<Client>, stream: Stream, early: Bytes) {
+        match stream {
+            Stream::Plain(mut stream) => self.carry(&client, stream.split(), early).await,
+            Stream::Tls(stream) => {
+                let sides = tokio::io::split(stream);
+                Box::pin(self.carry(&client, sides, early)).await;
+            }
+        }
+    }
+
+    async fn carry<R, W>(self, client: &Client, sides: (R, W), early: Bytes)
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
         let Self { conn, ticket, is_websocket } = self;
         let (container, first) = conn.into_parts();
         let ended = if is_websocket {
-            websocket::run(&client, &ticket, (stream, early), (container, first)).await
+            websocket::run(client, &ticket, (sides, early), (container, first)).await
         } else {
-            run(&ticket, (stream, early), (container, first)).await
+            run(&ticket, (sides, early), (container, first)).await
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "an upgraded connection broke");
@@ -45,12 +60,15 @@ impl Tunnel {
     }
 }
 
-async fn run(
+async fn run<R, W>(
     ticket: &Ticket,
-    (mut client, early): (TcpStream, Bytes),
+    ((client_out, client_in), early): ((R, W), Bytes),
     (mut container, first): (TcpStream, Bytes),
-) -> io::Result<()> {
-    let (client_out, client_in) = client.split();
+) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let (container_out, container_in) = container.split();
     let mut up = pin!(carry(early, client_out, container_in, ticket.meter(Side::Container)));
     let mut down = pin!(carry(first, container_out, client_in, ticket.meter(Side::Client)));
@@ -75,6 +93,7 @@ async fn carry(
     meter: Meter,
 ) -> io::Result<()> {
     to.write_all(&first).await?;
+    to.flush().await?;
     meter.pass(first.len());
     drop(first);
     let mut from = InspectReader::new(from, |part| meter.pass(part.len()));

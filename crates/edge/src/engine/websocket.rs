@@ -115,7 +115,8 @@ impl Way {
             self.sent += written;
             self.meter.pass(written);
         }
-        Ok(())
+        // What is encrypted may have been taken and not be out yet.
+        to.flush().await
     }
 
     /// Reads more when all has been sent on.
@@ -135,16 +136,19 @@ enum Stopped {
 
 /// Carries a WebSocket between a client and a container, from both of which something may have been read
 /// already.
-pub(super) async fn run(
+pub(super) async fn run<R, W>(
     client: &Client,
     ticket: &Ticket,
-    (mut client_stream, early): (TcpStream, Bytes),
+    ((mut client_out, mut client_in), early): ((R, W), Bytes),
     (mut container_stream, first): (TcpStream, Bytes),
-) -> io::Result<()> {
+) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let mut up = Way::new(&early, ticket.meter(Side::Container));
     let mut down = Way::new(&first, ticket.meter(Side::Client));
     drop((early, first));
-    let (mut client_out, mut client_in) = client_stream.split();
     let (mut container_out, mut container_in) = container_stream.split();
     {
         let mut up = pin!(up.carry(&mut client_out, &mut container_in));
@@ -170,19 +174,20 @@ pub(super) async fn run(
 }
 
 /// A WebSocket whose client is to come again, between two messages to it.
-struct Closing<'s> {
+struct Closing<'s, R, W> {
     up: Way,
-    client_out: ReadHalf<'s>,
-    client_in: WriteHalf<'s>,
+    client_out: R,
+    client_in: W,
     container_out: ReadHalf<'s>,
     container_in: WriteHalf<'s>,
 }
 
-impl Closing<'_> {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Closing<'_, R, W> {
     /// Tells the client, and lets both sides close.
     async fn run(mut self, client: &Client, ticket: &Ticket) -> io::Result<()> {
         let close = frames::close_for_client(client.moving.why().reason());
         self.client_in.write_all(&close).await?;
+        self.client_in.flush().await?;
         ticket.moved();
         let closes = async {
             self.up.carry_to_close(&mut self.client_out, &mut self.container_in).await;

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -17,11 +17,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::accept::{accept, adopt};
+use super::accept::{Came, accept, adopt};
 use super::access::Access;
 use super::client::Client;
 use super::common::{Accepting, Common};
 use super::gate::Gate;
+use super::listen::Served;
 use super::moving::{Why, move_all};
 use super::pool::LocalPool;
 use super::upstream::{Conn, Fields};
@@ -41,11 +42,11 @@ const CUT_WITHIN: Duration = Duration::from_secs(1);
 /// What a thread is asked.
 pub(super) enum Command {
     Follow { change: Change },
-    Serve { stream: TcpStream, peer: SocketAddr },
+    Serve { came: Came<TcpStream> },
     Warm { pool: Arc<Pool>, timeout: Duration, answer: oneshot::Sender<u32> },
     Cut { pool: PoolId, answer: oneshot::Sender<u64> },
     Move { containers: Arc<[Weak<Standing>]>, answer: oneshot::Sender<u64> },
-    Accept { accepting: Accepting, address: SocketAddr, listener: TcpListener },
+    Accept { accepting: Accepting, served: Served, listener: TcpListener },
     Leave { answer: oneshot::Sender<()> },
     FlushLog { answer: oneshot::Sender<()> },
     Stop { within: Duration, answer: oneshot::Sender<()> },
@@ -147,7 +148,7 @@ impl Worker {
         while let Some(command) = inbox.recv().await {
             match command {
                 Command::Follow { change } => self.follow(change),
-                Command::Serve { stream, peer } => adopt(&self, stream, peer),
+                Command::Serve { came } => adopt(&self, came),
                 Command::Warm { pool, timeout, answer } => {
                     let worker = self.clone();
                     tokio::task::spawn_local(async move {
@@ -158,8 +159,8 @@ impl Worker {
                 Command::Move { containers, answer } => {
                     let _ = answer.send(self.move_from(&containers));
                 }
-                Command::Accept { accepting, address, listener } => {
-                    tokio::task::spawn_local(accept(self.clone(), accepting, address, listener));
+                Command::Accept { accepting, served, listener } => {
+                    tokio::task::spawn_local(accept(self.clone(), accepting, served, listener));
                 }
                 Command::Leave { answer } => {
                     self.leave();

@@ -171,6 +171,7 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             driver: self.driver.name().to_owned(),
             http: introduction.http.clone(),
+            https: introduction.https.clone(),
             installation: table.installation,
             draining: self.driver.draining().await,
             has: table.services.values().map(|of| (of.name.clone(), of.digest())).collect(),

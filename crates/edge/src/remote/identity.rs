@@ -60,11 +60,16 @@ impl Identity {
     /// # Errors
     /// [`Error::Identity`] when the file cannot be read or written, or holds no identity.
     pub fn open(file: &Path) -> Result<Self, Error> {
+        Self::open_named(file, &[NAME])
+    }
+
+    /// The same, with these names in it.
+    pub(crate) fn open_named(file: &Path, names: &[&str]) -> Result<Self, Error> {
         let failed = |why: String| Error::Identity { file: file.to_owned(), why };
         let text = match fs::read(file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let text = make().map_err(|error| failed(error.to_string()))?;
+                let text = make(names).map_err(|error| failed(error.to_string()))?;
                 write_private(file, &text).map_err(|error| failed(error.to_string()))?;
                 text
             }
@@ -83,18 +88,22 @@ impl Identity {
         Fingerprint::of(&self.certificate)
     }
 
-    pub(super) fn chain(&self) -> Vec<CertificateDer<'static>> {
+    pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
         vec![self.certificate.clone()]
     }
 
-    pub(super) fn key(&self) -> PrivateKeyDer<'static> {
+    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
         self.key.clone_key()
     }
 }
 
-fn make() -> Result<Vec<u8>, rcgen::Error> {
+fn make(names: &[&str]) -> Result<Vec<u8>, rcgen::Error> {
     let key = rcgen::KeyPair::generate()?;
-    let certificate = rcgen::CertificateParams::new(vec![NAME.to_owned()])?.self_signed(&key)?;
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = rcgen::CertificateParams::new(names)?;
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "Rocket Launcher");
+    let certificate = params.self_signed(&key)?;
     Ok(format!("{}{}", certificate.pem(), key.serialize_pem()).into_bytes())
 }
 

@@ -123,7 +123,8 @@ impl Door {
     async fn send_sockets(&self, mut stream: UnixStream) -> Result<Leader, WireError> {
         let listening = self.succession.builtin().engine().sockets()?;
         let sockets: Vec<_> = listening.into_iter().flat_map(|one| one.sockets).collect();
-        pass::say(&mut stream, &Answer::Sockets { sockets: sockets.len() }).await?;
+        let https = self.succession.builtin().https().to_vec();
+        pass::say(&mut stream, &Answer::Sockets { sockets: sockets.len(), https }).await?;
         pass::send(&stream, &sockets).await?;
         let mut leader = Leader::new(stream);
         let asked = tokio::time::timeout(PREPARES_WITHIN, leader.reader.next()).await;

@@ -25,8 +25,12 @@ pub(crate) enum Ask {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Answer {
-    /// So many sockets follow.
-    Sockets { sockets: usize },
+    /// So many sockets follow; those of these addresses are for HTTPS.
+    Sockets {
+        sockets: usize,
+        #[serde(default)]
+        https: Vec<SocketAddr>,
+    },
     /// The place is not to be had.
     Refused { why: String },
 }

@@ -90,9 +90,12 @@ async fn ask_once(dir: &Path) -> io::Result<Result<Place, String>> {
     pass::say(&mut owner, &Ask::TakeOver { protocol: PROTOCOL, version, pid }).await?;
     match pass::hear(&mut owner).await? {
         Answer::Refused { why } => Ok(Err(why)),
-        Answer::Sockets { sockets } => {
+        Answer::Sockets { sockets, https } => {
             let sockets = pass::receive(&owner, sockets).await?;
-            let listening = Listening::given(sockets)?;
+            let mut listening = Listening::given(sockets)?;
+            for one in &mut listening {
+                one.secure = https.contains(&one.address);
+            }
             Ok(Ok(Place { owner, listening }))
         }
     }

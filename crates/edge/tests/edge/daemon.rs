@@ -168,6 +168,7 @@ async fn an_address_that_is_taken_is_said_to_be() {
     let config = Config {
         name: EdgeName::new("second").unwrap(),
         http: vec![lab.edge.http],
+        https: Default::default(),
         threads: 1,
         data_dir: dir.path().join("edge"),
         control: ControlPlane::Local(dir.path().join("control.sock")),
@@ -193,6 +194,7 @@ async fn requests_are_counted_by_version() {
     let config = Config {
         name: EdgeName::new("counts").unwrap(),
         http: vec!["127.0.0.1:0".parse().unwrap()],
+        https: Default::default(),
         threads: 2,
         data_dir: dir.path().join("edge"),
         control: ControlPlane::Local(dir.path().join("control.sock")),

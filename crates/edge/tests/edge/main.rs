@@ -15,6 +15,7 @@ mod ejection;
 mod framing;
 mod headers;
 mod holding;
+mod https;
 mod leaving;
 mod limits;
 mod load;

@@ -27,6 +27,7 @@ impl Edge {
         let config = Config {
             name: EdgeName::new("beside").unwrap(),
             http: options.http.clone(),
+            https: Default::default(),
             threads: 1,
             data_dir: options.data_dir.clone(),
             control: ControlPlane::Local(root.join("control.sock")),

@@ -34,7 +34,8 @@ EXIT STATUS
 const UP_EXAMPLES: &str = "\
 EXAMPLES
   launcher up
-  launcher up --data ./data --listen 127.0.0.1:7070 --http 127.0.0.1:8080";
+  launcher up --data ./data --listen 127.0.0.1:7070 --http 127.0.0.1:8080
+  launcher up --http 0.0.0.0:80 --https 0.0.0.0:443";
 
 const SERVER_EXAMPLES: &str = "\
 EXAMPLES
@@ -45,6 +46,8 @@ EXAMPLES
   launcher edge --server https://launcher.example.com:7071 --token TOKEN \\
       --data /var/lib/launcher-edge --http 0.0.0.0:80
   launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80     once it has joined
+  launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80 --https 0.0.0.0:443 \\
+      --config /etc/rocket-launcher/config.toml
   launcher edge --name local --server-socket /run/launcher/edge.sock \\
       --data /var/lib/launcher-edge --http 0.0.0.0:80
   launcher edge --driver nginx --server https://launcher.example.com:7071 --token TOKEN \\
@@ -103,6 +106,10 @@ pub(crate) struct SettingArgs {
     #[arg(long, value_name = "ADDR", env = "LAUNCHER_HTTP", hide_env_values = true)]
     #[arg(value_delimiter = ',')]
     pub(crate) http: Vec<SocketAddr>,
+    /// Where the edge serves HTTPS; may be given several times [default: nowhere]
+    #[arg(long, value_name = "ADDR", env = "LAUNCHER_HTTPS", hide_env_values = true)]
+    #[arg(value_delimiter = ',')]
+    pub(crate) https: Vec<SocketAddr>,
     /// Where edges of other machines are let in [default: nowhere]
     #[arg(long, value_name = "ADDR", env = "LAUNCHER_EDGES", hide_env_values = true)]
     pub(crate) edges: Option<SocketAddr>,
@@ -123,6 +130,12 @@ pub(crate) struct EdgeArgs {
     /// Where it serves HTTP, beside what systemd hands over; may be given several times
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub(crate) http: Vec<SocketAddr>,
+    /// Where it serves HTTPS; may be given several times
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    pub(crate) https: Vec<SocketAddr>,
+    /// A configuration file, as the server has one: of it [[certificates]] counts, for HTTPS
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// How many threads carry traffic [default: one per processor]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,

@@ -29,10 +29,11 @@ const LOOK: Duration = Duration::from_millis(20);
 /// As many lines of the log as are shown when something went wrong.
 const LOG_LINES: usize = 20;
 /// What an installation of this user's may have said, which is not meant for this one.
-const NOT_OURS: [&str; 8] = [
+const NOT_OURS: [&str; 9] = [
     "LAUNCHER_CONFIG",
     "LAUNCHER_DATA",
     "LAUNCHER_HTTP",
+    "LAUNCHER_HTTPS",
     "LAUNCHER_LISTEN",
     "LAUNCHER_LOG_FORMAT",
     "LAUNCHER_PREVIEW_DOMAIN",

@@ -1,6 +1,7 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
 mod audit;
+mod certificates;
 pub(crate) mod fluentd;
 pub(crate) mod graphite;
 mod logs;
@@ -25,6 +26,7 @@ use launcher_scheduler::swarm::Secrets;
 use serde::Deserialize;
 
 use self::audit::Audit;
+pub(crate) use self::certificates::certificates;
 use self::fluentd::{AccessLog, Fluentd};
 use self::graphite::Graphite;
 use self::logs::Logs;
@@ -45,6 +47,9 @@ struct File {
     data: Option<PathBuf>,
     listen: Option<SocketAddr>,
     http: Option<Vec<SocketAddr>>,
+    https: Option<Vec<SocketAddr>>,
+    #[serde(default)]
+    certificates: Vec<certificates::Pair>,
     #[serde(default)]
     edges: Edges,
     #[serde(default)]
@@ -160,6 +165,8 @@ pub(crate) struct Overrides {
     pub(crate) listen: Option<SocketAddr>,
     /// `--http`.
     pub(crate) http: Vec<SocketAddr>,
+    /// `--https`.
+    pub(crate) https: Vec<SocketAddr>,
     /// `--edges`.
     pub(crate) edges: Option<SocketAddr>,
 }
@@ -175,8 +182,10 @@ pub(crate) struct Config {
     pub(crate) data: PathBuf,
     /// Where API and pages are served.
     pub(crate) listen: SocketAddr,
-    /// Where this machine's edge serves.
+    /// Where this machine's edge serves HTTP.
     pub(crate) http: Vec<SocketAddr>,
+    /// Where it serves HTTPS.
+    pub(crate) https: Vec<SocketAddr>,
     /// Where edges of other machines are let in; none when they are not.
     pub(crate) edges: Option<SocketAddr>,
     /// The address by which they reach it, `host:port`.
@@ -237,6 +246,8 @@ impl Config {
         let listen = overrides.listen.or(file.listen);
         let given = Some(overrides.http.clone()).filter(|http| !http.is_empty());
         let http = given.or(file.http).unwrap_or_else(|| vec![default_http()]);
+        let given = Some(overrides.https.clone()).filter(|https| !https.is_empty());
+        let https = given.or(file.https).unwrap_or_default();
         let Some(first) = http.first() else {
             bail!("http names no address; write for example http = [\"127.0.0.1:8080\"]")
         };
@@ -270,6 +281,8 @@ impl Config {
             "https" => 443,
             other => bail!("preview.scheme is {other:?}; it must be \"http\" or \"https\""),
         };
+        // What previews are reached by has a port of its own.
+        let first = https.first().filter(|_| scheme == "https").unwrap_or(first);
         let port = port.unwrap_or(first.port());
         let publish = match variable("LAUNCHER_DOCKER_PUBLISH") {
             Some(text) => Some(text.parse().with_context(|| {
@@ -316,6 +329,7 @@ impl Config {
             .read()?,
             data,
             http,
+            https,
         })
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use launcher_edge::remote::{self, JoinToken, Membership};
 use launcher_edge::{
-    Config, ControlPlane, Counters, Daemon, Nginx, NginxDaemon, NginxOptions, Start,
+    Config, ControlPlane, Counters, Daemon, Https, Nginx, NginxDaemon, NginxOptions, Start,
 };
 use launcher_model::EdgeName;
 use tokio::process::Command;
@@ -32,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) control: Place,
     pub(crate) data: PathBuf,
     pub(crate) http: Vec<SocketAddr>,
+    pub(crate) https: Https,
     pub(crate) threads: Option<usize>,
     /// The nginx that carries the traffic, if this process does not.
     pub(crate) nginx: Option<NginxArgs>,
@@ -69,11 +70,17 @@ pub(crate) async fn run(options: Options) -> Result<()> {
             "nginx writes its access log itself: leave --access-log-fluentd out, and see docs/access-logs.md for how its log is sent"
         );
     }
+    if options.nginx.is_some() && !options.https.addresses.is_empty() {
+        bail!(
+            "nginx speaks HTTPS itself: leave --https out, and see docs/nginx.md for how its certificates are configured"
+        );
+    }
     let opened = options.access_log.as_ref().map(|log| access_log::open(log, &name, &options.data));
     let (log, access_log) = opened.transpose()?.unzip();
     let config = Config {
         name,
         http: options.http,
+        https: options.https,
         threads: options.threads.unwrap_or_else(processors),
         data_dir: options.data,
         control,
@@ -96,7 +103,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let sent = access_log.as_ref().map(access_log::AccessLog::sent);
     let shown = page(options.metrics, name, daemon.counters(), sent);
     systemd::is_ready();
-    let arguments = arguments_of_successor(daemon.http());
+    let arguments = arguments_of_successor(daemon.http(), daemon.https());
     let replace = async {
         loop {
             replacements.next().await;
@@ -119,10 +126,12 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 }
 
 /// This process's own arguments, and each address that it serves: some may have come from systemd.
-fn arguments_of_successor(http: &[SocketAddr]) -> Vec<OsString> {
+fn arguments_of_successor(http: &[SocketAddr], https: &[SocketAddr]) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    for address in http {
-        arguments.extend(["--http".into(), address.to_string().into()]);
+    for (option, addresses) in [("--http", http), ("--https", https)] {
+        for address in addresses {
+            arguments.extend([option.into(), address.to_string().into()]);
+        }
     }
     arguments
 }

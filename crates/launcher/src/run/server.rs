@@ -287,7 +287,9 @@ async fn announce(app: &App, address: SocketAddr, config: &Config, data: &DataDi
             text.push_str(&format!("  administrator   {}\n", data.admin_token().display()));
         }
     }
-    let production: Vec<String> = config.http.iter().map(|http| format!("http://{http}")).collect();
+    let http = config.http.iter().map(|address| format!("http://{address}"));
+    let https = config.https.iter().map(|address| format!("https://{address}"));
+    let production: Vec<String> = http.chain(https).collect();
     text.push_str(&format!("  traffic         {}\n", production.join(" ")));
     let mut out = std::io::stdout().lock();
     // Nobody may be reading; that is no reason not to serve.

@@ -57,25 +57,36 @@ fn server_arguments(config: &Config) -> Vec<OsString> {
     }
     arguments.extend(["--data".into(), config.data.clone().into()]);
     arguments.extend(["--listen".into(), config.listen.to_string().into()]);
-    for http in &config.http {
-        arguments.extend(["--http".into(), http.to_string().into()]);
-    }
+    arguments.extend(addresses(config));
     if let Some(edges) = config.edges {
         arguments.extend(["--edges".into(), edges.to_string().into()]);
     }
     arguments
 }
 
+/// Where the edge serves.
+fn addresses(config: &Config) -> Vec<OsString> {
+    let mut arguments = Vec::new();
+    for (option, addresses) in [("--http", &config.http), ("--https", &config.https)] {
+        for address in addresses {
+            arguments.extend([option.into(), address.to_string().into()]);
+        }
+    }
+    arguments
+}
+
 fn edge_arguments(config: &Config, data: &DataDir) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["edge".into(), "--name".into(), "local".into()];
+    // For its certificates.
+    if let Some(file) = &config.file {
+        arguments.extend(["--config".into(), file.into()]);
+    }
     arguments.extend(["--data".into(), data.edge_dir().into()]);
     arguments.extend(["--server-socket".into(), data.edge_socket().into()]);
     if let Some(metrics) = config.metrics.edge() {
         arguments.extend(["--metrics".into(), metrics.to_string().into()]);
     }
-    for http in &config.http {
-        arguments.extend(["--http".into(), http.to_string().into()]);
-    }
+    arguments.extend(addresses(config));
     arguments.extend(config.access_log.iter().flat_map(|log| log.arguments()));
     arguments
 }

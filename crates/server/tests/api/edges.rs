@@ -42,6 +42,7 @@ impl Machine {
         let config = Config {
             name: membership.edge().clone(),
             http: vec!["127.0.0.1:0".parse().unwrap()],
+            https: Default::default(),
             threads: 1,
             data_dir: self.dir.clone(),
             control: ControlPlane::Remote(Arc::new(membership)),

@@ -119,6 +119,7 @@ impl World {
         let config = launcher_edge::Config {
             name: EdgeName::new("local").unwrap(),
             http: vec!["127.0.0.1:0".parse().unwrap()],
+            https: Default::default(),
             threads: 1,
             data_dir: world.folder.join("edge"),
             control: ControlPlane::Local(world.folder.join("edge.sock")),

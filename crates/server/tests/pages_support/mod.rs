@@ -70,6 +70,7 @@ impl World {
         let config = launcher_edge::Config {
             name: EdgeName::new("local").unwrap(),
             http: vec!["127.0.0.1:0".parse().unwrap()],
+            https: Default::default(),
             threads: 1,
             data_dir: world.dir.path().join("edge"),
             control: launcher_edge::ControlPlane::Local(world.dir.path().join("edge.sock")),

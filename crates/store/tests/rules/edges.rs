@@ -64,6 +64,7 @@ async fn what_is_known_of_an_edge_is_listed() {
         driver: "builtin".into(),
         version: "0.1.0".into(),
         http: vec!["10.0.0.1:80".parse().unwrap()],
+        https: vec!["10.0.0.1:443".parse().unwrap()],
     };
     store.edge_seen(&north(), &about, at(5)).await.unwrap();
     let store = store.reopen().await;

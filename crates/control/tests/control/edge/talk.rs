@@ -24,6 +24,7 @@ pub(super) async fn converse(
         version: "test".to_owned(),
         driver: "pretend".to_owned(),
         http: Vec::new(),
+        https: Vec::new(),
         installation: None,
         draining: lock(state).draining.keys().copied().collect(),
         has: Vec::new(),

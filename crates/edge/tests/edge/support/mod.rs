@@ -3,6 +3,7 @@
 mod clients;
 mod containers;
 mod control;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use launcher_edge::access::Log;
 use launcher_edge::table::{Passes, Pool, Rules, ServiceTable};
-use launcher_edge::{Config, ControlPlane, Counters, Daemon, Limits};
+use launcher_edge::{Config, ControlPlane, Counters, Daemon, Https, Limits};
 use launcher_model::service::{Health, Traffic};
 use launcher_model::{EdgeName, Generation, ServiceName, Span, VersionNumber, Weight};
 use launcher_testkit::Folder;
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 pub(crate) use clients::*;
 pub(crate) use containers::*;
 pub(crate) use control::*;
+pub(crate) use tls::*;
 
 /// The production hostname of the tests' service.
 pub(crate) const HOST: &str = "shop.test";
@@ -43,9 +45,26 @@ pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
     .await;
 }
 
+/// What an edge of the tests is started with, in this folder.
+pub(crate) fn config(dir: &Path) -> Config {
+    Config {
+        name: EdgeName::new("test").unwrap(),
+        http: vec!["127.0.0.1:0".parse().unwrap()],
+        https: Https::default(),
+        threads: 2,
+        data_dir: dir.join("edge"),
+        control: ControlPlane::Local(dir.join("control.sock")),
+        limits: Limits::default(),
+        access: None,
+        stop_within: Duration::from_secs(5),
+    }
+}
+
 /// A running edge.
 pub(crate) struct Edge {
     pub(crate) http: SocketAddr,
+    /// Where it serves HTTPS, if it does.
+    pub(crate) https: Vec<SocketAddr>,
     pub(crate) counters: Counters,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
@@ -57,22 +76,16 @@ impl Edge {
     }
 
     pub(crate) fn start_on(dir: &Path, limits: Limits, http: SocketAddr) -> Self {
-        Self::start_logging(dir, limits, http, None)
+        Self::start_as(Config { limits, http: vec![http], ..config(dir) })
     }
 
-    fn start_logging(dir: &Path, limits: Limits, http: SocketAddr, access: Option<Log>) -> Self {
-        let config = Config {
-            name: EdgeName::new("test").unwrap(),
-            http: vec![http],
-            threads: 2,
-            data_dir: dir.join("edge"),
-            control: ControlPlane::Local(dir.join("control.sock")),
-            limits,
-            access,
-            stop_within: Duration::from_secs(5),
-        };
-        let daemon = Daemon::start(config).unwrap();
+    pub(crate) fn start_as(config: Config) -> Self {
+        Self::run(Daemon::start(config).unwrap())
+    }
+
+    pub(crate) fn run(daemon: Daemon) -> Self {
         let (http, counters) = (daemon.http()[0], daemon.counters());
+        let https = daemon.https().to_vec();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(async move {
             daemon
@@ -81,7 +94,12 @@ impl Edge {
                 })
                 .await;
         });
-        Self { http, counters, stop: Some(stop), running: Some(running) }
+        Self { http, https, counters, stop: Some(stop), running: Some(running) }
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self) {
+        soon("the end of the edge", self.running.take().unwrap()).await.unwrap();
     }
 
     /// Has it stop, and waits until it has.
@@ -114,10 +132,19 @@ impl Lab {
         limits: Limits,
         log: Option<Log>,
     ) -> Self {
+        Self::start(services, |config| (config.limits, config.access) = (limits, log)).await
+    }
+
+    /// Starts an edge that is configured otherwise.
+    pub(crate) async fn start(
+        services: &[ServiceTable],
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let dir = Folder::new();
         let listener = UnixListener::bind(dir.path().join("control.sock")).unwrap();
-        let any = "127.0.0.1:0".parse().unwrap();
-        let edge = Edge::start_logging(dir.path(), limits, any, log);
+        let mut config = config(dir.path());
+        configure(&mut config);
+        let edge = Edge::start_as(config);
         let mut control = Control::accept(&listener).await;
         control.welcome(services).await;
         Self { edge, control, listener, dir }

@@ -103,7 +103,8 @@ pub(in crate::cli) fn edges(edges: &[EdgeView], look: &Look) -> String {
     let header = ["EDGE", "STATE", "DRIVER", "VERSION", "SERVES AT", "SEEN", "LAG", "BEHIND"];
     let mut columns = Columns::new(look, &header);
     for edge in edges {
-        let http: Vec<String> = edge.http.iter().map(ToString::to_string).collect();
+        let https = edge.https.iter().map(|address| format!("https://{address}"));
+        let http: Vec<String> = edge.http.iter().map(ToString::to_string).chain(https).collect();
         columns.row([
             plain(&edge.name),
             edge_state(edge.state),

@@ -27,12 +27,19 @@ const OURS: [&str; 15] = [
     "x-forwarded-proto",
 ];
 
+/// What browsers are told of HTTPS with.
+const HSTS: &str = "Strict-Transport-Security";
+
 impl ServiceSpec {
     pub(super) fn check_rules(&self, faults: &mut Faults) {
         self.check_paths(faults);
         self.check_redirects(faults);
         check_fields("headers.request", &self.headers.request, faults);
         check_fields("headers.response", &self.headers.response, faults);
+        let sets_hsts = |name: &String| name.eq_ignore_ascii_case(HSTS);
+        if self.tls.hsts.is_some() && self.headers.response.set.keys().any(sets_hsts) {
+            faults.add("tls.hsts", format!("{HSTS} is set by headers.response, too; keep one"));
+        }
         if let Some(login) = &self.previews.login
             && let Err(error) = SecretName::new(login.as_str())
         {

@@ -23,6 +23,10 @@ pub struct EdgeView {
     /// Where it serves HTTP.
     #[schema(value_type = Vec<String>)]
     pub http: Vec<SocketAddr>,
+    /// Where it serves HTTPS.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub https: Vec<SocketAddr>,
     /// Since when it is connected.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub connected_at: Option<Timestamp>,
@@ -60,6 +64,7 @@ impl EdgeView {
             version: about.map(|about| about.version.clone()),
             driver: about.map(|about| about.driver.clone()),
             http: about.map(|about| about.http.clone()).unwrap_or_default(),
+            https: about.map(|about| about.https.clone()).unwrap_or_default(),
             connected_at: None,
             last_seen: edge.last_seen,
             invited_until: edge.invited_until.filter(|until| *until > now),
@@ -78,6 +83,7 @@ impl EdgeView {
             version: Some(edge.version),
             driver: Some(edge.driver),
             http: edge.http,
+            https: edge.https,
             connected_at: Some(edge.connected_at),
             last_seen: None,
             invited_until: known.and_then(|known| known.invited_until),

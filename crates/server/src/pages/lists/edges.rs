@@ -63,7 +63,8 @@ impl EdgeLine {
         };
         let since = edge.connected_at.or(edge.last_seen);
         let program = [edge.driver, edge.version].into_iter().flatten().collect::<Vec<_>>();
-        let addresses = edge.http.iter().map(SocketAddr::to_string).collect::<Vec<_>>();
+        let https = edge.https.iter().map(|address| format!("https://{address}"));
+        let addresses: Vec<_> = edge.http.iter().map(SocketAddr::to_string).chain(https).collect();
         let lag = edge.lag_us.map(crate::words::micros);
         Self {
             name: edge.name.to_string(),
