@@ -21,6 +21,7 @@ use crate::stats::VersionStats;
 use crate::table::{self, Rest, ServiceTable};
 
 mod asked;
+mod assets;
 mod branches;
 mod closed;
 mod elsewhere;
@@ -30,6 +31,7 @@ mod logins;
 mod standing;
 
 use asked::{Sticky, Trials};
+pub(crate) use assets::Assets;
 pub(crate) use branches::Branches;
 use closed::Closed;
 pub(crate) use elsewhere::{Elsewhere, Led};
@@ -170,6 +172,8 @@ pub(crate) struct Site {
     pub(crate) elsewhere: Option<Box<Elsewhere>>,
     /// What is done to the fields of its requests and responses.
     pub(crate) fields: Option<Arc<Fields>>,
+    /// Files that are looked for in other versions.
+    pub(crate) assets: Option<Box<Assets>>,
     /// Environments of branches, where there are any.
     pub(crate) branches: Option<Box<Branches>>,
 }
@@ -214,6 +218,7 @@ impl Site {
             logins: Logins::compile(table, before),
             elsewhere: Elsewhere::compile(&table.rules).map(Box::new),
             fields: Fields::compile(&table.rules.headers),
+            assets: Assets::compile(table, &pools).map(Box::new),
             branches: Branches::compile(table).map(Box::new),
             pools,
             live,

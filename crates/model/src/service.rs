@@ -1,5 +1,6 @@
 //! A service as its `launcher.toml` says it.
 
+mod assets;
 mod check;
 mod deploy;
 mod differ;
@@ -20,6 +21,7 @@ use utoipa::ToSchema;
 
 use crate::{Bytes, Cpus, ServiceName, Span};
 
+pub use assets::Assets;
 pub use check::Fault;
 pub use deploy::Deploy;
 pub use differ::{Difference, differences};
@@ -78,6 +80,9 @@ pub struct ServiceSpec {
     /// Header fields that the edge sets or takes away.
     #[serde(default)]
     pub headers: Headers,
+    /// Files that are looked for in other versions where one does not have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assets: Option<Box<Assets>>,
     /// Who may look at previews.
     #[serde(default)]
     pub previews: Previews,
@@ -130,6 +135,7 @@ impl ServiceSpec {
             paths: BTreeMap::new(),
             redirects: Vec::new(),
             headers: Headers::default(),
+            assets: None,
             previews: Previews::default(),
             build: Build::default(),
             test: Test::default(),

@@ -75,6 +75,10 @@ set = { X-Environment = "production" }
 remove = ["Server"]
 set = { Strict-Transport-Security = "max-age=31536000" }
 
+[assets]
+prefixes = ["/assets/", "/static/"]
+keep = "10m"
+
 [previews]
 login = "shop/preview-logins"
 
