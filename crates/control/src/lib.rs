@@ -4,6 +4,7 @@
 //! the difference, again and again, and has no other memory: it can be killed at any instant and
 //! started again. Switches ([`switch`]) are the one thing that is decided here at a person's word.
 
+mod assets;
 mod auto;
 mod away;
 mod branches;

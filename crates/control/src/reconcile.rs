@@ -121,7 +121,9 @@ impl Reconciler {
         looked?;
         self.follow_leaving(&wish, &observed);
 
-        let mut again = [self.jobs.earliest_hold(), settling].into_iter().flatten().min();
+        let lately = self.inner.lately(&wish.spec, &wish.environments, &wish.route.weights).await?;
+        let mut again =
+            [self.jobs.earliest_hold(), settling, lately.wait].into_iter().flatten().min();
         let mut changed = false;
         for environment in &wish.environments {
             let (moved, wait) = self.tend(environment, &wish, &observed).await?;

@@ -275,6 +275,7 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
     let health = inner.health_settings(slot, &staying, &next).await?;
     let mut access = inner.access(slot, &spec).await?;
     access.branches = inner.branches_for_edges(slot, &environments).await?;
+    access.lately = inner.lately_after(&spec, &environments, &route, &next).await?;
     let mut table = crate::table::build(&spec, &next, &staying, &health, access, &inner.vault);
     table.revision = inner.next_revision();
     Ok(table)

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
-use launcher_edge::table::{Branches, Login, Maintenance, Passes, Pool, Rules, ServiceTable};
+use launcher_edge::table::{
+    Assets, Branches, Login, Maintenance, Passes, Pool, Rules, ServiceTable,
+};
 use launcher_model::container::Container;
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
@@ -75,6 +77,8 @@ pub(crate) struct Access {
     pub(crate) preview_logins: Option<Vec<Login>>,
     /// The environments of branches.
     pub(crate) branches: Branches,
+    /// The versions that were live lately, where they are asked for what others do not have.
+    pub(crate) lately: Vec<VersionNumber>,
 }
 
 /// Makes the table. Its revision is 0: whoever publishes it numbers it.
@@ -126,6 +130,10 @@ fn rules(spec: &ServiceSpec, access: Access) -> Rules {
         paths: spec.paths.clone(),
         redirects: spec.redirects.clone(),
         headers: spec.headers.clone(),
+        assets: spec
+            .assets
+            .as_deref()
+            .map(|assets| Assets { prefixes: assets.prefixes.clone(), lately: access.lately }),
         preview_logins: access.preview_logins,
         maintenance: access.maintenance,
         tls: spec.tls,
@@ -146,6 +154,7 @@ impl Inner {
             maintenance: self.maintenance(&slot.name).await?,
             preview_logins: self.logins(slot, spec).await?,
             branches: Branches::default(),
+            lately: Vec::new(),
         })
     }
 

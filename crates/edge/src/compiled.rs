@@ -21,6 +21,7 @@ use crate::stats::VersionStats;
 use crate::table::{self, Rest, ServiceTable};
 
 mod asked;
+mod assets;
 mod branches;
 mod closed;
 mod elsewhere;
@@ -31,6 +32,7 @@ mod secured;
 mod standing;
 
 use asked::{Sticky, Trials};
+pub(crate) use assets::Assets;
 pub(crate) use branches::Branches;
 use closed::Closed;
 pub(crate) use elsewhere::{Elsewhere, Led};
@@ -174,6 +176,8 @@ pub(crate) struct Site {
     pub(crate) tls: Secured,
     /// What is done to the fields of its requests and responses.
     pub(crate) fields: Option<Arc<Fields>>,
+    /// Files that are looked for in other versions.
+    pub(crate) assets: Option<Box<Assets>>,
     /// Environments of branches, where there are any.
     pub(crate) branches: Option<Box<Branches>>,
 }
@@ -219,6 +223,7 @@ impl Site {
             elsewhere: Elsewhere::compile(&table.rules).map(Box::new),
             tls: Secured::compile(&table.rules.tls),
             fields: Fields::compile(&table.rules.headers),
+            assets: Assets::compile(table, &pools).map(Box::new),
             branches: Branches::compile(table).map(Box::new),
             pools,
             live,

@@ -22,12 +22,14 @@ use crate::wakes::Wakes;
 
 mod accept;
 mod access;
+mod assets;
 mod attempts;
 mod body;
 mod body_limit;
 mod choice;
 mod client;
 mod closed;
+mod coming;
 mod common;
 mod doors;
 mod elsewhere;
@@ -55,6 +57,7 @@ mod waking;
 mod websocket;
 mod worker;
 
+use coming::Coming;
 use common::{Common, Thread};
 pub use limits::Limits;
 pub(crate) use listen::{Listening, Served, complete};
@@ -153,6 +156,11 @@ impl Engine {
         self.common.table.store(Arc::new(table));
         self.common.wakes.table_changed();
         gate::passed(self.common.threads.iter().map(|thread| &thread.gate)).await;
+    }
+
+    /// The versions that a switch is being prepared for.
+    pub(crate) fn coming(&self) -> &Coming {
+        &self.common.coming
     }
 
     /// What is looked at.

@@ -68,6 +68,9 @@ pub struct Rules {
     /// Header fields that are set or taken away.
     #[serde(default)]
     pub headers: Headers,
+    /// Files that are looked for in other versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assets: Option<Assets>,
     /// Who may look at previews. `None`: everybody; an empty list: nobody.
     #[serde(default)]
     pub preview_logins: Option<Vec<Login>>,
@@ -77,6 +80,17 @@ pub struct Rules {
     /// What is wanted of HTTPS.
     #[serde(default)]
     pub tls: Tls,
+}
+
+/// Files that the pages of one version ask of another one: what the version that is asked does not have
+/// is looked for in the other live ones, and in those that were live lately.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assets {
+    /// What their paths begin with.
+    pub prefixes: Vec<String>,
+    /// Versions that were live lately; the one that left last comes first.
+    #[serde(default)]
+    pub lately: Vec<VersionNumber>,
 }
 
 /// What production answers while a service is being maintained: 503, with a page.

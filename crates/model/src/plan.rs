@@ -1,5 +1,6 @@
 //! Planning: from what is wanted and what is observed to what is done next.
 
+pub mod assets;
 pub mod auto;
 pub mod branches;
 pub mod containers;

@@ -1,5 +1,6 @@
 //! A service as its `launcher.toml` says it.
 
+mod assets;
 mod check;
 mod deploy;
 mod differ;
@@ -21,6 +22,7 @@ use utoipa::ToSchema;
 
 use crate::{Bytes, Cpus, ServiceName, Span};
 
+pub use assets::Assets;
 pub use check::Fault;
 pub use deploy::Deploy;
 pub use differ::{Difference, differences};
@@ -83,6 +85,9 @@ pub struct ServiceSpec {
     /// What it wants of HTTPS.
     #[serde(default, skip_serializing_if = "Tls::is_unsaid")]
     pub tls: Tls,
+    /// Files that are looked for in other versions where one does not have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assets: Option<Box<Assets>>,
     /// Who may look at previews.
     #[serde(default)]
     pub previews: Previews,
@@ -136,6 +141,7 @@ impl ServiceSpec {
             redirects: Vec::new(),
             headers: Headers::default(),
             tls: Tls::default(),
+            assets: None,
             previews: Previews::default(),
             build: Build::default(),
             test: Test::default(),

@@ -78,6 +78,10 @@ set = { Strict-Transport-Security = "max-age=31536000" }
 [tls]
 redirect = true
 
+[assets]
+prefixes = ["/assets/", "/static/"]
+keep = "10m"
+
 [previews]
 login = "shop/preview-logins"
 

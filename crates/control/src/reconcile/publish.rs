@@ -26,6 +26,8 @@ impl Reconciler {
         let route = self.inner.store.route(&self.slot.name).await?;
         let mut access = self.inner.access(&self.slot, &wish.spec).await?;
         access.branches = wish.branches_for_edges();
+        let lately = self.inner.lately(&wish.spec, &wish.environments, &route.weights).await?;
+        access.lately = lately.versions;
         let staying =
             crate::table::staying(&wish.environments, &route, observed, &self.slot.ending());
         let (spec, health) = (&wish.spec, wish.health());

@@ -30,6 +30,9 @@ impl Reconciler {
         for deployment in &wish.unfinished {
             untouchable.extend(deployment.from.keys().chain(deployment.to.keys()));
         }
+        // Their files are still asked for.
+        let lately = self.inner.lately(&wish.spec, &wish.environments, &route.weights).await?;
+        untouchable.extend(lately.versions);
         let before = self.live_before(&route).await?;
         let mut retired = retire(&wish.spec.keep, &wish.environments, &untouchable, before);
         if retired != Retired::default() {

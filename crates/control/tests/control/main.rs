@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod acts;
+mod assets;
 mod auto;
 mod branches;
 mod clocks;

@@ -77,6 +77,9 @@ impl Shared {
             return Err("the switch was aborted".to_owned());
         }
         let older = state.take_prepared(|prepared| prepared.table.name == table.name);
+        if site.assets.is_some() {
+            self.engine.coming().expect(&table.name, site.live().cloned().collect());
+        }
         state.prepared.insert(deployment, Prepared { table, site, readiness });
         drop(state);
         launcher_fault::point("edge.prepared");
@@ -139,6 +142,9 @@ impl Shared {
         });
         let _ = removed.await;
         let state = self.state.lock().await;
+        if !state.prepared.values().any(|prepared| prepared.table.name == table.name) {
+            self.engine.coming().forget(&table.name);
+        }
         let in_force = state.services.get(&table.name);
         let gone = (site.pools.values())
             .filter(|pool| in_force.is_none_or(|service| !service.site.has(pool.id)))

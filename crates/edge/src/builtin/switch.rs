@@ -41,6 +41,7 @@ impl Shared {
         let before: Vec<&Site> = in_force.into_iter().chain([&*prepared.site]).collect();
         let site = Arc::new(Site::compile(&table, &before, self.engine.threads()));
         let (name, generation) = (table.name.clone(), table.generation);
+        self.engine.coming().forget(&name);
         let mut plan = Plan::default();
         plan.leave_behind(&prepared.site, &site);
         plan.put(&mut state, Service { table, site });

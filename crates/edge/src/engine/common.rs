@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::Limits;
+use super::coming::Coming;
 use super::gate::Gate;
 use super::tls::Tls;
 use super::worker::Command;
@@ -34,6 +35,7 @@ pub(super) struct Common {
     /// When this is not 0, the next response of every connection is its last one, and those that
     /// stay without a request are closed within so many milliseconds.
     retired: AtomicU64,
+    pub(super) coming: Coming,
     pub(super) looks: Looks,
     pub(super) wakes: Arc<Wakes>,
     /// Told when no connection is open any more, or none is taken.
@@ -104,6 +106,7 @@ impl Common {
             doors,
             accepting: AtomicUsize::new(0),
             retired: AtomicU64::new(0),
+            coming: Coming::default(),
             looks: Looks::default(),
             wakes: Arc::default(),
             emptied: Notify::new(),

@@ -72,8 +72,8 @@ impl LocalPool {
         format!("environment {} of service {}", self.version, self.service)
     }
 
-    pub(super) fn service(&self) -> &str {
-        self.service.as_str()
+    pub(super) fn service(&self) -> &ServiceName {
+        &self.service
     }
 
     pub(super) fn version(&self) -> VersionNumber {

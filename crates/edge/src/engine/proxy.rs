@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use launcher_model::Span;
 
+use super::assets;
 use super::attempts::Attempts;
 use super::body::{Relay, ResponseBody};
 use super::body_limit::BodyLimit;
@@ -151,7 +152,15 @@ fn answer(
     accept: Option<HeaderValue>,
 ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> {
     async move {
-        let attempted = attempts.run(&client).await;
+        let attempted = match attempts.run(&client).await {
+            Ok(missing)
+                if missing.1.status == StatusCode::NOT_FOUND && attempts.target.has_assets =>
+            {
+                // Boxed, because it is seldom awaited and would make every request's future larger.
+                Ok(Box::pin(assets::look_elsewhere(&mut attempts, &client, missing)).await)
+            }
+            attempted => attempted,
+        };
         client.keep_head(attempts.head);
         let target = attempts.target;
         let answered = match attempted {
@@ -179,6 +188,8 @@ pub(super) struct Target {
     pub(super) response_timeout: Duration,
     silence_timeout: Option<Duration>,
     pub(super) body: BodyLimit,
+    /// What it answers 404 for may be a file that another version has.
+    has_assets: bool,
     /// The Authorization field was for the edge, and is not the container's.
     logged_in: bool,
 }
@@ -245,6 +256,8 @@ impl Target {
             }
         };
         let pool = client.worker.pool(way.pool);
+        // Who only tries a version shall see what it does not have.
+        let has_assets = way.live && site.assets.is_some();
         let target = Self {
             ticket: Ticket::new(client.clone(), pool, way.live),
             cookie: way.cookie.cloned(),
@@ -254,6 +267,7 @@ impl Target {
             response_timeout: site.traffic.response_timeout.duration(),
             silence_timeout: site.traffic.silence_timeout.map(Span::duration),
             body: BodyLimit::of(&site.traffic),
+            has_assets,
             logged_in,
         };
         Ok((target, Seen { host, stripped: by_path.and_then(ByPath::stripped) }))

@@ -51,10 +51,14 @@ pub(super) struct Ticket {
     pool: Rc<LocalPool>,
     endpoint: Option<Rc<Endpoint>>,
     live: bool,
+    /// As the log tells it.
+    traffic: Traffic,
     upgraded: bool,
     answered: Cell<bool>,
     /// The edge answers in the container's place, and is about to.
     refused: Cell<bool>,
+    /// Another ticket is the request's.
+    aside: bool,
 }
 
 impl Ticket {
@@ -65,12 +69,21 @@ impl Ticket {
             pool,
             endpoint: None,
             live,
+            traffic: if live { Traffic::Production } else { Traffic::Preview },
             upgraded: false,
             answered: Cell::new(false),
             refused: Cell::new(false),
+            aside: false,
         };
         ticket.under().requests.up();
         ticket.client.is_on(Some((ticket.pool.id, live)));
+        ticket
+    }
+
+    /// The same for a request of production that may go to a version which is not live.
+    pub(super) fn of_production(client: Rc<Client>, pool: Rc<LocalPool>, live: bool) -> Self {
+        let mut ticket = Self::new(client, pool, live);
+        ticket.traffic = Traffic::Production;
         ticket
     }
 
@@ -168,12 +181,32 @@ impl Ticket {
         self.client.log(|draft| draft.end = End::Whole);
     }
 
+    /// Ends with an answer that is not the request's: another version's is, or another ticket's none. A
+    /// connection that can serve another request is kept for it.
+    pub(super) fn set_aside(mut self, conn: Option<Box<Conn>>) {
+        self.aside = true;
+        if let (Some(endpoint), Some(conn)) = (&self.endpoint, conn) {
+            endpoint.standing().succeeded();
+            let worker = &self.client.worker;
+            endpoint.give_back(conn, worker.now(), worker.limits().idle_per_container);
+        }
+    }
+
+    /// The request is this ticket's again.
+    pub(super) fn resume(&self) {
+        self.client.is_on(Some((self.pool.id, self.live)));
+        if let Some(endpoint) = &self.endpoint {
+            self.client.is_at(endpoint.clone());
+        }
+        self.client.log(|draft| draft.end = End::Gone);
+    }
+
     /// Tells the log whose the request was, and that it has ended, unless the edge still has to answer it.
     fn tell(&self) {
-        let traffic = if self.live { Traffic::Production } else { Traffic::Preview };
         self.client.log(|draft| {
             let container = self.endpoint.as_ref().map(|endpoint| endpoint.container());
-            draft.is_of(self.pool.service(), Some(self.pool.version().0), traffic, container);
+            let (service, version) = (self.pool.service().as_str(), self.pool.version().0);
+            draft.is_of(service, Some(version), self.traffic, container);
         });
         if !self.refused.get() {
             self.client.log_end();
@@ -205,8 +238,10 @@ impl Drop for Ticket {
                 self.pool.counters().latencies.record(self.client.took_us());
             }
         }
-        self.tell();
-        self.client.is_on(None);
+        if !self.aside {
+            self.tell();
+            self.client.is_on(None);
+        }
         if self.live {
             self.pool.rested();
         }

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
 use hyper::body::Frame;
 use socket2::{SockRef, TcpKeepalive};
@@ -148,6 +148,28 @@ impl Conn {
     /// Whether the last exchange has ended on both sides and another may follow.
     pub(super) fn is_reusable(&self) -> bool {
         !self.spent && self.upload.is_none() && self.buffer.is_empty()
+    }
+
+    /// Passes over a body that has come whole already, so that another request can follow. False when
+    /// more of it is to come.
+    pub(super) fn skip(&mut self, framing: Framing) -> bool {
+        match framing {
+            Framing::Length(length) => {
+                let whole = usize::try_from(length).ok().filter(|l| *l <= self.buffer.len());
+                whole.inspect(|length| self.buffer.advance(*length)).is_some()
+            }
+            Framing::Chunked => {
+                let mut chunks = Chunks::default();
+                loop {
+                    match chunks.next(&mut self.buffer) {
+                        Ok(Some(Piece::End)) => return true,
+                        Ok(Some(Piece::Data(_) | Piece::Trailers(_))) => {}
+                        Ok(None) | Err(_) => return false,
+                    }
+                }
+            }
+            Framing::UntilClose => false,
+        }
     }
 
     /// Whether the request's body is still going out.

@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use launcher_edge::Limits;
 use launcher_edge::access::{self, End, Entry, Log, Options, Sink, Traffic, Writer};
+use launcher_edge::table::Assets;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -286,4 +287,30 @@ async fn nothing_is_missing_when_the_edge_has_stopped() {
     assert_eq!(slow.await.unwrap().body, "done");
     soon("the writer", writer.close()).await;
     assert_eq!(book.len(), 31);
+}
+
+#[tokio::test]
+async fn a_file_of_another_version_is_told_as_that_ones() {
+    let v1 = Container::named("v1").await;
+    let v2 = Container::serve("v2", |_| async {
+        let mut response = text("none");
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        response
+    })
+    .await;
+    let (book, log, _writer) = Book::open();
+    let mut table = shop(1, &[(2, 100)], &[(1, &[&v1]), (2, &[&v2])]);
+    table.rules.assets = Some(Assets {
+        prefixes: vec!["/assets/".into()],
+        lately: vec![launcher_model::VersionNumber(1)],
+    });
+    let lab = lab(log, &[table]).await;
+    assert_eq!(lab.get("/assets/a.js").await.body, "v1");
+    let told = book.one().await;
+    assert_eq!((told.version, told.status, told.again), (Some(1), Some(200), 1));
+    assert_eq!((told.traffic, told.end), (Traffic::Production, End::Whole));
+    assert_eq!(told.container.as_deref(), Some("0-v1"));
+    assert_eq!(lab.get("/other.js").await.status, 404);
+    let told = book.one().await;
+    assert_eq!((told.version, told.status, told.again), (Some(2), Some(404), 0));
 }

@@ -8,6 +8,7 @@ mod browser;
 mod support;
 
 mod access;
+mod assets;
 mod belonging;
 mod daemon;
 mod draining;

@@ -72,6 +72,12 @@ impl<'p> RequestPath<'p> {
         *self.seen == *path.seen
     }
 
+    /// Whether it begins so, for example with `/assets/`.
+    #[must_use]
+    pub fn begins_with(&self, beginning: &RulePath) -> bool {
+        self.seen.starts_with(&beginning.seen)
+    }
+
     /// What is behind a beginning of it, for example of `/old/`: as it was sent where that is plain,
     /// and otherwise as it is read, encoded anew.
     #[must_use]
