@@ -19,7 +19,7 @@ use crate::Settings;
 use crate::process::{Running, free_port};
 use crate::report::{Better, Figure};
 use crate::rounds::{Candidate, Plan, alternate, compare};
-use crate::wire::Wire;
+use crate::wire::{Certificate, Wire};
 
 /// How long an edge may take to report.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -51,7 +51,29 @@ impl Edge {
         Self::start_with(program, directory, upstream, services, &[]).await
     }
 
-    /// The same, with more arguments.
+    /// The same, which speaks TLS with this certificate, and has that as its address.
+    ///
+    /// # Errors
+    /// When it does not start, or does not take its table.
+    pub(crate) async fn start_with_tls(
+        program: &Path,
+        directory: &Path,
+        upstream: SocketAddr,
+        certificate: &Certificate,
+    ) -> Result<Self> {
+        let configuration = directory.join("edge.toml");
+        let (chain, key) = (certificate.chain.display(), certificate.key.display());
+        let named = format!("[[certificates]]\ncertificate = \"{chain}\"\nkey = \"{key}\"\n");
+        std::fs::write(&configuration, named).context("cannot write the edge's configuration")?;
+        let address = free_port()?;
+        let (https, file) = (address.to_string(), configuration.display().to_string());
+        let arguments = ["--https", &https, "--config", &file];
+        let mut edge = Self::start_with(program, directory, upstream, 1, &arguments).await?;
+        edge.process.wait_until_serving(address)?;
+        Ok(Self { address, ..edge })
+    }
+
+    /// The same as [`Edge::start`], with more arguments.
     ///
     /// # Errors
     /// When it does not start, or does not take its table.
@@ -62,7 +84,7 @@ impl Edge {
         services: usize,
         arguments: &[&str],
     ) -> Result<Self> {
-        let name = format!("edge-{services}{}", arguments.concat());
+        let name = format!("edge-{services}{}", arguments.first().unwrap_or(&""));
         let (data, socket) = (directory.join(&name), directory.join(format!("{name}.sock")));
         let listener = UnixListener::bind(&socket).context("cannot listen for the edge")?;
         let address = free_port()?;

@@ -44,6 +44,22 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         measure: |settings| Box::pin(throughput::of_64k(settings)),
     },
     Scenario {
+        figures: &["edge_throughput_tls", "edge_cpu_per_request_tls", "edge_p99_tls"],
+        measure: |settings| Box::pin(throughput::tls(settings)),
+    },
+    Scenario {
+        figures: &["edge_throughput_tls_64k"],
+        measure: |settings| Box::pin(throughput::tls_64k(settings)),
+    },
+    Scenario {
+        figures: &["edge_throughput_http2", "edge_cpu_per_request_http2", "edge_p99_http2"],
+        measure: |settings| Box::pin(throughput::http2(settings)),
+    },
+    Scenario {
+        figures: &["edge_throughput_http2_64k"],
+        measure: |settings| Box::pin(throughput::http2_64k(settings)),
+    },
+    Scenario {
         figures: &["edge_lookup_1000_services"],
         measure: |settings| Box::pin(lookup::measure(settings)),
     },

@@ -32,6 +32,38 @@ pub(super) async fn of_64k(settings: &Settings) -> Result<Vec<Figure>> {
     Ok(Run::of(settings, Wire::Plain, OF_64_KIB).await?.throughput("edge_throughput_64k"))
 }
 
+/// Small responses over HTTP/1.1 and TLS.
+pub(super) async fn tls(settings: &Settings) -> Result<Vec<Figure>> {
+    let run = Run::of(settings, Wire::Tls, SMALL).await?;
+    Ok([
+        run.throughput("edge_throughput_tls"),
+        run.cpu("edge_cpu_per_request_tls"),
+        run.p99("edge_p99_tls"),
+    ]
+    .concat())
+}
+
+/// Responses of 64 KiB over HTTP/1.1 and TLS.
+pub(super) async fn tls_64k(settings: &Settings) -> Result<Vec<Figure>> {
+    Ok(Run::of(settings, Wire::Tls, OF_64_KIB).await?.throughput("edge_throughput_tls_64k"))
+}
+
+/// Small responses over HTTP/2 and TLS.
+pub(super) async fn http2(settings: &Settings) -> Result<Vec<Figure>> {
+    let run = Run::of(settings, Wire::Http2, SMALL).await?;
+    Ok([
+        run.throughput("edge_throughput_http2"),
+        run.cpu("edge_cpu_per_request_http2"),
+        run.p99("edge_p99_http2"),
+    ]
+    .concat())
+}
+
+/// Responses of 64 KiB over HTTP/2 and TLS.
+pub(super) async fn http2_64k(settings: &Settings) -> Result<Vec<Figure>> {
+    Ok(Run::of(settings, Wire::Http2, OF_64_KIB).await?.throughput("edge_throughput_http2_64k"))
+}
+
 /// What all have shown in one run.
 struct Run {
     edge: Shown,
@@ -42,9 +74,14 @@ impl Run {
     async fn of(settings: &Settings, wire: Wire, path: &str) -> Result<Self> {
         let directory = scratch()?;
         let certificate = Certificate::make(directory.path(), &[hostname(0)])?;
-        let upstream = peers::upstream(&settings.program)?;
-        let edge = Edge::start(&settings.program, directory.path(), upstream.address, 1).await?;
-        let (directory, upstream) = (directory.path(), upstream.address);
+        let serving = peers::upstream(&settings.program)?;
+        let (directory, upstream) = (directory.path(), serving.address);
+        let edge = match wire {
+            Wire::Plain => Edge::start(&settings.program, directory, upstream, 1).await,
+            Wire::Tls | Wire::Http2 => {
+                Edge::start_with_tls(&settings.program, directory, upstream, &certificate).await
+            }
+        }?;
         let ground = Ground { directory, upstream, wire, certificate: &certificate };
         let peers = PEERS.map(|peer| peer.start(ground));
         let peers: Vec<Serving> = peers.into_iter().collect::<Result<_>>()?;
