@@ -1,6 +1,6 @@
 //! One client's connection.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -9,20 +9,24 @@ use std::sync::Weak;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Response;
 use http::header::{self, HeaderValue};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
+use super::http2::{self, Goodbye};
 use super::moving::Moving;
 use super::page::Page;
 use super::pool::Endpoint;
+use super::preface;
 use super::proxy;
+use super::request_body::RequestBody;
 use super::socket::Socket;
 use super::tunnel::Tunnel;
 use super::worker::Worker;
@@ -33,12 +37,14 @@ use crate::compiled::{PoolId, Standing};
 /// not count: a client may be in the middle of a large body, and reads the answer when it gets to it.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// What is known of a client's connection, by its own task and by the thread's housekeeping.
+/// What is known of a client's connection, by its own task and by the thread's housekeeping. A connection
+/// of HTTP/2 has one of these for itself, and one for each request that is under way on it.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     /// Who it is.
     pub(super) address: IpAddr,
-    pub(super) forwarding: Forwarding,
+    pub(super) forwarding: Rc<Forwarding>,
+    part: Part,
     /// Room for the head of a request.
     head: Cell<Vec<u8>>,
     timer: Cell<Option<Pin<Box<Sleep>>>>,
@@ -57,6 +63,14 @@ pub(super) struct Client {
     pub(super) draft: RefCell<Option<Box<Draft>>>,
 }
 
+/// What somebody is the client of.
+enum Part {
+    /// A connection, which carries one request after the other; or many at a time, once that is known.
+    Connection(OnceCell<Rc<Goodbye>>),
+    /// One request of those that a connection carries.
+    Stream(Rc<Goodbye>),
+}
+
 /// Times are [`Worker::now`]'s.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
@@ -70,11 +84,24 @@ enum Phase {
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, peer: SocketAddr) -> Rc<Self> {
+        let forwarding = Rc::new(Forwarding::of(peer.ip()));
+        let part = Part::Connection(OnceCell::new());
+        Self::of(worker, peer.ip().to_canonical(), forwarding, part)
+    }
+
+    /// The client of one request of those that this connection carries.
+    pub(super) fn of_stream(&self, goodbye: Rc<Goodbye>) -> Rc<Self> {
+        let (worker, forwarding) = (self.worker.clone(), self.forwarding.clone());
+        Self::of(worker, self.address, forwarding, Part::Stream(goodbye))
+    }
+
+    fn of(worker: Rc<Worker>, address: IpAddr, forwarding: Rc<Forwarding>, part: Part) -> Rc<Self> {
         let since = worker.now();
         Rc::new(Self {
             worker,
-            address: peer.ip().to_canonical(),
-            forwarding: Forwarding::of(peer.ip()),
+            address,
+            forwarding,
+            part,
             head: Cell::default(),
             timer: Cell::new(None),
             // A client that connects has a request to send.
@@ -91,17 +118,24 @@ impl Client {
 
     /// Serves the connection to its end.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {
+        if preface::is_http2(&stream).await {
+            // Boxed, because it would make every connection's future larger.
+            return Box::pin(http2::serve(self, stream)).await;
+        }
         let io = ClientIo { stream: Some(Socket::new(stream)), client: self.clone() };
         let handled = self.clone();
-        let service = service_fn(move |request| proxy::handle(handled.clone(), request));
+        let service = service_fn(move |request: Request<Incoming>| {
+            proxy::handle(handled.clone(), request.map(RequestBody::Http1))
+        });
         let served = self.worker.http.serve_connection(io, service).without_shutdown().await;
         match served {
             Ok(mut parts) => {
-                let tunnel = self.tunnel.take();
+                let tunnel = self.take_tunnel();
                 if let Some(tunnel) = tunnel
                     && let Some(stream) = parts.io.stream.take()
                 {
-                    tunnel.run(self.clone(), stream.into_stream(), parts.read_buf).await;
+                    let (reader, writer) = stream.into_stream().into_split();
+                    tunnel.run(self.clone(), (reader, parts.read_buf), writer).await;
                 }
             }
             Err(error) => tracing::debug!(%error, "a client's connection ended"),
@@ -137,9 +171,52 @@ impl Client {
 
     /// Makes a response the last one of its connection when the edge is about to stop.
     pub(super) fn close_if_stopping<B>(&self, response: &mut Response<B>) {
-        if self.worker.is_leaving() {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if !self.worker.is_leaving() {
+            return;
         }
+        match self.goodbye() {
+            Some(goodbye) => {
+                goodbye.say(self.worker.now());
+            }
+            None => {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+        }
+    }
+
+    /// Of a connection that carries many requests, how it is told to take no more of them.
+    fn goodbye(&self) -> Option<&Rc<Goodbye>> {
+        match &self.part {
+            Part::Connection(goodbye) => goodbye.get(),
+            Part::Stream(goodbye) => Some(goodbye),
+        }
+    }
+
+    /// Notes that the connection carries many requests.
+    pub(super) fn speaks_http2(&self) -> Rc<Goodbye> {
+        match &self.part {
+            Part::Connection(goodbye) => goodbye.get_or_init(Rc::default).clone(),
+            Part::Stream(goodbye) => goodbye.clone(),
+        }
+    }
+
+    /// Has a connection that carries many requests take no more of them, and end when those under way
+    /// have. False when it has had its time for that, and of all that can only be cut off.
+    pub(super) fn says_goodbye(&self) -> bool {
+        let Part::Connection(goodbye) = &self.part else { return false };
+        goodbye.get().is_some_and(|goodbye| {
+            let had_time = goodbye.say(self.worker.now());
+            self.blocked_since.get().is_none() && !(had_time && self.is_at_rest())
+        })
+    }
+
+    /// Begins anew with another request of the same connection.
+    pub(super) fn is_reused(&self) {
+        self.blocked_since.set(None);
+        self.moving.forget();
+        self.tunnel.take();
+        self.draft.take();
     }
 
     pub(super) fn begin(&self) {
@@ -197,6 +274,11 @@ impl Client {
         containers.iter().any(|one| std::ptr::eq(one.as_ptr(), standing))
     }
 
+    /// What the connection becomes once the response is out.
+    pub(super) fn take_tunnel(&self) -> Option<Tunnel> {
+        self.tunnel.take()
+    }
+
     /// Has the connection become a tunnel once the response is out.
     pub(super) fn becomes(&self, tunnel: Tunnel) {
         self.tunnel.replace(Some(tunnel));
@@ -235,7 +317,8 @@ impl Client {
         }
     }
 
-    fn has_written<T>(&self, polled: &Poll<T>) {
+    /// Notes whether the client has taken what was ready for it.
+    pub(super) fn has_written<T>(&self, polled: &Poll<T>) {
         let blocked = match polled {
             Poll::Ready(_) => None,
             Poll::Pending => self.blocked_since.get().or_else(|| Some(self.worker.now())),
@@ -316,7 +399,8 @@ impl Drop for ClientIo {
     }
 }
 
-async fn linger(mut stream: TcpStream) {
+/// Closes the edge's side, and listens a little longer.
+pub(super) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let listened = async {
         stream.shutdown().await?;
         let mut buffer = vec![0; 16 << 10];

@@ -30,13 +30,19 @@ pub(super) struct Tunnel {
 
 impl Tunnel {
     /// Carries bytes between the client, from whom `early` has been read already, and the container.
-    pub(super) async fn run(self, client: Rc<Client>, stream: TcpStream, early: Bytes) {
+    pub(super) async fn run(
+        self,
+        client: Rc<Client>,
+        (reader, early): (impl AsyncRead + Unpin, Bytes),
+        writer: impl AsyncWrite + Unpin,
+    ) {
         let Self { conn, ticket, is_websocket } = self;
         let (container, first) = conn.into_parts();
         let ended = if is_websocket {
-            websocket::run(&client, &ticket, (stream, early), (container, first)).await
+            let container = (container, first);
+            websocket::run(&client, &ticket, (reader, early), writer, container).await
         } else {
-            run(&ticket, (stream, early), (container, first)).await
+            run(&ticket, (reader, early), writer, (container, first)).await
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "an upgraded connection broke");
@@ -47,10 +53,10 @@ impl Tunnel {
 
 async fn run(
     ticket: &Ticket,
-    (mut client, early): (TcpStream, Bytes),
+    (client_out, early): (impl AsyncRead + Unpin, Bytes),
+    client_in: impl AsyncWrite + Unpin,
     (mut container, first): (TcpStream, Bytes),
 ) -> io::Result<()> {
-    let (client_out, client_in) = client.split();
     let (container_out, container_in) = container.split();
     let mut up = pin!(carry(early, client_out, container_in, ticket.meter(Side::Container)));
     let mut down = pin!(carry(first, container_out, client_in, ticket.meter(Side::Client)));

@@ -138,13 +138,13 @@ enum Stopped {
 pub(super) async fn run(
     client: &Client,
     ticket: &Ticket,
-    (mut client_stream, early): (TcpStream, Bytes),
+    (mut client_out, early): (impl AsyncRead + Unpin, Bytes),
+    mut client_in: impl AsyncWrite + Unpin,
     (mut container_stream, first): (TcpStream, Bytes),
 ) -> io::Result<()> {
     let mut up = Way::new(&early, ticket.meter(Side::Container));
     let mut down = Way::new(&first, ticket.meter(Side::Client));
     drop((early, first));
-    let (mut client_out, mut client_in) = client_stream.split();
     let (mut container_out, mut container_in) = container_stream.split();
     {
         let mut up = pin!(up.carry(&mut client_out, &mut container_in));
@@ -170,15 +170,15 @@ pub(super) async fn run(
 }
 
 /// A WebSocket whose client is to come again, between two messages to it.
-struct Closing<'s> {
+struct Closing<'s, R, W> {
     up: Way,
-    client_out: ReadHalf<'s>,
-    client_in: WriteHalf<'s>,
+    client_out: R,
+    client_in: W,
     container_out: ReadHalf<'s>,
     container_in: WriteHalf<'s>,
 }
 
-impl Closing<'_> {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Closing<'_, R, W> {
     /// Tells the client, and lets both sides close.
     async fn run(mut self, client: &Client, ticket: &Ticket) -> io::Result<()> {
         let close = frames::close_for_client(client.moving.why().reason());

@@ -15,6 +15,7 @@ mod ejection;
 mod framing;
 mod headers;
 mod holding;
+mod http2;
 mod leaving;
 mod limits;
 mod load;

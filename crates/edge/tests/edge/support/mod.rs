@@ -3,6 +3,7 @@
 mod clients;
 mod containers;
 mod control;
+mod http2;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -21,6 +22,7 @@ use tokio::task::JoinHandle;
 pub(crate) use clients::*;
 pub(crate) use containers::*;
 pub(crate) use control::*;
+pub(crate) use http2::*;
 
 /// The production hostname of the tests' service.
 pub(crate) const HOST: &str = "shop.test";
@@ -82,6 +84,13 @@ impl Edge {
                 .await;
         });
         Self { http, counters, stop: Some(stop), running: Some(running) }
+    }
+
+    /// How much production traffic is under way.
+    pub(crate) fn in_flight(&self) -> u64 {
+        let counted = self.counters.read();
+        let under_way = counted.iter().map(|version| version.counted.in_flight);
+        under_way.map(|in_flight| in_flight.requests + in_flight.connections).sum()
     }
 
     /// Has it stop, and waits until it has.
