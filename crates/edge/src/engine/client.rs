@@ -1,47 +1,53 @@
 //! One client's connection.
 
-use std::cell::{Cell, RefCell};
-use std::io::{self, IoSlice};
+mod io;
+
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Weak;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
-use http::Response;
+use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use hyper::rt::{Read, ReadBufCursor, Write};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::server::TlsStream;
+
+use io::ClientIo;
+pub(super) use io::linger;
 
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
+use super::http2::{self, Goodbye};
 use super::moving::Moving;
 use super::page::Page;
 use super::pool::Endpoint;
+use super::preface;
 use super::proxy;
-use super::socket::{Socket, Stream};
+use super::request_body::RequestBody;
+use super::socket::Stream;
 use super::tls::Protocol;
 use super::tunnel::Tunnel;
 use super::worker::Worker;
 use crate::access::Draft;
 use crate::compiled::{PoolId, Standing};
 
-/// How long a connection is listened to after the edge has closed its side. How much comes meanwhile does
-/// not count: a client may be in the middle of a large body, and reads the answer when it gets to it.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// What is known of a client's connection, by its own task and by the thread's housekeeping.
+/// What is known of a client's connection, by its own task and by the thread's housekeeping. A connection
+/// of HTTP/2 has one of these for itself, and one for each request that is under way on it.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
     /// Who it is.
     pub(super) address: IpAddr,
     /// It speaks HTTPS, and not HTTP.
     pub(super) secure: bool,
-    pub(super) forwarding: Forwarding,
+    pub(super) forwarding: Rc<Forwarding>,
+    part: Part,
     /// Room for the head of a request.
     head: Cell<Vec<u8>>,
     timer: Cell<Option<Pin<Box<Sleep>>>>,
@@ -60,6 +66,14 @@ pub(super) struct Client {
     pub(super) draft: RefCell<Option<Box<Draft>>>,
 }
 
+/// What somebody is the client of.
+enum Part {
+    /// A connection, which carries one request after the other; or many at a time, once that is known.
+    Connection(OnceCell<Rc<Goodbye>>),
+    /// One request of those that a connection carries.
+    Stream(Rc<Goodbye>),
+}
+
 /// Times are [`Worker::now`]'s.
 #[derive(Debug, Clone, Copy)]
 enum Phase {
@@ -73,12 +87,31 @@ enum Phase {
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, peer: SocketAddr, secure: bool) -> Rc<Self> {
+        let forwarding = Rc::new(Forwarding::of(peer.ip(), secure));
+        let part = Part::Connection(OnceCell::new());
+        Self::of(worker, peer.ip().to_canonical(), forwarding, part, secure)
+    }
+
+    /// The client of one request of those that this connection carries.
+    pub(super) fn of_stream(&self, goodbye: Rc<Goodbye>) -> Rc<Self> {
+        let (worker, forwarding) = (self.worker.clone(), self.forwarding.clone());
+        Self::of(worker, self.address, forwarding, Part::Stream(goodbye), self.secure)
+    }
+
+    fn of(
+        worker: Rc<Worker>,
+        address: IpAddr,
+        forwarding: Rc<Forwarding>,
+        part: Part,
+        secure: bool,
+    ) -> Rc<Self> {
         let since = worker.now();
         Rc::new(Self {
             worker,
-            address: peer.ip().to_canonical(),
+            address,
             secure,
-            forwarding: Forwarding::of(peer.ip(), secure),
+            forwarding,
+            part,
             head: Cell::default(),
             timer: Cell::new(None),
             // A client that connects has a request to send.
@@ -95,22 +128,32 @@ impl Client {
 
     /// Serves the connection to its end.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {
-        if !self.secure {
-            return self.serve_http1(Stream::Plain(stream)).await;
+        // Apart, all but the plainest: a connection's own future is as large as the largest of its parts.
+        if self.secure {
+            return Box::pin(self.serve_tls(stream)).await;
         }
-        // Apart: a connection's own future is as large as the largest of its parts.
-        match Box::pin(self.greet(stream)).await {
-            Some((stream, Protocol::Http1)) => self.serve_http1(stream).await,
+        if preface::is_http2(&stream).await {
+            return Box::pin(http2::serve(self, stream)).await;
+        }
+        self.serve_http1(Stream::Plain(stream)).await;
+    }
+
+    async fn serve_tls(self: Rc<Self>, stream: TcpStream) {
+        match self.greet(stream).await {
+            Some((stream, Protocol::Http1)) => {
+                self.serve_http1(Stream::Tls(Box::new(stream))).await
+            }
+            Some((stream, Protocol::Http2)) => http2::serve(self, stream).await,
             None => {}
         }
     }
 
     /// Has the handshake of TLS done.
-    async fn greet(&self, stream: TcpStream) -> Option<(Stream, Protocol)> {
+    async fn greet(&self, stream: TcpStream) -> Option<(TlsStream<TcpStream>, Protocol)> {
         match self.worker.common.tls.as_ref()?.accept(stream).await {
-            Ok((stream, protocol)) => {
+            Ok(greeted) => {
                 self.phase.set(Phase::Head { since: self.worker.now() });
-                Some((Stream::Tls(Box::new(stream)), protocol))
+                Some(greeted)
             }
             Err(error) => {
                 tracing::debug!(%error, client = %self.address, "no TLS with a client");
@@ -120,20 +163,35 @@ impl Client {
     }
 
     async fn serve_http1(self: Rc<Self>, stream: Stream) {
-        let io = ClientIo { stream: Some(Socket::new(stream)), client: self.clone() };
+        let io = ClientIo::new(stream, self.clone());
         let handled = self.clone();
-        let service = service_fn(move |request| proxy::handle(handled.clone(), request));
+        let service = service_fn(move |request: Request<Incoming>| {
+            proxy::handle(handled.clone(), request.map(RequestBody::Http1))
+        });
         let served = self.worker.http.serve_connection(io, service).without_shutdown().await;
         match served {
             Ok(mut parts) => {
-                let tunnel = self.tunnel.take();
+                let tunnel = self.take_tunnel();
                 if let Some(tunnel) = tunnel
                     && let Some(stream) = parts.io.stream.take()
                 {
-                    tunnel.run(self.clone(), stream.into_stream(), parts.read_buf).await;
+                    self.clone().carry(tunnel, stream.into_stream(), parts.read_buf).await;
                 }
             }
             Err(error) => tracing::debug!(%error, "a client's connection ended"),
+        }
+    }
+
+    async fn carry(self: Rc<Self>, tunnel: Tunnel, stream: Stream, early: Bytes) {
+        match stream {
+            Stream::Plain(mut stream) => {
+                let (reader, writer) = stream.split();
+                tunnel.run(self, (reader, early), writer).await;
+            }
+            Stream::Tls(stream) => {
+                let (reader, writer) = tokio::io::split(stream);
+                Box::pin(tunnel.run(self, (reader, early), writer)).await;
+            }
         }
     }
 
@@ -166,9 +224,52 @@ impl Client {
 
     /// Makes a response the last one of its connection when the edge is about to stop.
     pub(super) fn close_if_stopping<B>(&self, response: &mut Response<B>) {
-        if self.worker.is_leaving() {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if !self.worker.is_leaving() {
+            return;
         }
+        match self.goodbye() {
+            Some(goodbye) => {
+                goodbye.say(self.worker.now());
+            }
+            None => {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+        }
+    }
+
+    /// Of a connection that carries many requests, how it is told to take no more of them.
+    fn goodbye(&self) -> Option<&Rc<Goodbye>> {
+        match &self.part {
+            Part::Connection(goodbye) => goodbye.get(),
+            Part::Stream(goodbye) => Some(goodbye),
+        }
+    }
+
+    /// Notes that the connection carries many requests.
+    pub(super) fn speaks_http2(&self) -> Rc<Goodbye> {
+        match &self.part {
+            Part::Connection(goodbye) => goodbye.get_or_init(Rc::default).clone(),
+            Part::Stream(goodbye) => goodbye.clone(),
+        }
+    }
+
+    /// Has a connection that carries many requests take no more of them, and end when those under way
+    /// have. False when it has had its time for that, and of all that can only be cut off.
+    pub(super) fn says_goodbye(&self) -> bool {
+        let Part::Connection(goodbye) = &self.part else { return false };
+        goodbye.get().is_some_and(|goodbye| {
+            let had_time = goodbye.say(self.worker.now());
+            self.blocked_since.get().is_none() && !(had_time && self.is_at_rest())
+        })
+    }
+
+    /// Begins anew with another request of the same connection.
+    pub(super) fn is_reused(&self) {
+        self.blocked_since.set(None);
+        self.moving.forget();
+        self.tunnel.take();
+        self.draft.take();
     }
 
     pub(super) fn begin(&self) {
@@ -226,6 +327,11 @@ impl Client {
         containers.iter().any(|one| std::ptr::eq(one.as_ptr(), standing))
     }
 
+    /// What the connection becomes once the response is out.
+    pub(super) fn take_tunnel(&self) -> Option<Tunnel> {
+        self.tunnel.take()
+    }
+
     /// Has the connection become a tunnel once the response is out.
     pub(super) fn becomes(&self, tunnel: Tunnel) {
         self.tunnel.replace(Some(tunnel));
@@ -264,97 +370,12 @@ impl Client {
         }
     }
 
-    fn has_written<T>(&self, polled: &Poll<T>) {
+    /// Notes whether the client has taken what was ready for it.
+    pub(super) fn has_written<T>(&self, polled: &Poll<T>) {
         let blocked = match polled {
             Poll::Ready(_) => None,
             Poll::Pending => self.blocked_since.get().or_else(|| Some(self.worker.now())),
         };
         self.blocked_since.set(blocked);
     }
-}
-
-/// The client's socket, which keeps the client's clocks as bytes pass.
-struct ClientIo {
-    stream: Option<Socket>,
-    client: Rc<Client>,
-}
-
-impl ClientIo {
-    fn stream(&mut self) -> io::Result<Pin<&mut Socket>> {
-        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-}
-
-impl Read for ClientIo {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let polled = self.stream()?.poll_read(cx, buf);
-        if polled.is_ready() {
-            self.client.has_read();
-        }
-        polled
-    }
-}
-
-impl Write for ClientIo {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = self.stream()?.poll_write(cx, buf);
-        self.client.has_written(&polled);
-        polled
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.stream()?.poll_flush(cx);
-        // What is encrypted may have been taken and not be out yet.
-        self.client.has_written(&polled);
-        polled
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = self.stream()?.poll_write_vectored(cx, bufs);
-        self.client.has_written(&polled);
-        polled
-    }
-}
-
-/// A socket that is closed while the client still sends is reset, and the client may never see the
-/// response that said why (RFC 9112 §9.6). So the edge closes its own side and listens a little longer.
-impl Drop for ClientIo {
-    fn drop(&mut self) {
-        let Some(stream) = self.stream.take().map(Socket::into_stream) else { return };
-        let stream = stream.into_tcp(self.client.is_at_rest());
-        let client_is_there = matches!(stream.try_read(&mut [0; 512]), Ok(1..) | Err(_));
-        if client_is_there && !self.client.worker.is_closing() && !std::thread::panicking() {
-            tokio::task::spawn_local(linger(stream));
-        }
-    }
-}
-
-async fn linger(mut stream: TcpStream) {
-    let listened = async {
-        stream.shutdown().await?;
-        let mut buffer = vec![0; 16 << 10];
-        while stream.read(&mut buffer).await? > 0 {}
-        io::Result::Ok(())
-    };
-    let _ = tokio::time::timeout(LINGER, listened).await;
 }

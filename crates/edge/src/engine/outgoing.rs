@@ -3,12 +3,13 @@
 
 use http::header::{self, HeaderValue};
 use http::{Method, Request, StatusCode};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
 use super::elsewhere::Stripped;
 use super::forwarding::{Forwarding, Said};
 use super::hop::{Connection, members};
 use super::page::Page;
+use super::request_body::RequestBody;
 use crate::compiled::Changes;
 
 /// Of a request, what a container is told another way than the client has said it.
@@ -50,7 +51,7 @@ impl Outgoing {
     /// Writes the head of a request, whose service changes the fields that its client has sent.
     pub(super) fn write(
         out: &mut Vec<u8>,
-        request: &Request<Incoming>,
+        request: &Request<RequestBody>,
         seen: &Seen,
         fields: Option<&Changes>,
         forwarding: &Forwarding,
@@ -66,14 +67,16 @@ impl Outgoing {
         line(out, b"host", host.as_bytes());
         let mut said = Said::default();
         let mut expects_continue = false;
-        let (mut te, mut upgrade) = (false, false);
+        let (mut te, mut upgrade, mut coded) = (false, false, false);
         let mut length = length_by_body(request.body());
         for (name, value) in headers {
             match *name {
                 header::HOST => continue,
                 header::CONTENT_LENGTH if length == Length::None => length = Length::Known(0),
                 header::CONTENT_LENGTH => continue,
-                header::TRANSFER_ENCODING => length = Length::Chunked,
+                header::TRANSFER_ENCODING => {
+                    (length, coded) = (Length::Chunked, true);
+                }
                 header::TE => te = true,
                 header::UPGRADE => upgrade = connection.upgrade,
                 header::FORWARDED => said.forwarded = true,
@@ -90,9 +93,10 @@ impl Outgoing {
                 },
             }
         }
+        upgrade = upgrade && !members(headers, &header::UPGRADE).any(is_http2);
         forwarding.write(out, host.as_bytes(), headers, said);
         write_changes(out, fields, stripped.as_deref());
-        if length == Length::Chunked && !is_chunked_only(request) {
+        if coded && !is_chunked_only(request) {
             let text = "The edge understands no transfer coding but chunked.";
             return Err(Page::new(StatusCode::NOT_IMPLEMENTED, text));
         }
@@ -129,7 +133,11 @@ fn write_changes(out: &mut Vec<u8>, fields: Option<&Changes>, stripped: Option<&
 }
 
 /// Always in the form that begins with the path (RFC 9112 §3.2.1); a whole URI's host is in Host.
-fn write_request_line(out: &mut Vec<u8>, request: &Request<Incoming>, stripped: Option<&Stripped>) {
+fn write_request_line(
+    out: &mut Vec<u8>,
+    request: &Request<RequestBody>,
+    stripped: Option<&Stripped>,
+) {
     out.extend_from_slice(request.method().as_str().as_bytes());
     out.push(b' ');
     let sent = request.uri().path_and_query().map_or("/", |target| target.as_str());
@@ -141,7 +149,7 @@ fn write_request_line(out: &mut Vec<u8>, request: &Request<Incoming>, stripped: 
     out.extend_from_slice(b" HTTP/1.1\r\n");
 }
 
-fn length_by_body(body: &Incoming) -> Length {
+fn length_by_body(body: &RequestBody) -> Length {
     if body.is_end_stream() {
         return Length::None;
     }
@@ -174,7 +182,7 @@ fn write_number(out: &mut Vec<u8>, number: u64) {
     let _ = write!(out, "{number}");
 }
 
-fn write_connection(out: &mut Vec<u8>, request: &Request<Incoming>, te: bool, upgrade: bool) {
+fn write_connection(out: &mut Vec<u8>, request: &Request<RequestBody>, te: bool, upgrade: bool) {
     if upgrade {
         line(out, b"connection", b"upgrade");
         for value in request.headers().get_all(header::UPGRADE) {
@@ -186,11 +194,17 @@ fn write_connection(out: &mut Vec<u8>, request: &Request<Incoming>, te: bool, up
     }
 }
 
+/// Whether a client asks to go on in HTTP/2. A container that did would have the requests that follow,
+/// whoever they are for, past all rules of the edge. RFC 9113 §3.1 has done away with it.
+fn is_http2(protocol: &[u8]) -> bool {
+    protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2")
+}
+
 fn is_trailers(member: &[u8]) -> bool {
     member.eq_ignore_ascii_case(b"trailers")
 }
 
-fn is_chunked_only(request: &Request<Incoming>) -> bool {
+fn is_chunked_only(request: &Request<RequestBody>) -> bool {
     let mut codings = members(request.headers(), &header::TRANSFER_ENCODING);
     codings.next().is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"))
         && codings.next().is_none()

@@ -9,7 +9,6 @@ use futures_util::future::{Either, ready};
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use launcher_model::Span;
 
 use super::assets;
@@ -22,6 +21,7 @@ use super::elsewhere::{self, ByPath};
 use super::login;
 use super::outgoing::{Outgoing, Seen};
 use super::page::Page;
+use super::request_body::RequestBody;
 use super::secure;
 use super::silence::Silence;
 use super::ticket::{Side, Ticket};
@@ -36,7 +36,7 @@ use crate::hold::Waiting;
 /// works where its parts are: it is moved into its place for every request, so its size counts.
 pub(super) fn handle(
     client: Rc<Client>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
 ) -> impl Future<Output = Result<Response<ResponseBody>, Infallible>> {
     client.begin();
     client.log_begin(&request);
@@ -60,7 +60,7 @@ pub(super) fn handle(
 async fn answer_later(
     mut until: Later,
     client: Rc<Client>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     accept: Option<HeaderValue>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let begun = loop {
@@ -125,7 +125,7 @@ fn begin(
     target: Target,
     seen: &Seen,
     client: &Client,
-    mut request: Request<Incoming>,
+    mut request: Request<RequestBody>,
 ) -> Result<Attempts, Page> {
     if target.logged_in {
         request.headers_mut().remove(header::AUTHORIZATION);
@@ -197,7 +197,7 @@ pub(super) struct Target {
 impl Target {
     /// Looks the route up by the request's host and counts the request to its version, within the
     /// thread's gate.
-    fn find(client: &Rc<Client>, request: &Request<Incoming>) -> Result<(Self, Seen), Detour> {
+    fn find(client: &Rc<Client>, request: &Request<RequestBody>) -> Result<(Self, Seen), Detour> {
         if request.method() == Method::CONNECT {
             let text = "The edge opens no tunnels for CONNECT.";
             return Err(Page::new(StatusCode::METHOD_NOT_ALLOWED, text).into());
@@ -325,7 +325,7 @@ fn speaks_websocket(headers: &HeaderMap) -> bool {
 
 /// Whether a request's target has the form that its method takes (RFC 9112 §3.2): a path, a whole URI,
 /// or `*` with OPTIONS. What a name alone would be is left to CONNECT.
-fn is_whole(request: &Request<Incoming>) -> bool {
+fn is_whole(request: &Request<RequestBody>) -> bool {
     let uri = request.uri();
     if uri.scheme().is_some() {
         return true;
@@ -337,7 +337,7 @@ fn is_whole(request: &Request<Incoming>) -> bool {
 
 /// The host that a request is for: its one Host field, or the authority of its target when that is a
 /// whole URI (RFC 9112 §3.2).
-fn host_of(request: &Request<Incoming>) -> Result<HeaderValue, Page> {
+fn host_of(request: &Request<RequestBody>) -> Result<HeaderValue, Page> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(bad_host()) };
     match request.uri().authority() {

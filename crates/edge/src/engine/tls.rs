@@ -25,11 +25,13 @@ const SESSIONS: usize = 10_000;
 pub(super) enum Protocol {
     /// HTTP/1.1, also to those who have asked for nothing.
     Http1,
+    /// HTTP/2.
+    Http2,
 }
 
 impl Protocol {
     /// What is offered, the better one first.
-    const OFFERED: [(&[u8], Self); 1] = [(b"http/1.1", Self::Http1)];
+    const OFFERED: [(&[u8], Self); 2] = [(b"h2", Self::Http2), (b"http/1.1", Self::Http1)];
 
     fn agreed(name: Option<&[u8]>) -> Self {
         let named = Self::OFFERED.iter().find(|(offered, _)| Some(*offered) == name);

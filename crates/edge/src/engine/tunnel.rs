@@ -12,7 +12,6 @@ use tokio::net::TcpStream;
 use tokio_util::io::InspectReader;
 
 use super::client::Client;
-use super::socket::Stream;
 use super::ticket::{Meter, Side, Ticket};
 use super::upstream::Conn;
 use super::websocket;
@@ -31,27 +30,19 @@ pub(super) struct Tunnel {
 
 impl Tunnel {
     /// Carries bytes between the client, from whom `early` has been read already, and the container.
-    pub(super) async fn run(self, client: Rc<Client>, stream: Stream, early: Bytes) {
-        match stream {
-            Stream::Plain(mut stream) => self.carry(&client, stream.split(), early).await,
-            Stream::Tls(stream) => {
-                let sides = tokio::io::split(stream);
-                Box::pin(self.carry(&client, sides, early)).await;
-            }
-        }
-    }
-
-    async fn carry<R, W>(self, client: &Client, sides: (R, W), early: Bytes)
-    where
-        R: AsyncRead + Unpin,
-        W: AsyncWrite + Unpin,
-    {
+    pub(super) async fn run(
+        self,
+        client: Rc<Client>,
+        (reader, early): (impl AsyncRead + Unpin, Bytes),
+        writer: impl AsyncWrite + Unpin,
+    ) {
         let Self { conn, ticket, is_websocket } = self;
         let (container, first) = conn.into_parts();
         let ended = if is_websocket {
-            websocket::run(client, &ticket, (sides, early), (container, first)).await
+            let container = (container, first);
+            websocket::run(&client, &ticket, (reader, early), writer, container).await
         } else {
-            run(&ticket, (sides, early), (container, first)).await
+            run(&ticket, (reader, early), writer, (container, first)).await
         };
         if let Err(error) = ended {
             tracing::debug!(%error, "an upgraded connection broke");
@@ -60,15 +51,12 @@ impl Tunnel {
     }
 }
 
-async fn run<R, W>(
+async fn run(
     ticket: &Ticket,
-    ((client_out, client_in), early): ((R, W), Bytes),
+    (client_out, early): (impl AsyncRead + Unpin, Bytes),
+    client_in: impl AsyncWrite + Unpin,
     (mut container, first): (TcpStream, Bytes),
-) -> io::Result<()>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+) -> io::Result<()> {
     let (container_out, container_in) = container.split();
     let mut up = pin!(carry(early, client_out, container_in, ticket.meter(Side::Container)));
     let mut down = pin!(carry(first, container_out, client_in, ticket.meter(Side::Client)));

@@ -136,16 +136,13 @@ enum Stopped {
 
 /// Carries a WebSocket between a client and a container, from both of which something may have been read
 /// already.
-pub(super) async fn run<R, W>(
+pub(super) async fn run(
     client: &Client,
     ticket: &Ticket,
-    ((mut client_out, mut client_in), early): ((R, W), Bytes),
+    (mut client_out, early): (impl AsyncRead + Unpin, Bytes),
+    mut client_in: impl AsyncWrite + Unpin,
     (mut container_stream, first): (TcpStream, Bytes),
-) -> io::Result<()>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+) -> io::Result<()> {
     let mut up = Way::new(&early, ticket.meter(Side::Container));
     let mut down = Way::new(&first, ticket.meter(Side::Client));
     drop((early, first));

@@ -306,6 +306,10 @@ impl Worker {
 
     fn leave(&self) {
         self.closing.set(true);
+        for (_, (client, _)) in self.clients.borrow().iter() {
+            // One that carries many requests is hardly ever at rest.
+            client.says_goodbye();
+        }
         self.close(|client| client.is_at_rest());
     }
 
@@ -319,7 +323,7 @@ impl Worker {
         };
         if tokio::time::timeout(within, all_ended).await.is_err() {
             tracing::warn!(left = self.clients.borrow().len(), "connections were cut at shutdown");
-            self.close(|_| true);
+            self.cut_all();
             // What they had under way is logged when they have ended, which takes a moment.
             let all_ended = async {
                 while !self.clients.borrow().is_empty() {
@@ -345,9 +349,15 @@ impl Worker {
     /// Closes the connections of clients that are so.
     fn close(&self, so: impl Fn(&Client) -> bool) {
         for (_, (client, task)) in self.clients.borrow().iter() {
-            if so(client) {
+            if so(client) && !client.says_goodbye() {
                 task.abort();
             }
+        }
+    }
+
+    fn cut_all(&self) {
+        for (_, (_, task)) in self.clients.borrow().iter() {
+            task.abort();
         }
     }
 
@@ -358,8 +368,12 @@ impl Worker {
         let began = self.leaving_since.get().unwrap_or(self.now());
         self.leaving_since.set(Some(began));
         for (key, (client, task)) in self.clients.borrow().iter() {
-            if client.is_idle_since_before(began, most / 4 + share(key, most / 2)) {
+            let after = most / 4 + share(key, most / 2);
+            let is_time = self.now().saturating_sub(began) > after;
+            if client.is_idle_since_before(began, after) && !client.says_goodbye() {
                 task.abort();
+            } else if is_time {
+                client.says_goodbye();
             }
         }
     }

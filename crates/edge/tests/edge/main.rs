@@ -16,6 +16,7 @@ mod ejection;
 mod framing;
 mod headers;
 mod holding;
+mod http2;
 mod https;
 mod leaving;
 mod limits;

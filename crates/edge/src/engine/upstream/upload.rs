@@ -7,15 +7,16 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
-use hyper::body::{Body, Frame, Incoming};
+use hyper::body::{Body, Frame};
 use tokio::net::TcpStream;
 use tokio_util::io::poll_write_buf;
 
 use crate::engine::outgoing::Length;
+use crate::engine::request_body::RequestBody;
 use crate::engine::ticket::Meter;
 
 pub(in crate::engine) struct Upload {
-    incoming: Incoming,
+    incoming: RequestBody,
     meter: Meter,
     chunked: bool,
     /// What the container has not taken: a part, with what frames it before and behind.
@@ -46,7 +47,7 @@ pub(in crate::engine) enum Stopped {
 impl Upload {
     /// The body of a client's request, unless it has none. More than `most` bytes of it do not go out.
     pub(in crate::engine) fn of(
-        incoming: Incoming,
+        incoming: RequestBody,
         meter: Meter,
         length: Length,
         held: bool,

@@ -3,6 +3,7 @@
 mod clients;
 mod containers;
 mod control;
+mod http2;
 mod tls;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use tokio::task::JoinHandle;
 pub(crate) use clients::*;
 pub(crate) use containers::*;
 pub(crate) use control::*;
+pub(crate) use http2::*;
 pub(crate) use tls::*;
 
 /// The production hostname of the tests' service.
@@ -100,6 +102,13 @@ impl Edge {
     /// Waits until it has ended by itself.
     pub(crate) async fn ended(mut self) {
         soon("the end of the edge", self.running.take().unwrap()).await.unwrap();
+    }
+
+    /// How much production traffic is under way.
+    pub(crate) fn in_flight(&self) -> u64 {
+        let counted = self.counters.read();
+        let under_way = counted.iter().map(|version| version.counted.in_flight);
+        under_way.map(|in_flight| in_flight.requests + in_flight.connections).sum()
     }
 
     /// Has it stop, and waits until it has.

@@ -1,0 +1,8 @@
+//! HTTP/2 from clients.
+
+mod clients;
+mod ending;
+mod floods;
+mod passing;
+mod refused;
+mod websockets;

@@ -1,0 +1,119 @@
+//! Clients that send what costs the edge something and them nothing.
+
+use crate::support::*;
+
+const ENHANCE_YOUR_CALM: u32 = 11;
+const CANCEL: [u8; 4] = [0, 0, 0, 8];
+
+/// What this process has in memory, in bytes.
+fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+}
+
+async fn lab() -> (Lab, Container) {
+    let container = Container::named("calm").await;
+    (Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await, container)
+}
+
+/// That the edge serves others as before.
+async fn still_serves(lab: &Lab) {
+    assert_eq!(lab.get("/").await.body, "calm");
+    assert_eq!(Http2::connect(lab.edge.http).await.get("/").await.body, "calm");
+}
+
+#[tokio::test]
+async fn requests_taken_back_at_once_break_their_connection() {
+    let (lab, container) = lab().await;
+    let mut frames = Frames::connect(lab.edge.http).await;
+    let head = fields("GET", "/", HOST);
+    let mut pairs = Vec::new();
+    for n in 0..5_000 {
+        pairs.extend(frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &head));
+        pairs.extend(frame(RST_STREAM, 0, 2 * n + 1, &CANCEL));
+    }
+    frames.write(&pairs).await;
+    let away = frames.next_of(&[GOAWAY]).await.expect("GOAWAY");
+    assert_eq!(away.code(), ENHANCE_YOUR_CALM);
+    assert!(container.requests() < 1_000, "{}", container.requests());
+    still_serves(&lab).await;
+}
+
+#[tokio::test]
+async fn so_do_those_taken_back_when_they_are_under_way() {
+    // It answers none, so that there is time to take each back.
+    let container = Container::serve("never", |_| std::future::pending()).await;
+    let calm = Container::named("calm").await;
+    let pools: &[(u32, &[&Container])] = &[(1, &[&container]), (2, &[&calm])];
+    let mut lab = Lab::new(&[shop(1, &[(1, 100)], pools)]).await;
+    let mut frames = Frames::connect(lab.edge.http).await;
+    let head = fields("GET", "/", HOST);
+    for batch in 1..=8 {
+        let streams = (batch - 1) * 50..batch * 50;
+        for n in streams.clone() {
+            let opens = frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &head);
+            assert!(frames.write(&opens).await);
+        }
+        let all = usize::try_from(batch * 50).unwrap();
+        until("all are there", || container.requests() == all).await;
+        for n in streams {
+            assert!(frames.write(&frame(RST_STREAM, 0, 2 * n + 1, &CANCEL)).await);
+        }
+        until("all are gone", || lab.edge.in_flight() == 0).await;
+    }
+    let away = frames.next_of(&[GOAWAY]).await.expect("GOAWAY");
+    assert_eq!(away.code(), ENHANCE_YOUR_CALM);
+    lab.control.switch(7, &shop(2, &[(2, 100)], pools)).await;
+    still_serves(&lab).await;
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_breaks_its_connection() {
+    let (lab, container) = lab().await;
+    let before = memory();
+    let mut frames = Frames::connect(lab.edge.http).await;
+    let mut head = fields("GET", "/", HOST);
+    assert!(frames.write(&frame(HEADERS, END_STREAM, 1, &head)).await);
+    head.clear();
+    while head.len() < 16_000 {
+        head.extend(field("x-more", &[b'x'; 100]));
+    }
+    let flood = frames.flood(frame(CONTINUATION, 0, 1, &head));
+    let away = frames.next_of(&[GOAWAY]).await.expect("GOAWAY");
+    assert_ne!(away.code(), 0);
+    assert!(memory() < before + (64 << 20), "{} bytes more", memory().saturating_sub(before));
+    flood.abort();
+    assert_eq!(container.requests(), 0);
+    still_serves(&lab).await;
+}
+
+#[tokio::test]
+async fn so_does_one_of_empty_frames() {
+    let (lab, container) = lab().await;
+    let mut frames = Frames::connect(lab.edge.http).await;
+    let head = fields("GET", "/", HOST);
+    assert!(frames.write(&frame(HEADERS, END_STREAM, 1, &head)).await);
+    let flood = frames.flood(frame(CONTINUATION, 0, 1, &[]).repeat(100));
+    let away = frames.next_of(&[GOAWAY]).await.expect("GOAWAY");
+    assert_ne!(away.code(), 0);
+    flood.abort();
+    assert_eq!(container.requests(), 0);
+    still_serves(&lab).await;
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_requests_under_way_and_no_more() {
+    let container = Container::serve("never", |_| std::future::pending()).await;
+    let lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
+    let mut frames = Frames::connect(lab.edge.http).await;
+    let head = fields("GET", "/", HOST);
+    for n in 0..200 {
+        frames.write(&frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &head)).await;
+    }
+    for _ in 128..200 {
+        let refused = frames.next_of(&[RST_STREAM, GOAWAY]).await.unwrap();
+        assert_eq!((refused.kind, refused.code()), (RST_STREAM, 7), "{refused:?}");
+    }
+    until("the others are there", || container.requests() == 128).await;
+}
