@@ -13,8 +13,10 @@ Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
 const isWritten = (node) =>
   [...node.querySelectorAll("input")].some((input) => input.checked || (["note", "hold"].includes(input.name) && input.value));
 let pressed = null;
+let asking = null;
 const isMoved = (form) => [...form.querySelectorAll("input")].some((input) => input.value !== input.defaultValue);
 Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
+  node !== asking &&
   !["filter", "log", "sought"].includes(node.id) &&
   !(node.matches?.("form.share, form.hold") && node !== pressed && isMoved(node)) &&
   !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
@@ -92,6 +94,31 @@ body.addEventListener("input", ({ target }) => {
   const share = target.closest(".share");
   if (!share || target.value === "" || !["slider", "weight"].includes(target.name)) return;
   for (const input of share.querySelectorAll("[name=slider], [name=weight]")) input.value = target.value;
+});
+
+// A press that changes production is asked about first, with the service and the version. Without any of this its
+// form leads to a page that asks. What is asked about stays as it was shown, so that a yes means what was read.
+const asked = document.getElementById("asked");
+body.addEventListener("htmx:confirm", (event) => {
+  const form = event.detail.elt;
+  if (!form.dataset?.sure) return;
+  event.preventDefault();
+  const words = form.dataset.sure.replace("{share}", form.elements.weight?.value);
+  asked.querySelector("h2").textContent = `${words}?`;
+  asked.querySelector("p").textContent = form.dataset.told;
+  asked.querySelector("[value=yes]").textContent = words;
+  asked.returnValue = "";
+  asking = form;
+  asked.onclose = () => {
+    asking = null;
+    if (asked.returnValue !== "yes" || !form.isConnected) return;
+    const sure = document.createElement("input");
+    Object.assign(sure, { type: "hidden", name: "sure", value: "true" });
+    form.append(sure);
+    event.detail.issueRequest(true);
+    sure.remove();
+  };
+  asked.showModal();
 });
 
 // A button that leads to another page is pressed once.

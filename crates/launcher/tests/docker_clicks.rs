@@ -62,6 +62,8 @@ async fn docker_a_first_service_goes_live_by_clicks_alone() {
     arrives(&browser, "/services/shop").await;
     shows(&browser, ".between .go", "v1").await;
     click(&browser, By::Css(".between .go:not(:disabled)")).await;
+    shows(&browser, "#asked h2", "Deploy v1 of shop?").await;
+    click(&browser, By::Css("#asked [value=yes]")).await;
     until("v1 being live", PATIENCE, || async {
         (api.live("shop").await == Some(1)).then_some(())
     })

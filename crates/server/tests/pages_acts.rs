@@ -299,7 +299,7 @@ async fn during_a_freeze_the_page_asks_for_a_reason() {
 
     let fields = ["form_secret", "version", "generation"].map(|name| (name, page.field(name)));
     let fields: Vec<_> = fields.into_iter().filter(|(name, _)| *name != "version").collect();
-    let insists = [&fields[..], &[("version", "2"), ("force", "true")]].concat();
+    let insists = [&fields[..], &[("version", "2"), ("force", "true"), ("sure", "true")]].concat();
     visitor.post("/services/shop/deploy", &insists).await;
     let page = visitor.get("/services/shop").await;
     assert!(page.flash().unwrap().contains("add a note"), "{:?}", page.flash());
@@ -313,4 +313,45 @@ async fn during_a_freeze_the_page_asks_for_a_reason() {
     let page = visitor.get("/services/shop").await;
     let flash = page.flash().unwrap();
     assert!(flash.contains("going back is always possible"), "{flash}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_yes_a_press_leads_to_a_page_that_names_service_and_version() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/services/shop").await;
+    for shown in [
+        "data-sure=\"Deploy v2 of shop\"",
+        "data-sure=\"Give v2 of shop {share} % of the traffic\"",
+    ] {
+        assert!(page.body.contains(shown), "{shown} in {}", page.body);
+    }
+    let fields = ["form_secret", "generation"].map(|name| (name, page.field(name)));
+    let form = [fields[0], fields[1], ("version", "2"), ("from", "service")];
+    for act in ["deploy", "rollback"] {
+        let asks = visitor.post(&format!("/services/shop/{act}"), &form).await;
+        assert_eq!(asks.location(), "/services/shop/versions/2/deploy", "{act}");
+    }
+    let asks = visitor.get("/services/shop/versions/2/deploy").await;
+    for shown in
+        ["Deploy v2", "href=\"/services/shop\"", "Nothing is done before the button is pressed"]
+    {
+        assert!(asks.body.contains(shown), "{shown} in {}", asks.body);
+    }
+    let share = [&form[..], &[("was", "10"), ("slider", "25"), ("weight", "10")]].concat();
+    let asks = visitor.post("/services/shop/share", &share).await;
+    assert_eq!(asks.status, StatusCode::OK);
+    assert!(asks.body.contains("Give v2 of shop 25 % of the traffic?"), "{}", asks.body);
+    assert_eq!(world.live(&shop).await, [V1], "nothing was done");
+    assert_eq!(world.app.store.route(&shop).await.unwrap().generation.0, 1);
+
+    let names = ["form_secret", "version", "generation", "weight", "from", "sure"];
+    let yes = names.map(|name| (name, asks.field(name)));
+    assert_eq!(visitor.post("/services/shop/share", &yes).await.location(), "/services/shop");
+    let route = world.app.store.route(&shop).await.unwrap();
+    assert_eq!(route.weights[&V2].percent(), 25);
+    let odd = [&form[..], &[("weight", "lots")]].concat();
+    assert_eq!(visitor.post("/services/shop/share", &odd).await.location(), "/services/shop");
+    assert!(visitor.get("/services/shop").await.flash().unwrap().contains("is no share"));
 }

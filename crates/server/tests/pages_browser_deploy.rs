@@ -123,6 +123,8 @@ async fn heavy_browser_the_slider_and_its_number_say_the_same() {
     shows(&browser, "#c-v1", "pinned").await;
     assert_eq!((value("slider").await, value("weight").await), ("40".into(), "40".into()));
     click(&browser, "#share-v2 button").await;
+    shows(&browser, "#asked h2", "Give v2 of shop 40 % of the traffic?").await;
+    click(&browser, "#asked [value=yes]").await;
     shows(&browser, "#flash", "v2 has 40 % of the traffic: switched on 1 edge in").await;
     shows(&browser, "#c-v1", "60 %").await;
     assert_eq!(value("slider").await, "40");

@@ -172,7 +172,9 @@ async fn a_press_leads_to_its_deployment_with_the_receipt() {
     assert_eq!(world.app.store.route(&shop).await.unwrap().generation.0, 2);
 
     // The way back is there, and leads to its own deployment.
-    let back = visitor.press(&page, "/services/shop/rollback").await;
+    assert!(page.body.contains("href=\"/services/shop/versions/1/deploy\""), "{}", page.body);
+    let way_back = visitor.get("/services/shop/versions/1/deploy").await;
+    let back = visitor.press(&way_back, "/services/shop/rollback").await;
     assert_eq!(back.location(), "/services/shop/deployments/3");
     assert_eq!(world.live(&shop).await, [V1]);
 
@@ -236,7 +238,8 @@ async fn a_page_that_is_out_of_date_deploys_nothing_and_says_so() {
     let page = visitor.get(OUTLOOK).await;
     assert!(page.flash().unwrap().contains("v3 is live now. Nothing was done"));
     assert_eq!(world.live(&shop).await, [V3]);
-    let share = [&fields(&old, "2")[..], &[("was", "10"), ("weight", "20")]].concat();
+    let share =
+        [&fields(&old, "2")[..], &[("was", "10"), ("weight", "20"), ("sure", "true")]].concat();
     visitor.post("/services/shop/share", &share).await;
     let page = visitor.get("/services/shop").await;
     assert!(page.flash().unwrap().contains("v3 is live now. Nothing was done"));
@@ -324,7 +327,7 @@ async fn a_share_is_given_by_the_slider_or_by_the_number() {
         ("60", "60", "0", 0),
     ] {
         let page = visitor.get("/services/shop").await;
-        let share = [("was", was), ("slider", slider), ("weight", weight)];
+        let share = [("was", was), ("slider", slider), ("weight", weight), ("sure", "true")];
         let form = [&fields(&page, "2")[..], &share].concat();
         let pressed = visitor.post("/services/shop/share", &form).await;
         assert_eq!(pressed.location(), "/services/shop");

@@ -54,7 +54,7 @@ async fn a_host_shows_what_runs_on_it_and_is_drained_and_opened() {
     }
     visitor.post("/hosts/a/open", &form).await;
     assert_eq!(state().await, HostState::Ready);
-    assert_eq!(visitor.get("/hosts/a").await.flash().unwrap(), "A takes containers again.");
+    assert_eq!(visitor.get("/hosts/a").await.flash().unwrap(), "a takes containers again.");
     assert_eq!(visitor.get("/hosts/z").await.status, StatusCode::NOT_FOUND);
     let odd = visitor.post("/hosts/a/explode", &form).await;
     assert_eq!(odd.status, StatusCode::BAD_REQUEST);

@@ -114,7 +114,8 @@ async fn events_are_narrowed_by_a_form_whose_fields_are_the_address() {
         ("service=&kind=&who=&from=&to=", "was launched", "no such words"),
     ] {
         let page = visitor.get(&format!("/events?{query}")).await.body;
-        let list = page.split("</form>").last().unwrap();
+        let list = page.split("id=\"sought\"").nth(1).unwrap();
+        let list = list.split_once("</form>").unwrap().1;
         assert!(list.contains(shown) && !list.contains(hidden), "{query}: {page}");
         let part = visitor.get(&format!("/live/events?{query}")).await.body;
         assert!(part.contains(shown), "{query}: {part}");

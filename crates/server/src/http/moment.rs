@@ -19,6 +19,10 @@ use crate::measured::time;
 /// When it is none of these.
 pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
     let text = text.trim();
+    if text == "now" {
+        // What has happened in this second belongs to it.
+        return Ok(now);
+    }
     if let Ok(civil) = text.parse::<DateTime>()
         && text.parse::<Timestamp>().is_err()
     {

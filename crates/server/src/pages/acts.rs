@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use launcher_control::Started;
 use launcher_model::{Generation, ServiceName, VersionNumber};
@@ -16,7 +16,9 @@ use serde::Deserialize;
 use super::error::PageError;
 use super::flash::Flash;
 use super::forms::{Carries, Signed};
+use super::sure;
 use super::view::deployment;
+use super::visitor::Visitor;
 use crate::App;
 use crate::access::Note;
 use crate::http::problem::Problem;
@@ -84,6 +86,19 @@ enum Place {
     Outlook,
 }
 
+impl ActForm {
+    /// Whether whoever presses has seen what it does, and to what: on the page that shows it, on one that
+    /// asks, or in the words that a script has shown.
+    fn is_sure(&self) -> bool {
+        self.sure || self.from == Some(Place::Outlook)
+    }
+
+    /// The version that it is about, and the route's generation that its page showed.
+    pub(super) fn about(&self) -> (VersionNumber, Generation) {
+        (self.version, self.generation)
+    }
+}
+
 impl Carries for ActForm {
     fn form_secret(&self) -> &str {
         &self.form_secret
@@ -94,18 +109,17 @@ pub(super) async fn act(
     State(app): State<App>,
     path: Result<Path<(ServiceName, Act)>, PathRejection>,
     note: Note,
+    headers: HeaderMap,
     Signed(visitor, form): Signed<ActForm>,
 ) -> Result<Response, PageError> {
     let Path((service, act)) = path.map_err(|fault| {
         PageError::malformed(fault.status(), "There is no such button, or no such service.")
     })?;
     note.version(form.version);
-    if act.asks_first() && !form.sure {
+    if act.asks_first() && !form.is_sure() {
         // Nothing is done before the page that says what would be.
         note.refused();
-        let (version, act) = (form.version.0, act.name());
-        let page = format!("/services/{service}/versions/{version}/sure/{act}");
-        return Ok(Redirect::to(&page).into_response());
+        return asked(&app, &service, act, &form, &visitor, &headers);
     }
     let pressed = Pressed { service: &service, act, by: &visitor.name, form: &form };
     let Switched { flash, deployment: made } = pressed.told(&app).await;
@@ -123,6 +137,24 @@ pub(super) async fn act(
     }
     let headers = [(header::SET_COOKIE, flash.cookie(&app.settings))];
     Ok((headers, Redirect::to(&leads_to)).into_response())
+}
+
+/// The page before a press that changes production or takes something away.
+fn asked(
+    app: &App,
+    service: &ServiceName,
+    act: Act,
+    form: &ActForm,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+) -> Result<Response, PageError> {
+    let version = form.version.0;
+    let page = match act {
+        Act::Share => return sure::share(app, service, form, visitor, headers),
+        Act::Deploy | Act::Rollback => format!("/services/{service}/versions/{version}/deploy"),
+        _ => format!("/services/{service}/versions/{version}/sure/{}", act.name()),
+    };
+    Ok(Redirect::to(&page).into_response())
 }
 
 /// One press.
@@ -201,7 +233,7 @@ impl Pressed<'_> {
 impl Act {
     /// Whether a page is shown before it that names what is taken away.
     fn asks_first(self) -> bool {
-        matches!(self, Self::Stop | Self::Destroy)
+        matches!(self, Self::Deploy | Self::Rollback | Self::Share | Self::Stop | Self::Destroy)
     }
 
     fn name(self) -> &'static str {

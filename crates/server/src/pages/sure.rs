@@ -8,10 +8,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use launcher_model::{ServiceName, VersionNumber};
 
-use super::acts::Act;
+use super::acts::{Act, ActForm, sentence};
 use super::error::PageError;
+use super::flash::Flash;
 use super::layout::{Frame, Page, render_once};
 use super::service::known;
+use super::settings::to;
 use super::view::installation::Installation;
 use super::view::service::ServiceView;
 use super::visitor::Visitor;
@@ -119,6 +121,53 @@ pub(super) async fn act(
         fault: None,
     };
     Ok(page.shown(&app))
+}
+
+/// The page before a version is given a share of the traffic.
+pub(super) fn share(
+    app: &App,
+    service: &ServiceName,
+    form: &ActForm,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+) -> Result<Response, PageError> {
+    let (version, generation) = form.about();
+    let share = match form.share() {
+        Ok(share) => share.percent(),
+        Err(problem) => {
+            let flash = Flash::refused(sentence(problem.detail()));
+            return Ok(to(app, &format!("/services/{service}"), &flash));
+        }
+    };
+    let page = Sure {
+        frame: Frame::still(visitor, headers),
+        title: format!("Give {version} of {service} {share} % of the traffic?"),
+        told: vec![match share {
+            0 => format!(
+                "{version} of {service} is not live any more; what it had goes to the others, in proportion."
+            ),
+            100 => format!(
+                "{version} of {service} gets all of it, and what is live now is not live any more."
+            ),
+            _ => "The rest stays with what is live, in proportion.".to_owned(),
+        }],
+        action: format!("/services/{service}/share"),
+        fields: vec![
+            ("form_secret", visitor.form_secret()),
+            ("version", version.0.to_string()),
+            ("generation", generation.0.to_string()),
+            ("weight", share.to_string()),
+            ("from", "service".to_owned()),
+            ("sure", "true".to_owned()),
+        ],
+        typed: None,
+        asks_why: true,
+        verb: format!("Give {version} {share} %"),
+        back: (format!("/services/{service}"), format!("Back to {service}")),
+        command: format!("launcher deploy {service} {version} --weight {share}"),
+        fault: None,
+    };
+    Ok(page.shown(app))
 }
 
 /// The page before a service is closed to its users.

@@ -48,6 +48,12 @@ async fn heavy_browser_a_press_is_seen_in_every_window() {
     one.execute("window.same = document.getElementById('s-shop')", vec![]).await.unwrap();
 
     one.find(By::Css("#s-shop .go")).await.unwrap().click().await.unwrap();
+    shows(&one, "#asked h2", "Deploy v2 of shop?").await;
+    one.find(By::Css("#asked [value=no]")).await.unwrap().click().await.unwrap();
+    assert_eq!(world.live(&shop).await, [V1], "nothing is done without a yes");
+    one.find(By::Css("#s-shop .go")).await.unwrap().click().await.unwrap();
+    shows(&one, "#asked h2", "Deploy v2 of shop?").await;
+    one.find(By::Css("#asked [value=yes]")).await.unwrap().click().await.unwrap();
     let pressed = Instant::now();
     shows(&other, "#c-v2 .word", "live").await;
     let seen = pressed.elapsed();
@@ -61,6 +67,8 @@ async fn heavy_browser_a_press_is_seen_in_every_window() {
         .await;
 
     other.find(By::Css(".between .quiet")).await.unwrap().click().await.unwrap();
+    shows(&other, "#asked h2", "Roll back to v1 of shop?").await;
+    other.find(By::Css("#asked [value=yes]")).await.unwrap().click().await.unwrap();
     shows(&other, "#flash", "v1 is live").await;
     shows(&one, "#s-shop .live-side", "shop:1.0").await;
     no_complaints(&one).await;
@@ -162,6 +170,8 @@ async fn heavy_browser_a_log_grows_while_one_looks() {
     }
     // A press brings the page up to date around it.
     browser.find(By::Css(".between .go")).await.unwrap().click().await.unwrap();
+    shows(&browser, "#asked h2", "Deploy v1 of shop?").await;
+    browser.find(By::Css("#asked [value=yes]")).await.unwrap().click().await.unwrap();
     shows(&browser, ".card .word", "live").await;
     let log = text(&browser, ".log").await;
     assert_eq!(log.matches("line 1").count(), 1, "{log}");
@@ -188,9 +198,13 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
     arrives(&browser, "/services/shop").await;
 
     browser.find(By::Css(".between .go")).await.unwrap().click().await.unwrap();
-    shows(&browser, "#flash", "v1 is live").await;
+    arrives(&browser, "/services/shop/versions/1/deploy").await;
+    assert!(world.live(&shop).await.is_empty(), "the first press leads to the page that asks");
+    browser.find(By::Css(".between .go")).await.unwrap().click().await.unwrap();
+    arrives(&browser, "/services/shop/deployments/1").await;
+    shows(&browser, "#receipt", "0 failed").await;
     assert_eq!(world.live(&shop).await, [V1]);
-    arrives(&browser, "/services/shop").await;
+    browser.goto(format!("{url}/services/shop")).await.unwrap();
     assert_eq!(browser.title().await.unwrap(), "shop: v1 live");
     browser.find(By::Css(".who button")).await.unwrap().click().await.unwrap();
     arrives(&browser, "/login").await;

@@ -396,7 +396,7 @@ impl<'w> Visitor<'w> {
         self.send(request, Body::from(fields.join("&"))).await
     }
 
-    /// Presses the first button with this path on a page.
+    /// Presses the first button with this path on a page, and says yes where that is asked.
     pub(crate) async fn press(&mut self, page: &Answer, path: &str) -> Answer {
         let forms = page.body.split("<form ").skip(1);
         let form = forms.filter_map(|form| form.split("</form>").next());
@@ -408,12 +408,9 @@ impl<'w> Visitor<'w> {
                 .unwrap_or_else(|| panic!("no button for {path} in {}", page.body))
                 .to_owned(),
         };
-        let mut fields = ["form_secret", "version", "generation", "from"]
-            .map(|name| (name, form.field(name)))
-            .to_vec();
-        if form.body.contains("name=\"sure\"") {
-            fields.push(("sure", form.field("sure")));
-        }
+        let fields = ["form_secret", "version", "generation", "from"];
+        let mut fields = fields.map(|name| (name, form.field(name))).to_vec();
+        fields.push(("sure", "true"));
         self.post(path, &fields).await
     }
 

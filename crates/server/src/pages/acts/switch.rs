@@ -161,7 +161,7 @@ fn held(text: Option<&str>) -> Result<Option<Span>, Problem> {
 impl ActForm {
     /// The share that was asked for. Without JavaScript the slider and the number beside it do not move each
     /// other: then the one counts that was changed.
-    fn share(&self) -> Result<Weight, Problem> {
+    pub(in crate::pages) fn share(&self) -> Result<Weight, Problem> {
         let was = self.was.as_deref();
         let changed = |field: &Option<String>| {
             field.clone().filter(|value| !value.trim().is_empty() && Some(value.as_str()) != was)
