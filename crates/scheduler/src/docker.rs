@@ -10,6 +10,7 @@ mod exec;
 mod follow;
 mod halt;
 pub(crate) mod image;
+mod interact;
 mod known;
 pub(crate) mod lines;
 pub(crate) mod logs;
@@ -38,8 +39,9 @@ use self::known::Known;
 use crate::identity::Installation;
 use crate::runs::Runs;
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogKeeper, LogLine,
-    LogOptions, OneOff, Output, Placement, RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, Input, InteractRequest, KeepsVolumes,
+    LogKeeper, LogLine, LogOptions, OneOff, Output, Piece, Placement, RegistryLogin, Result,
+    Scheduler,
 };
 
 /// Which engine, and for whom.
@@ -232,6 +234,15 @@ impl Scheduler for Docker {
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
         self.0.exec(container, request).await
+    }
+
+    async fn interact(
+        &self,
+        container: &str,
+        request: InteractRequest,
+        input: BoxStream<'static, Input>,
+    ) -> Result<BoxStream<'static, Result<Piece>>> {
+        self.0.interact(container, request, input).await
     }
 
     async fn run_once(&self, one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {

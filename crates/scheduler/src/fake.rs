@@ -7,6 +7,7 @@
 
 mod builds;
 mod hosts;
+mod interact;
 mod one_off;
 mod scheduler;
 mod script;

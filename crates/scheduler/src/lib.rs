@@ -8,6 +8,7 @@ mod builder;
 mod changes;
 mod error;
 mod identity;
+mod interact;
 mod keeper;
 mod moving;
 mod runs;
@@ -32,6 +33,7 @@ use launcher_model::{ServiceName, VersionNumber};
 
 pub use builder::{BuildOrder, Builder, Building, Context, Push, Pushing, TestRun};
 pub use error::Error;
+pub use interact::{Input, InteractRequest, Piece, TerminalSize};
 pub use keeper::LogKeeper;
 pub use launcher_registry::Login as RegistryLogin;
 pub use moving::Moving;
@@ -130,6 +132,16 @@ pub trait Scheduler: Send + Sync + 'static {
         container: &str,
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>>;
+
+    /// Runs a command in a running container that is given input, with a terminal or without, and streams what
+    /// it prints as it comes; the last item is its exit status. Its input ends with `input`. Dropping the
+    /// stream ends the command.
+    async fn interact(
+        &self,
+        container: &str,
+        request: InteractRequest,
+        input: BoxStream<'static, Input>,
+    ) -> Result<BoxStream<'static, Result<Piece>>>;
 
     /// Runs a one-off container and streams what it prints; the last item is its exit status. One with
     /// the role [`OneOffRole::Release`] runs at most once for a version: a repetition joins the one that

@@ -50,8 +50,8 @@ use self::snapshot::Snapshots;
 use crate::docker::Docker;
 use crate::identity::Installation;
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogLine, LogOptions, OneOff,
-    Output, Placement, RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, Input, InteractRequest, KeepsVolumes,
+    LogLine, LogOptions, OneOff, Output, Piece, Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which Marathon, and for whom.
@@ -261,6 +261,15 @@ impl Scheduler for Marathon {
     }
 
     /// Marathon starts again whatever ends, and does not tell with which status it ended well.
+    async fn interact(
+        &self,
+        container: &str,
+        request: InteractRequest,
+        input: BoxStream<'static, Input>,
+    ) -> Result<BoxStream<'static, Result<Piece>>> {
+        self.0.interact(container, request, input).await
+    }
+
     async fn run_once(&self, _one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {
         let what = "run a command once, because it starts again whatever ends: run it before the launch, \
             where the image is built";

@@ -14,8 +14,8 @@ use launcher_model::image::{ImageRef, PinnedImage};
 use launcher_model::{ServiceName, VersionNumber};
 
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, LogLine, LogOptions, OneOff, Output,
-    Placement, RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, Error, ExecRequest, Input, InteractRequest, LogLine, LogOptions,
+    OneOff, Output, Piece, Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Two engines, of which one is moved away from. New containers are placed on the other. Those of the old one
@@ -213,6 +213,15 @@ impl Scheduler for Moving {
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
         self.having(container).await?.exec(container, request).await
+    }
+
+    async fn interact(
+        &self,
+        container: &str,
+        request: InteractRequest,
+        input: BoxStream<'static, Input>,
+    ) -> Result<BoxStream<'static, Result<Piece>>> {
+        self.having(container).await?.interact(container, request, input).await
     }
 
     async fn run_once(&self, one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {

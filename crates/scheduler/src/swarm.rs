@@ -44,8 +44,8 @@ use self::managers::Managers;
 use crate::identity::Installation;
 use crate::runs::Runs;
 use crate::{
-    Capabilities, Change, Ensured, ExecRequest, KeepsVolumes, LogLine, LogOptions, OneOff, Output,
-    Placement, RegistryLogin, Result, Scheduler,
+    Capabilities, Change, Ensured, ExecRequest, Input, InteractRequest, KeepsVolumes, LogLine,
+    LogOptions, OneOff, Output, Piece, Placement, RegistryLogin, Result, Scheduler,
 };
 
 /// Which Swarm, and for whom.
@@ -247,6 +247,15 @@ impl Scheduler for Swarm {
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
         self.exec(container, request).await
+    }
+
+    async fn interact(
+        &self,
+        container: &str,
+        request: InteractRequest,
+        input: BoxStream<'static, Input>,
+    ) -> Result<BoxStream<'static, Result<Piece>>> {
+        self.interact(container, request, input).await
     }
 
     async fn run_once(&self, one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {

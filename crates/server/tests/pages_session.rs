@@ -104,6 +104,24 @@ async fn an_empty_text_is_nobody_even_where_one_was_kept_as_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cookies_are_sent_over_tls_alone_where_the_pages_are() {
+    let mut world = World::without_edge().await;
+    for secure in [false, true] {
+        if secure {
+            world.set_secure();
+        }
+        let mut visitor = Visitor::stranger(&world);
+        let begun = visitor.post("/login", &[("token", world.token.expose())]).await;
+        let page = visitor.get("/").await;
+        let ended = visitor.post("/logout", &[("form_secret", page.field("form_secret"))]).await;
+        for answer in [begun, ended] {
+            let cookie = answer.headers["set-cookie"].to_str().unwrap();
+            assert_eq!(cookie.contains("; Secure"), secure, "{cookie}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn signing_out_ends_the_session() {
     let world = World::without_edge().await;
     let mut visitor = Visitor::signed_in(&world).await;

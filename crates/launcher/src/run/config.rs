@@ -239,6 +239,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Whether people reach the pages by TLS alone, so that nothing secret may be sent without.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.url.as_deref().is_some_and(web::is_secure)
+    }
+
     /// Reads the file and the variables, and lays the arguments over them.
     pub(crate) fn load(overrides: &Overrides) -> Result<Self> {
         let (file, path, shown) = read_file(overrides.file.as_deref())?;

@@ -160,7 +160,7 @@ async fn assemble(
         preview_port: config.preview_port,
         edges,
         audit_keep: config.audit.keep(),
-        secure_cookies: false,
+        secure_cookies: config.is_secure(),
         configured: Configured {
             file: config.file.as_deref().map(|file| file.display().to_string()),
             text: config.shown.clone(),

@@ -9,7 +9,7 @@ mod sweep;
 mod text;
 mod trial;
 mod watched;
-mod wire;
+pub(super) mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use super::connection::Call;
 use super::lines::{Stamps, lines};
 use crate::{Error, ExecRequest, LogLine, Output, Result};
 
+pub(super) const DOING: &str = "running a command in a container";
 /// So many lines wait for a slow reader; then the command waits.
 const BUFFER: usize = 64;
 
@@ -25,7 +26,7 @@ impl Engine {
         container: &str,
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
-        let call = self.connection.call("running a command in a container").await?;
+        let call = self.connection.call(DOING).await?;
         let told = self.own(&call, container).await?;
         let container = told.id.unwrap_or_else(|| container.to_owned());
         let command = Command { container, local: self.connection.is_local(), call };
@@ -36,10 +37,12 @@ impl Engine {
     }
 }
 
-struct Command {
-    call: Call,
-    container: String,
-    local: bool,
+/// A command in a container.
+pub(super) struct Command {
+    pub(super) call: Call,
+    pub(super) container: String,
+    /// The engine is on this machine.
+    pub(super) local: bool,
 }
 
 impl Command {
@@ -64,7 +67,7 @@ impl Command {
             }
             StartExecResults::Detached => {
                 let why = "the engine did not attach to the command".to_owned();
-                Err(Error::Refused { doing: "running a command in a container", why })
+                Err(Error::Refused { doing: DOING, why })
             }
         }
     }
@@ -96,7 +99,7 @@ impl Command {
 
     /// The exit status. The engine notes it at about the time at which the output ends, but sends
     /// nothing for it; and a command may close its output long before its end.
-    async fn exit(&self, id: &str) -> Result<i64> {
+    pub(super) async fn exit(&self, id: &str) -> Result<i64> {
         let mut delays = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(5))
             .with_max_delay(Duration::from_secs(1))
@@ -111,7 +114,7 @@ impl Command {
         }
     }
 
-    async fn end(self, id: &str) {
+    pub(super) async fn end(self, id: &str) {
         let told = match self.call.api.inspect_exec(id).await {
             Ok(told) if told.running == Some(true) => told,
             _ => return,

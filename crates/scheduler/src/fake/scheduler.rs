@@ -21,8 +21,9 @@ use super::world::{Held, State};
 use super::{Fake, Verb, hosts, one_off};
 use crate::identity::{Identity, Part, RUN, SERVE};
 use crate::{
-    Capabilities, Change, Ensured, Error, ExecRequest, KeepsVolumes, LogLine, LogOptions,
-    LogStream, OneOff, Output, Placement, RegistryLogin, Result, Scheduler, labels,
+    Capabilities, Change, Ensured, Error, ExecRequest, Input, InteractRequest, KeepsVolumes,
+    LogLine, LogOptions, LogStream, OneOff, Output, Piece, Placement, RegistryLogin, Result,
+    Scheduler, labels,
 };
 
 impl Fake {
@@ -143,7 +144,7 @@ impl Fake {
     }
 
     /// Our container of that id or name.
-    fn own(&self, state: &State, container: &str) -> Result<Held> {
+    pub(super) fn own(&self, state: &State, container: &str) -> Result<Held> {
         let mut all = state.containers.values();
         let found =
             all.find(|held| held.container.id == container || held.container.name == container);
@@ -357,6 +358,15 @@ impl Scheduler for Fake {
             Ok(Output::Exit { code: command.code })
         };
         Ok(stream::iter(printed).chain(stream::once(end)).boxed())
+    }
+
+    async fn interact(
+        &self,
+        container: &str,
+        request: InteractRequest,
+        input: BoxStream<'static, Input>,
+    ) -> Result<BoxStream<'static, Result<Piece>>> {
+        super::interact::begin(self, container, request, input)
     }
 
     async fn run_once(&self, one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {

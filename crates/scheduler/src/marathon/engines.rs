@@ -8,7 +8,10 @@ use launcher_model::container::Container;
 
 use super::Engine;
 use crate::docker::{Config, Docker};
-use crate::{Error, ExecRequest, LogLine, LogOptions, Output, Result, Scheduler};
+use crate::{
+    Error, ExecRequest, Input, InteractRequest, LogLine, LogOptions, Output, Piece, Result,
+    Scheduler,
+};
 
 /// What tells a task's container from others: each is told the id of its task.
 const TASK: &str = "MESOS_TASK_ID";
@@ -46,6 +49,22 @@ impl Engine {
         container: &str,
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
+        let (engine, id) = self.reached(container).await?;
+        engine.exec(&id, request).await
+    }
+
+    pub(super) async fn interact(
+        &self,
+        container: &str,
+        request: InteractRequest,
+        input: BoxStream<'static, Input>,
+    ) -> Result<BoxStream<'static, Result<Piece>>> {
+        let (engine, id) = self.reached(container).await?;
+        engine.interact(&id, request, input).await
+    }
+
+    /// The engine of a container's agent, and the container's id there.
+    async fn reached(&self, container: &str) -> Result<(&Docker, String)> {
         let what = "run a command in that container: give the address of its agent's own engine in \
             [marathon.engines], such as NAME = \"tcp://10.0.0.2:2375\", or use `docker exec` there";
         let (engine, task) = self.engine_of(container, what).await?;
@@ -53,7 +72,7 @@ impl Engine {
             let why = "the container does not run".to_owned();
             return Err(Error::Refused { doing: "running a command in a container", why });
         }
-        engine.exec(&of_task(engine, &task).await?, request).await
+        Ok((engine, of_task(engine, &task).await?))
     }
 
     /// A container as Marathon knows it, and the engine of its agent.

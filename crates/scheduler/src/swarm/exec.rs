@@ -6,7 +6,7 @@ use futures_util::stream::BoxStream;
 use super::logs::find;
 use super::{Swarm, read, task};
 use crate::docker::{Config, Docker};
-use crate::{Error, ExecRequest, Output, Result, Scheduler};
+use crate::{Error, ExecRequest, Input, InteractRequest, Output, Piece, Result, Scheduler};
 
 impl Swarm {
     pub(super) async fn exec(
@@ -14,6 +14,22 @@ impl Swarm {
         container: &str,
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
+        let (engine, id) = self.running(container).await?;
+        engine.exec(&id, request).await
+    }
+
+    pub(super) async fn interact(
+        &self,
+        container: &str,
+        request: InteractRequest,
+        input: BoxStream<'static, Input>,
+    ) -> Result<BoxStream<'static, Result<Piece>>> {
+        let (engine, id) = self.running(container).await?;
+        engine.interact(&id, request, input).await
+    }
+
+    /// The engine of a container's host, and the container's id there.
+    async fn running(&self, container: &str) -> Result<(Docker, String)> {
         let picture = self.picture().await?;
         let missing = || Error::NoContainer(container.to_owned());
         let task = find(&picture, container).ok_or_else(missing)?;
@@ -23,7 +39,7 @@ impl Swarm {
         };
         let node = picture.nodes.iter().find(|node| node.id.is_some() && node.id == task.node_id);
         let engine = self.engine_of(node.ok_or_else(missing)?).await?;
-        engine.exec(id, request).await
+        Ok((engine, id.to_owned()))
     }
 
     /// The engine of a host: by the address that the configuration gives it, or as one of the managers.

@@ -21,5 +21,6 @@ mod images;
 mod placing;
 mod registry;
 mod settings;
+mod talks;
 
 conformance!(docker_conformance, crate::ground::DockerGround);

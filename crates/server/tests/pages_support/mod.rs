@@ -22,7 +22,7 @@ use launcher_model::role::{Role, Roles};
 use launcher_model::{EdgeName, PersonName, ServiceName, VersionNumber, service};
 use launcher_scheduler::fake::{Fake, Script};
 use launcher_server::access::Caller;
-use launcher_server::{App, Reports, TokenText};
+use launcher_server::{App, Reports, Settings, TokenText};
 use launcher_store::{NewPerson, NewToken, Owner};
 use launcher_testkit::Folder;
 use launcher_testkit::assemble::{Setup, assemble};
@@ -155,6 +155,14 @@ impl World {
     /// Where its files are.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.dir.path()
+    }
+
+    /// Has it be reached by TLS alone from now on.
+    pub(crate) fn set_secure(&mut self) {
+        let mut settings = Settings::clone(&self.app.settings);
+        settings.secure_cookies = true;
+        self.app.settings = Arc::new(settings);
+        self.router = launcher_server::router(&self.app);
     }
 
     /// Has all containers fail their health checks from now on, or pass them again.

@@ -30,3 +30,23 @@ pub(super) fn web_address(key: &str, text: &str, example: &str) -> Result<Url> {
     };
     bail!("{key} is {text:?}: {why}; write for example {example:?}")
 }
+
+/// Whether an address is reached by TLS.
+pub(super) fn is_secure(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.scheme() == "https")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_https_are_secure() {
+        for url in ["https://launcher.example.com", "HTTPS://launcher.example.com:8443/x"] {
+            assert!(is_secure(url), "{url}");
+        }
+        for url in ["http://launcher.example.com", "http://https", "https", ""] {
+            assert!(!is_secure(url), "{url}");
+        }
+    }
+}

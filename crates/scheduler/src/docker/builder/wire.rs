@@ -1,4 +1,5 @@
-//! HTTP exchanges with the engine that bollard does not have: those of its BuildKit.
+//! HTTP exchanges with the engine that bollard does not have: those of its BuildKit, and
+//! those whose connection is taken over.
 
 use std::io;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use bollard::errors::Error as EngineError;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Request, Response, StatusCode};
@@ -25,11 +26,16 @@ const CONNECT: Duration = Duration::from_secs(10);
 const LONGEST: usize = 64 * 1024;
 
 /// What is sent.
-pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+pub(in crate::docker) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Nothing to send.
 pub(super) fn nothing() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A text to send.
+pub(in crate::docker) fn text(text: String) -> Body {
+    Full::from(text).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Pieces to send.
@@ -39,13 +45,13 @@ pub(super) fn pieces(pieces: BoxStream<'static, io::Result<Bytes>>) -> Body {
 }
 
 /// An answer, whose connection ends when it is dropped.
-pub(super) struct Answer {
-    pub(super) response: Response<Incoming>,
+pub(in crate::docker) struct Answer {
+    pub(in crate::docker) response: Response<Incoming>,
     _driver: AbortOnDropHandle<()>,
 }
 
 /// Sends one request by a connection of its own, and gives the head of the answer, whatever it says.
-pub(super) async fn send(
+pub(in crate::docker) async fn send(
     connection: &Connection,
     request: Request<Body>,
 ) -> Result<Answer, EngineError> {
@@ -75,7 +81,7 @@ async fn handshake(
 }
 
 /// The words of an engine that refuses.
-pub(super) async fn refusal(mut answer: Answer) -> EngineError {
+pub(in crate::docker) async fn refusal(mut answer: Answer) -> EngineError {
     #[derive(Deserialize)]
     struct Words {
         message: String,
