@@ -2,7 +2,7 @@
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
 #   dev/setup.sh WHAT...      build | demo | test | bench | lab |
-#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients
+#                             marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients | grpc-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
 
@@ -233,7 +233,7 @@ install_clients() (
     }
 )
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients | grpc-clients'
 need_for_build
 clients=()
 for what in "$@"; do
@@ -248,7 +248,7 @@ for what in "$@"; do
             need_for_git
             need_for_test
             need_for_lab
-            clients+=(marathon-clients jenkins-clients fluent-clients notify-clients openid-clients otlp-clients)
+            clients+=(marathon-clients jenkins-clients fluent-clients notify-clients openid-clients otlp-clients grpc-clients)
             ;;
         marathon-clients)
             need_for_marathon_clients
@@ -266,7 +266,7 @@ for what in "$@"; do
             need_for_openid_clients
             clients+=("$what")
             ;;
-        otlp-clients)
+        otlp-clients | grpc-clients)
             need_for_otlp_clients
             clients+=("$what")
             ;;
@@ -285,7 +285,7 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, openid-clients, otlp-clients, bench-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, openid-clients, otlp-clients, bench-clients, grpc-clients" ;;
     esac
 done
 check_rust

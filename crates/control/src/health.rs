@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use launcher_model::ServiceName;
 use launcher_model::container::{Container, ContainerPhase, Health};
-use launcher_model::service::{self, Probe};
+use launcher_model::service::{self, Contact, Probe};
 use tokio::task::AbortHandle;
 
 /// Until a container first passes it is checked as often as this, so that it does not wait for the rest of
@@ -28,7 +28,7 @@ pub(crate) struct Checks {
 struct Running {
     service: ServiceName,
     address: SocketAddr,
-    settings: service::Health,
+    contact: Contact,
     health: Health,
     task: AbortHandle,
 }
@@ -55,25 +55,25 @@ impl Checks {
     pub(crate) fn follow<'a>(
         &self,
         service: &ServiceName,
-        containers: impl Iterator<Item = (&'a Container, &'a service::Health, bool)>,
+        containers: impl Iterator<Item = (&'a Container, Contact, bool)>,
     ) {
-        let wanted: HashMap<&str, (SocketAddr, &service::Health, bool)> = containers
+        let wanted: HashMap<&str, (SocketAddr, Contact, bool)> = containers
             .filter(|(container, ..)| container.is_running())
-            .filter(|(_, settings, _)| !matches!(settings.probe(), Probe::Exec(_)))
-            .filter_map(|(container, settings, proven)| {
-                Some((container.id.as_str(), (container.address?, settings, proven)))
+            .filter(|(_, contact, _)| !matches!(contact.health.probe(), Probe::Exec(_)))
+            .filter_map(|(container, contact, proven)| {
+                Some((container.id.as_str(), (container.address?, contact, proven)))
             })
             .collect();
         let mut running = lock(&self.running);
         running.retain(|id, check| {
             check.service != *service
-                || wanted.get(id.as_str()).is_some_and(|(address, settings, _)| {
-                    check.address == *address && check.settings == **settings
+                || wanted.get(id.as_str()).is_some_and(|(address, contact, _)| {
+                    check.address == *address && check.contact == *contact
                 })
         });
-        for (id, (address, settings, proven)) in wanted {
+        for (id, (address, contact, proven)) in wanted {
             if !running.contains_key(id) {
-                let check = self.begin(id, service, address, settings, proven);
+                let check = self.begin(id, service, address, contact, proven);
                 running.insert(id.to_owned(), check);
             }
         }
@@ -84,14 +84,14 @@ impl Checks {
         id: &str,
         service: &ServiceName,
         address: SocketAddr,
-        settings: &service::Health,
+        contact: Contact,
         proven: bool,
     ) -> Running {
         let follower = Follower {
             id: id.to_owned(),
             service: service.clone(),
             address,
-            settings: settings.clone(),
+            contact: contact.clone(),
             proven,
             running: Arc::clone(&self.running),
             on_change: Arc::clone(&self.on_change),
@@ -99,7 +99,7 @@ impl Checks {
         Running {
             service: service.clone(),
             address,
-            settings: settings.clone(),
+            contact,
             health: Health::Unknown { last: None },
             task: tokio::spawn(follower.run()).abort_handle(),
         }
@@ -131,7 +131,7 @@ struct Follower {
     id: String,
     service: ServiceName,
     address: SocketAddr,
-    settings: service::Health,
+    contact: Contact,
     proven: bool,
     running: Arc<Mutex<HashMap<String, Running>>>,
     on_change: OnChange,
@@ -142,8 +142,8 @@ impl Follower {
         let began = Instant::now();
         let mut tally = Tally { proven: self.proven, ..Tally::default() };
         loop {
-            let outcome = launcher_edge::check::check(self.address, &self.settings).await;
-            let health = tally.count(outcome, &self.settings);
+            let outcome = launcher_edge::check::check(self.address, &self.contact).await;
+            let health = tally.count(outcome, &self.contact.health);
             self.learn(health);
             let waiting = !tally.has_passed && began.elapsed() < EAGER_FOR;
             tokio::time::sleep(self.pause(waiting)).await;
@@ -151,7 +151,7 @@ impl Follower {
     }
 
     fn pause(&self, eager: bool) -> Duration {
-        let interval = self.settings.interval.duration();
+        let interval = self.contact.health.interval.duration();
         if eager {
             return interval.min(EAGER);
         }

@@ -272,11 +272,11 @@ async fn next_table(inner: &Inner, slot: &Slot, new: &New) -> Result<ServiceTabl
     };
     let environments = inner.store.environments(&slot.name, false).await?;
     let staying = crate::table::staying(&environments, &next, &observed, &slot.ending());
-    let health = inner.health_settings(slot, &staying, &next).await?;
+    let contacts = inner.contacts(slot, &staying, &next).await?;
     let mut access = inner.access(slot, &spec).await?;
     access.branches = inner.branches_for_edges(slot, &environments).await?;
     access.lately = inner.lately_after(&spec, &environments, &route, &next).await?;
-    let mut table = crate::table::build(&spec, &next, &staying, &health, access, &inner.vault);
+    let mut table = crate::table::build(&spec, &next, &staying, &contacts, access, &inner.vault);
     table.revision = inner.next_revision();
     Ok(table)
 }

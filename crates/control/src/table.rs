@@ -10,7 +10,7 @@ use launcher_model::container::Container;
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
 use launcher_model::route::Route;
-use launcher_model::service::{Health, ServiceSpec};
+use launcher_model::service::{Contact, ServiceSpec};
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::vault::{PassFor, Vault};
 
@@ -89,7 +89,7 @@ pub(crate) fn build(
     spec: &ServiceSpec,
     route: &Route,
     containers: &[Checked],
-    health: &BTreeMap<VersionNumber, Health>,
+    contacts: &BTreeMap<VersionNumber, Contact>,
     mut access: Access,
     vault: &Vault,
 ) -> ServiceTable {
@@ -98,9 +98,10 @@ pub(crate) fn build(
     let running = containers.iter().filter(|checked| checked.container.is_running());
     let running = running.map(|checked| (checked.container.version, Some(checked)));
     for (version, checked) in live.chain(running) {
-        let Some(health) = health.get(&version) else { continue };
+        let Some(contact) = contacts.get(&version) else { continue };
         let pool = pools.entry(version).or_insert_with(|| Pool {
-            health: health.clone(),
+            protocol: contact.protocol,
+            health: contact.health.clone(),
             passes: passes(vault, &spec.service.name, version),
             ..Pool::default()
         });
@@ -158,22 +159,22 @@ impl Inner {
         })
     }
 
-    /// How the containers of each version that has some, or is live, are checked.
-    pub(crate) async fn health_settings(
+    /// How the containers of each version that has some, or is live, are spoken with.
+    pub(crate) async fn contacts(
         &self,
         slot: &Slot,
         observed: &[Checked],
         route: &Route,
-    ) -> Result<BTreeMap<VersionNumber, Health>> {
+    ) -> Result<BTreeMap<VersionNumber, Contact>> {
         let running = observed.iter().map(|checked| checked.container.version);
         let numbers: BTreeSet<VersionNumber> = running.chain(route.live()).collect();
-        let mut settings = BTreeMap::new();
+        let mut contacts = BTreeMap::new();
         for number in numbers {
             if let Some(version) = self.version(slot, number).await? {
-                settings.insert(number, version.spec.health.clone());
+                contacts.insert(number, version.spec.contact());
             }
         }
-        Ok(settings)
+        Ok(contacts)
     }
 
     /// Hands edges a service's table, where it differs from the one that they have.
@@ -183,10 +184,10 @@ impl Inner {
         spec: &ServiceSpec,
         route: &Route,
         observed: &[Checked],
-        health: &BTreeMap<VersionNumber, Health>,
+        contacts: &BTreeMap<VersionNumber, Contact>,
         access: Access,
     ) {
-        let mut table = build(spec, route, observed, health, access, &self.vault);
+        let mut table = build(spec, route, observed, contacts, access, &self.vault);
         if let Some(published) = &routing.published {
             table.revision = published.revision;
             if table == *published {

@@ -9,26 +9,34 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper::Request;
 use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper_util::rt::TokioIo;
-use launcher_model::service::{Health, Probe};
+use launcher_model::service::{Contact, Probe, Protocol};
 use tokio::net::TcpStream;
 
-/// Checks the container at `address` as `health` says. A command in the container (`exec`) is its
+mod grpc;
+mod h2c;
+
+/// Checks the container at `address` as `contact` says, in the protocol that it speaks. A command in the container (`exec`) is its
 /// engine's to run; from here, taking a connection passes.
 ///
 /// # Errors
 /// One sentence for a person: what was asked, and what came back.
-pub async fn check(address: SocketAddr, health: &Health) -> Result<(), String> {
-    let within = health.timeout.duration();
-    let checked = match health.probe() {
-        Probe::Http(path) => tokio::time::timeout(within, http(address, path)).await,
-        Probe::Tcp | Probe::Exec(_) => tokio::time::timeout(within, tcp(address)).await,
+pub async fn check(address: SocketAddr, contact: &Contact) -> Result<(), String> {
+    let (within, probe) = (contact.health.timeout.duration(), contact.health.probe());
+    let asked = async {
+        match (probe, contact.protocol) {
+            (Probe::Http(path), Protocol::Http1) => http(address, path).await,
+            (Probe::Http(path), Protocol::H2c) => h2c::get(address, path).await,
+            (Probe::Grpc, _) => grpc::check(address).await,
+            (Probe::Tcp | Probe::Exec(_), _) => tcp(address).await,
+        }
     };
-    checked.unwrap_or_else(|_| Err(late(address, health, within)))
+    tokio::time::timeout(within, asked).await.unwrap_or_else(|_| Err(late(address, probe, within)))
 }
 
-fn late(address: SocketAddr, health: &Health, within: Duration) -> String {
-    let asked = match health.probe() {
+fn late(address: SocketAddr, probe: Probe<'_>, within: Duration) -> String {
+    let asked = match probe {
         Probe::Http(path) => format!("GET {path} at {address}"),
+        Probe::Grpc => format!("{} at {address}", grpc::METHOD),
         Probe::Tcp | Probe::Exec(_) => format!("a connection to {address}"),
     };
     format!("{asked} had no answer within {} ms", within.as_millis())
@@ -40,6 +48,9 @@ async fn tcp(address: SocketAddr) -> Result<(), String> {
         Err(error) => Err(format!("a connection to {address} was not taken: {error}")),
     }
 }
+
+/// What checks call themselves.
+const AGENT: &str = "rocket-launcher-health";
 
 /// As much of a failing answer's body as is read to quote its first line.
 const BODY_LIMIT: usize = 4096;
@@ -55,7 +66,7 @@ async fn http(address: SocketAddr, path: &str) -> Result<(), String> {
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let request = Request::get(path)
         .header(HOST, address.to_string())
-        .header(USER_AGENT, "rocket-launcher-health")
+        .header(USER_AGENT, AGENT)
         .header(CONNECTION, "close")
         .body(Empty::<bytes::Bytes>::new())
         .map_err(|error| format!("GET {path} cannot be asked: {error}"))?;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use foldhash::fast::RandomState;
 use http::{HeaderMap, HeaderValue};
-use launcher_model::service::{Health, Traffic};
+use launcher_model::service::{Health, Protocol, Traffic};
 use launcher_model::{ServiceName, VersionNumber};
 use rand::{Rng, RngExt};
 
@@ -91,6 +91,7 @@ impl Choice {
 pub(crate) struct Endpoint {
     pub(crate) container: Arc<str>,
     pub(crate) address: SocketAddr,
+    pub(crate) protocol: Protocol,
     /// Kept from table to table. A container that went and comes again has another one.
     pub(crate) standing: Arc<Standing>,
 }
@@ -102,12 +103,18 @@ impl PartialEq for Endpoint {
 }
 
 impl Endpoint {
-    fn compile(container: &str, address: SocketAddr, before: &[&Arc<Pool>], now: u64) -> Self {
+    fn compile(
+        (container, address): (&str, SocketAddr),
+        protocol: Protocol,
+        before: &[&Arc<Pool>],
+        now: u64,
+    ) -> Self {
         let known = before.iter().filter_map(|pool| pool.endpoint(container));
-        let mut same = known.filter(|known| known.address == address);
+        let mut same = known.filter(|known| known.address == address && known.protocol == protocol);
         same.next().cloned().unwrap_or_else(|| Self {
             container: container.into(),
             address,
+            protocol,
             standing: Arc::new(Standing::new(now)),
         })
     }
@@ -130,7 +137,7 @@ impl Pool {
     ) -> Arc<Self> {
         let now = clock();
         let endpoints: Vec<Endpoint> = (pool.endpoints.iter())
-            .map(|(id, address)| Endpoint::compile(id, *address, before, now))
+            .map(|(id, address)| Endpoint::compile((id, *address), pool.protocol, before, now))
             .collect();
         let choice = Choice::of(&table.traffic);
         let before = before.first().copied();

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use launcher_model::service::{Headers, Health, PathTarget, Redirect, Tls, Traffic};
+use launcher_model::service::{
+    Contact, Headers, Health, PathTarget, Protocol, Redirect, Tls, Traffic,
+};
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -142,6 +144,9 @@ impl ServiceTable {
 /// The containers of one environment that may be sent requests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
+    /// What its containers speak.
+    #[serde(default, skip_serializing_if = "Protocol::is_http1")]
+    pub protocol: Protocol,
     /// How an edge checks an endpoint from its own place; `exec` is checked by a connection.
     pub health: Health,
     /// The healthy containers, by container id.
@@ -153,6 +158,14 @@ pub struct Pool {
     /// By what a request names this version.
     #[serde(default)]
     pub passes: Passes,
+}
+
+impl Pool {
+    /// How its containers are spoken with.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        Contact { protocol: self.protocol, health: self.health.clone() }
+    }
 }
 
 impl ServiceTable {

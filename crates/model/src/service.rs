@@ -126,6 +126,7 @@ impl ServiceSpec {
                 hosts: Vec::new(),
                 replicas: one(),
                 port,
+                protocol: Protocol::default(),
             },
             health: Health::default(),
             resources: Resources::default(),
@@ -179,13 +180,53 @@ pub struct Basics {
     /// The port on which a container serves HTTP.
     #[schema(minimum = 1, maximum = 65535)]
     pub port: u16,
+    /// What a container speaks on that port.
+    #[serde(default, skip_serializing_if = "Protocol::is_http1")]
+    pub protocol: Protocol,
+}
+
+/// What containers speak.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+pub enum Protocol {
+    /// HTTP/1.1, one request after the other on a connection.
+    #[default]
+    #[serde(rename = "http/1.1")]
+    Http1,
+    /// HTTP/2 without TLS, by prior knowledge (RFC 9113 §3.3), which gRPC needs.
+    #[serde(rename = "h2c")]
+    H2c,
+}
+
+impl Protocol {
+    /// Whether it is what is meant when nothing is said.
+    #[must_use]
+    pub fn is_http1(&self) -> bool {
+        *self == Self::Http1
+    }
+}
+
+/// How the containers of one version are spoken with, and asked how they are.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Contact {
+    /// What they speak.
+    pub protocol: Protocol,
+    /// What they are asked.
+    pub health: Health,
+}
+
+impl ServiceSpec {
+    /// How containers of these settings are spoken with.
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        Contact { protocol: self.service.protocol, health: self.health.clone() }
+    }
 }
 
 fn one() -> u16 {
     1
 }
 
-/// How a container shows that it can serve. One of `path`, `tcp` and `exec`; with none, `tcp`.
+/// How a container shows that it can serve. One of `path`, `tcp`, `exec` and `grpc`; with none, `tcp`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
@@ -198,6 +239,9 @@ pub struct Health {
     /// A command in the container that exits 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<Vec<String>>,
+    /// gRPC: `grpc.health.v1.Health/Check` of the whole server answers SERVING.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub grpc: bool,
     /// From one check to the next.
     #[serde(default = "defaults::interval")]
     pub interval: Span,
@@ -226,6 +270,8 @@ pub enum Probe<'a> {
     Tcp,
     /// Run this in the container; exit status 0 passes.
     Exec(&'a [String]),
+    /// Ask by gRPC; SERVING passes.
+    Grpc,
 }
 
 impl Health {
@@ -235,6 +281,7 @@ impl Health {
         match (&self.path, &self.exec) {
             (Some(path), _) => Probe::Http(path),
             (None, Some(command)) => Probe::Exec(command),
+            (None, None) if self.grpc => Probe::Grpc,
             (None, None) => Probe::Tcp,
         }
     }
@@ -246,6 +293,7 @@ impl Default for Health {
             path: None,
             tcp: true,
             exec: None,
+            grpc: false,
             interval: defaults::interval(),
             timeout: defaults::timeout(),
             healthy_after: defaults::healthy_after(),

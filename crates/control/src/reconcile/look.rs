@@ -44,9 +44,9 @@ impl Reconciler {
         self.slot.looked_at(&ended);
         self.slot.ended_but(|version| self.jobs.is_busy(version));
         let settings = containers.iter().filter_map(|container| {
-            let health = &wish.versions.get(&container.version)?.spec.health;
+            let contact = wish.versions.get(&container.version)?.spec.contact();
             let woken = wish.environment(container.version).is_some_and(is_woken);
-            Some((container, health, woken))
+            Some((container, contact, woken))
         });
         self.inner.checks.follow(&self.slot.name, settings);
         let before = self.slot.observed();

@@ -30,8 +30,8 @@ impl Reconciler {
         access.lately = lately.versions;
         let staying =
             crate::table::staying(&wish.environments, &route, observed, &self.slot.ending());
-        let (spec, health) = (&wish.spec, wish.health());
-        self.inner.publish(&mut routing, spec, &route, &staying, &health, access);
+        let (spec, contacts) = (&wish.spec, wish.contacts());
+        self.inner.publish(&mut routing, spec, &route, &staying, &contacts, access);
         Ok(true)
     }
 

@@ -52,9 +52,9 @@ impl Reconciler {
 }
 
 impl Wish {
-    pub(super) fn health(&self) -> BTreeMap<VersionNumber, launcher_model::service::Health> {
+    pub(super) fn contacts(&self) -> BTreeMap<VersionNumber, launcher_model::service::Contact> {
         let versions = self.versions.iter();
-        versions.map(|(number, version)| (*number, version.spec.health.clone())).collect()
+        versions.map(|(number, version)| (*number, version.spec.contact())).collect()
     }
 
     pub(super) fn branches_for_edges(&self) -> launcher_edge::table::Branches {

@@ -65,7 +65,7 @@ pub(crate) async fn check_all(table: &ServiceTable) -> Result<u32, String> {
     let pools = table.live().filter_map(|version| Some((version, table.pools.get(&version)?)));
     let checks = pools.flat_map(|(version, pool)| {
         pool.endpoints.iter().map(move |(container, address)| async move {
-            check(*address, &pool.health).await.map_err(|why| {
+            check(*address, &pool.contact()).await.map_err(|why| {
                 let id: String = container.chars().take(12).collect();
                 let name = &table.name;
                 format!("container {id} of {name} {version} is not ready for this edge: {why}")

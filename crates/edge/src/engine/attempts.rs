@@ -6,11 +6,14 @@ use std::rc::Rc;
 use http::{HeaderMap, StatusCode};
 
 use super::client::Client;
+use super::h2c::Asking;
+use super::line::Line;
 use super::outgoing::Outgoing;
 use super::page::Page;
 use super::pool::Endpoint;
 use super::proxy::Target;
 use super::upstream::{Conn, Exchange, Head, Lost, Malformed, Upload};
+use super::worker::Worker;
 use crate::compiled::Failure;
 
 /// A request that is not repeatable goes over a connection that was used within this time, in
@@ -46,6 +49,19 @@ enum Failed {
     TooLarge,
 }
 
+impl From<Lost> for Failed {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Unsent => Self::Unreachable(io::ErrorKind::ConnectionReset.into()),
+            Lost::Broken => Self::Broke,
+            Lost::Malformed(what) => Self::Malformed(what),
+            Lost::Late => Self::Late,
+            Lost::ClientLate => Self::ClientLate,
+            Lost::TooLarge => Self::TooLarge,
+        }
+    }
+}
+
 impl Failed {
     /// How the container has failed, if it was the container.
     fn by_container(&self) -> Option<Failure> {
@@ -60,7 +76,7 @@ impl Failed {
 impl Attempts {
     /// Sends the request to a container of the target's version, and to another one when that
     /// cannot be reached, or breaks off before it answers a request that may be repeated.
-    pub(super) async fn run(&mut self, client: &Client) -> Result<(Box<Conn>, Head), Page> {
+    pub(super) async fn run(&mut self, client: &Client) -> Result<(Line, Head), Page> {
         let mut failed: Option<Rc<Endpoint>> = None;
         let (mut unreachable, mut broke) = (0, false);
         let mut oldest = Some(self.oldest(client));
@@ -135,7 +151,11 @@ impl Attempts {
         client: &Client,
         endpoint: &Endpoint,
         oldest: Option<u64>,
-    ) -> Result<(Box<Conn>, Head), Failed> {
+    ) -> Result<(Line, Head), Failed> {
+        if endpoint.speaks_h2c() {
+            // Boxed, so that it does not make the future of every other request larger.
+            return Box::pin(self.call(client, endpoint)).await;
+        }
         let pooled = oldest.and_then(|oldest| endpoint.take(oldest));
         let was_pooled = pooled.is_some();
         let mut conn = match pooled {
@@ -157,14 +177,32 @@ impl Attempts {
         let exchanged = exchange.run(&mut self.body, timer.as_mut()).await;
         client.keep_timer(timer);
         match exchanged {
-            Ok(head) => Ok((conn, head)),
+            Ok(head) => Ok((Line::Http1(conn), head)),
             Err(Lost::Unsent) if was_pooled => Err(Failed::Stale),
-            Err(Lost::Unsent) => Err(Failed::Unreachable(io::ErrorKind::ConnectionReset.into())),
-            Err(Lost::Broken) => Err(Failed::Broke),
-            Err(Lost::Malformed(what)) => Err(Failed::Malformed(what)),
-            Err(Lost::Late) => Err(Failed::Late),
-            Err(Lost::ClientLate) => Err(Failed::ClientLate),
-            Err(Lost::TooLarge) => Err(Failed::TooLarge),
+            Err(lost) => Err(lost.into()),
+        }
+    }
+
+    /// One attempt at one container that speaks HTTP/2.
+    async fn call(&mut self, client: &Client, endpoint: &Endpoint) -> Result<(Line, Head), Failed> {
+        let worker: &Rc<Worker> = &client.worker;
+        let linked = endpoint.link(self.target.connect_timeout, worker).await;
+        let (link, is_new) = linked.map_err(Failed::Unreachable)?;
+        let asking = Asking {
+            worker: worker.clone(),
+            link: link.clone(),
+            request: &self.request,
+            head: &self.head,
+            timeout: self.target.response_timeout,
+        };
+        let mut timer = client.take_timer();
+        let asked = asking.run(&mut self.body, timer.as_mut()).await;
+        client.keep_timer(timer);
+        match asked {
+            Ok((call, head)) => Ok((Line::H2c(call), head)),
+            // One that was open before may have been closed this moment.
+            Err(Lost::Unsent) if !is_new && !link.is_open() => Err(Failed::Stale),
+            Err(lost) => Err(lost.into()),
         }
     }
 

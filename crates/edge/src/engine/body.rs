@@ -9,9 +9,10 @@ use http::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::events::Events;
+use super::line::Line;
 use super::silence::Silence;
 use super::ticket::Ticket;
-use super::upstream::{Conn, Framing, Rest};
+use super::upstream::{Framing, Rest};
 use crate::compiled::Failure;
 
 /// The body of a response.
@@ -25,7 +26,7 @@ pub(super) enum ResponseBody {
 /// back to its pool at the end; dropped before, it closes it.
 pub(super) struct Relay {
     rest: Rest,
-    source: Option<(Box<Conn>, Ticket)>,
+    source: Option<(Line, Ticket)>,
     silence: Option<Box<Silence>>,
     broken: Option<io::Error>,
     /// It is a stream of events, which may be ended between two of them.
@@ -33,16 +34,16 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// The body, framed so, of a response with these fields that came over `conn`.
+    /// The body, framed so, of a response with these fields that comes over `line`.
     pub(super) fn body(
         framing: Framing,
         headers: &HeaderMap,
-        conn: Box<Conn>,
+        line: Line,
         ticket: Ticket,
         silence: Option<Box<Silence>>,
     ) -> ResponseBody {
         if framing == Framing::Length(0) {
-            ticket.give_back(conn);
+            ticket.give_back(line);
             return ResponseBody::Empty;
         }
         // What says how long it is, is no stream that goes on.
@@ -52,7 +53,7 @@ impl Relay {
         };
         ResponseBody::Relay(Self {
             rest: framing.into(),
-            source: Some((conn, ticket)),
+            source: Some((line, ticket)),
             silence,
             broken: None,
             events,
@@ -67,12 +68,12 @@ impl Relay {
             }
             return Poll::Ready(None);
         }
-        let Some((conn, ticket)) = &mut self.source else {
+        let Some((line, ticket)) = &mut self.source else {
             return Poll::Ready(self.broken.take().map(Err));
         };
-        let mut polled = conn.poll_body(cx, &mut self.rest);
+        let mut polled = line.poll_body(cx, &mut self.rest);
         if let Some(silence) = &mut self.silence {
-            if polled.is_ready() || conn.is_uploading() {
+            if polled.is_ready() || line.is_uploading() {
                 silence.broken();
             } else if silence.poll_over(cx).is_ready() {
                 polled = Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
@@ -99,8 +100,8 @@ impl Relay {
                 return Poll::Pending;
             }
             Poll::Ready(_) if self.is_at_end(&polled) => {
-                if let Some((conn, ticket)) = self.source.take() {
-                    ticket.give_back(conn);
+                if let Some((line, ticket)) = self.source.take() {
+                    ticket.give_back(line);
                 }
             }
             Poll::Ready(_) | Poll::Pending => {}

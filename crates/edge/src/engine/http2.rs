@@ -25,7 +25,7 @@ use super::proxy;
 mod answer;
 mod asked;
 mod body;
-mod fields;
+pub(super) mod fields;
 mod goodbye;
 mod socket;
 mod storm;
@@ -44,8 +44,8 @@ const MOST_STREAMS: u32 = 128;
 
 /// The most that a client may send before it has been taken, of one request's body and of all together,
 /// in bytes.
-const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 1 << 20;
+const STREAM_WINDOW: u32 = 128 << 10;
+const CONNECTION_WINDOW: u32 = 2 << 20;
 
 /// The most of a response that waits for its client, in bytes.
 const MOST_WAITING: usize = 64 << 10;

@@ -2,17 +2,22 @@
 //! unused, and how much of the thread's own traffic each of them has.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use launcher_model::service::Protocol;
 use launcher_model::{ServiceName, VersionNumber};
 use rand::Rng;
+use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use super::choice::{SlowStart, choose};
+use super::h2c::Link;
 use super::upstream::Conn;
-use super::worker::Rest;
+use super::worker::{Rest, Worker};
 use crate::compiled::{self, Failure, PoolId, Standing, clock};
 use crate::stats::{ThreadCounters, VersionStats};
 
@@ -41,8 +46,15 @@ pub(super) struct LocalPool {
 pub(super) struct Endpoint {
     known_as: compiled::Endpoint,
     idle: RefCell<Vec<Idle>>,
+    /// Connections that carry many requests, to one that speaks HTTP/2.
+    links: RefCell<Vec<Rc<Link>>>,
+    /// Held by who opens one of them, so that the requests that come meanwhile do not each.
+    opening: Mutex<()>,
     in_flight: Cell<u32>,
 }
+
+/// So many connections a thread has to one container that speaks HTTP/2, at most.
+const MOST_LINKS: usize = 4;
 
 struct Idle {
     conn: Box<Conn>,
@@ -196,13 +208,20 @@ impl LocalPool {
     pub(super) fn sweep(&self, since: u64) {
         for endpoint in self.endpoints.borrow().iter().chain(self.ahead.borrow().iter()) {
             endpoint.idle.borrow_mut().retain(|idle| idle.since >= since && idle.conn.is_fresh());
+            endpoint.links.borrow_mut().retain(|link| link.is_open() && link.is_used_since(since));
         }
     }
 }
 
 impl Endpoint {
     pub(super) fn new(known_as: compiled::Endpoint) -> Self {
-        Self { known_as, idle: RefCell::default(), in_flight: Cell::new(0) }
+        Self {
+            known_as,
+            idle: RefCell::default(),
+            links: RefCell::default(),
+            opening: Mutex::new(()),
+            in_flight: Cell::new(0),
+        }
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -237,9 +256,48 @@ impl Endpoint {
         }
     }
 
-    /// How many connections are open and unused.
-    pub(super) fn idle(&self) -> usize {
-        self.idle.borrow().len()
+    /// Sees that a connection to it is open. Says whether one is.
+    pub(super) async fn warm(&self, timeout: Duration, worker: &Worker) -> bool {
+        if self.speaks_h2c() {
+            return self.link(timeout, worker).await.is_ok();
+        }
+        if self.idle.borrow().is_empty()
+            && let Ok(conn) = Conn::open(self.address(), timeout).await
+        {
+            self.give_back(conn, worker.now(), worker.limits().idle_per_container);
+        }
+        !self.idle.borrow().is_empty()
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub(super) fn speaks_h2c(&self) -> bool {
+        self.known_as.protocol == Protocol::H2c
+    }
+
+    /// A connection that has room for another request, and whether it is a new one.
+    pub(super) async fn link(
+        &self,
+        timeout: Duration,
+        worker: &Worker,
+    ) -> io::Result<(Rc<Link>, bool)> {
+        if let Some(link) = self.open_link() {
+            return Ok((link, false));
+        }
+        let _opening = self.opening.lock().await;
+        if let Some(link) = self.open_link() {
+            return Ok((link, false));
+        }
+        let link = Link::open(self.address(), timeout, worker.limits(), worker.now()).await?;
+        self.links.borrow_mut().push(link.clone());
+        Ok((link, true))
+    }
+
+    /// Of the connections that are open the one that carries least, unless another one should be opened.
+    fn open_link(&self) -> Option<Rc<Link>> {
+        let mut links = self.links.borrow_mut();
+        links.retain(|link| link.is_open());
+        let least = links.iter().min_by_key(|link| link.under_way())?;
+        (least.has_room() || links.len() >= MOST_LINKS).then(|| least.clone())
     }
 
     /// What all threads know of it.

@@ -18,6 +18,7 @@ use super::body_limit::BodyLimit;
 use super::client::Client;
 use super::closed;
 use super::elsewhere::{self, ByPath};
+use super::line::Line;
 use super::login;
 use super::outgoing::{Outgoing, Seen};
 use super::page::Page;
@@ -27,7 +28,7 @@ use super::silence::Silence;
 use super::ticket::{Side, Ticket};
 use super::trial;
 use super::tunnel::Tunnel;
-use super::upstream::{Conn, Head, Upload};
+use super::upstream::{Head, Upload};
 use super::waking::{self, Waking};
 use crate::compiled::{Attempt, Fields, Found, HostBuffer, Site, Way};
 use crate::hold::Waiting;
@@ -164,7 +165,7 @@ fn answer(
         client.keep_head(attempts.head);
         let target = attempts.target;
         let answered = match attempted {
-            Ok((conn, head)) => respond(target, &client, conn, head, attempts.request.upgrade),
+            Ok((line, head)) => respond(target, &client, line, head, attempts.request.upgrade),
             Err(page) => {
                 target.ticket.refused(page.status());
                 drop(target);
@@ -277,7 +278,7 @@ impl Target {
 fn respond(
     Target { mut ticket, cookie, fields, hsts, silence_timeout, .. }: Target,
     client: &Client,
-    conn: Box<Conn>,
+    line: Line,
     head: Head,
     upgrade: bool,
 ) -> Result<Response<ResponseBody>, Page> {
@@ -289,14 +290,17 @@ fn respond(
         return Err(Page::new(StatusCode::BAD_GATEWAY, text));
     }
     ticket.answered(head.status);
-    let body = if switched {
-        ticket.upgrade();
-        let is_websocket = speaks_websocket(&head.headers);
-        client.becomes(Tunnel { conn, ticket, is_websocket });
-        ResponseBody::Empty
-    } else {
-        let silence = Silence::of(silence_timeout, &head.headers);
-        Relay::body(head.framing, &head.headers, conn, ticket, silence)
+    let body = match line {
+        Line::Http1(conn) if switched => {
+            ticket.upgrade();
+            let is_websocket = speaks_websocket(&head.headers);
+            client.becomes(Tunnel { conn, ticket, is_websocket });
+            ResponseBody::Empty
+        }
+        line => {
+            let silence = Silence::of(silence_timeout, &head.headers);
+            Relay::body(head.framing, &head.headers, line, ticket, silence)
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = head.status;

@@ -8,8 +8,8 @@ use std::task::Context;
 use http::StatusCode;
 
 use super::client::Client;
+use super::line::Line;
 use super::pool::{Endpoint, LocalPool};
-use super::upstream::Conn;
 use crate::access::{End, Passed, Traffic};
 use crate::compiled::Failure;
 use crate::stats::Under;
@@ -214,12 +214,14 @@ impl Ticket {
     }
 
     /// Ends the request and keeps its connection for the next one.
-    pub(super) fn give_back(self, conn: Box<Conn>) {
+    pub(super) fn give_back(self, line: Line) {
         self.client.log(|draft| draft.end = End::Whole);
         if let Some(endpoint) = &self.endpoint {
             endpoint.standing().succeeded();
             let worker = &self.client.worker;
-            endpoint.give_back(conn, worker.now(), worker.limits().idle_per_container);
+            if let Line::Http1(conn) = line {
+                endpoint.give_back(conn, worker.now(), worker.limits().idle_per_container);
+            }
         }
     }
 }

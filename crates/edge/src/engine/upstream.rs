@@ -31,8 +31,7 @@ mod upload;
 
 use chunks::{Chunks, Piece};
 pub(super) use head::{Fields, Framing, Head, Malformed};
-use upload::Stopped;
-pub(super) use upload::Upload;
+pub(super) use upload::{Stopped, Upload};
 
 /// How long a body is held for a container's `100 Continue` before it is sent without (RFC 9110
 /// §10.1.1 forbids to wait for ever).
@@ -113,19 +112,25 @@ const SILENT: Duration = Duration::from_secs(5);
 /// From one such question to the next.
 const ASKED: Duration = Duration::from_secs(1);
 
+/// Connects. The connection breaks when the container's host leaves what is sent to it unacknowledged
+/// for as long as connecting may take: a host that is lost says nothing, and a request that hangs there
+/// can be answered by another one.
+pub(super) async fn connect(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let stream = tokio::time::timeout(timeout, TcpStream::connect(address))
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))??;
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_user_timeout(Some(timeout))?;
+    // While a response is waited for nothing is sent, so the kernel asks whether the host is there.
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENT).with_interval(ASKED))?;
+    Ok(stream)
+}
+
 impl Conn {
-    /// Connects. The connection breaks when the container's host leaves what is sent to it unacknowledged
-    /// for as long as connecting may take: a host that is lost says nothing, and a request that hangs there
-    /// can be answered by another one.
+    /// Connects, as [`connect`] does.
     pub(super) async fn open(address: SocketAddr, timeout: Duration) -> io::Result<Box<Self>> {
-        let stream = tokio::time::timeout(timeout, TcpStream::connect(address))
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))??;
-        stream.set_nodelay(true)?;
-        let socket = SockRef::from(&stream);
-        socket.set_tcp_user_timeout(Some(timeout))?;
-        // While a response is waited for nothing is sent, so the kernel asks whether the host is there.
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(SILENT).with_interval(ASKED))?;
+        let stream = connect(address, timeout).await?;
         let buffer = BytesMut::new();
         Ok(Box::new(Self {
             stream,

@@ -25,7 +25,7 @@ use super::gate::Gate;
 use super::listen::Served;
 use super::moving::{Why, move_all};
 use super::pool::LocalPool;
-use super::upstream::{Conn, Fields};
+use super::upstream::Fields;
 use super::{Change, Limits, Watch};
 use crate::Error;
 use crate::compiled::{Pool, PoolId, Standing, clock};
@@ -271,14 +271,7 @@ impl Worker {
         let local = self.local(pool);
         let opened = pool.endpoints.iter().map(|endpoint| {
             let endpoint = local.endpoint_ahead(endpoint);
-            async move {
-                if endpoint.idle() == 0
-                    && let Ok(conn) = Conn::open(endpoint.address(), timeout).await
-                {
-                    endpoint.give_back(conn, self.now(), self.limits().idle_per_container);
-                }
-                u32::from(endpoint.idle() > 0)
-            }
+            async move { u32::from(endpoint.warm(timeout, self).await) }
         });
         futures_util::future::join_all(opened).await.iter().sum()
     }

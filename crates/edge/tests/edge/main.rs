@@ -14,6 +14,8 @@ mod daemon;
 mod draining;
 mod ejection;
 mod framing;
+mod grpc;
+mod h2c;
 mod headers;
 mod holding;
 mod http2;

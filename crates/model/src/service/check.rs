@@ -7,7 +7,7 @@ mod upstream;
 
 use std::fmt;
 
-use super::{Health, ServiceSpec};
+use super::{Health, Protocol, ServiceSpec};
 use crate::environment::REPLICAS;
 use crate::{Bytes, Span};
 
@@ -41,7 +41,7 @@ impl ServiceSpec {
     pub fn faults(&self) -> Vec<Fault> {
         let mut faults = Faults::default();
         self.check_basics(&mut faults);
-        check_health(&self.health, &mut faults);
+        check_health(&self.health, self.service.protocol, &mut faults);
         self.check_resources(&mut faults);
         self.check_placement(&mut faults);
         self.check_logs(&mut faults);
@@ -177,10 +177,14 @@ impl ServiceSpec {
     }
 }
 
-fn check_health(health: &Health, faults: &mut Faults) {
-    let kinds = [health.path.is_some(), health.tcp, health.exec.is_some()];
+fn check_health(health: &Health, protocol: Protocol, faults: &mut Faults) {
+    let kinds = [health.path.is_some(), health.tcp, health.exec.is_some(), health.grpc];
     if kinds.iter().filter(|given| **given).count() > 1 {
-        faults.add("health", "only one of path, tcp and exec".into());
+        faults.add("health", "only one of path, tcp, exec and grpc".into());
+    }
+    if health.grpc && protocol != Protocol::H2c {
+        let needs = "needs service.protocol = \"h2c\": gRPC is spoken over HTTP/2";
+        faults.add("health.grpc", needs.into());
     }
     if let Some(path) = &health.path
         && (!path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b >= 0x7f || b == b'#'))

@@ -1,5 +1,6 @@
 use super::*;
 use crate::compiled::{self, Failure, Standing};
+use launcher_model::service::Protocol;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
@@ -9,7 +10,12 @@ fn pool(came: &[u64]) -> Vec<Rc<Endpoint>> {
         let address = format!("127.0.0.1:{}", 1000 + n).parse().unwrap();
         let container = n.to_string().into();
         let standing = Standing::new(*came).into();
-        Rc::new(Endpoint::new(compiled::Endpoint { container, address, standing }))
+        Rc::new(Endpoint::new(compiled::Endpoint {
+            container,
+            address,
+            protocol: Protocol::Http1,
+            standing,
+        }))
     };
     came.iter().enumerate().map(endpoint).collect()
 }

@@ -34,7 +34,7 @@ pub(super) async fn send(
 ) -> Result<(), Gone> {
     let (mut head, body) = split(response);
     let status = head.status();
-    set_length(head.headers_mut(), status, &body, is_head);
+    set_length(head.headers_mut(), status, &body);
     let ends = is_head || body.is_end_stream();
     let stream = respond.borrow_mut().send_response(head, ends)?;
     if ends {
@@ -68,14 +68,12 @@ fn split(response: Response<ResponseBody>) -> (Response<()>, ResponseBody) {
 }
 
 /// Says how long a body is that says so itself: a container's response has the field already.
-fn set_length(headers: &mut HeaderMap, status: StatusCode, body: &ResponseBody, is_head: bool) {
+fn set_length(headers: &mut HeaderMap, status: StatusCode, body: &ResponseBody) {
     let never = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if never || headers.contains_key(header::CONTENT_LENGTH) {
         return;
     }
-    if let Some(length) = body.size_hint().exact()
-        && (length > 0 || !is_head)
-    {
+    if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
         headers.insert(header::CONTENT_LENGTH, length.into());
     }
 }
@@ -110,6 +108,8 @@ impl Sending<'_> {
                 }
                 Some(Ok(frame)) => {
                     if let Some(trailers) = self.take(frame) {
+                        // Nothing can follow, which the body does not know before it is asked.
+                        let _ = Pin::new(&mut self.body).poll_frame(cx);
                         self.stream.send_trailers(trailers)?;
                         return Poll::Ready(Ok(()));
                     }

@@ -106,20 +106,40 @@ impl Upload {
             if self.last {
                 return Poll::Ready(Ok(()));
             }
-            if self.held {
-                return Poll::Pending;
-            }
-            let polled = Pin::new(&mut self.incoming).poll_frame(cx);
-            self.starved = polled.is_pending();
-            let next = ready!(polled);
-            self.progress = Instant::now();
-            match next {
-                Some(Ok(frame)) if self.has_room_for(&frame) => self.take(frame),
-                Some(Ok(_)) => return Poll::Ready(Err(Stopped::TooLarge)),
-                Some(Err(_)) => return Poll::Ready(Err(Stopped::ByClient)),
+            match ready!(self.poll_part(cx)) {
+                Some(Ok(frame)) => self.take(frame),
+                Some(Err(stopped)) => return Poll::Ready(Err(stopped)),
                 None => self.end(None),
             }
         }
+    }
+
+    /// The next part of what the client sends.
+    pub(in crate::engine) fn poll_part(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Stopped>>> {
+        if self.held {
+            return Poll::Pending;
+        }
+        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        self.starved = polled.is_pending();
+        let next = ready!(polled);
+        self.progress = Instant::now();
+        Poll::Ready(match next {
+            Some(Ok(frame)) if self.has_room_for(&frame) => {
+                self.meter.pass(frame.data_ref().map_or(0, Bytes::len));
+                Some(Ok(frame))
+            }
+            Some(Ok(_)) => Some(Err(Stopped::TooLarge)),
+            Some(Err(_)) => Some(Err(Stopped::ByClient)),
+            None => None,
+        })
+    }
+
+    /// Whether the client has sent all, and all of it has been taken.
+    pub(in crate::engine) fn is_at_end(&self) -> bool {
+        self.incoming.is_end_stream()
     }
 
     fn is_going(&self) -> bool {
@@ -133,7 +153,6 @@ impl Upload {
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {
-        self.meter.pass(frame.data_ref().map_or(0, Bytes::len));
         match frame.into_data() {
             Ok(part) if part.is_empty() => {}
             Ok(part) if self.chunked => {

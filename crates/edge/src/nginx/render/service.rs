@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use launcher_model::VersionNumber;
+use launcher_model::service::Protocol;
 
 use super::Frame;
 use super::names;
@@ -32,6 +33,10 @@ pub(in crate::nginx) fn service(
     table: &ServiceTable,
     settings: Settings<'_>,
 ) -> Result<String, Unfit> {
+    if let Some(version) = speaks_h2c(table) {
+        let why = "is h2c, which nginx is not told of; the built-in edge speaks it with containers";
+        return Err(Unfit::new(&table.name, "the protocol of", &version.to_string(), why));
+    }
     let mut out = Out::new();
     pools::upstreams(&mut out, table);
     let way = way::production(&mut out, table)?;
@@ -46,6 +51,12 @@ pub(in crate::nginx) fn service(
         file.previews(&mut out)?;
     }
     Ok(out.into_text())
+}
+
+/// The first version whose containers speak HTTP/2 alone.
+fn speaks_h2c(table: &ServiceTable) -> Option<VersionNumber> {
+    let mut pools = table.pools.iter();
+    pools.find(|(_, pool)| pool.protocol == Protocol::H2c).map(|(version, _)| *version)
 }
 
 struct File<'f> {

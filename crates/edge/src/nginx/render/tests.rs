@@ -114,6 +114,19 @@ fn what_nginx_would_not_notice_changes_no_text() {
 }
 
 #[test]
+fn containers_that_speak_http_2_are_refused() {
+    let mut table = shop(&[(1, 100)], &[(1, &["10.0.0.1:80"]), (2, &["10.0.0.2:80"])]);
+    let pool = table.pools.get_mut(&VersionNumber(2)).unwrap();
+    pool.protocol = launcher_model::service::Protocol::H2c;
+    let settings = Settings { frame: &frame(), preview_domain: "preview.test" };
+    assert_eq!(
+        service(&table, settings).unwrap_err().to_string(),
+        "service my-shop cannot be served by nginx: the protocol of \"v2\" is h2c, which nginx is not told of; \
+         the built-in edge speaks it with containers"
+    );
+}
+
+#[test]
 fn no_name_brings_anything_in_but_a_name() {
     let table = shop(&[(1, 100)], &[(1, &["10.0.0.1:80"])]);
     for host in [

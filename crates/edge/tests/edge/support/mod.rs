@@ -3,6 +3,7 @@
 mod clients;
 mod containers;
 mod control;
+mod h2c;
 mod http2;
 mod tls;
 
@@ -23,6 +24,7 @@ use tokio::task::JoinHandle;
 pub(crate) use clients::*;
 pub(crate) use containers::*;
 pub(crate) use control::*;
+pub(crate) use h2c::*;
 pub(crate) use http2::*;
 pub(crate) use tls::*;
 
