@@ -75,7 +75,10 @@ async fn answer_later(
         drop(waited);
     };
     match begun {
-        Ok(attempts) => answer(attempts, client, accept).await,
+        Ok(attempts) => {
+            client.log(|draft| draft.queued = client.took());
+            answer(attempts, client, accept).await
+        }
         Err(page) => Ok(client.page(page, accept.as_ref())),
     }
 }
