@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use launcher_model::service::{Headers, Health, PathTarget, Redirect, Traffic};
+use launcher_model::service::{Compression, Headers, Health, PathTarget, Redirect, Traffic};
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -71,6 +71,9 @@ pub struct Rules {
     /// Files that are looked for in other versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assets: Option<Assets>,
+    /// What is compressed on its way to clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
     /// Who may look at previews. `None`: everybody; an empty list: nobody.
     #[serde(default)]
     pub preview_logins: Option<Vec<Login>>,

@@ -2,6 +2,7 @@
 
 mod assets;
 mod check;
+mod compression;
 mod deploy;
 mod differ;
 mod freeze;
@@ -23,6 +24,7 @@ use crate::{Bytes, Cpus, ServiceName, Span};
 
 pub use assets::Assets;
 pub use check::Fault;
+pub use compression::{Algorithm, Compression};
 pub use deploy::Deploy;
 pub use differ::{Difference, differences};
 pub use freeze::{Freeze, Frozen, InvalidFreeze, Window};
@@ -83,6 +85,9 @@ pub struct ServiceSpec {
     /// Files that are looked for in other versions where one does not have them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assets: Option<Box<Assets>>,
+    /// Responses that edges compress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Box<Compression>>,
     /// Who may look at previews.
     #[serde(default)]
     pub previews: Previews,
@@ -136,6 +141,7 @@ impl ServiceSpec {
             redirects: Vec::new(),
             headers: Headers::default(),
             assets: None,
+            compression: None,
             previews: Previews::default(),
             build: Build::default(),
             test: Test::default(),

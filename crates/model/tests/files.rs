@@ -79,6 +79,12 @@ set = { Strict-Transport-Security = "max-age=31536000" }
 prefixes = ["/assets/", "/static/"]
 keep = "10m"
 
+[compression]
+enabled = true
+algorithms = ["br", "gzip"]
+min_size = "1KiB"
+types = ["text/html", "application/json"]
+
 [previews]
 login = "shop/preview-logins"
 

@@ -14,11 +14,13 @@ use launcher_model::Span;
 
 use super::assets;
 use super::attempts::Attempts;
-use super::body::{Relay, ResponseBody};
+use super::body::{Passing, Relay, ResponseBody};
 use super::body_limit::BodyLimit;
 use super::client::Client;
 use super::closed;
+use super::compress::Compress;
 use super::elsewhere::{self, ByPath};
+use super::events::Events;
 use super::login;
 use super::outgoing::{Outgoing, Seen};
 use super::page::Page;
@@ -188,6 +190,8 @@ pub(super) struct Target {
     pub(super) response_timeout: Duration,
     silence_timeout: Option<Duration>,
     pub(super) body: BodyLimit,
+    /// How its response may be compressed.
+    compress: Option<Compress>,
     /// What it answers 404 for may be a file that another version has.
     has_assets: bool,
     /// The Authorization field was for the edge, and is not the container's.
@@ -261,6 +265,7 @@ impl Target {
             response_timeout: site.traffic.response_timeout.duration(),
             silence_timeout: site.traffic.silence_timeout.map(Span::duration),
             body: BodyLimit::of(&site.traffic),
+            compress: Compress::of(site, request.method(), request.headers()),
             has_assets,
             logged_in,
         };
@@ -269,10 +274,10 @@ impl Target {
 }
 
 fn respond(
-    Target { mut ticket, cookie, fields, silence_timeout, .. }: Target,
+    Target { mut ticket, cookie, fields, silence_timeout, compress, .. }: Target,
     client: &Client,
     conn: Box<Conn>,
-    head: Head,
+    mut head: Head,
     upgrade: bool,
 ) -> Result<Response<ResponseBody>, Page> {
     let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
@@ -290,7 +295,10 @@ fn respond(
         ResponseBody::Empty
     } else {
         let silence = Silence::of(silence_timeout, &head.headers);
-        Relay::body(head.framing, &head.headers, conn, ticket, silence)
+        // By the fields of the container, of which compressing changes some.
+        let events = Events::of_body(head.framing, &head.headers);
+        let coder = compress.and_then(|compress| compress.begin(&mut head));
+        Relay::body(head.framing, conn, ticket, Passing { silence, events, coder })
     };
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
