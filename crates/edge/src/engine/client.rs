@@ -19,6 +19,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
+use super::guarded::Guarded;
 use super::moving::Moving;
 use super::page::Page;
 use super::pool::Endpoint;
@@ -43,6 +44,8 @@ pub(super) struct Client {
     head: Cell<Vec<u8>>,
     timer: Cell<Option<Pin<Box<Sleep>>>>,
     phase: Cell<Phase>,
+    /// How many requests have begun.
+    begun: Cell<u64>,
     /// When the head of the last request had come.
     began: Cell<Instant>,
     /// Since when the client takes none of the bytes that are ready for it.
@@ -79,6 +82,7 @@ impl Client {
             timer: Cell::new(None),
             // A client that connects has a request to send.
             phase: Cell::new(Phase::Head { since }),
+            begun: Cell::new(0),
             began: Cell::new(Instant::now()),
             blocked_since: Cell::new(None),
             on: Cell::new(None),
@@ -91,7 +95,8 @@ impl Client {
 
     /// Serves the connection to its end.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {
-        let io = ClientIo { stream: Some(Socket::new(stream)), client: self.clone() };
+        let stream = Some(Socket::new(stream));
+        let io = ClientIo { stream, client: self.clone(), guarded: Guarded::default() };
         let handled = self.clone();
         let service = service_fn(move |request| proxy::handle(handled.clone(), request));
         let served = self.worker.http.serve_connection(io, service).without_shutdown().await;
@@ -101,7 +106,8 @@ impl Client {
                 if let Some(tunnel) = tunnel
                     && let Some(stream) = parts.io.stream.take()
                 {
-                    tunnel.run(self.clone(), stream.into_stream(), parts.read_buf).await;
+                    let early = parts.io.guarded.behind(parts.read_buf);
+                    tunnel.run(self.clone(), stream.into_stream(), early).await;
                 }
             }
             Err(error) => tracing::debug!(%error, "a client's connection ended"),
@@ -144,9 +150,16 @@ impl Client {
 
     pub(super) fn begin(&self) {
         self.phase.set(Phase::Busy);
+        self.begun.set(self.begun.get() + 1);
         if self.worker.limits().measures {
             self.began.set(Instant::now());
         }
+    }
+
+    /// How many requests have been answered in HTTP.
+    fn answered(&self) -> u64 {
+        let under_way = matches!(self.phase.get(), Phase::Busy);
+        self.begun.get() - u64::from(under_way)
     }
 
     /// When the head of the request under way had come.
@@ -248,6 +261,7 @@ impl Client {
 struct ClientIo {
     stream: Option<Socket>,
     client: Rc<Client>,
+    guarded: Guarded,
 }
 
 impl ClientIo {
@@ -262,9 +276,12 @@ impl Read for ClientIo {
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let polled = self.stream()?.poll_read(cx, buf);
+        let Self { stream, client, guarded } = &mut *self;
+        let stream = stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let room = &mut *client.worker.room.borrow_mut();
+        let polled = guarded.poll_read(Pin::new(stream), cx, buf, room, client.answered());
         if polled.is_ready() {
-            self.client.has_read();
+            client.has_read();
         }
         polled
     }
