@@ -135,6 +135,7 @@ fn rules(spec: &ServiceSpec, access: Access) -> Rules {
             .assets
             .as_deref()
             .map(|assets| Assets { prefixes: assets.prefixes.clone(), lately: access.lately }),
+        compression: spec.compression.as_deref().cloned(),
         preview_logins: access.preview_logins,
         maintenance: access.maintenance,
         tls: spec.tls,

@@ -16,10 +16,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::Version;
+use tokio::sync::oneshot;
 
 pub(crate) use batch::Batch;
 pub(crate) use draft::{Draft, Passed};
@@ -37,6 +38,9 @@ pub struct Entry<'a> {
     pub began: SystemTime,
     /// From then to the end of its response, or of the connection that it was upgraded to.
     pub took: Duration,
+    /// Of that, how long it waited before it was sent to a container: because its service was held, for an
+    /// environment to wake, or for a login to be looked at.
+    pub queued: Duration,
     /// From then to the head of the container's response; none when the edge answered itself.
     pub head: Option<Duration>,
     /// The service.
@@ -133,6 +137,9 @@ fn protocol(version: Version) -> &'static str {
 pub trait Sink: Send + 'static {
     /// Takes an entry.
     fn write(&mut self, entry: &Entry<'_>);
+
+    /// No other one comes for a moment: what was put together is to be passed on.
+    fn flush(&mut self) {}
 }
 
 /// What is told.
@@ -172,7 +179,7 @@ enum Message {
 #[derive(Debug)]
 pub struct Writer {
     to: Sender<Message>,
-    thread: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
 }
 
 /// Begins a log.
@@ -183,9 +190,14 @@ pub fn open(sink: impl Sink, options: Options) -> io::Result<(Log, Writer)> {
     let (to, from) = channel();
     let counts = Arc::<Counts>::default();
     let writing = Writing { sink, options, counts: counts.clone(), told: 0, warned: None };
-    let thread =
-        thread::Builder::new().name("edge-log".into()).spawn(move || writing.run(&from))?;
-    Ok((Log { to: to.clone(), counts }, Writer { to, thread }))
+    let (ending, ended) = oneshot::channel();
+    let run = move || {
+        writing.run(&from);
+        // Nobody may wait for it.
+        let _ = ending.send(());
+    };
+    thread::Builder::new().name("edge-log".into()).spawn(run)?;
+    Ok((Log { to: to.clone(), counts }, Writer { to, ended }))
 }
 
 impl Log {
@@ -216,12 +228,9 @@ impl fmt::Debug for Log {
 impl Writer {
     /// Waits until the sink has taken all that was left before. What comes later is dropped.
     pub async fn close(self) {
-        let closed = tokio::task::spawn_blocking(move || {
-            // One that has ended already takes nothing, and needs not to be told.
-            let _ = self.to.send(Message::End);
-            self.thread.join().is_ok()
-        });
-        if !closed.await.unwrap_or(false) {
+        // One that has ended already takes nothing, and needs not to be told.
+        let _ = self.to.send(Message::End);
+        if self.ended.await.is_err() {
             tracing::error!("the thread that writes the access log broke");
         }
     }
@@ -244,6 +253,7 @@ impl<S: Sink> Writing<S> {
             for entry in batch.entries(self.options, now, time) {
                 self.sink.write(&entry);
             }
+            self.sink.flush();
             self.counts.waiting.fetch_sub(batch.bytes(), Relaxed);
             self.warn();
         }

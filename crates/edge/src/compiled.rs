@@ -24,6 +24,7 @@ mod asked;
 mod assets;
 mod branches;
 mod closed;
+mod compression;
 mod elsewhere;
 mod fields;
 mod host;
@@ -35,6 +36,7 @@ use asked::{Sticky, Trials};
 pub(crate) use assets::Assets;
 pub(crate) use branches::Branches;
 use closed::Closed;
+pub(crate) use compression::Compression;
 pub(crate) use elsewhere::{Elsewhere, Led};
 pub(crate) use fields::{Changes, Fields};
 pub(crate) use host::HostBuffer;
@@ -183,6 +185,8 @@ pub(crate) struct Site {
     pub(crate) tls: Secured,
     /// What is done to the fields of its requests and responses.
     pub(crate) fields: Option<Arc<Fields>>,
+    /// What is compressed on its way to clients.
+    pub(crate) compression: Option<Arc<Compression>>,
     /// Files that are looked for in other versions.
     pub(crate) assets: Option<Box<Assets>>,
     /// Environments of branches, where there are any.
@@ -230,6 +234,7 @@ impl Site {
             elsewhere: Elsewhere::compile(&table.rules).map(Box::new),
             tls: Secured::compile(&table.rules.tls),
             fields: Fields::compile(&table.rules.headers),
+            compression: Compression::compile(table.rules.compression.as_ref()),
             assets: Assets::compile(table, &pools).map(Box::new),
             branches: Branches::compile(table).map(Box::new),
             pools,

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use launcher_model::service::{
-    Contact, Headers, Health, PathTarget, Protocol, Redirect, Tls, Traffic,
+    Compression, Contact, Headers, Health, PathTarget, Protocol, Redirect, Tls, Traffic,
 };
 use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,9 @@ pub struct Rules {
     /// Files that are looked for in other versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assets: Option<Assets>,
+    /// What is compressed on its way to clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Compression>,
     /// Who may look at previews. `None`: everybody; an empty list: nobody.
     #[serde(default)]
     pub preview_logins: Option<Vec<Login>>,

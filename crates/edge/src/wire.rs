@@ -97,10 +97,10 @@ mod tests {
     use crate::table::{Passes, Pool, RouteTable, Rules, ServiceTable};
     use launcher_model::service::{Health, Traffic};
     use launcher_model::{Generation, ServiceName, VersionNumber, Weight};
+    use proptest::prelude::*;
 
-    #[tokio::test]
-    async fn whole_tables_travel_in_both_directions() {
-        let name = ServiceName::new("shop").unwrap();
+    /// A table with something of everything in it.
+    fn table(name: &ServiceName) -> RouteTable {
         let pool = Pool {
             health: Health::default(),
             endpoints: [("abc".to_owned(), "127.0.0.1:80".parse().unwrap())].into(),
@@ -118,11 +118,17 @@ mod tests {
             rules: Rules::default(),
             branches: Default::default(),
         };
-        let table = RouteTable {
+        RouteTable {
             preview_domain: "localhost".into(),
             installation: Some("one".into()),
             services: [(name.clone(), service)].into(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn whole_tables_travel_in_both_directions() {
+        let name = ServiceName::new("shop").unwrap();
+        let table = table(&name);
         let (edge, control) = tokio::io::duplex(64);
         let (mut from_control, mut to_control) = split::<_, ToEdge, FromEdge>(edge);
         let (mut from_edge, mut to_edge) = split::<_, FromEdge, ToEdge>(control);
@@ -137,5 +143,35 @@ mod tests {
         assert_eq!(got.unwrap(), Some(applied));
         drop((to_edge, from_edge));
         assert_eq!(from_control.next().await.unwrap(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_peer_sends_comes_to_an_end(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            has_length in any::<bool>(),
+        ) {
+            let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+            let sent = if has_length { [&length[..], &bytes].concat() } else { bytes };
+            let mut reader = Reader::<_, ToEdge>::new(&sent[..]);
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async { while let Ok(Some(_)) = reader.next().await {} });
+        }
+
+        #[test]
+        fn a_message_that_was_altered_is_another_one_or_none(
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let table = table(&ServiceName::new("shop").unwrap());
+            let welcome = ToEdge::Welcome { table, unchanged: Vec::new() };
+            let mut text = serde_json::to_vec(&welcome).unwrap();
+            let at = at.index(text.len());
+            text[at] = byte;
+            if let Ok(read) = serde_json::from_slice::<ToEdge>(&text) {
+                let again = serde_json::to_vec(&read).unwrap();
+                prop_assert_eq!(serde_json::from_slice::<ToEdge>(&again).unwrap(), read);
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod assets;
 mod check;
+mod compression;
 mod deploy;
 mod differ;
 mod freeze;
@@ -24,6 +25,7 @@ use crate::{Bytes, Cpus, ServiceName, Span};
 
 pub use assets::Assets;
 pub use check::Fault;
+pub use compression::{Algorithm, Compression};
 pub use deploy::Deploy;
 pub use differ::{Difference, differences};
 pub use freeze::{Freeze, Frozen, InvalidFreeze, Window};
@@ -88,6 +90,9 @@ pub struct ServiceSpec {
     /// Files that are looked for in other versions where one does not have them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assets: Option<Box<Assets>>,
+    /// Responses that edges compress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<Box<Compression>>,
     /// Who may look at previews.
     #[serde(default)]
     pub previews: Previews,
@@ -143,6 +148,7 @@ impl ServiceSpec {
             headers: Headers::default(),
             tls: Tls::default(),
             assets: None,
+            compression: None,
             previews: Previews::default(),
             build: Build::default(),
             test: Test::default(),

@@ -82,6 +82,12 @@ redirect = true
 prefixes = ["/assets/", "/static/"]
 keep = "10m"
 
+[compression]
+enabled = true
+algorithms = ["br", "gzip"]
+min_size = "1KiB"
+types = ["text/html", "application/json"]
+
 [previews]
 login = "shop/preview-logins"
 

@@ -27,6 +27,7 @@ struct Ended {
     ends: [u16; FIELDS],
     began: Instant,
     took: Duration,
+    queued: Duration,
     head: Option<Duration>,
     client: IpAddr,
     protocol: Version,
@@ -51,6 +52,7 @@ impl Batch {
             ends: draft.text.ends,
             began,
             took,
+            queued: draft.queued,
             head: draft.head.map(|head| head.saturating_duration_since(began)),
             client: draft.client,
             protocol: draft.protocol,
@@ -108,6 +110,7 @@ impl Ended {
         Entry {
             began: time.checked_sub(ago).unwrap_or(time),
             took: self.took,
+            queued: self.queued,
             head: self.head,
             service: ours(Field::Service),
             version: self.version,

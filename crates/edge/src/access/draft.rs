@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{self, HeaderName};
 use http::uri::PathAndQuery;
@@ -74,6 +74,8 @@ pub(crate) struct Draft {
     pub(super) has_agent: bool,
     pub(super) version: Option<u32>,
     pub(super) traffic: Traffic,
+    /// How long it had waited when it was sent to a container.
+    pub(crate) queued: Duration,
     /// When the head of the container's response had come.
     pub(crate) head: Option<Instant>,
     pub(crate) status: Option<u16>,
@@ -92,6 +94,7 @@ impl Default for Draft {
             has_agent: false,
             version: None,
             traffic: Traffic::Production,
+            queued: Duration::ZERO,
             head: None,
             status: None,
             again: 0,
@@ -118,6 +121,7 @@ impl Draft {
         (self.client, self.protocol) = (client, request.version());
         (self.version, self.traffic) = (None, Traffic::Production);
         (self.head, self.status, self.again, self.end) = (None, None, 0, End::Gone);
+        self.queued = Duration::ZERO;
         match Rc::get_mut(&mut self.passed) {
             Some(passed) => *passed = Passed::default(),
             None => self.passed = Rc::default(),

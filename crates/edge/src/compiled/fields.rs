@@ -49,6 +49,11 @@ impl Changes {
         self.taken.contains(name)
     }
 
+    /// The names of all that are set or taken away.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.taken.iter().map(HeaderName::as_str)
+    }
+
     /// The fields that are set.
     pub(crate) fn set(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
         self.set.iter()

@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::coder::Coder;
 use super::events::Events;
 use super::line::Line;
 use super::silence::Silence;
@@ -31,57 +31,57 @@ pub(super) struct Relay {
     broken: Option<io::Error>,
     /// It is a stream of events, which may be ended between two of them.
     events: Option<Events>,
+    coder: Option<Box<Coder>>,
+    /// What follows all that came from the container.
+    last: Option<Frame<Bytes>>,
+}
+
+/// What is done to a body as it passes.
+pub(super) struct Passing {
+    /// It must not stop for long.
+    pub(super) silence: Option<Box<Silence>>,
+    /// It is a stream of events.
+    pub(super) events: Option<Events>,
+    /// It is compressed.
+    pub(super) coder: Option<Box<Coder>>,
 }
 
 impl Relay {
-    /// The body, framed so, of a response with these fields that comes over `line`.
+    /// The body, framed so, of a response that comes over `line`.
     pub(super) fn body(
         framing: Framing,
-        headers: &HeaderMap,
         line: Line,
         ticket: Ticket,
-        silence: Option<Box<Silence>>,
+        passing: Passing,
     ) -> ResponseBody {
         if framing == Framing::Length(0) {
             ticket.give_back(line);
             return ResponseBody::Empty;
         }
-        // What says how long it is, is no stream that goes on.
-        let events = match framing {
-            Framing::Length(_) => None,
-            Framing::Chunked | Framing::UntilClose => Events::of(headers),
-        };
+        let Passing { silence, events, coder } = passing;
         ResponseBody::Relay(Self {
             rest: framing.into(),
             source: Some((line, ticket)),
             silence,
             broken: None,
             events,
+            coder,
+            last: None,
         })
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let to_move = self.is_to_move(cx);
-        if to_move && self.is_between_events() {
-            if let Some((_, ticket)) = self.source.take() {
-                ticket.moved();
-            }
-            return Poll::Ready(None);
+        if let Some(last) = self.last.take() {
+            return Poll::Ready(Some(Ok(last)));
         }
-        let Some((line, ticket)) = &mut self.source else {
+        if self.is_to_move(cx) && self.is_between_events() {
+            return self.move_on();
+        }
+        if self.source.is_none() {
             return Poll::Ready(self.broken.take().map(Err));
-        };
-        let mut polled = line.poll_body(cx, &mut self.rest);
-        if let Some(silence) = &mut self.silence {
-            if polled.is_ready() || line.is_uploading() {
-                silence.broken();
-            } else if silence.poll_over(cx).is_ready() {
-                polled = Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
-            }
         }
-        if let Some(events) = &mut self.events {
-            pass_events(events, &mut polled, to_move);
-        }
+        let polled = if self.coder.is_some() { self.poll_coded(cx) } else { self.poll_plain(cx) };
+        let Some((_, ticket)) = &self.source else { return polled };
         if let Poll::Ready(Some(Ok(frame))) = &polled {
             ticket.sent(frame.data_ref().map_or(0, Bytes::len));
         }
@@ -109,6 +109,66 @@ impl Relay {
         polled
     }
 
+    /// What the container sends next.
+    fn poll_plain(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let to_move = self.is_to_move(cx);
+        let Some((line, _)) = &mut self.source else { return Poll::Ready(None) };
+        let mut polled = line.poll_body(cx, &mut self.rest);
+        if let Some(silence) = &mut self.silence {
+            if polled.is_ready() || line.is_uploading() {
+                silence.broken();
+            } else if silence.poll_over(cx).is_ready() {
+                polled = Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+            }
+        }
+        if let Some(events) = &mut self.events {
+            pass_events(events, &mut polled, to_move);
+        }
+        polled
+    }
+
+    /// The same, compressed.
+    fn poll_coded(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        loop {
+            let polled = self.poll_plain(cx);
+            let Some(coder) = &mut self.coder else { return polled };
+            let out = match polled {
+                Poll::Pending => match coder.pause() {
+                    Ok(None) => return Poll::Pending,
+                    paused => paused,
+                },
+                Poll::Ready(None) => match coder.end() {
+                    Ok(None) => return Poll::Ready(None),
+                    ended => ended,
+                },
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(part) => coder.write(&part),
+                    // Trailers are the last of a body.
+                    Err(trailers) => {
+                        self.last = Some(trailers);
+                        coder.end()
+                    }
+                },
+            };
+            match out {
+                Ok(None) => {}
+                Ok(Some(part)) => return Poll::Ready(Some(Ok(Frame::data(part)))),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+
+    /// Ends a stream of events for its client to come again.
+    fn move_on(&mut self) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let ended = self.coder.as_mut().and_then(|coder| coder.end().ok().flatten());
+        if let Some((_, ticket)) = self.source.take() {
+            ticket.sent(ended.as_ref().map_or(0, Bytes::len));
+            ticket.moved();
+        }
+        Poll::Ready(ended.map(|part| Ok(Frame::data(part))))
+    }
+
     /// Whether it is a stream of events whose client is to come again.
     fn is_to_move(&self, cx: &Context<'_>) -> bool {
         match (&self.events, &self.source) {
@@ -124,7 +184,8 @@ impl Relay {
 
     /// Whether nothing follows what was polled.
     fn is_at_end<T>(&self, polled: &Poll<Option<T>>) -> bool {
-        matches!(polled, Poll::Ready(None)) || matches!(self.rest, Rest::Length(0))
+        let has_all = self.coder.is_none() && matches!(self.rest, Rest::Length(0));
+        matches!(polled, Poll::Ready(None)) || has_all
     }
 }
 
@@ -161,7 +222,9 @@ impl Body for ResponseBody {
         match self {
             Self::Empty | Self::Page(None) => true,
             Self::Page(Some(_)) => false,
-            Self::Relay(relay) => relay.source.is_none() && relay.broken.is_none(),
+            Self::Relay(relay) => {
+                relay.source.is_none() && relay.broken.is_none() && relay.last.is_none()
+            }
         }
     }
 
@@ -169,7 +232,9 @@ impl Body for ResponseBody {
         match self {
             Self::Empty | Self::Page(None) => SizeHint::with_exact(0),
             Self::Page(Some(page)) => SizeHint::with_exact(page.len() as u64),
-            Self::Relay(Relay { rest: Rest::Length(left), .. }) => SizeHint::with_exact(*left),
+            Self::Relay(Relay { rest: Rest::Length(left), coder: None, .. }) => {
+                SizeHint::with_exact(*left)
+            }
             Self::Relay(_) => SizeHint::default(),
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct Client {
     head: Cell<Vec<u8>>,
     timer: Cell<Option<Pin<Box<Sleep>>>>,
     phase: Cell<Phase>,
+    /// How many requests have begun.
+    begun: Cell<u64>,
     /// When the head of the last request had come.
     began: Cell<Instant>,
     /// Since when the client takes none of the bytes that are ready for it.
@@ -116,6 +118,7 @@ impl Client {
             timer: Cell::new(None),
             // A client that connects has a request to send.
             phase: Cell::new(Phase::Head { since }),
+            begun: Cell::new(0),
             began: Cell::new(Instant::now()),
             blocked_since: Cell::new(None),
             on: Cell::new(None),
@@ -175,7 +178,8 @@ impl Client {
                 if let Some(tunnel) = tunnel
                     && let Some(stream) = parts.io.stream.take()
                 {
-                    self.clone().carry(tunnel, stream.into_stream(), parts.read_buf).await;
+                    let early = parts.io.guarded.behind(parts.read_buf);
+                    self.clone().carry(tunnel, stream.into_stream(), early).await;
                 }
             }
             Err(error) => tracing::debug!(%error, "a client's connection ended"),
@@ -274,9 +278,16 @@ impl Client {
 
     pub(super) fn begin(&self) {
         self.phase.set(Phase::Busy);
+        self.begun.set(self.begun.get() + 1);
         if self.worker.limits().measures {
             self.began.set(Instant::now());
         }
+    }
+
+    /// How many requests have been answered in HTTP.
+    fn answered(&self) -> u64 {
+        let under_way = matches!(self.phase.get(), Phase::Busy);
+        self.begun.get() - u64::from(under_way)
     }
 
     /// When the head of the request under way had come.

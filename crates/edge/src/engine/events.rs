@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header;
 
+use super::upstream::Framing;
+
 /// Where in a stream of events a response is.
 #[derive(Debug)]
 pub(super) enum Events {
@@ -14,6 +16,14 @@ pub(super) enum Events {
 }
 
 impl Events {
+    /// The same for a body that is framed so: what says how long it is, is no stream that goes on.
+    pub(super) fn of_body(framing: Framing, headers: &HeaderMap) -> Option<Self> {
+        match framing {
+            Framing::Length(_) => None,
+            Framing::Chunked | Framing::UntilClose => Self::of(headers),
+        }
+    }
+
     /// `None` when the response is no stream of events.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         if !is_event_stream(headers) {

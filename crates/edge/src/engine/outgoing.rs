@@ -6,6 +6,7 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Body;
 
 use super::elsewhere::Stripped;
+use super::forged;
 use super::forwarding::{Forwarding, Said};
 use super::hop::{Connection, members};
 use super::page::Page;
@@ -89,6 +90,7 @@ impl Outgoing {
                     _ if connection.is_for_one_hop(name) => {}
                     PREFIX if stripped.is_some() => {}
                     _ if fields.is_some_and(|fields| fields.takes(name)) => {}
+                    _ if forged::is(name.as_str(), fields) => {}
                     name => line(out, name.as_bytes(), value.as_bytes()),
                 },
             }

@@ -13,11 +13,13 @@ use launcher_model::Span;
 
 use super::assets;
 use super::attempts::Attempts;
-use super::body::{Relay, ResponseBody};
+use super::body::{Passing, Relay, ResponseBody};
 use super::body_limit::BodyLimit;
 use super::client::Client;
 use super::closed;
+use super::compress::Compress;
 use super::elsewhere::{self, ByPath};
+use super::events::Events;
 use super::line::Line;
 use super::login;
 use super::outgoing::{Outgoing, Seen};
@@ -77,7 +79,10 @@ async fn answer_later(
         drop(waited);
     };
     match begun {
-        Ok(attempts) => answer(attempts, client, accept).await,
+        Ok(attempts) => {
+            client.log(|draft| draft.queued = client.took());
+            answer(attempts, client, accept).await
+        }
         Err(page) => Ok(client.page(page, accept.as_ref())),
     }
 }
@@ -189,6 +194,8 @@ pub(super) struct Target {
     pub(super) response_timeout: Duration,
     silence_timeout: Option<Duration>,
     pub(super) body: BodyLimit,
+    /// How its response may be compressed.
+    compress: Option<Compress>,
     /// What it answers 404 for may be a file that another version has.
     has_assets: bool,
     /// The Authorization field was for the edge, and is not the container's.
@@ -268,6 +275,7 @@ impl Target {
             response_timeout: site.traffic.response_timeout.duration(),
             silence_timeout: site.traffic.silence_timeout.map(Span::duration),
             body: BodyLimit::of(&site.traffic),
+            compress: Compress::of(site, request.method(), request.headers()),
             has_assets,
             logged_in,
         };
@@ -276,10 +284,10 @@ impl Target {
 }
 
 fn respond(
-    Target { mut ticket, cookie, fields, hsts, silence_timeout, .. }: Target,
+    Target { mut ticket, cookie, fields, hsts, silence_timeout, compress, .. }: Target,
     client: &Client,
     line: Line,
-    head: Head,
+    mut head: Head,
     upgrade: bool,
 ) -> Result<Response<ResponseBody>, Page> {
     let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
@@ -299,7 +307,10 @@ fn respond(
         }
         line => {
             let silence = Silence::of(silence_timeout, &head.headers);
-            Relay::body(head.framing, &head.headers, line, ticket, silence)
+            // By the fields of the container, of which compressing changes some.
+            let events = Events::of_body(head.framing, &head.headers);
+            let coder = compress.and_then(|compress| compress.begin(&mut head));
+            Relay::body(head.framing, line, ticket, Passing { silence, events, coder })
         }
     };
     let mut response = Response::new(body);

@@ -22,6 +22,7 @@ use super::access::Access;
 use super::client::Client;
 use super::common::{Accepting, Common};
 use super::gate::Gate;
+use super::guarded::Room;
 use super::listen::Served;
 use super::moving::{Why, move_all};
 use super::pool::LocalPool;
@@ -74,6 +75,8 @@ pub(super) struct Worker {
     pub(super) access: Option<Access>,
     /// Room for the fields of a response.
     pub(super) fields: RefCell<Fields>,
+    /// Room for what clients send.
+    pub(super) room: RefCell<Room>,
     pools: RefCell<HashMap<PoolId, Rc<LocalPool>, RandomState>>,
     pub(super) clients: RefCell<Slab<(Rc<Client>, AbortHandle)>>,
     /// Told when a client's connection has ended.
@@ -130,6 +133,7 @@ impl Worker {
             rng: RefCell::new(rand::make_rng()),
             access,
             fields: RefCell::default(),
+            room: RefCell::default(),
             pools: RefCell::default(),
             clients: RefCell::default(),
             ended: Notify::new(),

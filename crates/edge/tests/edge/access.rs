@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use launcher_edge::Limits;
 use launcher_edge::access::{self, End, Entry, Log, Options, Sink, Traffic, Writer};
+use launcher_edge::protocol::{FromEdge, ToEdge};
 use launcher_edge::table::Assets;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
@@ -22,6 +23,7 @@ use super::support::{
 struct Told {
     began: SystemTime,
     took: Duration,
+    queued: Duration,
     head: Option<Duration>,
     version: Option<u32>,
     container: Option<String>,
@@ -41,6 +43,7 @@ impl Told {
         Self {
             began: entry.began,
             took: entry.took,
+            queued: entry.queued,
             head: entry.head,
             version: entry.version,
             container: entry.container.map(str::to_owned),
@@ -123,6 +126,7 @@ async fn a_request_is_told_whole() {
         assert_eq!((told.agent.as_deref(), told.end), (Some("test/1.0"), End::Whole));
         let head = told.head.unwrap();
         assert!(head >= Duration::from_millis(20) && head <= told.took, "{told:?}");
+        assert_eq!(told.queued, Duration::ZERO);
         let passed = told.began.duration_since(before - Duration::from_millis(5));
         assert!(passed.unwrap() < Duration::from_secs(10), "{told:?}");
         assert!(!format!("{told:?}").contains("secret"));
@@ -313,4 +317,19 @@ async fn a_file_of_another_version_is_told_as_that_ones() {
     assert_eq!(lab.get("/other.js").await.status, 404);
     let told = book.one().await;
     assert_eq!((told.version, told.status, told.again), (Some(2), Some(404), 0));
+}
+
+#[tokio::test]
+async fn how_long_a_request_was_held_is_told() {
+    let container = Container::named("c").await;
+    let (book, log, _writer) = Book::open();
+    let mut lab = lab(log, &[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
+    let service = launcher_model::ServiceName::new("shop").unwrap();
+    lab.control.say(ToEdge::Hold { service, within_ms: 500 }).await;
+    let FromEdge::Held { .. } = lab.control.hear().await else { panic!("it is not held") };
+    assert_eq!(lab.get("/").await.status, 200);
+    let told = book.one().await;
+    assert!(told.queued > Duration::ZERO && told.queued <= told.head.unwrap(), "{told:?}");
+    assert_eq!(lab.get("/").await.status, 200);
+    assert_eq!(book.one().await.queued, Duration::ZERO);
 }

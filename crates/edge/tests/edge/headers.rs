@@ -57,6 +57,13 @@ async fn a_container_is_told_who_asked() {
 }
 
 #[tokio::test]
+async fn a_field_that_could_be_taken_for_one_of_the_edge_s_is_dropped() {
+    let sent =
+        "X_Forwarded_For: evil\r\nx_forwarded-proto: https\r\nContent_Length: 7\r\nmy_own: a\r\n";
+    assert_eq!(mirrored(sent).await, forwarded_and(&["my_own: a"]));
+}
+
+#[tokio::test]
 async fn fields_for_one_hop_do_not_reach_the_container() {
     assert_eq!(
         mirrored(

@@ -10,6 +10,7 @@ mod support;
 mod access;
 mod assets;
 mod belonging;
+mod compression;
 mod daemon;
 mod draining;
 mod ejection;

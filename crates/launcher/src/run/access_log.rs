@@ -1,11 +1,15 @@
-//! The access log of an edge: sent to a Fluentd, by way of a buffer in the edge's data directory.
+//! The access log of an edge: sent to a Fluentd, by way of a buffer in the edge's data directory, and written
+//! to a file.
 
 mod buffers;
+mod file;
+mod lines;
 mod record;
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,9 +19,12 @@ use launcher_fluent::{ForwardOptions, Forwarder, Security, Server, User};
 use launcher_model::{Bytes, EdgeName};
 use serde::Deserialize;
 
-use super::edge_page::LogSent;
+use super::edge_page::{LogTold, Told, Written};
 use super::fluentd::{hostname, read_key, read_password};
 use buffers::Buffers;
+pub(crate) use file::Options as FileOptions;
+use file::{Counts, LogFile};
+pub(crate) use lines::Format;
 use record::Names;
 
 /// Fluentd's own port.
@@ -29,6 +36,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 /// Where an access log goes, and what is in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
+    /// The file that it is written to.
+    pub(crate) file: Option<FileOptions>,
     /// The servers, of which the first that answers is used.
     pub(crate) fluentd: Vec<Target>,
     /// The tag of its records.
@@ -96,30 +105,42 @@ impl std::fmt::Display for Target {
 
 /// An access log that is being written.
 pub(crate) struct AccessLog {
+    log: Log,
     writer: Writer,
-    buffers: Buffers,
+    buffers: Option<Buffers>,
+    lines: Option<Arc<Counts>>,
 }
 
 /// Begins the log of an edge whose data is there, on the Tokio runtime from which it is called. That no
 /// server answers is no error: it may come.
 pub(crate) fn open(options: &Options, edge: &EdgeName, data: &Path) -> Result<(Log, AccessLog)> {
+    let buffers = match options.fluentd.as_slice() {
+        [] => None,
+        _ => Some(buffers(options, edge, data)?),
+    };
+    let records = buffers.as_ref().map(|buffers| Records {
+        forwarder: buffers.forwarder().clone(),
+        names: Names::default(),
+        tag: options.tag.as_str().into(),
+        edge: edge.to_string(),
+    });
+    let file = options.file.as_ref().map(|file| LogFile::open(file, edge.to_string()));
+    let file = file.transpose()?;
+    let lines = file.as_ref().map(LogFile::counts);
+    let told = access::Options { query: options.query };
+    let (log, writer) =
+        access::open(Sinks { records, file }, told).context("cannot begin the access log")?;
+    Ok((log.clone(), AccessLog { log, writer, buffers, lines }))
+}
+
+fn buffers(options: &Options, edge: &EdgeName, data: &Path) -> Result<Buffers> {
     let servers = servers(options, edge)?;
     let forward = |directory| ForwardOptions {
         buffer_limit: options.buffer.0,
         compress: true,
         ..ForwardOptions::new(servers.clone(), directory)
     };
-    let buffers =
-        Buffers::start(&data.join("access-log"), forward).context("cannot begin the access log")?;
-    let sink = Records {
-        forwarder: buffers.forwarder().clone(),
-        names: Names::default(),
-        tag: options.tag.as_str().into(),
-        edge: edge.to_string(),
-    };
-    let told = access::Options { query: options.query };
-    let (log, writer) = access::open(sink, told).context("cannot begin the access log")?;
-    Ok((log, AccessLog { writer, buffers }))
+    Buffers::start(&data.join("access-log"), forward).context("cannot begin the access log")
 }
 
 fn servers(options: &Options, edge: &EdgeName) -> Result<Vec<Server>> {
@@ -160,7 +181,7 @@ struct Records {
     edge: String,
 }
 
-impl Sink for Records {
+impl Records {
     fn write(&mut self, entry: &Entry<'_>) {
         let record = self.names.record(&self.tag, &self.edge, entry);
         // The forwarder counts what it cannot take, and says so in the log.
@@ -168,17 +189,53 @@ impl Sink for Records {
     }
 }
 
-impl AccessLog {
-    /// Tells what has become of what was logged, until this is closed.
-    pub(crate) fn sent(&self) -> LogSent {
-        let forwarder = Arc::downgrade(self.buffers.forwarder());
-        Box::new(move || forwarder.upgrade().map(|forwarder| forwarder.sent()))
+/// All that are told.
+struct Sinks {
+    records: Option<Records>,
+    file: Option<LogFile>,
+}
+
+impl Sink for Sinks {
+    fn write(&mut self, entry: &Entry<'_>) {
+        if let Some(records) = &mut self.records {
+            records.write(entry);
+        }
+        if let Some(file) = &mut self.file {
+            file.write(entry);
+        }
     }
 
-    /// Has what was logged sent, or kept for the next edge on this data directory.
+    fn flush(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.flush();
+        }
+    }
+}
+
+impl AccessLog {
+    /// Tells what has become of what was logged, until this is closed.
+    pub(crate) fn told(&self) -> LogTold {
+        let forwarder = self.buffers.as_ref().map(|buffers| Arc::downgrade(buffers.forwarder()));
+        let (log, lines) = (self.log.clone(), self.lines.clone());
+        Box::new(move || Told {
+            dropped: log.dropped(),
+            sent: forwarder.as_ref().and_then(|one| one.upgrade()).map(|one| one.sent()),
+            written: lines.as_ref().map(|counts| Written {
+                lines: counts.written.load(Relaxed),
+                lost: counts.lost.load(Relaxed),
+            }),
+        })
+    }
+
+    /// Has what was logged written, and sent or kept for the next edge on this data directory.
     pub(crate) async fn close(self) {
-        self.writer.close().await;
-        self.buffers.close(CLOSE_WITHIN).await;
+        // Who reads the standard output may have stopped to.
+        if tokio::time::timeout(CLOSE_WITHIN, self.writer.close()).await.is_err() {
+            tracing::warn!("the last of the access log could not be written in time");
+        }
+        if let Some(buffers) = self.buffers {
+            buffers.close(CLOSE_WITHIN).await;
+        }
     }
 }
 

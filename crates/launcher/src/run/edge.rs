@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::access_log;
 use super::data::keep_to_itself;
-use super::edge_page::LogSent;
+use super::edge_page::LogTold;
 use super::stopping::Replacements;
 use super::{edge_page, program, stopping, systemd};
 use crate::cli::args::nginx::NginxArgs;
@@ -67,7 +67,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let (name, control) = reach(options.control, &options.data).await?;
     if options.nginx.is_some() && options.access_log.is_some() {
         bail!(
-            "nginx writes its access log itself: leave --access-log-fluentd out, and see docs/access-logs.md for how its log is sent"
+            "nginx writes its access log itself: leave --access-log and --access-log-fluentd out, and see docs/access-logs.md for how its log is sent"
         );
     }
     if options.nginx.is_some() && !options.https.addresses.is_empty() {
@@ -100,8 +100,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let start = Start { sockets: systemd::sockets()?, take_over: options.take_over };
     let name = config.name.to_string();
     let daemon = Daemon::begin(config, start).await.context("the edge cannot start")?;
-    let sent = access_log.as_ref().map(access_log::AccessLog::sent);
-    let shown = page(options.metrics, name, daemon.counters(), sent);
+    let told = access_log.as_ref().map(access_log::AccessLog::told);
+    let shown = page(options.metrics, name, daemon.counters(), told);
     systemd::is_ready();
     let arguments = arguments_of_successor(daemon.http(), daemon.https());
     let replace = async {
@@ -207,7 +207,7 @@ fn page(
     address: Option<SocketAddr>,
     name: String,
     counters: Counters,
-    log: Option<LogSent>,
+    log: Option<LogTold>,
 ) -> Option<AbortOnDropHandle<()>> {
     address.map(|address| edge_page::show(address, name, counters, log))
 }

@@ -11,8 +11,24 @@ use launcher_fluent::Sent;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-/// What has become of the access log, while there is one.
-pub(crate) type LogSent = Box<dyn Fn() -> Option<Sent> + Send + Sync>;
+/// What has become of the access log.
+pub(crate) struct Told {
+    /// Requests that nothing was told of, because what tells could not follow.
+    pub(crate) dropped: u64,
+    /// Where it is sent.
+    pub(crate) sent: Option<Sent>,
+    /// Where it is written to a file.
+    pub(crate) written: Option<Written>,
+}
+
+/// Lines of a file.
+pub(crate) struct Written {
+    pub(crate) lines: u64,
+    pub(crate) lost: u64,
+}
+
+/// Tells it, while there is one.
+pub(crate) type LogTold = Box<dyn Fn() -> Told + Send + Sync>;
 
 /// From one attempt to listen to the next.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -23,11 +39,11 @@ pub(crate) fn show(
     address: SocketAddr,
     name: String,
     counters: Counters,
-    log: Option<LogSent>,
+    log: Option<LogTold>,
 ) -> AbortOnDropHandle<()> {
     let make = Arc::new(move |page: &Page| {
-        if let Some(sent) = log.as_ref().and_then(|sent| sent()) {
-            access_log(page, &sent)?;
+        if let Some(told) = &log {
+            access_log(page, &told())?;
         }
         make(page, &name, &counters.read())
     });
@@ -54,7 +70,25 @@ async fn listen(address: SocketAddr) -> TcpListener {
     }
 }
 
-fn access_log(page: &Page, log: &Sent) -> Result<(), Error> {
+fn access_log(page: &Page, told: &Told) -> Result<(), Error> {
+    let count = |name: &str, help: &str, value| page.counters(name, help, &[])?.set(&[], value);
+    count(
+        "launcher_edge_access_log_dropped_total",
+        "Requests that are in no log, because there were too many to be written down.",
+        told.dropped,
+    )?;
+    if let Some(Written { lines, lost }) = told.written {
+        count("launcher_edge_access_log_lines_total", "Lines written to the file.", lines)?;
+        count(
+            "launcher_edge_access_log_lines_lost_total",
+            "Lines that could not be written to the file.",
+            lost,
+        )?;
+    }
+    told.sent.as_ref().map_or(Ok(()), |sent| fluentd(page, sent))
+}
+
+fn fluentd(page: &Page, log: &Sent) -> Result<(), Error> {
     let count = |name: &str, help: &str, value| page.counters(name, help, &[])?.set(&[], value);
     count(
         "launcher_edge_access_log_sent_total",

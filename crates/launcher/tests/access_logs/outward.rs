@@ -118,3 +118,48 @@ async fn docker_a_server_for_node_gets_the_log_when_it_is_known() {
     }
     assert!(!record.to_string().contains("secret"));
 }
+
+/// The paths that lines of a file in the combined format tell of.
+fn told(file: &std::path::Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().map(|line| line.split(' ').nth(6).expect("a path").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn docker_a_log_in_a_file_loses_nothing_when_it_is_rotated_and_edges_follow_each_other() {
+    let folder = launcher_testkit::Folder::new();
+    let (path, before) = (folder.path().join("access.log"), folder.path().join("access.log.1"));
+    let format = "format = \"combined\"\nquery = true\n";
+    let shop = Shop::open(&format!("[access_log]\npath = {path:?}\n{format}")).await;
+    for n in 0..50 {
+        shop.get(&format!("/?n={n}")).await;
+    }
+    std::fs::rename(&path, &before).unwrap();
+    for n in 50..100 {
+        shop.get(&format!("/?n={n}")).await;
+    }
+    shop.installation.killer().replace();
+    until("another edge taking over", SOON, || async {
+        shop.installation.log().contains("took over from the edge").then_some(())
+    })
+    .await;
+    for n in 100..150 {
+        shop.get(&format!("/?n={n}")).await;
+    }
+    let whole = expected(0..150);
+    until_ok("all lines", SOON, || async {
+        let lines = [told(&before), told(&path)].concat();
+        let come: BTreeSet<String> = lines.iter().cloned().collect();
+        let missing = whole.difference(&come).count();
+        if missing > 0 {
+            return Err(format!("{missing} are missing"));
+        }
+        if lines.len() == whole.len() { Ok(()) } else { Err(format!("{} lines", lines.len())) }
+    })
+    .await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    for said in ["\" 200 ", " service=shop version=v1 container=", " end=whole", "\"test/1.0\""] {
+        assert!(text.lines().all(|line| line.contains(said)), "{said}: {text}");
+    }
+}

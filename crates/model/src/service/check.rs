@@ -50,6 +50,7 @@ impl ServiceSpec {
         self.check_traffic(&mut faults);
         self.check_rules(&mut faults);
         self.check_assets(&mut faults);
+        self.check_compression(&mut faults);
         self.check_source(&mut faults);
         self.check_deploy(&mut faults);
         self.check_upstream(&mut faults);

@@ -10,6 +10,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Client;
+use crate::engine::guarded::Guarded;
 use crate::engine::socket::{Socket, Stream};
 
 /// How long a connection is listened to after the edge has closed its side. How much comes meanwhile does
@@ -20,11 +21,12 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(super) struct ClientIo {
     pub(super) stream: Option<Socket>,
     client: Rc<Client>,
+    pub(super) guarded: Guarded,
 }
 
 impl ClientIo {
     pub(super) fn new(stream: Stream, client: Rc<Client>) -> Self {
-        Self { stream: Some(Socket::new(stream)), client }
+        Self { stream: Some(Socket::new(stream)), client, guarded: Guarded::default() }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut Socket>> {
@@ -38,9 +40,12 @@ impl Read for ClientIo {
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let polled = self.stream()?.poll_read(cx, buf);
+        let Self { stream, client, guarded } = &mut *self;
+        let stream = stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let room = &mut *client.worker.room.borrow_mut();
+        let polled = guarded.poll_read(Pin::new(stream), cx, buf, room, client.answered());
         if polled.is_ready() {
-            self.client.has_read();
+            client.has_read();
         }
         polled
     }

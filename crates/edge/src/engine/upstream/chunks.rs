@@ -162,6 +162,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn whatever_comes_is_read_alike_however_it_comes(
+            bytes in prop::collection::vec(prop::sample::select(b"0012afF;\r\n\r\n :x\0".to_vec()), 0..80),
+        ) {
+            let body = |(body, trailers, _)| (body, trailers);
+            let one_by_one: Vec<&[u8]> = bytes.chunks(1).collect();
+            prop_assert_eq!(read(&[&bytes]).map(body), read(&one_by_one).map(body));
+        }
+
+        #[test]
         fn it_does_not_matter_how_a_body_is_cut(
             chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..50), 0..8),
             cuts in prop::collection::vec(1usize..20, 0..40),

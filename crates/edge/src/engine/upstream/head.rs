@@ -71,7 +71,7 @@ pub(in crate::engine) fn read_head(
     }
     collected.connection.remove_named(&mut headers);
     let framing = collected.framing(line.status, to_head, line.is_1_0)?;
-    let ends = framing != Framing::UntilClose && !collected.is_ambiguous();
+    let ends = framing != Framing::UntilClose;
     let connection = &collected.connection;
     let kept = if line.is_1_0 { connection.keep_alive } else { true };
     let keep_alive = kept && !connection.close && ends;
@@ -168,16 +168,11 @@ impl Collected {
                 on.append(name, HeaderValue::from_maybe_shared(value).map_err(bad)?);
             }
         }
-        if self.is_ambiguous() {
-            on.remove(header::CONTENT_LENGTH);
+        // Who reads both may understand either (RFC 9112 §6.3).
+        if self.chunked && self.length.is_some() {
+            return Err(Malformed("both a length and a transfer coding"));
         }
         Ok(())
-    }
-
-    /// Who reads both a length and a coding may understand either; the coding counts, and the
-    /// connection is not trusted any further (RFC 9112 §6.3).
-    fn is_ambiguous(&self) -> bool {
-        self.chunked && self.length.is_some()
     }
 
     fn framing(

@@ -5,12 +5,18 @@ use std::path::PathBuf;
 use clap::Args;
 use launcher_model::Bytes;
 
-use crate::run::access_log::{Options, Target};
+use crate::run::access_log::{FileOptions, Format, Options, Target};
 
-/// `launcher edge --access-log-fluentd …`: where the log goes.
+/// `launcher edge --access-log …`, `--access-log-fluentd …`: where the log goes.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Access log")]
 pub(crate) struct AccessLogArgs {
+    /// A file to which a line is written for each request; - is the standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access_log: Option<PathBuf>,
+    /// How lines are written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "json")]
+    pub(crate) access_log_format: Format,
     /// A Fluentd that each request is told; may be given several times, for those to use when it is away
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) access_log_fluentd: Vec<Target>,
@@ -36,7 +42,7 @@ pub(crate) struct AccessLogArgs {
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub(crate) access_log_buffer: Bytes,
     /// Leave queries out, which may hold what is secret
-    #[arg(long, requires = "access_log_fluentd")]
+    #[arg(long)]
     pub(crate) access_log_no_query: bool,
 }
 
@@ -44,7 +50,10 @@ impl AccessLogArgs {
     /// The log, if there is one.
     pub(crate) fn options(self) -> Option<Options> {
         let user = self.access_log_user.zip(self.access_log_password_file);
-        (!self.access_log_fluentd.is_empty()).then_some(Options {
+        let format = self.access_log_format;
+        let file = self.access_log.map(|path| FileOptions { path, format });
+        (file.is_some() || !self.access_log_fluentd.is_empty()).then_some(Options {
+            file,
             fluentd: self.access_log_fluentd,
             tag: self.access_log_tag,
             key_file: self.access_log_key_file,

@@ -9,7 +9,7 @@ use rmpv::Value;
 /// The names of the fields, made once.
 pub(super) struct Names([Value; NAMES.len()]);
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "edge",
     "service",
     "version",
@@ -24,6 +24,7 @@ const NAMES: [&str; 20] = [
     "bytes_received",
     "bytes_sent",
     "duration_us",
+    "queue_us",
     "head_us",
     "sent_again",
     "referer",
@@ -59,6 +60,7 @@ impl Names {
             Some(entry.received.into()),
             Some(entry.sent.into()),
             Some(us(entry.took).into()),
+            Some(us(entry.queued).into()),
             entry.head.map(|head| us(head).into()),
             Some(entry.again.into()),
             entry.referer.as_deref().map(Value::from),

@@ -11,7 +11,7 @@ use launcher_model::Bytes;
 use launcher_telemetry::access::Counts;
 use serde::Deserialize;
 
-use crate::run::access_log::Target;
+use crate::run::access_log::{Format, Target};
 use crate::run::fluentd::{hostname, read_key, read_password};
 
 /// A listener for Fluentd's protocol.
@@ -112,7 +112,12 @@ impl Fluentd {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccessLog {
+    /// The file that it is written to; `-` is the standard output.
+    path: Option<PathBuf>,
+    /// How its lines are written.
+    format: Option<Format>,
     /// Where it is sent.
+    #[serde(default)]
     fluentd: Vec<Target>,
     /// The tag of its records.
     tag: Option<String>,
@@ -135,10 +140,24 @@ pub(crate) struct AccessLog {
 impl AccessLog {
     /// Whether it makes sense.
     pub(super) fn check(&self) -> Result<()> {
-        if self.fluentd.is_empty() {
+        if self.fluentd.is_empty() && self.path.is_none() {
             bail!(
-                "[access_log] fluentd names no server; write for example [\"fluentd.example.com:24224\"]"
+                "[access_log] says not where to; write for example path = \"/var/log/launcher/access.log\", or fluentd = [\"fluentd.example.com:24224\"]"
             );
+        }
+        if self.format.is_some() && self.path.is_none() {
+            bail!("[access_log] has a format, which is of no effect without a path; add one");
+        }
+        let of_fluentd = [
+            ("tag", self.tag.is_some()),
+            ("shared_key_file", self.shared_key_file.is_some()),
+            ("tls", self.tls),
+            ("buffer", self.buffer.is_some()),
+        ];
+        if self.fluentd.is_empty()
+            && let Some((name, _)) = of_fluentd.into_iter().find(|(_, said)| *said)
+        {
+            bail!("[access_log] has {name}, which is of no effect without fluentd; add that");
         }
         if self.username.is_some() != self.password_file.is_some() {
             bail!("[access_log] needs both username and password_file, or neither");
@@ -166,6 +185,8 @@ impl AccessLog {
             add("--access-log-fluentd", Some(target.to_string().into()));
         }
         let path = |path: &Option<PathBuf>| path.clone().map(OsString::from);
+        add("--access-log", path(&self.path));
+        add("--access-log-format", self.format.map(|format| format.as_str().into()));
         add("--access-log-tag", self.tag.clone().map(OsString::from));
         add("--access-log-key-file", path(&self.shared_key_file));
         add("--access-log-user", self.username.clone().map(OsString::from));
