@@ -8,16 +8,17 @@ use launcher_model::ServiceName;
 
 use super::attempts::Attempts;
 use super::client::Client;
+use super::line::Line;
 use super::outgoing::Length;
 use super::ticket::Ticket;
-use super::upstream::{Conn, Head};
+use super::upstream::Head;
 use crate::compiled::PoolId;
 
 /// So many others are asked at most.
 const MOST_ASKED: usize = 3;
 
 /// What a container has answered.
-pub(super) type Answer = (Box<Conn>, Head);
+pub(super) type Answer = (Line, Head);
 
 /// Looks for what a version has answered 404 for in the others. Returns the answer of the one that has it,
 /// whose the request then is; or the first answer, when none has.
@@ -36,15 +37,14 @@ pub(super) async fn look_elsewhere(
         let first = std::mem::replace(&mut attempts.target.ticket, ticket);
         client.log(|draft| draft.again += 1);
         let found = attempts.run(client).await;
-        if let Ok((conn, head)) = found {
+        if let Ok((mut line, head)) = found {
             if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
                 let (mut unused, Head { framing, .. }) = missing;
                 let kept = unused.skip(framing).then_some(unused);
                 first.set_aside(kept);
-                return (conn, head);
+                return (line, head);
             }
-            let mut conn = conn;
-            let kept = conn.skip(head.framing).then_some(conn);
+            let kept = line.skip(head.framing).then_some(line);
             std::mem::replace(&mut attempts.target.ticket, first).set_aside(kept);
         } else {
             std::mem::replace(&mut attempts.target.ticket, first).set_aside(None);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::body::Frame;
 
 use super::h2c::Call;
-use super::upstream::{Conn, Rest};
+use super::upstream::{Conn, Framing, Rest};
 
 /// The container's side of one request.
 pub(super) enum Line {
@@ -27,6 +27,15 @@ impl Line {
         match self {
             Self::Http1(conn) => conn.poll_body(cx, rest),
             Self::H2c(call) => call.poll_body(cx, rest),
+        }
+    }
+
+    /// Passes over a body that nobody wants. False when another request cannot follow on what it comes over.
+    pub(super) fn skip(&mut self, framing: Framing) -> bool {
+        match self {
+            Self::Http1(conn) => conn.skip(framing),
+            // Others go on with theirs; what is left of this one is taken back.
+            Self::H2c(_) => true,
         }
     }
 

@@ -183,12 +183,10 @@ impl Ticket {
 
     /// Ends with an answer that is not the request's: another version's is, or another ticket's none. A
     /// connection that can serve another request is kept for it.
-    pub(super) fn set_aside(mut self, conn: Option<Box<Conn>>) {
+    pub(super) fn set_aside(mut self, line: Option<Line>) {
         self.aside = true;
-        if let (Some(endpoint), Some(conn)) = (&self.endpoint, conn) {
-            endpoint.standing().succeeded();
-            let worker = &self.client.worker;
-            endpoint.give_back(conn, worker.now(), worker.limits().idle_per_container);
+        if let Some(line) = line {
+            self.keep(line);
         }
     }
 
@@ -216,12 +214,16 @@ impl Ticket {
     /// Ends the request and keeps its connection for the next one.
     pub(super) fn give_back(self, line: Line) {
         self.client.log(|draft| draft.end = End::Whole);
-        if let Some(endpoint) = &self.endpoint {
-            endpoint.standing().succeeded();
+        self.keep(line);
+    }
+
+    /// Has another request follow on what a response came over.
+    fn keep(&self, line: Line) {
+        let Some(endpoint) = &self.endpoint else { return };
+        endpoint.standing().succeeded();
+        if let Line::Http1(conn) = line {
             let worker = &self.client.worker;
-            if let Line::Http1(conn) = line {
-                endpoint.give_back(conn, worker.now(), worker.limits().idle_per_container);
-            }
+            endpoint.give_back(conn, worker.now(), worker.limits().idle_per_container);
         }
     }
 }
