@@ -84,6 +84,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(versions::list, versions::launch))
         .routes(routes!(versions::show, environments::destroy))
         .routes(routes!(outlook::show))
+        .routes(routes!(outlook::unnamed))
         .routes(routes!(environments::start))
         .routes(routes!(environments::stop))
         .routes(routes!(environments::scale))

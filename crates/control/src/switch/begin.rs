@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use launcher_model::VersionNumber;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::plan::shares;
 use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Weights};
+use launcher_model::{Generation, VersionNumber};
 use launcher_store::NewDeployment;
 
 use super::{DeployRequest, freeze, on, target};
@@ -37,6 +37,11 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
     let (to, kind) = target::choose(inner, &slot.name, &request.target, &route).await?;
     if route.weights == to {
         must_stay_live(inner, slot, &to).await?;
+        if to.is_empty() && route.generation == Generation(0) {
+            let why =
+                format!("nothing was ever live on {}: there is nothing to take offline", slot.name);
+            return Err(Error::Refused(why));
+        }
         let made = target::made_live(inner, &slot.name, &to).await?;
         return Ok(Begun::LiveAlready(Box::new(made)));
     }
@@ -59,7 +64,14 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
     let starts = !must_start.is_empty();
     let state = if starts { DeploymentState::Starting } else { DeploymentState::Preparing };
     let about = shares::gains_most(&route.weights, &to);
-    let text = asked(request, kind, &to, &must_start) + &during.told();
+    let known = inner.store.service(&slot.name).await?;
+    let is_deleted = known.is_some_and(|known| known.deletion.is_some());
+    let text = match (kind, is_deleted) {
+        (DeploymentKind::Offline, true) => {
+            format!("{} goes offline, as {} deletes it", slot.name, request.by)
+        }
+        _ => asked(request, kind, &to, &must_start) + &during.told(),
+    };
     let new = NewDeployment {
         service: slot.name.clone(),
         kind,
@@ -94,7 +106,7 @@ fn asked(
     let (by, to_told) = (&request.by, target::told(to));
     let what = match kind {
         DeploymentKind::Offline => {
-            return format!("{} goes offline, as {by} deletes it", request.service);
+            return format!("{by} takes {} offline", request.service);
         }
         DeploymentKind::Rollback => "rolls back to",
         DeploymentKind::Deploy if shares::whole(to).is_some() => "deploys",

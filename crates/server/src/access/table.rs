@@ -75,6 +75,7 @@ const API: &[Row] = &[
     ("GET", "/api/v1/services/{service}", Service(Viewer)),
     ("PUT", "/api/v1/services/{service}", Service(Deployer)),
     ("DELETE", "/api/v1/services/{service}", Service(Admin)),
+    ("GET", "/api/v1/services/{service}/outlook", Service(Viewer)),
     ("GET", "/api/v1/services/{service}/versions", Service(Viewer)),
     ("POST", "/api/v1/services/{service}/versions", Service(Deployer)),
     ("GET", "/api/v1/services/{service}/versions/{version}", Service(Viewer)),
