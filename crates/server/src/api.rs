@@ -3,6 +3,7 @@
 mod audit;
 mod branches;
 mod builds;
+mod checkup;
 mod commands;
 mod deployments;
 pub(crate) mod edges;
@@ -130,6 +131,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(edges::list, edges::invite))
         .routes(routes!(edges::revoke))
         .routes(routes!(infrastructure::server))
+        .routes(routes!(checkup::checkup))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::unset))
         .routes(routes!(tokens::list, tokens::create))

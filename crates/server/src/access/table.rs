@@ -127,6 +127,8 @@ const API: &[Row] = &[
     ("POST", "/api/v1/edges", Everywhere(Admin)),
     ("DELETE", "/api/v1/edges/{edge}", Everywhere(Admin)),
     ("GET", "/api/v1/server", Anyone),
+    // It goes out with the server's own logins.
+    ("GET", "/api/v1/server/checkup", Everywhere(Admin)),
     ("GET", "/api/v1/secrets", Everywhere(Viewer)),
     ("PUT", "/api/v1/secrets/{name}", Everywhere(Admin)),
     ("DELETE", "/api/v1/secrets/{name}", Everywhere(Admin)),
