@@ -17,6 +17,7 @@ mod logs;
 mod maintenance;
 mod metrics;
 pub(crate) mod notifications;
+mod operations;
 mod outlook;
 pub(crate) mod people;
 pub(crate) mod secrets;
@@ -61,6 +62,7 @@ pub(crate) fn router(app: &App) -> (Router<App>, OpenApi) {
         .route_layer(from_fn_with_state(app.clone(), idempotency::layer));
     let (signed, told) = OpenApiRouter::new().nest("/api/v1", signed()).split_for_parts();
     document.merge(told);
+    operations::name(&mut document);
     let signed = signed.method_not_allowed_fallback(problem::method_not_allowed);
     (router.merge(signed), document)
 }
