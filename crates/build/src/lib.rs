@@ -15,6 +15,7 @@ mod narrate;
 mod place;
 mod push;
 mod queue;
+mod registries;
 mod report;
 mod run;
 mod secrets;
@@ -27,8 +28,10 @@ pub mod git;
 pub use builds::{BranchUrl, BuildUrl, Builds, Config, Parts, PreviewUrl};
 pub use delivery::Delivered;
 pub use error::Error;
+pub use launcher_registry::Error as RegistryError;
 pub use log::{Entries, Placed, SoFar};
 pub use narrate::{clean, narrate};
+pub use registries::Looked;
 pub use upload::{About, LONGEST_BRANCH, LONGEST_SETTINGS, MOST_SENT, Upload};
 
 /// The result of what was asked of builds.

@@ -58,7 +58,8 @@ impl Control {
 pub(crate) fn check(within: Duration) -> Result<()> {
     if within.is_zero() || within > LONGEST_HOLD.duration() {
         return Err(Error::Invalid(format!(
-            "requests can be held for at most {LONGEST_HOLD}, and for longer than no time"
+            "requests cannot be held for {}ms: give longer than no time and at most {LONGEST_HOLD}, such as 30s",
+            within.as_millis()
         )));
     }
     Ok(())

@@ -67,7 +67,7 @@ impl LogQuery {
 pub enum Entry {
     /// A line.
     Line(Arc<Meta>, LogLine),
-    /// A container has come since this is followed.
+    /// A container has come since this is followed, or since its reader went away.
     Began(Arc<Meta>),
     /// A container has ended.
     Ended {
@@ -191,6 +191,23 @@ impl Teller {
         self.position.advance(&container.id, line.stream, line.at);
         let position = Some(self.position.to_string());
         let told = Told { entry: Entry::Line(Arc::clone(container), line), position };
+        self.to.send(told).await.map_err(|_| Unread)
+    }
+
+    /// Tells that a container has come, if that was while the reader was away.
+    async fn introduce(&mut self, container: &Arc<Meta>) -> std::result::Result<(), Unread> {
+        let came_since = self.query.follow
+            && self.query.after.is_some()
+            && !self.position.knows(&container.id)
+            && self.begin.newest().is_none_or(|newest| container.created > newest);
+        if came_since { self.began(container).await } else { Ok(()) }
+    }
+
+    /// Tells that a container has come. Who has read it, and comes back, is not told again.
+    async fn began(&mut self, container: &Arc<Meta>) -> std::result::Result<(), Unread> {
+        self.position.set_apart(&container.id, self.begin.of(&container.id));
+        let position = Some(self.position.to_string());
+        let told = Told { entry: Entry::Began(Arc::clone(container)), position };
         self.to.send(told).await.map_err(|_| Unread)
     }
 

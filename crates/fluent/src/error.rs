@@ -14,6 +14,16 @@ pub enum Error {
         /// Why not.
         cause: io::Error,
     },
+    /// Something else is where the Unix socket should be.
+    #[error(
+        "cannot listen for Fluentd's protocol at {}: what is there is no socket, and may be of use to somebody; \
+         remove it, or choose another path",
+        path.display()
+    )]
+    NoSocket {
+        /// Where.
+        path: PathBuf,
+    },
     /// The directory of the buffer cannot be used.
     #[error("cannot use {} as a buffer: {cause}", path.display())]
     Buffer {

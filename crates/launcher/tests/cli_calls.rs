@@ -163,6 +163,54 @@ async fn a_deployment_tells_what_it_did_and_prints_the_answer_as_json() {
     assert_eq!(stub.calls()[1].json(), json!({}));
 }
 
+#[tokio::test]
+async fn a_service_is_taken_offline_by_who_means_it() {
+    let stub = Stub::start(|call, _| {
+        let text = include_str!("../src/cli/render/fixtures/deployments.json");
+        let mut deployed = serde_json::from_str::<serde_json::Value>(text).unwrap()[0].clone();
+        let text = include_str!("../src/cli/render/fixtures/outlook.json");
+        let mut outlook = serde_json::from_str::<serde_json::Value>(text).unwrap();
+        for one in [&mut deployed, &mut outlook] {
+            (one["kind"], one["from"], one["to"]) =
+                (json!("offline"), json!({ "2": 100 }), json!({}));
+        }
+        deployed["changed"] = json!(true);
+        answer(200, if call.line.starts_with("POST") { &deployed } else { &outlook })
+    })
+    .await;
+    let nobody = run(&stub.url, &["offline", "shop"]).await;
+    assert_eq!(nobody.status, 1, "{nobody:?}");
+    assert!(nobody.stderr.contains("say that you mean it with --yes"), "{nobody:?}");
+    let foreseen = run(&stub.url, &["offline", "shop", "--dry-run"]).await;
+    assert!(foreseen.stdout.starts_with("shop: nothing would be live (v2 now)"), "{foreseen:?}");
+    assert_eq!(stub.lines(), ["GET /api/v1/services/shop/outlook?kind=offline"; 2]);
+    let done = run(&stub.url, &["offline", "shop", "--yes", "--note", "it burns"]).await;
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""), "{done:?}");
+    assert!(done.stdout.contains("`launcher rollback shop` puts v2 live again"), "{done:?}");
+    let call = stub.calls().pop().unwrap();
+    assert_eq!(call.line, "POST /api/v1/services/shop/deployments");
+    assert_eq!(call.json(), json!({ "offline": true, "note": "it burns" }));
+}
+
+#[tokio::test]
+async fn a_rollback_is_told_before_it_is_made() {
+    let stub = Stub::start(|_, _| {
+        let text = include_str!("../src/cli/render/fixtures/outlook.json");
+        answer(200, &serde_json::from_str::<serde_json::Value>(text).unwrap())
+    })
+    .await;
+    for named in [&["rollback", "shop", "--dry-run"][..], &["rollback", "shop", "3", "--dry-run"]] {
+        let ran = run(&stub.url, named).await;
+        assert_eq!(ran.status, 0, "{ran:?}");
+        assert!(
+            ran.stdout.starts_with("shop: v3 would be live")
+                && ran.stderr.contains("nothing was changed")
+        );
+    }
+    let paths = ["outlook?kind=rollback", "versions/3/outlook?back=true"];
+    assert_eq!(stub.lines(), paths.map(|path| format!("GET /api/v1/services/shop/{path}")));
+}
+
 /// Answers a launch of version 3 that goes through these states, one event after the other.
 async fn launching(states: &'static [&'static str]) -> Stub {
     Stub::start(move |call: &Call, before| {

@@ -31,6 +31,12 @@ async fn taking(token: &'static str) -> Stub {
                     "state": "connected", "remote": false, "driver": "builtin", "http": ["127.0.0.1:8080"],
                     "connected_at": "2026-11-24T12:00:00Z", "behind": 0 }] }),
             ),
+            "GET /api/v1/server/checkup" => answer(
+                200,
+                &json!({ "openid": { "issuer": "https://login.example.com", "trouble": null }, "registries": [
+                    { "registry": "registry.example.com", "services": ["mail", "shop"], "trouble": null,
+                    "login_refused": false }] }),
+            ),
             _ => answer(200, &json!({ "items": [], "next": null })),
         }
     })
@@ -145,6 +151,53 @@ async fn the_doctor_finds_what_is_wrong_and_says_what_to_do() {
     let ran = run(&url, &["doctor", "--json"]).await;
     let checks: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(checks[0]["finding"], "bad");
+}
+
+#[tokio::test]
+async fn the_doctor_tells_what_registries_and_the_provider_say() {
+    async fn told(checkup: Result<serde_json::Value, u16>) -> (i32, String) {
+        let stub = Stub::start(move |call: &Call, _| match call.line.as_str() {
+            "GET /readyz" => answer(200, &json!({ "ready": true })),
+            "GET /api/v1/server" => answer(
+                200,
+                &json!({ "version": "0", "installation": "i", "scheduler": "docker", "engine_trouble": null,
+                    "you": "admin", "preview_url": "http://{version}.{service}" }),
+            ),
+            "GET /api/v1/server/checkup" => match &checkup {
+                Ok(checkup) => answer(200, checkup),
+                Err(status) => problem(*status, "forbidden", "this needs the role admin"),
+            },
+            _ => answer(200, &json!({ "items": [], "next": null })),
+        });
+        let ran = run(&stub.await.url, &["doctor"]).await;
+        (ran.status, ran.stdout)
+    }
+    let registry = |trouble: &str, login_refused: bool| {
+        let registry = json!({ "registry": "r.example.com", "services": ["shop"], "trouble": trouble,
+            "login_refused": login_refused });
+        Ok(json!({ "registries": [registry], "openid": null }))
+    };
+    let (_, text) = told(registry("it cannot be reached", false)).await;
+    assert!(
+        text.contains("warn  registries     r.example.com (shop): it cannot be reached"),
+        "{text}"
+    );
+    assert!(text.contains("ok    sign-in        by passwords and links"), "{text}");
+    let (status, text) = told(registry("it refused the login", true)).await;
+    assert!(
+        status == 1 && text.contains("FAIL  registries     r.example.com (shop): it refused"),
+        "{text}"
+    );
+    assert!(text.contains("[[registries]]"), "{text}");
+    let away = json!({ "issuer": "https://id", "trouble": "the provider at https://id cannot be used now" });
+    let (_, text) = told(Ok(json!({ "registries": [], "openid": away }))).await;
+    assert!(
+        text.contains("FAIL  sign-in        the provider at https://id cannot be used"),
+        "{text}"
+    );
+    assert!(text.contains("ok    registries     no service uses any"), "{text}");
+    let (_, text) = told(Err(403)).await;
+    assert!(text.contains("-     registries     not looked at: only an administrator's"), "{text}");
 }
 
 #[tokio::test]

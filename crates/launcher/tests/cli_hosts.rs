@@ -119,4 +119,8 @@ async fn what_a_host_uses_is_asked_for_and_drawn() {
     for wrong in [&["metrics"][..], &["metrics", "shop", "--host", "web1"]] {
         assert_eq!(run(&stub.url, wrong).await.status, 2, "{wrong:?}");
     }
+    for short in ["0s", "999ms"] {
+        let ran = run(&stub.url, &["metrics", "shop", "--for", short]).await;
+        assert!(ran.status == 2 && ran.stderr.contains("give 1s or more"), "{ran:?}");
+    }
 }

@@ -59,6 +59,24 @@ pub struct Lost {
     pub why: String,
 }
 
+/// A kept log that is damaged: nothing of it can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// The engine's id of its container; none where the file is not called by it.
+    pub id: Option<String>,
+    /// What is wrong with it, and what to do.
+    pub why: String,
+}
+
+/// What is kept of an environment.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The logs, the container that was made first first.
+    pub logs: Vec<KeptLog>,
+    /// Files that should be logs, and cannot be read.
+    pub damaged: Vec<Damaged>,
+}
+
 type Losses = HashMap<(ServiceName, VersionNumber), Vec<Lost>>;
 
 /// The logs of containers that are gone.
@@ -169,28 +187,29 @@ impl Kept {
         work.await.map_err(|_| Error::Stopping)?
     }
 
-    /// The logs that are kept of an environment, the container that was made first first.
+    /// The logs that are kept of an environment.
     ///
     /// # Errors
-    /// When the folder cannot be read. A file that cannot is passed over.
-    pub async fn list(
-        &self,
-        service: &ServiceName,
-        version: VersionNumber,
-    ) -> Result<Vec<KeptLog>> {
+    /// When the folder cannot be read.
+    pub async fn list(&self, service: &ServiceName, version: VersionNumber) -> Result<Found> {
         let folder = self.folder_of(service, version);
         let listed = tokio::task::spawn_blocking(move || {
-            let mut logs: Vec<KeptLog> = files(&folder)?
-                .into_iter()
-                .filter_map(|file| {
-                    KeptLog::open(file.path)
-                        .inspect_err(|error| tracing::warn!(%error, "a kept log is passed over"))
-                        .ok()
-                })
-                .collect();
+            let mut found = Found::default();
+            for file in files(&folder)? {
+                match KeptLog::open(file.path.clone()) {
+                    Ok(log) => found.logs.push(log),
+                    // Another one has removed it since.
+                    Err(error) if error.is_missing() => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "a kept log cannot be read");
+                        let id = id_of(&file.path);
+                        found.damaged.push(Damaged { id, why: error.to_string() });
+                    }
+                }
+            }
             let order = |log: &KeptLog| (log.container().created, log.container().id.clone());
-            logs.sort_by_key(order);
-            Ok(logs)
+            found.logs.sort_by_key(order);
+            Ok(found)
         });
         listed.await.map_err(|_| Error::Stopping)?
     }
@@ -285,6 +304,12 @@ fn file_name(id: &str) -> String {
     }
     let hex: String = id.bytes().take(100).map(|byte| format!("{byte:02x}")).collect();
     format!("x{hex}.log")
+}
+
+/// The id of the container whose log a file is called by.
+fn id_of(path: &Path) -> Option<String> {
+    let id = path.file_stem()?.to_str()?;
+    (file_name(id) == path.file_name()?.to_str()?).then(|| id.to_owned())
 }
 
 fn make(folder: &Path) -> Result<()> {

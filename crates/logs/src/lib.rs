@@ -13,7 +13,7 @@ mod segments;
 use std::path::PathBuf;
 
 pub use file::{End, KeptLog, Meta};
-pub use kept::{Bounds, Kept, Lost};
+pub use kept::{Bounds, Damaged, Found, Kept, Lost};
 pub use merge::{Lines, Source, Told, merge, straighten};
 pub use position::{BadPosition, Position, Reached};
 
@@ -34,7 +34,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file holds something else than a log.
-    #[error("{0} holds no log that this program has written: remove it")]
+    #[error(
+        "{0} is damaged, or holds something else than a log that this program has written: put it back from a \
+         backup, or remove it"
+    )]
     Foreign(PathBuf),
     /// The program stops.
     #[error("a log could not be read or written to its end: the program stops")]
@@ -42,6 +45,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the file is not there.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
+    }
+
     pub(crate) fn file(
         doing: &'static str,
         path: impl Into<PathBuf>,

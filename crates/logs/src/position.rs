@@ -85,6 +85,12 @@ impl Position {
         self.own.get(&number(container)).copied().unwrap_or(Reached::both(self.base))
     }
 
+    /// Whether a container is remembered by itself.
+    #[must_use]
+    pub fn knows(&self, container: &str) -> bool {
+        self.own.contains_key(&number(container))
+    }
+
     /// When the newest line was printed that was told; none where none was.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
@@ -190,7 +196,9 @@ mod tests {
         let mut position = Position::after(at(10));
         position.advance("a", Stdout, at(20));
         assert!(position.of("b").is_past(Stderr, at(20)));
+        assert!(!position.knows("a"));
         position.set_apart("a", Reached { stdout: at(15), stderr: None });
+        assert!(position.knows("a") && !position.knows("b"));
         position.advance("a", Stdout, at(30));
         assert!(position.of("a").is_past(Stdout, at(30)));
         assert!(!position.of("a").is_past(Stderr, at(1)));

@@ -36,8 +36,8 @@ impl Ground {
 
     /// The ids of what is kept of version 1.
     async fn ids(&self) -> Vec<String> {
-        let logs = self.kept.list(&shop(), VersionNumber(1)).await.unwrap();
-        logs.iter().map(|log| log.container().id.clone()).collect()
+        let found = self.kept.list(&shop(), VersionNumber(1)).await.unwrap();
+        found.logs.iter().map(|log| log.container().id.clone()).collect()
     }
 
     fn left_out(&self) -> Option<Timestamp> {
@@ -184,4 +184,30 @@ async fn what_a_killed_server_has_half_written_takes_no_room_for_ever() {
     let (bytes, files) = used(&ground.of(1));
     assert!(bytes < 10_000 && files == 2, "{bytes} bytes in {files} files");
     assert_eq!((ground.ids().await.len(), ground.left_out()), (2, None));
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_told_beside_those_that_are_whole() {
+    let ground = Ground::new(100_000);
+    let containers = [container(1, 1), container(1, 2), container(1, 3)];
+    for (second, container) in (1000..).zip(&containers) {
+        ground.take(container, second, 1000).await;
+    }
+    // The end of one is lost, and another is something else.
+    let path = |container: &Container| ground.of(1).join(format!("{}.log", container.id));
+    let whole = std::fs::read(path(&containers[1])).unwrap();
+    std::fs::write(path(&containers[1]), &whole[..whole.len() - 30]).unwrap();
+    std::fs::write(ground.of(1).join("x2f.log"), "a letter").unwrap();
+    let found = ground.kept.list(&shop(), VersionNumber(1)).await.unwrap();
+    let ids: Vec<&str> = found.logs.iter().map(|log| log.container().id.as_str()).collect();
+    assert_eq!(ids, [&containers[0].id, &containers[2].id]);
+    let mut damaged = found.damaged;
+    damaged.sort_by(|a, b| a.why.cmp(&b.why));
+    assert_eq!(damaged[0].id.as_ref(), Some(&containers[1].id));
+    assert_eq!(damaged[1].id.as_deref(), Some("x2f"));
+    for one in damaged {
+        assert!(one.why.contains("is damaged") && one.why.contains("backup"), "{}", one.why);
+    }
+    assert!(!ground.kept.has(&containers[1]));
+    assert!(ground.kept.has(&containers[0]));
 }

@@ -53,7 +53,7 @@ pub enum DeploymentKind {
     Deploy,
     /// An earlier one was made live again.
     Rollback,
-    /// Nothing was made live: the service is being deleted.
+    /// Nothing was made live: the service was taken offline, or is being deleted.
     Offline,
 }
 

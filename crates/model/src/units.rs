@@ -1,10 +1,12 @@
 //! Quantities as people write them: `2s`, `256MiB`, half a processor.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// Why a quantity was refused; the message says what was expected.
@@ -178,11 +180,42 @@ macro_rules! as_text {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
+                let reads = AsText(PhantomData);
+                // Where a number is not said to be one, only a text can be asked for.
+                match deserializer.is_human_readable() {
+                    true => deserializer.deserialize_any(reads),
+                    false => deserializer.deserialize_str(reads),
+                }
             }
         }
     };
+}
+
+/// Reads a quantity. A number without a unit is refused as the same text would be: its message says what to write.
+struct AsText<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = InvalidQuantity>> Visitor<'_> for AsText<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
 }
 
 as_text!(Span);
@@ -211,6 +244,19 @@ mod tests {
         for bad in ["", "256", "256MB", "MiB", "-1MiB", "99999999999TiB"] {
             assert!(bad.parse::<Bytes>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_number_without_a_unit_is_refused_with_what_to_write() {
+        for number in ["-1", "0", "3", "1.5"] {
+            let size = serde_json::from_str::<Bytes>(number).unwrap_err().to_string();
+            let span = serde_json::from_str::<Span>(number).unwrap_err().to_string();
+            assert!(
+                size.starts_with(&format!("{number:?} is not a size: write a number and a unit"))
+            );
+            assert!(span.starts_with(&format!("{number:?} is not a duration: write")), "{span}");
+        }
+        assert_eq!(serde_json::from_str::<Bytes>("\"2GiB\"").unwrap(), Bytes(2 << 30));
     }
 
     #[test]

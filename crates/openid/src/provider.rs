@@ -114,6 +114,16 @@ impl OpenId {
         self.provider(FRESH).await.map(drop)
     }
 
+    /// Looks whether it is there now. What was known of it a moment ago is believed.
+    ///
+    /// # Errors
+    /// [`Error::Away`], also where people can still sign in by what is known of it.
+    pub async fn look(&self) -> Result<()> {
+        self.provider(PAUSE).await?;
+        let failed = self.known.lock().await.failed.clone();
+        failed.map_or(Ok(()), |(_, error)| Err(error))
+    }
+
     /// The address at the provider to which a browser is led.
     ///
     /// # Errors

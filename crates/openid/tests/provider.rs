@@ -326,6 +326,24 @@ async fn a_provider_may_be_away_for_a_while() {
 }
 
 #[tokio::test]
+async fn who_looks_is_told_how_it_is_now() {
+    let provider = provider().await;
+    let is_away = |away: bool| {
+        let instead = away.then_some(StatusCode::SERVICE_UNAVAILABLE);
+        provider.told.lock().unwrap().instead = instead;
+    };
+    provider.openid.look().await.unwrap();
+    is_away(true);
+    later(6).await;
+    let away = provider.openid.look().await.unwrap_err();
+    assert!(matches!(&away, Error::Away { why, .. } if why.contains("503")), "{away}");
+    provider.openid.find().await.unwrap();
+    is_away(false);
+    later(6).await;
+    provider.openid.look().await.unwrap();
+}
+
+#[tokio::test]
 async fn nothing_is_sent_elsewhere() {
     let provider = provider().await;
     let (round, _) = provider.begun().await;

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 mod branches;
 mod builds;
+mod checkup;
 mod commands;
 mod deployments;
 pub(crate) mod edges;
@@ -16,6 +17,7 @@ mod logs;
 mod maintenance;
 mod metrics;
 pub(crate) mod notifications;
+mod operations;
 mod outlook;
 pub(crate) mod people;
 pub(crate) mod secrets;
@@ -60,6 +62,7 @@ pub(crate) fn router(app: &App) -> (Router<App>, OpenApi) {
         .route_layer(from_fn_with_state(app.clone(), idempotency::layer));
     let (signed, told) = OpenApiRouter::new().nest("/api/v1", signed()).split_for_parts();
     document.merge(told);
+    operations::name(&mut document);
     let signed = signed.method_not_allowed_fallback(problem::method_not_allowed);
     (router.merge(signed), document)
 }
@@ -84,6 +87,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(versions::list, versions::launch))
         .routes(routes!(versions::show, environments::destroy))
         .routes(routes!(outlook::show))
+        .routes(routes!(outlook::unnamed))
         .routes(routes!(environments::start))
         .routes(routes!(environments::stop))
         .routes(routes!(environments::scale))
@@ -97,7 +101,6 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(deployments::list, deployments::deploy))
         .routes(routes!(deployments::show))
         .routes(routes!(deployments::rollback))
-        .routes(routes!(deployments::offline))
         .routes(routes!(deployments::list_all))
         .routes(routes!(builds::list_all))
         .merge(
@@ -130,6 +133,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(edges::list, edges::invite))
         .routes(routes!(edges::revoke))
         .routes(routes!(infrastructure::server))
+        .routes(routes!(checkup::checkup))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::unset))
         .routes(routes!(tokens::list, tokens::create))

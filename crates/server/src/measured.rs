@@ -1,5 +1,6 @@
 //! What was measured of a service's environments and of hosts, as calls, graphs and pages ask for it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -15,6 +16,9 @@ use crate::http::problem::Problem;
 
 /// Of how long numbers are when nobody says, in seconds.
 const RANGE: i64 = 900;
+
+/// What was measured is kept to the second.
+const LEAST_STEP: Span = Span::secs(1);
 
 /// The longest list of versions that is taken.
 const MOST_VERSIONS: usize = 20;
@@ -51,17 +55,28 @@ pub(crate) fn span(
 ) -> Result<(i64, i64), Problem> {
     let until = time(until.unwrap_or("now"), now)?;
     let from = from.map_or(Ok(until - RANGE), |from| time(from, now))?;
-    if from > until {
-        return Err(Problem::invalid(
-            "from is after until; nothing can have been measured between",
-        ));
-    }
-    Ok((from, until))
+    let is = match from.cmp(&until) {
+        Ordering::Less => return Ok((from, until)),
+        Ordering::Equal => "until",
+        Ordering::Greater => "after until",
+    };
+    Err(Problem::invalid(format!(
+        "from is {is}; nothing can have been measured between: give an earlier one, such as from=-15m"
+    )))
 }
 
 /// The length of a step as a query has it, in seconds.
-pub(crate) fn step(span: Span) -> i64 {
-    i64::try_from(span.duration().as_secs()).unwrap_or(i64::MAX)
+pub(crate) fn step(span: Span) -> Result<i64, Problem> {
+    at_least("step", span, LEAST_STEP)
+}
+
+/// A length of time as a query has it, in seconds.
+pub(crate) fn at_least(name: &str, span: Span, least: Span) -> Result<i64, Problem> {
+    if span < least {
+        let why = format!("{name} is {span}, in which nothing is measured; give {least} or more");
+        return Err(Problem::invalid(why));
+    }
+    Ok(i64::try_from(span.duration().as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Measures as a query has them: `cpu,memory`, all of those that there are of such a thing.

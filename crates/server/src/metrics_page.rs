@@ -34,6 +34,8 @@ struct Shown {
     ahead: u64,
     file: u64,
     carbon: Option<Counts>,
+    /// Questions to Graphite's web application that failed.
+    graphite_failed: Option<u64>,
     records: Option<(Received, Vec<(Left, u64)>)>,
 }
 
@@ -56,6 +58,7 @@ impl Shown {
             ahead: rejected.ahead,
             file: app.telemetry.used().await?,
             carbon: app.telemetry.graphite().map(|graphite| graphite.carbon.counts()),
+            graphite_failed: app.telemetry.graphite_to_ask().map(|(_, web)| web.failed()),
             records: app
                 .access_logs
                 .as_ref()
@@ -139,8 +142,13 @@ impl Shown {
         rejected.set(&["ahead"], self.ahead)?;
         page.gauges("launcher_metrics_file_bytes", "What is in use of the file of metrics.", &[])?
             .count(&[], self.file)?;
-        let Some(carbon) = &self.carbon else { return Ok(()) };
         let one = |name: &str, help: &str, value| page.counters(name, help, &[])?.set(&[], value);
+        if let Some(failed) = self.graphite_failed {
+            let help =
+                "Questions to Graphite's web application that had no answer that makes sense.";
+            one("launcher_graphite_unanswered_total", help, failed)?;
+        }
+        let Some(carbon) = &self.carbon else { return Ok(()) };
         one("launcher_graphite_sent_total", "Numbers that carbon was told.", carbon.sent)?;
         one(
             "launcher_graphite_dropped_total",

@@ -74,6 +74,8 @@ pub struct Settings {
     pub secure_cookies: bool,
     /// How the server was configured, to be shown.
     pub configured: Configured,
+    /// The address under which people reach these pages, where the team says so.
+    pub pages: Option<String>,
 }
 
 /// How a server was configured, to be shown to its administrators.
@@ -113,6 +115,13 @@ impl Settings {
     #[must_use]
     pub fn branch_url(&self, branch: &Branch) -> String {
         self.url(&format!("{}.{}.{}", branch.label, branch.service, self.preview_domain))
+    }
+
+    /// Where one of these pages is reached from anywhere: its path alone where nobody says under which address.
+    #[must_use]
+    pub fn page_url(&self, path: &str) -> String {
+        let pages = self.pages.as_deref().unwrap_or_default();
+        format!("{}{path}", pages.trim_end_matches('/'))
     }
 
     /// Where a production hostname is reached, as far as this server knows.

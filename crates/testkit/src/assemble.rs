@@ -10,6 +10,7 @@ use launcher_control::hub::Hub;
 use launcher_control::{Clock, Config, Control, Parts};
 use launcher_logs::{Bounds, Kept};
 use launcher_notify::{Links, Notifier};
+pub use launcher_registry::fake::Fake as FakeRegistry;
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::Fake;
 use launcher_server::{App, Configured, EdgeDoor, Reports, Settings};
@@ -62,12 +63,13 @@ pub async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
         audit_keep: jiff::SignedDuration::from_hours(24 * 400),
         secure_cookies: false,
         configured: Configured::default(),
+        pages: None,
     });
     let parts = launcher_build::Parts {
         store: Arc::clone(&store),
         control: control.clone(),
         builder: Arc::new(fake.clone()),
-        registry: Arc::new(launcher_registry::fake::Fake::default()),
+        registry: Arc::new(FakeRegistry::default()),
         vault: Arc::clone(&vault),
         clock: Arc::clone(&clock),
     };
@@ -103,6 +105,19 @@ async fn telemetry(folder: &Path, hub: &Hub) -> Telemetry {
     let gathered = Arc::clone(telemetry.gathered());
     hub.on_measured(Box::new(move |edge, at, samples| gathered.traffic(edge, at, samples)));
     telemetry
+}
+
+/// Builds of the same server that keep their images in another registry. Nothing is to be under way.
+pub async fn builds_with(folder: &Path, app: &App, fake: &Fake, registry: FakeRegistry) -> Builds {
+    let parts = launcher_build::Parts {
+        store: Arc::clone(&app.store),
+        control: app.control.clone(),
+        builder: Arc::new(fake.clone()),
+        registry: Arc::new(registry),
+        vault: Arc::clone(&app.vault),
+        clock: Arc::clone(&app.clock),
+    };
+    builds(folder, parts, &app.settings).await
 }
 
 async fn builds(folder: &Path, parts: launcher_build::Parts, settings: &Arc<Settings>) -> Builds {

@@ -150,14 +150,13 @@ impl<'t> Following<'t> {
         };
         self.containers.insert(container.id.clone(), followed);
         if self.first {
+            self.teller.introduce(&meta).await?;
             // From now on its lines come between those of others.
             let reached = self.teller.position.of(&container.id);
             self.teller.position.set_apart(&container.id, reached);
             return Ok(());
         }
-        let reached = self.teller.begin.of(&container.id);
-        self.teller.position.set_apart(&container.id, reached);
-        self.teller.say(Entry::Began(meta)).await
+        self.teller.began(&meta).await
     }
 
     /// Sees to it that a container's log is read, and its end told behind that.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use jiff::{SignedDuration, Timestamp};
-use launcher_logs::{End, KeptLog, Lines, Meta, Reached, Source, Told, merge, straighten};
+use launcher_logs::{
+    Damaged, End, Found, KeptLog, Lines, Meta, Reached, Source, Told, merge, short, straighten,
+};
 use launcher_model::container::Container;
 use launcher_scheduler::{LogLine, LogOptions};
 
@@ -101,9 +103,14 @@ impl Teller {
             }
         }
         // Looked for after what is observed: what goes from there is here.
-        let kept = self.kept().list(&service, number).await?;
+        let Found { logs, damaged } = self.kept().list(&service, number).await?;
         let mut found = !observed.is_empty();
-        for log in kept {
+        let damaged = damaged.into_iter().filter(|one| self.may_be(one, &there));
+        for one in damaged {
+            found = true;
+            notes.push(unreadable(&one));
+        }
+        for log in logs {
             let meta = log.container();
             if there.contains(&meta.id) || !self.query.wants(meta) {
                 continue;
@@ -126,6 +133,14 @@ impl Teller {
         }
         notes.extend(self.losses());
         Ok(History { sources, notes, ends })
+    }
+
+    /// Whether a damaged log may be one that is asked for. Which place its container filled stood in it.
+    fn may_be(&self, damaged: &Damaged, there: &HashSet<String>) -> bool {
+        let Some(id) = &damaged.id else { return true };
+        let prefixes = &self.query.containers;
+        let is_named = |prefix: &String| id.starts_with(prefix) || short(id).starts_with(prefix);
+        !there.contains(id) && (prefixes.is_empty() || prefixes.iter().any(is_named))
     }
 
     /// What is missing altogether.
@@ -225,7 +240,10 @@ impl Teller {
                     reached.advance(line.stream, line.at);
                     match &mut last {
                         Some(last) => last.push(whose, line),
-                        None => self.line(&whose, line).await?,
+                        None => {
+                            self.introduce(&whose).await?;
+                            self.line(&whose, line).await?;
+                        }
                     }
                 }
                 Told::Broken(trouble) => {
@@ -249,14 +267,13 @@ impl Teller {
     }
 
     async fn ended(
-        &self,
+        &mut self,
         container: Arc<Meta>,
         ends: &HashMap<String, End>,
     ) -> std::result::Result<(), Unread> {
-        match ends.get(&container.id).copied() {
-            Some(end) => self.say(Entry::Ended { container, end }).await,
-            None => Ok(()),
-        }
+        let Some(end) = ends.get(&container.id).copied() else { return Ok(()) };
+        self.introduce(&container).await?;
+        self.say(Entry::Ended { container, end }).await
     }
 }
 
@@ -282,6 +299,15 @@ fn left_out(log: &KeptLog) -> Vec<Entry> {
         notes.push(Entry::Note(format!("the log of container {name} breaks off: {why}")));
     }
     notes
+}
+
+fn unreadable(damaged: &Damaged) -> Entry {
+    let of = damaged.id.as_deref().map(|id| format!(" of container {}", short(id)));
+    let of = of.unwrap_or_default();
+    Entry::Trouble(format!(
+        "the log{of} that was kept when it went cannot be read: {}",
+        damaged.why
+    ))
 }
 
 /// Lines, until none comes for long.

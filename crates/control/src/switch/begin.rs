@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use launcher_model::VersionNumber;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::plan::shares;
 use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Weights};
+use launcher_model::{Generation, VersionNumber};
 use launcher_store::NewDeployment;
 
 use super::{DeployRequest, freeze, on, target};
@@ -37,6 +37,11 @@ pub(super) async fn begin(inner: &Inner, slot: &Slot, request: &DeployRequest) -
     let (to, kind) = target::choose(inner, &slot.name, &request.target, &route).await?;
     if route.weights == to {
         must_stay_live(inner, slot, &to).await?;
+        if to.is_empty() && route.generation == Generation(0) {
+            let why =
+                format!("nothing was ever live on {}: there is nothing to take offline", slot.name);
+            return Err(Error::Refused(why));
+        }
         let made = target::made_live(inner, &slot.name, &to).await?;
         return Ok(Begun::LiveAlready(Box::new(made)));
     }

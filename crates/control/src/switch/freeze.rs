@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use launcher_model::ServiceName;
 use launcher_model::plan::shares;
 use launcher_model::route::{DeploymentKind, DeploymentState, Weights};
+use launcher_store::Service;
 
 use super::{DeployRequest, target};
 use crate::{Error, Inner, Result};
@@ -54,10 +55,10 @@ pub(super) async fn check(
             "who forces a deployment says why, for the history: add a note".to_owned(),
         ));
     }
-    let known = match kind {
-        DeploymentKind::Offline => None,
-        DeploymentKind::Deploy | DeploymentKind::Rollback => inner.store.service(service).await?,
-    };
+    let known = inner.store.service(service).await?;
+    // A service that is being deleted goes offline whatever is frozen.
+    let is_deleted = |known: &Service| kind == DeploymentKind::Offline && known.deletion.is_some();
+    let known = known.filter(|known| !is_deleted(known));
     let Some(deploy) = known.map(|known| known.spec.deploy) else { return Ok(During::default()) };
     let now = inner.now();
     if let Some(frozen) = deploy.frozen(now) {

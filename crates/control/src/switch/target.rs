@@ -71,7 +71,13 @@ pub(crate) async fn live_before(
     service: &ServiceName,
     route: &Route,
 ) -> Result<Option<VersionNumber>> {
-    Ok(shares::before(&history(inner, service).await?, &route.weights))
+    let before = shares::before(&history(inner, service).await?, &route.weights);
+    let Some(number) = before.filter(|_| route.weights.is_empty()) else { return Ok(before) };
+    // Where the service was deleted since, and is back, what was live before went with it.
+    let environment = inner.store.environment(service, number).await?;
+    let is_there =
+        |one: &Environment| one.state != EnvironmentState::Destroyed && one.wanted != Wanted::Gone;
+    Ok(environment.filter(is_there).map(|_| number))
 }
 
 /// The newest deployment that made these weights.

@@ -47,6 +47,36 @@ async fn going_back_is_a_switch_to_what_was_live_before() {
 }
 
 #[tokio::test]
+async fn a_service_is_taken_offline_as_by_any_deployment_and_goes_back_by_one() {
+    let (world, edge) = World::new().await;
+    let shop = world.service("shop", |_| {}).await;
+    let nothing = world.deploying(&shop, Target::Offline).await.unwrap().unwrap_err().to_string();
+    assert!(nothing.contains("there is nothing to take offline"), "{nothing}");
+    world.live(&shop).await;
+    let two = world.live(&shop).await;
+    let offline = world.deploying(&shop, Target::Offline).await.unwrap().unwrap();
+    assert!(offline.changed);
+    assert_eq!((edge.live(&shop), world.route(&shop).await), (vec![], vec![]));
+    let id = offline.deployment.id;
+    let done = world.deployment_reaches(id, DeploymentState::Done).await;
+    assert_eq!((done.kind, done.by.as_str()), (DeploymentKind::Offline, WHO));
+    assert_eq!(done.receipt.unwrap().edges.len(), 1);
+    let events = world.events().await;
+    let told = format!("{WHO} takes shop offline");
+    assert!(events.iter().any(|event| event.text == told), "{events:?}");
+    // It stays there, whatever the loop does, and its containers are kept.
+    world.passes(&shop, 3).await;
+    assert_eq!((world.route(&shop).await, world.running(&shop, two).len()), (vec![], 2));
+    let again = world.deploying(&shop, Target::Offline).await.unwrap().unwrap();
+    assert_eq!((again.changed, again.deployment.id), (false, id));
+
+    let back = world.rollback(&shop).await.unwrap();
+    assert_eq!(back.deployment.kind, DeploymentKind::Rollback);
+    assert_eq!((edge.live(&shop), world.route(&shop).await), (vec![two], vec![two]));
+    edge.is_unharmed();
+}
+
+#[tokio::test]
 async fn a_stopped_version_is_started_first() {
     let (world, edge) = World::new().await;
     let shop = world.service("shop", |_| {}).await;

@@ -57,6 +57,7 @@ async fn a_freeze_refuses_what_nobody_insists_on() {
         Target::Split(vec![(V1, half), (V3, half)]),
         // It was never live: no way back leads there.
         Target::RollbackTo(V3),
+        Target::Offline,
     ] {
         let refused = deploy(&world, &shop, target.clone(), |_| {}).await;
         let Err(error @ Error::Frozen { .. }) = refused else { panic!("{target:?}: {refused:?}") };

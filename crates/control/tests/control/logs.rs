@@ -158,7 +158,8 @@ async fn a_reader_that_comes_back_misses_nothing_and_is_told_nothing_twice() {
                 break;
             }
             let entry = next(&mut told).await;
-            heard.push(word(&entry));
+            // One that came behind the first line that was read is told to have come.
+            heard.extend(Some(word(&entry)).filter(|word| word != "+"));
             after = Some(entry.position.unwrap().parse().unwrap());
         }
     }
@@ -169,6 +170,65 @@ async fn a_reader_that_comes_back_misses_nothing_and_is_told_nothing_twice() {
     heard.sort();
     expected.sort();
     assert_eq!(heard, expected);
+}
+
+#[tokio::test]
+async fn who_comes_back_is_told_of_containers_that_have_come_meanwhile() {
+    let (world, _edge, shop, number) = shop().await;
+    let ids = world.running(&shop, number);
+    let mut told = open(&world, &shop, number, following()).await.unwrap();
+    next_is(&mut told, &["up", "up"]).await;
+    world.fake.print(&ids[1], "one more");
+    let last = next(&mut told).await;
+    assert_eq!(word(&last), "one more");
+    drop(told);
+    world.fake.kill(&ids[0], 7);
+    eventually("another one has come", async || {
+        let now = world.running(&shop, number);
+        now.len() == 2 && !now.contains(&ids[0])
+    })
+    .await;
+    let after = Some(last.position.unwrap().parse().unwrap());
+    let mut told = open(&world, &shop, number, LogQuery { after, ..following() }).await.unwrap();
+    let mut heard = Vec::new();
+    let mut position = None;
+    while heard.iter().all(|word| word != "up") {
+        let entry = next(&mut told).await;
+        heard.push(word(&entry));
+        position = entry.position.or(position);
+    }
+    heard.retain(|word| word != "-7");
+    assert_eq!(heard, ["+", "up"]);
+    // Once is enough.
+    let after = Some(position.unwrap().parse().unwrap());
+    let mut told = open(&world, &shop, number, LogQuery { after, ..following() }).await.unwrap();
+    world.fake.print(&ids[1], "the last");
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|word| word != "the last") {
+        heard.push(word(&next(&mut told).await));
+    }
+    heard.retain(|word| word != "-7");
+    assert_eq!(heard, ["the last"]);
+}
+
+#[tokio::test]
+async fn a_log_that_was_damaged_on_the_disk_is_told() {
+    let (world, _edge, shop, number) = shop().await;
+    let id = "0f3cba2e91d7aa0f3cba2e91d7aa";
+    let folder = world.logs().join(format!("{shop}/{number}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{id}.log")), "half of it").unwrap();
+    let told = all(open(&world, &shop, number, LogQuery::default()).await.unwrap()).await;
+    assert_eq!(told[1..], ["up", "up", "end false"]);
+    assert!(told[0].starts_with("!the log of container 0f3cba2e91d7 "), "{told:?}");
+    assert!(told[0].contains("is damaged"), "{told:?}");
+    // Not to whom asks for another one, and to whom asks for that one.
+    let one = |id: &str| LogQuery { containers: vec![id.to_owned()], ..LogQuery::default() };
+    let first = &world.running(&shop, number)[0];
+    let told = all(open(&world, &shop, number, one(first)).await.unwrap()).await;
+    assert_eq!(told, ["up", "end false"]);
+    let told = all(open(&world, &shop, number, one("0f3c")).await.unwrap()).await;
+    assert_eq!((told.len(), told[0].contains("is damaged")), (2, true));
 }
 
 #[tokio::test]

@@ -120,6 +120,11 @@ impl World {
         self.vault = Arc::new(Vault::open(&self.dir.path().join(name)).unwrap());
     }
 
+    /// Where logs are kept.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.dir.path().join("logs")
+    }
+
     /// Starts the server.
     pub(crate) async fn start(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -136,7 +141,7 @@ impl World {
             store: Arc::clone(&self.store),
             vault: Arc::clone(&self.vault),
             scheduler: Arc::new(self.fake.clone()),
-            logs: Arc::new(Kept::new(self.dir.path().join("logs"), Bounds::default())),
+            logs: Arc::new(Kept::new(self.logs(), Bounds::default())),
             hub: Arc::clone(&hub),
             notices,
             clock,

@@ -61,6 +61,9 @@ impl Sockets {
         };
         let unix = match &options.unix {
             Some(path) => {
+                if is_in_the_way(path) {
+                    return Err(Error::NoSocket { path: path.clone() });
+                }
                 let listener = bind_unix(path).await.map_err(failed(path.display().to_string()))?;
                 Some(UnixSocket { listener, path: path.clone() })
             }
@@ -98,6 +101,11 @@ async fn accept_unix(socket: Option<&UnixSocket>) -> io::Result<UnixStream> {
         Some(socket) => Ok(socket.listener.accept().await?.0),
         None => std::future::pending().await,
     }
+}
+
+/// Whether something is there that is no socket.
+fn is_in_the_way(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket())
 }
 
 /// A socket that nobody listens at any more is in the way after a crash.

@@ -225,6 +225,18 @@ async fn a_unix_socket_is_taken_over_from_the_dead_and_removed() {
 }
 
 #[tokio::test]
+async fn what_is_in_the_way_of_a_unix_socket_is_left_there_and_told() {
+    let folder = Folder::new();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "of use").unwrap();
+    let options = ListenOptions { unix: Some(path.clone()), ..ListenOptions::at(LOCAL) };
+    let refused = Listener::bind(options).await.unwrap_err().to_string();
+    assert!(refused.contains("notes.txt: what is there is no socket"), "{refused}");
+    assert!(refused.ends_with("remove it, or choose another path"), "{refused}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "of use");
+}
+
+#[tokio::test]
 async fn a_listener_that_stops_waits_for_its_consumer() {
     let (listener, mut batches) = Listener::bind(ListenOptions::at(LOCAL)).await.unwrap();
     let mut stream = connect(&listener).await;

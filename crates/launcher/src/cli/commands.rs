@@ -140,6 +140,7 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::Deploy(to) => deployments::deploy(Context::new(to)?).await,
         C::Try(to) => trial::link(Context::new(to)?).await,
         C::Rollback(to) => deployments::rollback(Context::new(to)?).await,
+        C::Offline(to) => deployments::offline(Context::new(to)?).await,
         C::Hold(to) => deployments::hold(Context::new(to)?).await,
         C::Release(to) => deployments::release(Context::new(to)?).await,
         C::Maintenance(to) => maintenance::maintenance(Context::new(to)?).await,

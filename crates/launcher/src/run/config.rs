@@ -1,5 +1,6 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
+mod address;
 mod audit;
 mod certificates;
 pub(crate) mod fluentd;
@@ -25,6 +26,7 @@ use launcher_scheduler::docker::ImageBuilder;
 use launcher_scheduler::swarm::Secrets;
 use serde::Deserialize;
 
+use self::address::{maybe_listened, several_listened};
 use self::audit::Audit;
 pub(crate) use self::certificates::certificates;
 use self::fluentd::{AccessLog, Fluentd};
@@ -45,7 +47,9 @@ const DEFAULT_FILE: &str = "/etc/rocket-launcher/config.toml";
 #[serde(deny_unknown_fields)]
 struct File {
     data: Option<PathBuf>,
+    #[serde(default, deserialize_with = "maybe_listened::<_, 7070>")]
     listen: Option<SocketAddr>,
+    #[serde(default, deserialize_with = "several_listened::<_, 8080>")]
     http: Option<Vec<SocketAddr>>,
     https: Option<Vec<SocketAddr>>,
     #[serde(default)]
@@ -92,6 +96,7 @@ struct File {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edges {
+    #[serde(default, deserialize_with = "maybe_listened::<_, 7071>")]
     listen: Option<SocketAddr>,
     address: Option<String>,
 }

@@ -34,7 +34,7 @@ pub(crate) struct Listens(Listener);
 impl Listening {
     /// Begins to listen.
     pub(crate) async fn at(config: &Fluentd) -> Result<Self> {
-        let (listener, batches) = Listener::bind(config.options()?).await?;
+        let (listener, batches) = Listener::bind(config.options()?).await.context("[fluentd]")?;
         let address = listener.address();
         tracing::info!(%address, "access logs may be sent here, by Fluentd's protocol");
         if !address.ip().is_loopback() && !config.has_key() {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use launcher_control::{Clock, Control};
-use launcher_model::container::Health;
+use launcher_control::{Clock, Control, EnvironmentView, Overview};
 use launcher_model::environment::{Environment, EnvironmentState, Wanted};
-use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Route, Weights};
+use launcher_model::route::{Deployment, DeploymentKind, DeploymentState, Weights};
 use launcher_model::{ServiceName, VersionNumber, Weight};
 use launcher_notify::{Answers, Links, Notifier, Parts};
 use launcher_server::Settings;
@@ -52,16 +51,18 @@ struct Known {
 #[async_trait]
 impl Answers for Known {
     async fn overview(&self) -> Vec<(ServiceName, String)> {
-        let mut overview = Vec::new();
-        for service in self.store.services().await.unwrap_or_default() {
-            let name = service.spec.service.name;
-            let how = match self.store.route(&name).await {
-                Ok(route) => self.live(&name, &route),
-                Err(error) => error.to_string(),
-            };
-            overview.push((name, how));
+        let services = self.store.services().await.unwrap_or_default();
+        match self.control.overviews(&services).await {
+            Ok(all) => {
+                let all = services.into_iter().zip(all);
+                all.map(|(service, overview)| (service.spec.service.name, live(&overview)))
+                    .collect()
+            }
+            Err(error) => {
+                let each = services.into_iter();
+                each.map(|service| (service.spec.service.name, error.to_string())).collect()
+            }
         }
-        overview
     }
 
     async fn status(&self, service: &ServiceName) -> Option<Vec<String>> {
@@ -82,28 +83,16 @@ impl Answers for Known {
 }
 
 impl Known {
-    async fn look(&self, service: &ServiceName) -> launcher_store::Result<Option<Vec<String>>> {
+    async fn look(&self, service: &ServiceName) -> launcher_control::Result<Option<Vec<String>>> {
         let Some(known) = self.store.service(service).await? else { return Ok(None) };
-        let route = self.store.route(service).await?;
+        let overview = self.control.overview(&known).await?;
         let closed = if known.maintenance.is_some() { ", closed for maintenance" } else { "" };
-        let (live, page) = (self.live(service, &route), self.links.service(service));
+        let (live, page) = (live(&overview), self.links.service(service));
         let mut lines = vec![format!("{service}: {live}{closed} — {page}")];
-        let environments = self.store.environments(service, false).await?;
-        let beside = environments.iter().filter(|one| !route.is_live(one.version));
+        let environments = overview.environments.iter().map(|view| &view.environment);
+        let beside = environments.filter(|one| !overview.route.is_live(one.version));
         lines.extend(beside.take(BESIDE).map(|one| self.beside(service, one)));
         Ok(Some(lines))
-    }
-
-    /// What is live, and how well.
-    fn live(&self, service: &ServiceName, route: &Route) -> String {
-        let Some(shares) = shares(&route.weights) else { return "nothing is live".to_owned() };
-        let are = if route.live().count() == 1 { "is" } else { "are" };
-        let observed = self.control.observed(service);
-        let live = observed.iter().filter(|one| route.is_live(one.container.version));
-        let (healthy, all) = live.fold((0, 0), |(healthy, all), one| {
-            (healthy + usize::from(one.health == Health::Healthy), all + 1)
-        });
-        format!("{shares} {are} live, {healthy} of {all} containers healthy")
     }
 
     fn beside(&self, service: &ServiceName, environment: &Environment) -> String {
@@ -122,6 +111,32 @@ impl Known {
             }
             _ => format!("{number} is {state}"),
         }
+    }
+}
+
+/// What is live, and how well.
+fn live(overview: &Overview) -> String {
+    let route = &overview.route;
+    let Some(shares) = shares(&route.weights) else { return "nothing is live".to_owned() };
+    let views = overview.environments.iter();
+    let live: Vec<_> = views.filter(|view| route.is_live(view.environment.version)).collect();
+    let are = if route.live().count() == 1 { "is" } else { "are" };
+    format!("{shares} {are} live, {}", health(&live))
+}
+
+/// How many of the wanted containers are healthy. Containers that have died fill no place, and those that nobody
+/// has looked at since the server was started are said to be so: they are not sick.
+fn health(live: &[&EnvironmentView]) -> String {
+    if live.iter().all(|view| !view.looked_at) {
+        return "its containers were not checked yet since the server was started".to_owned();
+    }
+    let sum = |count: fn(&EnvironmentView) -> usize| live.iter().map(|view| count(view)).sum();
+    let wanted: usize = sum(|view| usize::from(view.environment.replicas));
+    let (healthy, unchecked): (usize, usize) =
+        (sum(EnvironmentView::healthy), sum(EnvironmentView::unchecked));
+    match unchecked {
+        0 => format!("{healthy} of {wanted} containers healthy"),
+        some => format!("{healthy} of {wanted} containers healthy, {some} not checked yet"),
     }
 }
 
@@ -152,5 +167,111 @@ fn told(deployment: &Deployment) -> String {
             format!("{at} {what}: aborted, {why}")
         }
         _ => format!("{at} {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use launcher_model::Generation;
+    use launcher_model::container::{Container, ContainerPhase, Health};
+    use launcher_model::environment::Release;
+    use launcher_model::plan::environment::Checked;
+    use launcher_model::route::Route;
+
+    use super::*;
+
+    fn shop() -> ServiceName {
+        ServiceName::new("shop").unwrap()
+    }
+
+    fn container(slot: u16, runs: bool, health: Health) -> Checked {
+        let at = Timestamp::UNIX_EPOCH;
+        let phase = match runs {
+            true => ContainerPhase::Running { since: at, exec_check: None },
+            false => {
+                ContainerPhase::Exited { started: at, finished: at, code: 1, out_of_memory: false }
+            }
+        };
+        let container = Container {
+            id: format!("c{slot}"),
+            name: format!("shop-{slot}"),
+            service: shop(),
+            version: VersionNumber(1),
+            slot,
+            attempt: 0,
+            failures: 0,
+            created: at,
+            host: "alpha".to_owned(),
+            address: None,
+            published: None,
+            phase,
+        };
+        Checked { container, health }
+    }
+
+    /// Version 1 is live with three containers; nobody has looked at them where there are none.
+    fn told(containers: Option<Vec<Checked>>) -> String {
+        let environment = Environment {
+            service: shop(),
+            version: VersionNumber(1),
+            wanted: Wanted::Running,
+            replicas: 3,
+            state: EnvironmentState::Ready,
+            since: Timestamp::UNIX_EPOCH,
+            failure: None,
+            release: Release::Passed,
+            starting_since: None,
+            pinned: false,
+            last_used: Timestamp::UNIX_EPOCH,
+            branch: None,
+            asleep: false,
+        };
+        let looked_at = containers.is_some();
+        let containers = containers.unwrap_or_default();
+        let view =
+            EnvironmentView { environment, containers, weight: None, trouble: None, looked_at };
+        let route = Route {
+            generation: Generation(1),
+            weights: [(VersionNumber(1), Weight::ALL)].into(),
+            ..Route::none(shop())
+        };
+        live(&Overview {
+            route,
+            environments: vec![view],
+            branches: Vec::new(),
+            history: Arc::default(),
+        })
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_not_said_to_be_sick() {
+        let unknown = || Health::Unknown { last: None };
+        let begin = "v1 is live, ";
+        for (containers, expected) in [
+            (None, "its containers were not checked yet since the server was started"),
+            (
+                Some(vec![container(1, true, unknown()), container(2, true, Health::Healthy)]),
+                "1 of 3 containers healthy, 1 not checked yet",
+            ),
+            // One that died and was replaced is still there.
+            (
+                Some(vec![
+                    container(1, false, unknown()),
+                    container(1, true, Health::Healthy),
+                    container(2, true, Health::Healthy),
+                    container(3, true, Health::Healthy),
+                ]),
+                "3 of 3 containers healthy",
+            ),
+            (
+                Some(vec![container(1, true, Health::Unhealthy { why: "no".to_owned() })]),
+                "0 of 3 containers healthy",
+            ),
+        ] {
+            assert_eq!(told(containers), format!("{begin}{expected}"));
+        }
     }
 }

@@ -165,6 +165,7 @@ async fn assemble(
             file: config.file.as_deref().map(|file| file.display().to_string()),
             text: config.shown.clone(),
         },
+        pages: config.url.clone(),
     });
     let registry: Arc<dyn Registry> =
         Arc::new(Registries::new(config.registries.clone(), Some(Arc::new(docker.clone()))));

@@ -1,6 +1,6 @@
 //! How production traffic is shared out over versions, and where going back leads.
 
-use crate::route::{Deployment, DeploymentState, Weights};
+use crate::route::{Deployment, DeploymentKind, DeploymentState, Weights};
 use crate::{VersionNumber, Weight};
 
 /// As many versions as may be live at one time.
@@ -155,9 +155,12 @@ pub fn gains_most(from: &Weights, to: &Weights) -> Option<VersionNumber> {
 #[must_use]
 pub fn before(history: &[Deployment], now: &Weights) -> Option<VersionNumber> {
     let mut at = now;
-    for made in history.iter().filter(|one| one.state != DeploymentState::Aborted) {
-        // A service that was deleted and is back has no part in its life before.
-        if at.is_empty() {
+    let made = history.iter().filter(|one| one.state != DeploymentState::Aborted);
+    for (nth, made) in made.enumerate() {
+        // A service that was deleted and is back has no part in its life before. One that was taken offline goes
+        // on where it was.
+        let is_offline = nth == 0 && made.kind == DeploymentKind::Offline;
+        if at.is_empty() && !is_offline {
             return None;
         }
         if made.to != *at {

@@ -7,7 +7,7 @@ use launcher_model::route::Deployment;
 use launcher_model::{ServiceName, Span};
 use launcher_store::{DeploymentFilter, Made, Page as Part};
 
-use super::views::{DeployBody, DeployedView, DeploymentPath, OfflineBody, RollbackBody};
+use super::views::{DeployBody, DeployedView, DeploymentPath, RollbackBody};
 use crate::App;
 use crate::access::Note;
 use crate::auth::Principal;
@@ -67,7 +67,7 @@ pub(super) async fn show(
     own.map(Answer).ok_or_else(|| Problem::missing(format!("{service} has no deployment {id}")))
 }
 
-/// Makes a version live, or several with shares, and answers when every edge has acknowledged.
+/// Makes a version live, or several with shares, or takes the service offline, and answers when every edge has acknowledged.
 #[utoipa::path(post, path = "/services/{service}/deployments", tag = "deployments",
     params(("service" = String, Path)), request_body = DeployBody,
     responses((status = 200, body = DeployedView), (status = "4XX", body = Problem)))]
@@ -92,14 +92,15 @@ pub(super) async fn deploy(
 }
 
 fn target(body: &DeployBody) -> Result<Target, Problem> {
-    match (body.version, body.weight, &body.split) {
-        (Some(version), None, None) => Ok(Target::Deploy(version)),
-        (Some(version), Some(weight), None) => Ok(Target::Share(version, weight)),
-        (None, None, Some(split)) => {
+    match (body.version, body.weight, &body.split, body.offline) {
+        (Some(version), None, None, false) => Ok(Target::Deploy(version)),
+        (Some(version), Some(weight), None, false) => Ok(Target::Share(version, weight)),
+        (None, None, Some(split), false) => {
             Ok(Target::Split(split.iter().map(|share| (share.version, share.weight)).collect()))
         }
+        (None, None, None, true) => Ok(Target::Offline),
         _ => Err(Problem::invalid(
-            "say either version, and weight if it shall not have everything, or split",
+            "say either version, and weight if it shall not have everything, or split, or offline",
         )),
     }
 }
@@ -124,26 +125,6 @@ pub(super) async fn rollback(
         note: body.note,
         hold: body.hold.map(Span::duration),
         ..DeployRequest::new(service, target, principal.name)
-    };
-    switch(&app, call, request).await
-}
-
-/// Takes a service offline: no version gets production traffic any more, until one is deployed again.
-/// Environments and previews stay.
-#[utoipa::path(post, path = "/services/{service}/offline", tag = "deployments",
-    params(("service" = String, Path)), request_body = OfflineBody,
-    responses((status = 200, body = DeployedView), (status = "4XX", body = Problem)))]
-pub(super) async fn offline(
-    State(app): State<App>,
-    principal: Principal,
-    call: Call,
-    Path(service): Path<ServiceName>,
-    Json(body): Json<OfflineBody>,
-) -> Result<Answer<DeployedView>, Problem> {
-    let request = DeployRequest {
-        note: body.note,
-        hold: body.hold.map(Span::duration),
-        ..DeployRequest::new(service, Target::Offline, principal.name)
     };
     switch(&app, call, request).await
 }

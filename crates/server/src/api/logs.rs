@@ -74,7 +74,7 @@ fn since(text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
 ///
 /// Events are `line` with `{container, id, short, slot, host, at, stream, text}`; `began` and `ended` with the
 /// container, and for the latter `{code, out_of_memory, at}`; `note` with `{detail}` where something was left out;
-/// `error` with `{detail}` where lines are missing; and at last `end` with `{over}`. The `id` of a line is where a
+/// `error` with `{detail}` where lines are missing; and at last `end` with `{over}`. The `id` of a `line` or `began` is where a
 /// reader goes on that gives it as `Last-Event-ID`. Asked for `application/x-ndjson`, each event is a line of JSON
 /// with its name as `event`, and its id, where it has one, as `position`.
 #[utoipa::path(get, path = "/services/{service}/versions/{version}/logs", tag = "environments",

@@ -68,7 +68,7 @@ pub(super) async fn show(
         Some(text) => measures(text, Measure::OF_VERSIONS)?,
         None => USUAL.to_vec(),
     };
-    let step = query.step.map(step);
+    let step = query.step.map(step).transpose()?;
     let asked = Asked { service: service.clone(), versions, measures, from, until, step };
     let measured = lines(&app, &asked).await?;
     let marks = deployments(&app, &service, (from, until)).await?;

@@ -1,4 +1,4 @@
-//! What a deployment would do.
+//! What a deployment would do, of a version or of none that is named.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -43,6 +43,37 @@ pub(super) async fn show(
             return Err(Problem::invalid(
                 "a rollback gives a version everything: leave weight out",
             ));
+        }
+    };
+    outlook::outlook(&app, &service, target).await.map(Answer)
+}
+
+/// Which deployment without a version.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct UnnamedQuery {
+    /// `rollback`, to the version that had all traffic before, or `offline`, to none.
+    #[param(value_type = String)]
+    kind: DeploymentKind,
+}
+
+/// Says what a rollback would do, or taking the service offline, and changes nothing.
+#[utoipa::path(get, path = "/services/{service}/outlook", tag = "deployments",
+    params(("service" = String, Path), UnnamedQuery),
+    responses((status = 200, body = OutlookView), (status = "4XX", body = Problem)))]
+pub(super) async fn unnamed(
+    State(app): State<App>,
+    Path(service): Path<ServiceName>,
+    Query(query): Query<UnnamedQuery>,
+) -> Result<Answer<OutlookView>, Problem> {
+    let target = match query.kind {
+        DeploymentKind::Rollback => Target::RollbackToPrevious,
+        DeploymentKind::Offline => Target::Offline,
+        DeploymentKind::Deploy => {
+            return Err(Problem::invalid(format!(
+                "a deployment is of a version: ask for /api/v1/services/{service}/versions/VERSION/outlook"
+            )));
         }
     };
     outlook::outlook(&app, &service, target).await.map(Answer)

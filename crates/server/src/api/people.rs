@@ -84,7 +84,7 @@ pub(crate) async fn added(app: &App, body: PersonBody, by: &str) -> Result<NewPe
             person = one(app, &name).await?;
             None
         }
-        None => Some(path_of(&app.person_link(&name).await?)),
+        None => Some(address_of(app, &app.person_link(&name).await?)),
     };
     Ok(NewPersonView { person: person.into(), link })
 }
@@ -184,7 +184,7 @@ pub(crate) async fn password_set(
             return Err(Problem::invalid("password: say the new one, and current, the one so far"));
         }
         let link = app.person_link(name).await?;
-        return Ok(PasswordView { link: Some(path_of(&link)) });
+        return Ok(PasswordView { link: Some(address_of(app, &link)) });
     };
     // Also an administrator's: a session that somebody left open must not become theirs for good.
     let own = principal.is_person() && principal.name == name.as_str();
@@ -253,6 +253,7 @@ async fn hashed(password: SecretString, name: &PersonName) -> Result<SecretStrin
     password::hash(password).await
 }
 
-fn path_of(link: &TokenText) -> String {
-    format!("/login/{}", link.expose())
+/// Where a link leads: a whole address where the server knows its own.
+fn address_of(app: &App, link: &TokenText) -> String {
+    app.settings.page_url(&format!("/login/{}", link.expose()))
 }

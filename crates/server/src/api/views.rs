@@ -1,6 +1,7 @@
 //! What the API answers with, where it is not a word of the model.
 
 mod branches;
+mod checkup;
 mod credentials;
 mod csv;
 mod deployments;
@@ -19,11 +20,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use branches::{BranchSummary, NextSummary};
+pub use checkup::{CheckupView, ProviderCheckView, RegistryCheckView};
 pub use credentials::{NewTokenView, SecretBody, SecretView, TokenBody, TokenView};
 pub(crate) use deployments::DeploymentPath;
 pub use deployments::{
-    DeployBody, DeployedView, HeldView, HoldBody, OfflineBody, ReleasedView, RollbackBody,
-    ShareBody,
+    DeployBody, DeployedView, HeldView, HoldBody, ReleasedView, RollbackBody, ShareBody,
 };
 pub use edges::{EdgeState, EdgeView, InvitationBody, InvitationView};
 pub use environments::{

@@ -11,10 +11,13 @@ use super::picture::{Picture, Theme};
 use super::subject::{HostKind, Kind, Subject};
 use crate::App;
 use crate::http::problem::Problem;
-use crate::measured::{Standing, deployments, exist, lines, must_know_host, time};
+use crate::measured::{Standing, at_least, deployments, exist, lines, must_know_host, time};
 
 /// Of how long a graph is when nobody says.
 const RANGE: Span = Span::secs(900);
+
+/// Of no shorter time there is anything to see.
+const LEAST_RANGE: Span = Span::secs(10);
 
 /// Its size when nobody says, and what is taken, in pixels.
 const SIZE: (u32, u32) = (600, 180);
@@ -155,8 +158,12 @@ fn before(deployments: &[Deployment], shown: &[VersionNumber]) -> Vec<VersionNum
 
 fn span(app: &App, picture: &Picture) -> Result<(i64, i64), Problem> {
     let until = time(picture.until.as_deref().unwrap_or("now"), app.now().as_second())?;
-    let range = picture.range.unwrap_or(RANGE).duration().as_secs().max(10);
-    Ok((until - i64::try_from(range).unwrap_or(i64::MAX), until))
+    Ok((until.saturating_sub(range(picture)?), until))
+}
+
+/// Of how many seconds it is.
+fn range(picture: &Picture) -> Result<i64, Problem> {
+    at_least("range", picture.range.unwrap_or(RANGE), LEAST_RANGE)
 }
 
 /// So many seconds a number is of, so that each has some pixels.
@@ -283,8 +290,9 @@ fn role(version: VersionNumber, standing: &Standing) -> Role {
 /// Makes sure that a picture can be drawn so.
 ///
 /// # Errors
-/// When its size or its time zone makes no sense.
+/// When its size, its time zone or its time makes no sense.
 pub(crate) fn check(picture: &Picture) -> Result<(), Problem> {
+    range(picture)?;
     style(picture).map(drop)
 }
 

@@ -104,12 +104,13 @@ fn escaped(value: &str) -> String {
 
 const SIGNATURE: &str = "signature=";
 
-/// The address of a graph, with what shows that this server has made it.
+/// The address of a graph, with what shows that this server has made it: a whole one where the server knows its own.
+/// What is signed is the path alone, so that an address holds on when the server is reached by another name.
 pub(crate) fn signed(app: &App, subject: Subject<'_>, format: &str, picture: &Picture) -> String {
     let path = picture.path(subject, format);
     let signature = app.vault.sign_address(&path);
     let separator = if path.contains('?') { '&' } else { '?' };
-    format!("{path}{separator}{SIGNATURE}{signature}")
+    app.settings.page_url(&format!("{path}{separator}{SIGNATURE}{signature}"))
 }
 
 /// Whether an address was made by this server, as it is: with nothing added, and nothing changed.

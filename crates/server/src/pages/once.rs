@@ -21,20 +21,21 @@ impl OncePage {
     /// The link by which a person sets a password and signs in.
     pub(super) fn link(
         name: &PersonName,
-        path: &str,
+        address: &str,
         visitor: &Visitor,
         headers: &HeaderMap,
     ) -> Self {
         // The address that the browser has this page from leads others here, too.
         let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        let origin = origin.filter(|origin| origin.starts_with("http")).unwrap_or_default();
+        let origin = origin.filter(|origin| origin.starts_with("http") && address.starts_with('/'));
+        let origin = origin.unwrap_or_default();
         Self {
             frame: Frame::still(visitor, headers).at("people"),
             title: format!("A link for {name}"),
             words: format!(
                 "By this link {name} sets a password and signs in, once and within a day. Send it to them: it is shown here and nowhere else."
             ),
-            secret: format!("{origin}{path}"),
+            secret: format!("{origin}{address}"),
         }
     }
 

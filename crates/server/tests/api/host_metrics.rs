@@ -82,6 +82,7 @@ async fn what_cannot_be_asked_of_a_host_is_told() {
         ("measures=requests", "requests is not measured; what is: cpu, cpus, memory, memory_total"),
         ("from=yesterday", "is no time"),
         ("from=now&until=-1h", "from is after until"),
+        ("step=0s", "give 1s or more"),
         ("versions=1", "unknown field"),
     ] {
         let problem = world.get(&format!("{METRICS}?{query}")).await.problem();

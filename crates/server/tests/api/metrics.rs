@@ -104,7 +104,10 @@ async fn what_cannot_be_asked_is_told() {
         ("versions=new", "no version"),
         ("from=yesterday", "is no time"),
         ("from=now&until=-1h", "from is after until"),
+        ("from=now", "from is until"),
         ("step=soon", "not a duration"),
+        ("step=0s", "step is 0ms"),
+        ("step=999ms", "give 1s or more"),
         ("of=all", "unknown field"),
     ] {
         let answer = world.get(&format!("{METRICS}?{query}")).await;
@@ -142,6 +145,18 @@ async fn a_graph_is_for_who_has_a_token_or_an_address_that_was_signed() {
 }
 
 #[tokio::test]
+async fn a_server_that_knows_its_address_signs_whole_ones() {
+    let mut world = carried().await;
+    world.is_reached_at("https://launcher.example.com/");
+    let list = world.get("/api/v1/services/shop/graphs").await.is(200).json();
+    for format in ["svg", "png"] {
+        let address = list["items"][0][format].as_str().unwrap();
+        let path = address.strip_prefix("https://launcher.example.com/graphs/").unwrap();
+        anybody(&world, &format!("/graphs/{path}")).await.is(200);
+    }
+}
+
+#[tokio::test]
 async fn a_signed_address_says_how_the_graph_is_drawn() {
     let world = carried().await;
     let graphs = "/api/v1/services/shop/graphs";
@@ -158,6 +173,8 @@ async fn a_signed_address_says_how_the_graph_is_drawn() {
         ("width=9", 422, "80 to 2400 pixels"),
         ("zone=Nowhere", 422, "no time zone"),
         ("theme=pink", 400, "light"),
+        ("range=0s", 422, "range is 0ms"),
+        ("range=9s", 422, "give 10s or more"),
         ("versions=7", 404, "shop has no v7"),
     ] {
         let answer = world.get(&format!("{graphs}?{query}")).await.is(status);
@@ -200,6 +217,7 @@ async fn a_graph_that_cannot_be_drawn_says_why() {
         ("/graphs/shop/requests.svg?width=9", 422, "80 to 2400 pixels"),
         ("/graphs/shop/requests.svg?zone=Nowhere", 422, "no time zone"),
         ("/graphs/shop/requests.svg?versions=x", 400, "no version"),
+        ("/graphs/shop/requests.svg?range=0s", 422, "give 10s or more"),
     ] {
         let answer = world.get(path).await.is(status);
         assert!(answer.problem()["detail"].as_str().unwrap().contains(told), "{path}");

@@ -45,3 +45,40 @@ async fn what_a_deployment_would_do_is_told_and_not_done() {
         world.get(&path).await.tells(status, kind);
     }
 }
+
+#[tokio::test]
+async fn what_a_rollback_and_going_offline_would_do_is_told_and_not_done() {
+    let world = World::new().await;
+    let shop = world.service("shop").await;
+    let (one, two) = (world.ready(&shop, "1").await, world.ready(&shop, "2").await);
+    let path = "/api/v1/services/shop/outlook";
+    world.get(&format!("{path}?kind=rollback")).await.tells(409, "refused");
+    let deployments = "/api/v1/services/shop/deployments";
+    for version in [one, two] {
+        world.call("POST", deployments, json!({ "version": version })).await.is(200);
+    }
+    let told = world.get(&format!("{path}?kind=rollback")).await.is(200).json();
+    assert_eq!((&told["kind"], &told["to"]), (&json!("rollback"), &json!({ "1": 100 })), "{told}");
+    let told = world.get(&format!("{path}?kind=offline")).await.is(200).json();
+    assert_eq!((&told["kind"], &told["to"]), (&json!("offline"), &json!({})), "{told}");
+    assert_eq!((&told["from"], &told["evidence"]), (&json!({ "2": 100 }), &json!([])), "{told}");
+    assert!(told["held"].is_null() && told["live_already"] == false, "{told}");
+    let list = world.get(deployments).await.is(200).json();
+    assert_eq!(list["items"].as_array().unwrap().len(), 2, "nothing was done: {list}");
+    for (query, status, kind) in
+        [("?kind=deploy", 422, "invalid"), ("", 400, "malformed"), ("?kind=up", 400, "malformed")]
+    {
+        world.get(&format!("{path}{query}")).await.tells(status, kind);
+    }
+
+    let offline = json!({ "offline": true, "note": "the warehouse burns" });
+    let done = world.call("POST", deployments, offline).await.is(200).json();
+    assert_eq!((&done["kind"], &done["changed"]), (&json!("offline"), &json!(true)), "{done}");
+    assert_eq!(done["note"], "the warehouse burns");
+    let both = json!({ "offline": true, "version": 1 });
+    world.call("POST", deployments, both).await.tells(422, "invalid");
+    let told = world.get(&format!("{path}?kind=offline")).await.is(200).json();
+    assert_eq!(told["live_already"], true, "{told}");
+    let back = world.call("POST", "/api/v1/services/shop/rollback", json!({})).await.is(200).json();
+    assert_eq!(back["to"], json!({ "2": 100 }), "{back}");
+}

@@ -55,6 +55,20 @@ async fn with_sam() -> World {
 }
 
 #[tokio::test]
+async fn a_link_is_a_whole_address_where_the_server_knows_its_own() {
+    let mut world = World::without_edge().await;
+    let link = add(&world, json!({ "name": "ada", "role": "viewer" })).await["link"].clone();
+    assert!(link.as_str().unwrap().starts_with("/login/rl_"), "{link}");
+    world.is_reached_at("https://launcher.example.com");
+    let added = add(&world, json!({ "name": "sam", "role": "viewer" })).await;
+    let another = world.call("POST", "/api/v1/people/sam/password", json!({})).await.is(200).json();
+    for link in [&added["link"], &another["link"]] {
+        let link = link.as_str().unwrap();
+        assert!(link.starts_with("https://launcher.example.com/login/rl_"), "{link}");
+    }
+}
+
+#[tokio::test]
 async fn a_person_sets_a_password_by_a_link_and_signs_in() {
     let world = World::without_edge().await;
     let services = json!({ "shop": "deployer" });

@@ -26,7 +26,6 @@ async fn a_body_says_which_value_is_wrong_and_what_it_takes() {
         (SCALE, json!({ "replicas": -1 }), "replicas", u16),
         (SCALE, json!({ "replicas": "3" }), "replicas", u16),
         (DEPLOYMENTS, json!({ "version": "v1" }), "version", u32),
-        (DEPLOYMENTS, json!({ "version": 1, "hold": 5 }), "hold", "a string"),
         (HOLD, json!({ "for": true }), "for", "a string"),
         (EXEC, json!({ "command": "ls" }), "command", "a list, such as [\"a\", \"b\"]"),
         (EXEC, json!({ "command": ["ls"], "slot": 70000 }), "slot", u16),
@@ -34,6 +33,13 @@ async fn a_body_says_which_value_is_wrong_and_what_it_takes() {
         let told = world.call("POST", path, body).await.tells(422, "malformed");
         says(&told, key, takes);
     }
+    let hold = json!({ "version": 1, "hold": 5 });
+    let told = world.call("POST", DEPLOYMENTS, hold).await.tells(422, "malformed");
+    let detail = told["detail"].as_str().unwrap();
+    assert!(
+        detail.starts_with("hold: \"5\" is not a duration: write a number and a unit"),
+        "{detail}"
+    );
     for (pointer, value, key, takes) in [
         ("/health/healthy_after", json!(70000), "health.healthy_after", u16),
         ("/resources", json!({ "cpus": "x" }), "resources.cpus", "a number"),

@@ -95,6 +95,36 @@ async fn the_document_is_the_one_that_was_agreed_on() {
 }
 
 #[tokio::test]
+async fn every_call_has_a_name_of_its_own() {
+    let world = World::without_edge().await;
+    let document: Value = world.get("/api/openapi.json").await.is(200).json();
+    let paths = document["paths"].as_object().unwrap();
+    let mut names = std::collections::BTreeMap::new();
+    let methods = ["get", "put", "post", "delete", "patch"];
+    for (path, operations) in paths {
+        let operations = operations.as_object().unwrap().iter();
+        for (method, operation) in
+            operations.filter(|(method, _)| methods.contains(&method.as_str()))
+        {
+            let call = format!("{method} {path}");
+            let Some(name) = operation["operationId"].as_str() else {
+                panic!("{call} has no name")
+            };
+            let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            assert!(!name.is_empty() && name.chars().all(fits), "{call}: {name}");
+            if let Some(other) = names.insert(name.to_owned(), call.clone()) {
+                panic!("{call} and {other} are both called {name}");
+            }
+        }
+    }
+    assert!(names.len() >= 70, "{}", names.len());
+    assert_eq!(
+        names["get_services_versions_logs"],
+        "get /api/v1/services/{service}/versions/{version}/logs"
+    );
+}
+
+#[tokio::test]
 async fn what_is_not_there_and_what_is_not_taken_are_problems() {
     let world = World::without_edge().await;
     world.get("/api/v1/nothing").await.tells(404, "not-found");

@@ -23,7 +23,7 @@ use launcher_model::{EdgeName, ServiceName};
 use launcher_notify::{Place, Rule, To, Webhook, WebhookKind};
 use launcher_scheduler::Scheduler;
 use launcher_scheduler::fake::{Fake, Script};
-use launcher_server::{App, EdgeDoor, Reports, TokenText};
+use launcher_server::{App, EdgeDoor, Reports, Settings, TokenText};
 use launcher_store::{EventFilter, NewDeployment, NewToken, NewVersion};
 use launcher_testkit::Folder;
 use launcher_testkit::assemble::{Setup, assemble};
@@ -175,6 +175,13 @@ impl World {
         let mut world = Self { app, fake, router, token, folder, told, tasks, _dir: dir };
         world.token = world.new_token(WHO).await;
         world
+    }
+
+    /// From now on it knows under which address people reach it.
+    pub(crate) fn is_reached_at(&mut self, url: &str) {
+        let pages = Some(url.to_owned());
+        self.app.settings = Arc::new(Settings { pages, ..(*self.app.settings).clone() });
+        self.router = launcher_server::router(&self.app);
     }
 
     /// Serves on an address of its own too.

@@ -30,21 +30,48 @@ impl Graphite {
 }
 
 /// The average of the numbers of each step. Of times that most requests did not exceed, that of several
-/// seconds is not that of all their requests, and nobody can tell it any more.
+/// seconds is not that of all their requests, and nobody can tell it any more. Numbers of other times, which nobody has
+/// asked for, are left out.
 fn averages(numbers: &[(i64, f64)], measure: Measure, steps: &Steps) -> Numbers {
     let mut sums: BTreeMap<i64, (f64, u32)> = BTreeMap::new();
-    for (at, number) in numbers {
+    let asked = steps.from..steps.until;
+    for (at, number) in numbers.iter().filter(|(at, _)| asked.contains(at)) {
         let sum = sums.entry(at - at.rem_euclid(steps.step)).or_default();
         *sum = (sum.0 + number, sum.1 + 1);
     }
-    let average = |at: i64| sums.get(&at).map(|(sum, count)| sum / f64::from(*count));
+    let average = |at: i64| {
+        let average = sums.get(&at).map(|(sum, count)| sum / f64::from(*count));
+        average.filter(|average| average.is_finite())
+    };
     steps.starts().map(|at| average(at).or_else(|| measure.of_nothing())).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::embedded::Level;
+
+    proptest! {
+        #[test]
+        fn whatever_is_answered_is_as_many_numbers_as_there_are_steps(
+            numbers in proptest::collection::vec(
+                (prop_oneof![any::<i64>(), 90_i64..140, Just(i64::MIN), Just(i64::MAX)], any::<f64>()),
+                0..60,
+            ),
+            step in 1_i64..40,
+        ) {
+            let numbers: Vec<_> = numbers.into_iter().filter(|(_, it)| it.is_finite()).collect();
+            let from = 100 - 100 % step;
+            let steps = Steps { level: Level::Second, from, until: from + 3 * step, step };
+            for measure in [Measure::Requests, Measure::Cpu] {
+                let averages = averages(&numbers, measure, &steps);
+                prop_assert_eq!(averages.len(), 3);
+                prop_assert!(averages.into_iter().flatten().all(f64::is_finite));
+            }
+        }
+    }
 
     #[test]
     fn numbers_of_a_step_are_averaged_and_none_is_what_nothing_is() {

@@ -1,6 +1,8 @@
 //! Reading from Graphite's web application (its documentation, "The Render URL API").
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -28,6 +30,7 @@ pub struct WebOptions {
 pub struct Web {
     options: WebOptions,
     client: Client,
+    failed: Arc<AtomicU64>,
 }
 
 /// What stands in the way of what Graphite knows.
@@ -90,7 +93,20 @@ impl Web {
     /// When there can be no client.
     pub fn new(options: WebOptions) -> Result<Self, WebError> {
         let client = Client::builder().timeout(WITHIN).build().map_err(WebError::Client)?;
-        Ok(Self { options, client })
+        Ok(Self { options, client, failed: Arc::default() })
+    }
+
+    /// How often it could not be asked, or answered what makes no sense.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    fn count<T>(&self, answered: Result<T, WebError>) -> Result<T, WebError> {
+        if answered.is_err() {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        answered
     }
 
     /// What was written under these names, from `from` until `until`.
@@ -107,8 +123,9 @@ impl Web {
             ("until", (until - 1).to_string()),
         ];
         form.extend(names.iter().map(|name| ("target", name.clone())));
-        let bytes = self.render(&form).await?;
-        read(&bytes).map_err(|why| WebError::Malformed { url: self.options.url.clone(), why })
+        let malformed = |why| WebError::Malformed { url: self.options.url.clone(), why };
+        let rendered = self.render(&form).await;
+        self.count(rendered.and_then(|bytes| read(&bytes).map_err(malformed)))
     }
 
     /// Graphite's own picture of these targets, as PNG.
@@ -118,12 +135,15 @@ impl Web {
     pub async fn picture(&self, query: &[(&'static str, String)]) -> Result<Vec<u8>, WebError> {
         let mut form = vec![("format", "png".to_owned())];
         form.extend(query.iter().cloned());
-        let picture = self.render(&form).await?;
-        if picture.starts_with(b"\x89PNG\r\n") {
-            return Ok(picture);
-        }
-        let why = "it is no PNG".to_owned();
-        Err(WebError::Malformed { url: self.options.url.clone(), why })
+        let is_picture = |picture: Vec<u8>| match picture.starts_with(b"\x89PNG\r\n") {
+            true => Ok(picture),
+            false => {
+                let why = "it is no PNG".to_owned();
+                Err(WebError::Malformed { url: self.options.url.clone(), why })
+            }
+        };
+        let rendered = self.render(&form).await;
+        self.count(rendered.and_then(is_picture))
     }
 
     /// What `/render` answers to a form.
@@ -172,6 +192,7 @@ fn read(bytes: &[u8]) -> Result<Found, String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
 
@@ -184,6 +205,43 @@ mod tests {
         assert!(read(b"<html>").is_err());
     }
 
+    /// What is read from one that answers with these bytes over and over, until it is left.
+    async fn answered_with(head: &'static [u8], more: Vec<u8>) -> (Result<Found, WebError>, u64) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let web = Web::new(WebOptions { url, login: None }).unwrap();
+        let answering = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let mut out = stream.write_all(head).await;
+            while out.is_ok() && !more.is_empty() {
+                out = stream.write_all(&more).await;
+            }
+        });
+        let answer = web.read(&["a.b".to_owned()], (0, 10)).await;
+        answering.abort();
+        (answer, web.failed())
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_is_refused_and_counted() {
+        // One may be there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let endless = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+        let (answer, failed) = answered_with(endless, vec![b' '; 1 << 16]).await;
+        assert!(matches!(answer, Err(WebError::Long { .. })), "{answer:?}");
+        assert_eq!(failed, 1);
+        let page = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>";
+        let (answer, failed) = answered_with(page, Vec::new()).await;
+        assert!(matches!(answer, Err(WebError::Malformed { .. })), "{answer:?}");
+        assert_eq!(failed, 1);
+        let nothing = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]";
+        let (answer, failed) = answered_with(nothing, Vec::new()).await;
+        assert!(answer.unwrap().is_empty());
+        assert_eq!(failed, 0);
+    }
+
     proptest! {
         #[test]
         fn whatever_is_answered_is_read_or_refused(
@@ -193,7 +251,12 @@ mod tests {
                     .prop_map(String::into_bytes),
             ],
         ) {
-            let _ = read(&bytes);
+            for numbers in read(&bytes).into_iter().flat_map(Found::into_values) {
+                prop_assert!(numbers.iter().all(|(_, number)| number.is_finite()));
+                prop_assert!(numbers.is_sorted_by_key(|(at, _)| *at));
+                // Each takes ten bytes of the answer at least.
+                prop_assert!(numbers.len() <= bytes.len() / 5);
+            }
         }
     }
 }

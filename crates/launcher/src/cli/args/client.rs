@@ -25,7 +25,7 @@ pub(crate) use builds::{BuildList, BuildLog, Builds, BuildsCommand, Init, OneBui
 pub(crate) use credentials::{
     Login, NewToken, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
 };
-pub(crate) use deployments::{Deploy, History, Hold, Release, Rollback, Switch, Try};
+pub(crate) use deployments::{Deploy, History, Hold, Offline, Release, Rollback, Switch, Try};
 pub(crate) use edges::{Edges, EdgesCommand, Invite, OneEdge};
 pub(crate) use environments::{Exec, Launch, Logs, OneVersion, RunOnce, Scale};
 pub(crate) use hosts::{DrainHost, Hosts, HostsCommand, HostsList, LabelHost, OneHost};
@@ -101,6 +101,9 @@ pub(crate) enum ClientCommand {
     /// Go back to the version that was live before, or to any that is kept
     #[command(after_help = examples::ROLLBACK)]
     Rollback(To<Rollback>),
+    /// Take a service offline: nothing of it is live, and its users get 503
+    #[command(after_help = examples::OFFLINE)]
+    Offline(To<Offline>),
     /// Have new requests wait, such as while a database is changed
     #[command(after_help = examples::HOLD)]
     Hold(To<Hold>),

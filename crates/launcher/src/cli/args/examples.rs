@@ -90,7 +90,17 @@ leaves it again when it is closed, or by a link with an empty launcher-try=.";
 pub(super) const ROLLBACK: &str = "\
 EXAMPLES
   launcher rollback shop               to the version that had all traffic before
-  launcher rollback shop 40 --note 'checkout fails'";
+  launcher rollback shop 40 --note 'checkout fails'
+  launcher rollback shop --dry-run     only what it would do";
+pub(super) const OFFLINE: &str = "\
+EXAMPLES
+  launcher offline shop                asks for the service's name first
+  launcher offline shop --yes --note 'the warehouse burns'
+  launcher offline shop --dry-run      only what it would do
+
+It is a deployment, to nothing: requests in flight end as they are, previews go on, containers are
+kept, and `launcher rollback shop` puts live again what was. To show users a page of your own
+meanwhile, use `launcher maintenance`; `launcher delete` is for good.";
 pub(super) const HOLD: &str = "\
 EXAMPLES
   launcher hold shop --for 30s && { ./migrate; launcher release shop; }

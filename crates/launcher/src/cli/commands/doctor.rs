@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use launcher_server::api::views::{EdgeState, EdgeView, NotificationView, ServerView};
+use launcher_server::api::views::{
+    CheckupView, EdgeState, EdgeView, NotificationView, ProviderCheckView, RegistryCheckView,
+    ServerView,
+};
 use reqwest::Url;
 
 use crate::cli::Failure;
@@ -40,7 +43,17 @@ async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failure> {
     let mut found = vec![reached];
     if found[0].finding == Finding::Bad {
         found.extend(
-            ["token", "engine", "edges", "versions", "notifications", "clock"].map(skipped),
+            [
+                "token",
+                "engine",
+                "edges",
+                "versions",
+                "registries",
+                "sign-in",
+                "notifications",
+                "clock",
+            ]
+            .map(skipped),
         );
         return Ok(found);
     }
@@ -58,11 +71,13 @@ async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failure> {
             found.push(engine(&server));
             found.push(self::edges(&edges));
             found.push(versions(&server, &edges));
+            found.extend(checkup(&client).await);
             found.push(notifications(&client).await);
         }
         Err(failure) => {
             found.push(token(&failure));
-            found.extend(["engine", "edges", "versions", "notifications"].map(skipped));
+            let skip = ["engine", "edges", "versions", "registries", "sign-in", "notifications"];
+            found.extend(skip.map(skipped));
         }
     }
     found.push(clock(date));
@@ -162,6 +177,65 @@ fn versions(server: &ServerView, edges: &[EdgeView]) -> Check {
     }
     let found = format!("this program is {OWN}, {}", differing.join(", "));
     warning(name, found, "install the same version everywhere, and restart what is older")
+}
+
+/// Whether what the server needs of others can be used.
+async fn checkup(client: &Client) -> [Check; 2] {
+    let names = ["registries", "sign-in"];
+    match client.get::<CheckupView>(&["server", "checkup"]).await {
+        Ok(CheckupView { registries, openid }) => {
+            [self::registries(&registries), sign_in(openid.as_ref())]
+        }
+        Err(Failure::Refused { status: 403, .. }) => names.map(|name| Check {
+            found: "not looked at: only an administrator's token has the server do so".to_owned(),
+            ..skipped(name)
+        }),
+        // A server of before does not know of it.
+        Err(_) => names.map(skipped),
+    }
+}
+
+fn registries(registries: &[RegistryCheckView]) -> Check {
+    let name = "registries";
+    let of = |one: &RegistryCheckView| {
+        let services: Vec<&str> = one.services.iter().map(|service| service.as_str()).collect();
+        format!("{} ({})", one.registry, services.join(", "))
+    };
+    let troubled: Vec<&RegistryCheckView> =
+        registries.iter().filter(|one| one.trouble.is_some()).collect();
+    if troubled.is_empty() {
+        let all: Vec<String> = registries.iter().map(of).collect();
+        return match all.is_empty() {
+            true => good(name, "no service uses any".to_owned()),
+            false => good(name, format!("can be used: {}", all.join("; "))),
+        };
+    }
+    let told: Vec<String> = troubled
+        .iter()
+        .map(|one| format!("{}: {}", of(one), one.trouble.as_deref().unwrap_or_default()))
+        .collect();
+    let found = told.join("; ");
+    if troubled.iter().any(|one| one.login_refused) {
+        let to_do =
+            "correct it in [[registries]] of the server's config.toml, and restart the server";
+        return bad(name, found, to_do);
+    }
+    warning(name, found, "what runs goes on; what is on no host yet cannot be launched until then")
+}
+
+fn sign_in(openid: Option<&ProviderCheckView>) -> Check {
+    let name = "sign-in";
+    let Some(ProviderCheckView { issuer, trouble }) = openid else {
+        return good(name, "by passwords and links; no provider is set".to_owned());
+    };
+    match trouble {
+        None => good(name, format!("the provider at {issuer} answers")),
+        Some(why) => bad(
+            name,
+            why.clone(),
+            "see that it runs and that [openid] in config.toml says where; passwords and links work meanwhile",
+        ),
+    }
 }
 
 /// Whether all can be told what happens who shall be.

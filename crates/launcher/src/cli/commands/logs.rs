@@ -42,8 +42,9 @@ pub(super) async fn logs((context, logs): (Context, Logs)) -> Result<(), Failure
     let path = ["services", logs.service.as_str(), "versions", &number];
     let view: VersionView = context.client.get(&path).await?;
     let look = LogLook::new(context.look, !logs.no_timestamps);
+    let (context, logs) = (&context, &logs);
     let mut reading =
-        Reading { context: &context, logs: &logs, look, last: None, ended: HashSet::new() };
+        Reading { context, logs, look, last: None, told: false, ended: HashSet::new() };
     if !logs.follow {
         return reading.read(&number, &view).await;
     }
@@ -61,6 +62,8 @@ struct Reading<'a> {
     look: LogLook,
     /// The id of the last line that was printed.
     last: Option<String>,
+    /// Something was told: a line, or why some are missing.
+    told: bool,
     /// The ends that were told.
     ended: HashSet<(String, Option<Timestamp>)>,
 }
@@ -114,7 +117,7 @@ impl Reading<'_> {
         let mut stream = self.open(number).await?;
         while let Some(message) = stream.next().await? {
             if message.name == "end" {
-                if self.last.is_none() {
+                if !self.told {
                     say(&self.nothing(view));
                 }
                 return Ok(());
@@ -125,6 +128,7 @@ impl Reading<'_> {
     }
 
     fn tell(&mut self, message: &Message) -> Result<(), Failure> {
+        self.told |= matches!(message.name.as_str(), "line" | "error");
         match message.name.as_str() {
             "line" if self.logs.json => self.context.out.json_line(&message.read::<Value>()?)?,
             "line" => {

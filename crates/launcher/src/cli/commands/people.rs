@@ -39,7 +39,8 @@ pub(super) async fn add((context, new): (Context, NewPerson)) -> Result<(), Fail
 }
 
 fn tell_link(context: &Context, name: &PersonName, link: &str) -> Result<(), Failure> {
-    let server = context.client.url();
+    // A server that knows under which address people reach it says so.
+    let server = if link.starts_with('/') { context.client.url() } else { String::new() };
     context.out.line(&format!("{}{link}", server.trim_end_matches('/')))?;
     say(&format!("by this link {name} sets a password and signs in, once and within a day"));
     Ok(())

@@ -14,14 +14,19 @@ pub(in crate::cli) fn deployed(view: &DeployedView, verbose: bool, look: &Look) 
     let to = shares(&deployment.to);
     let (service, id) = (&deployment.service, deployment.id);
     let are = if deployment.to.len() > 1 { "are" } else { "is" };
+    let is_offline = deployment.kind == DeploymentKind::Offline;
     if !view.changed {
         let when = ago(deployment.created_at, look.now);
+        if is_offline {
+            return format!("{service}: it is offline already, since deployment {id}, {when}\n");
+        }
         return format!("{service}: {to} {are} live already, since deployment {id}, {when}\n");
     }
     let from = match shares(&deployment.from) {
         none if none == "-" => "nothing was before".to_owned(),
         from => format!("{from} was before"),
     };
+    let to = if is_offline { "nothing".to_owned() } else { to };
     let again = if deployment.kind == DeploymentKind::Rollback { " again" } else { "" };
     let mut text = format!("{service}: {to} {are} live{again} ({from}), deployment {id}\n");
     text.push_str(&next_rollback(deployment));
@@ -37,6 +42,9 @@ pub(in crate::cli) fn deployed(view: &DeployedView, verbose: bool, look: &Look) 
 /// Going back twice goes forward again, which is not what everybody expects.
 fn next_rollback(deployment: &Deployment) -> String {
     match (deployment.kind, whole(&deployment.from)) {
+        (DeploymentKind::Offline, Some(version)) => {
+            format!("`launcher rollback {}` puts {version} live again\n", deployment.service)
+        }
         (DeploymentKind::Rollback, Some(version)) => {
             format!("`launcher rollback {}` would now go to {version}\n", deployment.service)
         }
@@ -213,6 +221,19 @@ mod tests {
     #[test]
     fn a_deployment_tells_what_it_did() {
         insta::assert_snapshot!(deployed(&view(true, 0), false, &look()));
+    }
+
+    #[test]
+    fn what_is_offline_is_told_with_the_way_back() {
+        let mut view = view(true, 0);
+        view.deployment.kind = DeploymentKind::Offline;
+        view.deployment.from = std::mem::take(&mut view.deployment.to);
+        let told = deployed(&view, false, &look());
+        assert!(told.starts_with("shop: nothing is live (v2 was before), deployment "), "{told}");
+        assert!(told.contains("`launcher rollback shop` puts v2 live again\n"), "{told}");
+        view.changed = false;
+        let told = deployed(&view, false, &look());
+        assert!(told.starts_with("shop: it is offline already, since deployment "), "{told}");
     }
 
     #[test]

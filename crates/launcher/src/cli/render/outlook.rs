@@ -1,6 +1,7 @@
 //! What a deployment would do.
 
 use console::Style;
+use launcher_model::route::DeploymentKind;
 use launcher_server::api::views::{ChangeView, EvidenceSpeaks, EvidenceView, OutlookView};
 
 use super::Look;
@@ -13,6 +14,10 @@ const ABOUT: usize = 17;
 pub(in crate::cli) fn outlook(view: &OutlookView, look: &Look) -> String {
     let (service, to) = (&view.service, shares(&view.to));
     let are = if view.to.len() > 1 { "are" } else { "is" };
+    let is_offline = view.kind == DeploymentKind::Offline;
+    if is_offline && view.live_already {
+        return format!("{service}: it is offline already\n");
+    }
     if view.live_already {
         return format!("{service}: {to} {are} live already\n");
     }
@@ -22,7 +27,11 @@ pub(in crate::cli) fn outlook(view: &OutlookView, look: &Look) -> String {
     };
     let edges = count(view.edges.len() as u64, "edge");
     let takes = &view.takes;
+    let to = if is_offline { "nothing".to_owned() } else { to };
     let mut text = format!("{service}: {to} would be live ({from}); {takes}, on {edges}\n");
+    if is_offline {
+        text.push_str("its users would get 503; `launcher rollback` puts live again what is\n");
+    }
     let against = Style::new().red();
     if let Some(held) = &view.held {
         text.push_str(&format!("{}\n", look.paint(against.clone(), &format!("not now: {held}"))));
@@ -33,6 +42,9 @@ pub(in crate::cli) fn outlook(view: &OutlookView, look: &Look) -> String {
     }
     for warning in &view.warnings {
         text.push_str(&format!("warning: {warning}\n"));
+    }
+    if is_offline {
+        return text;
     }
     let more = if view.more_versions { " and older ones" } else { "" };
     text.push_str(&format!("with it: {}{more}\n", count(view.versions.len() as u64, "version")));
@@ -83,5 +95,12 @@ mod tests {
         assert!(told.contains("\nnot now: deployment 9 of this service"), "{told}");
         view.live_already = true;
         assert_eq!(outlook(&view, &look()), "shop: v3 is live already\n");
+        view.kind = DeploymentKind::Offline;
+        view.to.clear();
+        assert_eq!(outlook(&view, &look()), "shop: it is offline already\n");
+        view.live_already = false;
+        let told = outlook(&view, &look());
+        assert!(told.starts_with("shop: nothing would be live (nothing is live now); "), "{told}");
+        assert!(told.contains("would get 503") && !told.contains("with it: "), "{told}");
     }
 }

@@ -11,6 +11,7 @@ use launcher_model::Bytes;
 use launcher_telemetry::access::Counts;
 use serde::Deserialize;
 
+use super::address::listened;
 use crate::run::access_log::{Format, Target};
 use crate::run::fluentd::{hostname, read_key, read_password};
 
@@ -19,6 +20,7 @@ use crate::run::fluentd::{hostname, read_key, read_password};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fluentd {
     /// Where it takes TCP connections.
+    #[serde(deserialize_with = "listened::<_, 24224>")]
     listen: SocketAddr,
     /// A Unix socket beside it.
     unix: Option<PathBuf>,

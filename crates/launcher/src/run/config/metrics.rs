@@ -6,6 +6,8 @@ use launcher_model::Bytes;
 use launcher_telemetry::embedded::{LEAST_BYTES, MOST_BYTES};
 use serde::{Deserialize, Deserializer, de};
 
+use super::address::maybe_listened;
+
 /// What is measured, and how much of it is kept.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +16,7 @@ pub(crate) struct Metrics {
     #[serde(default)]
     store: Store,
     /// Where the edge of this machine shows to Prometheus what it has carried; nowhere when nothing is said.
+    #[serde(default, deserialize_with = "maybe_listened::<_, 9191>")]
     edge: Option<SocketAddr>,
     /// How large the file may become in which it is kept.
     #[serde(default, deserialize_with = "enough")]
@@ -64,4 +67,24 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D
         return Err(de::Error::custom(format!("keep_at_most is {bytes}; give {least} or more")));
     }
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_what_to_write() {
+        for (text, words) in [
+            ("edge = \"127.0.0.1\"", "it has no port; write for example \"127.0.0.1:9191\""),
+            ("keep_at_most = -1", "\"-1\" is not a size: write a number and a unit"),
+            ("keep_at_most = \"1KiB\"", "keep_at_most is 1KiB; give"),
+        ] {
+            let refused = toml::from_str::<Metrics>(text).unwrap_err().to_string();
+            assert!(refused.contains(words), "{refused}");
+            // Where it stands.
+            assert!(refused.contains("line 1"), "{refused}");
+        }
+        assert!(toml::from_str::<Metrics>("edge = \"[::1]:9191\"").unwrap().edge().is_some());
+    }
 }

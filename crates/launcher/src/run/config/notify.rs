@@ -297,13 +297,8 @@ fn check_sensu(key: &str, name: &str, example: &str) -> Result<()> {
 /// The address of the pages, as people reach it.
 pub(super) fn url(url: Option<String>) -> Result<Option<String>> {
     let Some(url) = url else { return Ok(None) };
-    let parsed = reqwest::Url::parse(&url).ok();
-    let is_web = |url: &reqwest::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
-    if !parsed.as_ref().is_some_and(is_web) {
-        bail!(
-            "url is {url:?}; write the address of these pages, such as \"https://launcher.example.com\""
-        );
-    }
+    // What stands in it goes into links as it is.
+    web_address("url", &url, "https://launcher.example.com")?;
     Ok(Some(url))
 }
 

@@ -2,7 +2,6 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::route::DeploymentKind;
 use crate::{DeploymentId, ServiceName};
 
 fn weights(shares: &[(u32, u8)]) -> Weights {
@@ -74,29 +73,33 @@ fn a_change_is_about_the_version_that_gains_most() {
     }
 }
 
+fn made(id: i64, kind: DeploymentKind, from: Weights, to: Weights) -> Deployment {
+    Deployment {
+        id: DeploymentId(id),
+        service: ServiceName::new("shop").unwrap(),
+        kind,
+        state: DeploymentState::Done,
+        from,
+        to,
+        generation: None,
+        by: "test".to_owned(),
+        automatic: false,
+        newest: None,
+        note: None,
+        created_at: Timestamp::UNIX_EPOCH,
+        finished_at: None,
+        abort_reason: None,
+        receipt: None,
+    }
+}
+
 /// Plays shares through as deployments, and says where going back leads from the last of them.
 fn back(shares: &[&[(u32, u8)]]) -> Option<u32> {
     let mut history = Vec::new();
     let mut at = Weights::new();
     for (id, to) in (1..).zip(shares) {
         let from = std::mem::replace(&mut at, weights(to));
-        let deployment = Deployment {
-            id: DeploymentId(id),
-            service: ServiceName::new("shop").unwrap(),
-            kind: DeploymentKind::Deploy,
-            state: DeploymentState::Done,
-            from,
-            to: at.clone(),
-            generation: None,
-            by: "test".to_owned(),
-            automatic: false,
-            newest: None,
-            note: None,
-            created_at: Timestamp::UNIX_EPOCH,
-            finished_at: None,
-            abort_reason: None,
-            receipt: None,
-        };
+        let deployment = made(id, DeploymentKind::Deploy, from, at.clone());
         let aborted = Deployment {
             state: DeploymentState::Aborted,
             from: at.clone(),
@@ -124,6 +127,22 @@ fn going_back_leads_out_of_a_rollout_and_never_into_one() {
     assert_eq!(back(&[ten, half]), None, "nothing ever had everything");
     assert_eq!(back(&[v1, &[], v2]), None, "it was deleted in between");
     assert_eq!(back(&[v1, v2, &[]]), None);
+}
+
+#[test]
+fn what_was_taken_offline_goes_back_to_where_it_was() {
+    let made =
+        |kind, from: &[(u32, u8)], to: &[(u32, u8)]| made(1, kind, weights(from), weights(to));
+    let (deploy, offline) = (DeploymentKind::Deploy, DeploymentKind::Offline);
+    let mut history = vec![
+        made(offline, &[(1, 90), (2, 10)], &[]),
+        made(deploy, &[(1, 100)], &[(1, 90), (2, 10)]),
+        made(deploy, &[], &[(1, 100)]),
+    ];
+    assert_eq!(before(&history, &Weights::new()), Some(VersionNumber(1)));
+    // Once it is back, nothing leads behind the time when it was offline.
+    history.insert(0, made(DeploymentKind::Rollback, &[], &[(2, 100)]));
+    assert_eq!(before(&history, &weights(&[(2, 100)])), None);
 }
 
 proptest! {

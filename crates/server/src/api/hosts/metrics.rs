@@ -49,7 +49,8 @@ pub(crate) async fn show(
         Some(text) => measures(text, Measure::OF_HOSTS)?,
         None => Measure::OF_HOSTS.to_vec(),
     };
-    let asked = Asked { host, measures, from, until, step: query.step.map(step) };
+    let step = query.step.map(step).transpose()?;
+    let asked = Asked { host, measures, from, until, step };
     Ok(Answer(app.telemetry.of_host(&asked).await?))
 }
 

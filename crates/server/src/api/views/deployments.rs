@@ -4,7 +4,7 @@ use launcher_model::{DeploymentId, ServiceName, Span, VersionNumber, Weight};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What to make live: `version`, or `split`.
+/// What to make live: `version`, or `split`, or with `offline` nothing.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeployBody {
@@ -18,6 +18,9 @@ pub struct DeployBody {
     /// Several versions with their shares, which sum to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Vec<ShareBody>>,
+    /// Nothing: the service is taken offline, and its users get 503. A rollback puts live again what was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offline: bool,
     /// Why, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -47,19 +50,6 @@ pub struct RollbackBody {
     /// The version; the one that had all traffic before when nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<VersionNumber>,
-    /// Why, for the history.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// How long new requests may wait around the flip, such as `5s`, so that what is in flight comes to rest
-    /// before it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold: Option<Span>,
-}
-
-/// How to take a service offline.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OfflineBody {
     /// Why, for the history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,

@@ -42,7 +42,7 @@ impl MarkView {
     }
 }
 
-/// Where a graph can be looked at.
+/// Where a graph can be looked at: whole addresses where the server's `url` is set, and paths else.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct GraphView {
     /// What it shows.

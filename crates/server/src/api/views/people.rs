@@ -105,8 +105,8 @@ impl From<Person> for PersonView {
 pub struct NewPersonView {
     /// The person.
     pub person: PersonView,
-    /// The path of the page on which they set a password and sign in, once and within a day; nothing when a
-    /// password was given. It is in this answer and nowhere else.
+    /// The page on which they set a password and sign in, once and within a day; nothing when a password was
+    /// given. It is in this answer and nowhere else. A path where the server's `url` is not set.
     pub link: Option<String>,
 }
 
@@ -125,7 +125,8 @@ pub struct PasswordBody {
 /// What became of it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct PasswordView {
-    /// The path of the page on which they set a password, once and within a day; nothing when one was given.
+    /// The page on which they set a password, once and within a day; nothing when one was given. A path where the
+    /// server's `url` is not set.
     pub link: Option<String>,
 }
 

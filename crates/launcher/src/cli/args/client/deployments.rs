@@ -32,6 +32,27 @@ pub(crate) struct Rollback {
     pub(crate) service: ServiceName,
     /// The version [default: the one that had all traffic before]
     pub(crate) version: Option<VersionNumber>,
+    /// Only show what it would do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) switch: Switch,
+}
+
+/// `offline`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Offline {
+    /// The service
+    pub(crate) service: ServiceName,
+    /// Do not ask for its name first
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Take it offline also during a freeze; say why with --note
+    #[arg(long, requires = "note")]
+    pub(crate) force: bool,
+    /// Only show what it would do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) switch: Switch,
 }
