@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::access::Log;
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, Challenges};
 use crate::compiled::{Pool, PoolId, Standing, Table};
 use crate::looks::Looks;
 use crate::wakes::Wakes;
@@ -153,6 +153,11 @@ impl Engine {
         self.common.table.store(Arc::new(table));
         self.common.wakes.table_changed();
         gate::passed(self.common.threads.iter().map(|thread| &thread.gate)).await;
+    }
+
+    /// Answers an authority of certificates so, by its tokens.
+    pub(crate) fn answer(&self, challenges: Challenges) {
+        self.common.challenges.store(Arc::new(challenges));
     }
 
     /// What is looked at.

@@ -3,6 +3,7 @@
 mod audit;
 mod branches;
 mod builds;
+pub(crate) mod certificates;
 mod commands;
 mod deployments;
 pub(crate) mod edges;
@@ -126,6 +127,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(hosts::metrics::show))
         .routes(routes!(hosts::metrics::graphs))
         .routes(routes!(infrastructure::containers))
+        .routes(routes!(certificates::list))
         .routes(routes!(edges::list, edges::invite))
         .routes(routes!(edges::revoke))
         .routes(routes!(infrastructure::server))

@@ -197,7 +197,7 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 24] = [
+const PAGES: [(&str, &str); 25] = [
     ("home", "/"),
     ("service", "/services/shop"),
     ("failed", "/services/search"),
@@ -207,6 +207,7 @@ const PAGES: [(&str, &str); 24] = [
     ("builds", "/builds"),
     ("hosts", "/hosts"),
     ("edges", "/edges"),
+    ("certificates", "/certificates"),
     ("deployments", "/deployments"),
     ("events", "/events"),
     ("people", "/people"),

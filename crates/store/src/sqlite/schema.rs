@@ -29,6 +29,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (13, "token roles", include_str!("../../migrations/sqlite/0013_token_roles.sql")),
     (14, "people", include_str!("../../migrations/sqlite/0014_people.sql")),
     (15, "openid", include_str!("../../migrations/sqlite/0015_openid.sql")),
+    (17, "certificates", include_str!("../../migrations/sqlite/0017_certificates.sql")),
 ];
 
 /// Brings a database to the newest schema.
