@@ -64,6 +64,8 @@ need_for_test() {
     need nghttp 'clients of HTTP/2 (nghttp, h2load)' nghttp2-client
     # Servers of IRC: one without accounts, one with.
     need ngircd ngIRCd ngircd
+    # An authority that issues certificates, and the names that it knows.
+    need pebble Pebble pebble
     need inspircd InspIRCd inspircd
     need atheme-services 'Atheme, services of IRC' atheme-services
     need_for_marathon_clients

@@ -4,6 +4,7 @@
 //! the two halves of a switch. It decides nothing: [`crate::switch`] does.
 
 mod applied;
+mod certify;
 mod commit;
 mod hold;
 mod prepare;
@@ -113,6 +114,8 @@ struct Edge {
     ending: HashMap<u64, Answer<bool>>,
     /// The revision of each service that it has acknowledged.
     applied: BTreeMap<ServiceName, u64>,
+    /// The last of what it was told of certificates that it has acknowledged.
+    certified: u64,
     /// Who waits for it to acknowledge one.
     waiters: Vec<applied::Waiter>,
     /// The question that it has not answered yet, and when it was asked.
@@ -138,6 +141,7 @@ struct State {
     digests: HashMap<(ServiceName, bool), (u64, Digest)>,
     edges: BTreeMap<EdgeName, Edge>,
     steps: steps::Steps,
+    certified: certify::Certified,
     /// The services whose requests the edges hold, and until when at most.
     held: HashMap<ServiceName, Instant>,
     sessions: u64,
@@ -177,6 +181,8 @@ pub struct Hub {
     opened: tokio::sync::watch::Sender<bool>,
     connected: tokio::sync::watch::Sender<usize>,
     notices: mpsc::UnboundedSender<Notice>,
+    /// Told when an edge has acknowledged what it was told of certificates, or is gone.
+    acknowledged: tokio::sync::watch::Sender<()>,
     on_measured: OnceLock<OnMeasured>,
 }
 
@@ -196,7 +202,10 @@ impl Hub {
         let state = Mutex::new(State { table, ..State::default() });
         let (opened, _) = tokio::sync::watch::channel(false);
         let (connected, _) = tokio::sync::watch::channel(0);
-        (Arc::new(Self { state, opened, connected, notices, on_measured: OnceLock::new() }), inbox)
+        let (acknowledged, _) = tokio::sync::watch::channel(());
+        let on_measured = OnceLock::new();
+        let hub = Self { state, opened, connected, notices, acknowledged, on_measured };
+        (Arc::new(hub), inbox)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -285,6 +294,9 @@ impl Hub {
         let session = state.sessions;
         let edge = view.name.clone();
         let _ = outbox.send(state.welcome(has, view.remote));
+        if let Some(certify) = state.certify() {
+            let _ = outbox.send(certify);
+        }
         for hold in state.holds() {
             let _ = outbox.send(hold);
         }
@@ -298,6 +310,7 @@ impl Hub {
             releasing: HashMap::new(),
             ending: HashMap::new(),
             applied: BTreeMap::new(),
+            certified: 0,
             waiters: Vec::new(),
             asked: None,
         };
@@ -390,6 +403,10 @@ impl Hub {
             }
             FromEdge::Wake { service, version } => {
                 let _ = self.notices.send(Notice::Wake { service, version });
+            }
+            FromEdge::Certified { revision } => {
+                edge.certified = revision;
+                self.acknowledged.send_replace(());
             }
             FromEdge::Pong { nonce } => {
                 if let Some((_, at)) = edge.asked.take_if(|(asked, _)| *asked == nonce) {

@@ -24,11 +24,12 @@ use crate::driver::switch::Committed;
 use crate::driver::{Driver, Resting};
 use crate::engine::{Engine, Limits, Listening};
 use crate::keep::{Common, Keep};
-use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
+use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Issued, Readiness};
 use crate::samples::{self, Samples, Second};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
 
+mod certify;
 mod change;
 mod departed;
 mod directory;
@@ -52,6 +53,7 @@ pub(crate) struct Builtin(Arc<Shared>);
 
 struct Shared {
     engine: Engine,
+    certificates: Arc<Certificates>,
     /// The directory, while it is this process's.
     keep: RwLock<Option<Keep>>,
     state: Mutex<State>,
@@ -130,9 +132,11 @@ impl Builtin {
             let site = Arc::new(Site::compile(&table, &[], threads));
             state.services.insert(name, Service { table, site });
         }
-        let engine = Engine::start(listening, threads, limits, certificates, log, state.table())?;
+        let engine =
+            Engine::start(listening, threads, limits, certificates.clone(), log, state.table())?;
         Ok(Self(Arc::new(Shared {
             engine,
+            certificates,
             keep: RwLock::new(keep),
             state: Mutex::new(state),
             preparing: std::sync::Mutex::default(),
@@ -241,6 +245,10 @@ impl Driver for Builtin {
 
     async fn release(&self, service: ServiceName) -> HoldOutcome {
         self.0.release(&service).await
+    }
+
+    async fn certify(&self, issued: Vec<Issued>, challenges: BTreeMap<String, String>) {
+        self.0.certify(issued, challenges).await;
     }
 
     async fn at_rest(&self, resting: Resting, within: Duration) -> bool {

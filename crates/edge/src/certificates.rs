@@ -3,6 +3,7 @@
 //! They come from files, which are [watched](Certificates::watch), and from the control plane, which has
 //! them issued. For a name that has none a client is shown one that this edge has signed itself.
 
+mod issued;
 mod own;
 mod pair;
 mod watch;
@@ -17,6 +18,9 @@ use foldhash::fast::RandomState;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::protocol::Issued;
+
+pub(crate) use issued::{Challenges, forget, keep};
 pub(crate) use own::own;
 pub use pair::{Certificate, Unusable};
 
@@ -32,6 +36,8 @@ pub struct Files {
 /// All that an edge has. Connections that begin after a change are shown what there is then.
 pub(crate) struct Certificates {
     sources: Mutex<Sources>,
+    /// What the control plane has given last.
+    taken: Mutex<Vec<Issued>>,
     shown: ArcSwap<Shown>,
 }
 
@@ -94,7 +100,8 @@ impl Certificates {
             |files: &Files| FromFiles { files: files.clone(), certificate: None, refused: None };
         let files = files.iter().map(unread).collect();
         let sources = Sources { files, issued: Vec::new(), own };
-        let all = Self { sources: Mutex::new(sources), shown: ArcSwap::default() };
+        let (sources, taken) = (Mutex::new(sources), Mutex::default());
+        let all = Self { sources, taken, shown: ArcSwap::default() };
         all.read_files();
         all
     }
@@ -105,7 +112,7 @@ impl Certificates {
     }
 
     /// Puts those in force that the control plane has had issued, in the place of those before.
-    pub(crate) fn issued(&self, issued: Vec<Certificate>) {
+    fn issued(&self, issued: Vec<Certificate>) {
         self.change(|sources| sources.issued = issued);
     }
 

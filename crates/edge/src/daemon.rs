@@ -224,6 +224,7 @@ fn start(
     let speaks_tls = listening.iter().any(|one| one.secure);
     let own = speaks_tls.then(|| certificates::own(&config.data_dir)).transpose()?;
     let certificates = Arc::new(Certificates::open(&config.https.certificates, own));
+    certificates.take_kept(&config.data_dir);
     let (shown, log) = (certificates.clone(), config.access.clone());
     let builtin = Builtin::start(listening, config.threads, &config.limits, shown, log, dir)?;
     Ok((certificates, builtin))

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 
-use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness};
+use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Issued, Readiness};
 use crate::samples::Second;
 use crate::table::{RouteTable, ServiceTable};
 
@@ -91,6 +91,17 @@ pub trait Driver: Send + Sync + 'static {
     fn release(&self, service: ServiceName) -> impl Future<Output = HoldOutcome> + Send {
         let _ = service;
         async { HoldOutcome::default() }
+    }
+
+    /// Shows these certificates, and answers an authority's questions so, by its tokens; what there was of both
+    /// is gone. A driver whose proxy has certificates of its own does nothing.
+    fn certify(
+        &self,
+        issued: Vec<Issued>,
+        challenges: BTreeMap<String, String>,
+    ) -> impl Future<Output = ()> + Send {
+        drop((issued, challenges));
+        async {}
     }
 
     /// Waits until nothing of this is under way, for at most `within`. Whether it came to that.

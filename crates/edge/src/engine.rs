@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Error;
 use crate::access::Log;
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, Challenges};
 use crate::compiled::{Pool, PoolId, Standing, Table};
 use crate::looks::Looks;
 use crate::wakes::Wakes;
@@ -172,6 +172,11 @@ impl Engine {
     /// The versions that a switch is being prepared for.
     pub(crate) fn coming(&self) -> &Coming {
         &self.common.coming
+    }
+
+    /// Answers an authority of certificates so, by its tokens.
+    pub(crate) fn answer(&self, challenges: Challenges) {
+        self.common.challenges.store(Arc::new(challenges));
     }
 
     /// What is looked at.

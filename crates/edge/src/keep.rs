@@ -35,6 +35,7 @@ const COMMON: &str = "edge.json";
 /// The directory of one edge.
 #[derive(Debug)]
 pub(crate) struct Keep {
+    dir: PathBuf,
     common: PathBuf,
     routes: PathBuf,
     last_order: AtomicU64,
@@ -91,6 +92,7 @@ impl Keep {
     /// that cannot be read is set aside: serving what the others say is better than serving nothing.
     pub(crate) fn open(dir: &Path) -> Result<(Self, RouteTable), Error> {
         let keep = Self {
+            dir: dir.to_owned(),
             common: dir.join(COMMON),
             routes: dir.join(ROUTES),
             last_order: AtomicU64::new(0),
@@ -112,6 +114,11 @@ impl Keep {
         }
         let common: Common = read(&keep.common).unwrap_or_default();
         Ok((keep, common.table(services)))
+    }
+
+    /// The directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// Takes a file when it is the newest of its service's.

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::table::{Digest, RouteTable, ServiceTable};
 
 /// The version of this protocol; a peer that speaks another one is refused.
-pub const PROTOCOL: u32 = 7;
+pub const PROTOCOL: u32 = 8;
 
 /// What is looked at is told so often at most.
 pub const LOOKS_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
@@ -110,6 +110,15 @@ pub enum ToEdge {
         containers: Option<BTreeMap<String, SocketAddr>>,
         /// How long to wait, in milliseconds.
         within_ms: u64,
+    },
+    /// What there is for HTTPS, whole, in the place of what there was. Answered with [`FromEdge::Certified`].
+    Certify {
+        /// Counts the changes.
+        revision: u64,
+        /// Certificates that the control plane has had issued.
+        issued: Vec<Issued>,
+        /// What is answered to an authority that asks whether names lead here (RFC 8555 §8.3), by its tokens.
+        challenges: BTreeMap<String, String>,
     },
     /// Still there? Answered with [`FromEdge::Pong`].
     Ping {
@@ -237,11 +246,41 @@ pub enum FromEdge {
         /// What was carried.
         samples: Vec<TrafficSample>,
     },
+    /// The answer to [`ToEdge::Certify`].
+    Certified {
+        /// As in the message.
+        revision: u64,
+    },
     /// The answer to [`ToEdge::Ping`].
     Pong {
         /// As in the question.
         nonce: u64,
     },
+}
+
+/// A certificate that was issued.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Issued {
+    /// It, and those that lead to its authority, in PEM.
+    pub chain: String,
+    /// Its key, in PEM.
+    pub key: CertificateKey,
+}
+
+/// The key of a certificate. It goes over the wire, and cannot be printed by accident.
+#[derive(Debug, Clone, Deserialize)]
+pub struct CertificateKey(pub SecretString);
+
+impl Serialize for CertificateKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose_secret())
+    }
+}
+
+impl PartialEq for CertificateKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
 }
 
 /// The secret part of a join token. It goes over the wire, and cannot be printed by accident.

@@ -11,6 +11,7 @@ mod membership;
 mod tls;
 mod token;
 
+pub(crate) use identity::write_private;
 pub use identity::{Fingerprint, Identity};
 pub use membership::{Membership, join};
 pub use tls::{Acceptor, TlsStream};

@@ -57,6 +57,7 @@ async fn an_empty_list_says_what_to_do_next_and_is_empty_as_json() {
         &["history", "shop"],
         &["hosts"],
         &["edges"],
+        &["certificates"],
         &["containers"],
         &["secret", "list"],
         &["token", "list"],

@@ -100,6 +100,12 @@ pub enum EventKind {
     EdgeJoined,
     /// It was revoked.
     EdgeRevoked,
+    /// An authority has issued a certificate.
+    CertificateIssued,
+    /// It has issued another one in the place of one before.
+    CertificateRenewed,
+    /// It has not.
+    CertificateFailed,
     /// A host takes nothing new.
     HostClosed,
     /// What is on a host goes elsewhere.

@@ -5,6 +5,7 @@
 
 pub mod branch;
 pub mod build;
+pub mod certificate;
 pub mod container;
 pub mod environment;
 pub mod event;

@@ -161,6 +161,7 @@ fn is_usual(kind: EventKind) -> bool {
             | K::DeploymentAborted
             | K::AutoWaiting
             | K::AutoGivenUp
+            | K::CertificateFailed
             | K::MaintenanceOn
             | K::MaintenanceOff
             | K::ServiceDeleted
@@ -204,9 +205,14 @@ fn group_of(kind: EventKind) -> Group {
         | K::BuildUnreported => Group::Builds,
         K::ContainerLost | K::ContainerUnhealthy | K::ContainerHealthy => Group::Containers,
         K::MaintenanceOn | K::MaintenanceOff => Group::Maintenance,
-        K::EdgeConnected | K::EdgeLost | K::EdgeInvited | K::EdgeJoined | K::EdgeRevoked => {
-            Group::Edges
-        }
+        K::EdgeConnected
+        | K::EdgeLost
+        | K::EdgeInvited
+        | K::EdgeJoined
+        | K::EdgeRevoked
+        | K::CertificateIssued
+        | K::CertificateRenewed
+        | K::CertificateFailed => Group::Edges,
         K::HostClosed
         | K::HostDraining
         | K::HostDrained
@@ -244,6 +250,7 @@ pub(crate) fn is_bad(kind: EventKind) -> bool {
             | K::EngineLost
             | K::RegistryTroubled
             | K::BuildUnreported
+            | K::CertificateFailed
     )
 }
 

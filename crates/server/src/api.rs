@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 mod branches;
 mod builds;
+pub(crate) mod certificates;
 mod checkup;
 mod commands;
 mod deployments;
@@ -130,6 +131,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(hosts::metrics::show))
         .routes(routes!(hosts::metrics::graphs))
         .routes(routes!(infrastructure::containers))
+        .routes(routes!(certificates::list))
         .routes(routes!(edges::list, edges::invite))
         .routes(routes!(edges::revoke))
         .routes(routes!(infrastructure::server))

@@ -6,6 +6,7 @@
 mod audit;
 mod branches;
 mod builds;
+mod certificates;
 mod credentials;
 mod error;
 mod hosts;
@@ -31,6 +32,9 @@ use tokio::sync::broadcast;
 pub use audit::AuditStore;
 pub use branches::BranchStore;
 pub use builds::BuildStore;
+pub use certificates::{
+    CertificateFailure, CertificateRecord, CertificateStore, IssuedCertificate,
+};
 pub use credentials::CredentialStore;
 pub use error::Error;
 pub use hosts::{HostStore, KeptHost};
@@ -66,6 +70,7 @@ pub trait Store:
     AuditStore
     + BranchStore
     + BuildStore
+    + CertificateStore
     + CredentialStore
     + HostStore
     + ImageStore

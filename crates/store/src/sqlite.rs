@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod branches;
 mod builds;
+mod certificates;
 mod checkpoint;
 mod connection;
 mod containers;

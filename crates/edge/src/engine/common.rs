@@ -14,6 +14,7 @@ use super::gate::Gate;
 use super::tls::Tls;
 use super::worker::Command;
 use crate::access::Log;
+use crate::certificates::Challenges;
 use crate::compiled::Table;
 use crate::looks::Looks;
 use crate::wakes::Wakes;
@@ -23,6 +24,8 @@ pub(super) struct Common {
     pub(super) limits: Limits,
     /// How HTTPS is spoken, where it is.
     pub(super) tls: Option<Tls>,
+    /// What is answered to an authority of certificates; nearly always nothing.
+    pub(super) challenges: ArcSwap<Challenges>,
     /// Where what became of requests is told, if it is.
     pub(super) log: Option<Log>,
     pub(super) threads: Box<[Thread]>,
@@ -100,6 +103,7 @@ impl Common {
             table,
             limits,
             tls,
+            challenges: ArcSwap::default(),
             log,
             threads,
             connections: AtomicUsize::new(0),

@@ -11,6 +11,8 @@ use super::body::ResponseBody;
 pub(super) struct Page {
     status: StatusCode,
     text: String,
+    /// The text is all that there is.
+    alone: bool,
     /// A page that somebody else has made, in the place of the edge's own.
     markup: Option<Bytes>,
     /// Fields beyond those that every page has.
@@ -19,7 +21,13 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into(), markup: None, fields: Vec::new() }
+        Self { status, text: text.into(), alone: false, markup: None, fields: Vec::new() }
+    }
+
+    /// The text alone, for a program.
+    pub(super) fn alone(mut self) -> Self {
+        self.alone = true;
+        self
     }
 
     /// The page as somebody else has made it, in HTML.
@@ -45,6 +53,7 @@ impl Page {
         let title = format!("{} {reason}", self.status.as_u16());
         let made = self.markup.filter(|_| accept.is_none_or(takes_html));
         let (kind, text) = match made {
+            _ if self.alone => (PLAIN, self.text.into()),
             Some(made) => (HTML, made),
             None if accept.is_some_and(wants_html) => (HTML, markup(&title, &self.text).into()),
             None => (PLAIN, format!("{title}\n{}\n", self.text).into()),

@@ -214,6 +214,9 @@ impl Target {
             let text = "A request's target begins with '/', or is a whole URI.";
             return Err(Page::new(StatusCode::BAD_REQUEST, text).into());
         }
+        if let Some(page) = secure::challenge(client, request) {
+            return Err(page.into());
+        }
         let host = host_of(request)?;
         let mut buffer = HostBuffer::new();
         let name = buffer.read(host.as_bytes()).ok_or_else(bad_host)?;

@@ -8,6 +8,17 @@ use super::client::Client;
 use super::page::Page;
 use crate::compiled::Site;
 
+/// Where an authority asks whether a name leads here (RFC 8555 §8.3).
+const ASKED_AT: &str = "/.well-known/acme-challenge/";
+
+/// The answer to an authority's question. One that this installation has not caused is a container's.
+pub(super) fn challenge<B>(client: &Client, request: &Request<B>) -> Option<Page> {
+    let token = request.uri().path().strip_prefix(ASKED_AT)?;
+    let challenges = client.worker.common.challenges.load();
+    let answer = challenges.get(token)?;
+    Some(Page::new(StatusCode::OK, answer.to_string()).alone())
+}
+
 /// The answer to a production request that came by HTTP, where its service wants HTTPS. An edge that speaks
 /// none would lead its clients nowhere, and leads them not.
 pub(super) fn redirect<B>(

@@ -229,6 +229,10 @@ impl<S: AsyncRead + AsyncWrite, D: Driver> Talk<'_, S, D> {
                 let resting = Resting { service, version, containers };
                 self.ending.spawn(async move { (nonce, driver.at_rest(resting, within).await) });
             }
+            ToEdge::Certify { revision, issued, challenges } => {
+                self.driver.certify(issued, challenges).await;
+                self.say(FromEdge::Certified { revision }).await?;
+            }
             ToEdge::Ping { nonce } => self.say(FromEdge::Pong { nonce }).await?,
             ToEdge::Joined { .. } => {}
             ToEdge::Foreign { installation } => {

@@ -111,7 +111,7 @@ fn make(names: &[&str]) -> Result<Vec<u8>, rcgen::Error> {
 pub(super) const NAME: &str = "rocket-launcher";
 
 /// The file appears whole under its name, or not at all.
-pub(super) fn write_private(file: &Path, text: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(file: &Path, text: &[u8]) -> io::Result<()> {
     let beside = file.with_extension("new");
     let mut options = fs::OpenOptions::new();
     let mut opened = options.create(true).write(true).truncate(true).mode(0o600).open(&beside)?;

@@ -12,6 +12,7 @@ use super::identity::write_private;
 use super::tls::{self, TlsStream};
 use super::{Fingerprint, Identity, JoinToken};
 use crate::Error;
+use crate::certificates;
 use crate::keep;
 use crate::protocol::{FromEdge, JoinSecret, PROTOCOL, ToEdge};
 use crate::wire;
@@ -109,6 +110,7 @@ pub async fn join(dir: &Path, address: &str, token: &JoinToken) -> Result<Member
     if Membership::kept(dir)?.is_some_and(|kept| kept.kept.server != token.server().to_string()) {
         tracing::warn!("this edge belonged to another server; the routes of that one are dropped");
         keep::forget(dir).map_err(unusable)?;
+        certificates::forget(dir).map_err(unusable)?;
     }
     let (address, server) = (address.to_owned(), token.server().to_string());
     let kept = Kept { edge, address, server, token: token.hash() };

@@ -15,7 +15,7 @@ use super::part::Parts;
 use super::predecessor::{FromIt, Predecessor, ToIt};
 use crate::builtin::Builtin;
 use crate::driver::{Driver, Resting};
-use crate::protocol::{DrainOutcome, Flip, HoldOutcome, InFlight, Readiness};
+use crate::protocol::{DrainOutcome, Flip, HoldOutcome, InFlight, Issued, Readiness};
 use crate::samples::Second;
 use crate::table::{RouteTable, ServiceTable};
 
@@ -283,6 +283,11 @@ impl Driver for Succession {
 
     async fn abandon(&self) {
         self.builtin.abandon().await;
+    }
+
+    /// A predecessor takes no connections any more, and what an authority asks comes on new ones.
+    async fn certify(&self, issued: Vec<Issued>, challenges: BTreeMap<String, String>) {
+        self.builtin.certify(issued, challenges).await;
     }
 
     /// What a predecessor has under way is not known here; it is gone at the end of its own drain.

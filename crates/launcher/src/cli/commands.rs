@@ -4,6 +4,7 @@ mod apply;
 mod branches;
 mod build;
 mod builds;
+mod certificates;
 mod credentials;
 mod delete;
 mod deployments;
@@ -162,6 +163,7 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
             HostsCommand::Open(to) => hosts::open(Context::new(to)?).await,
             HostsCommand::Label(to) => hosts::label(Context::new(to)?).await,
         },
+        C::Certificates(list) => certificates::list(Context::new(list)?).await,
         C::Edges(Edges { act: None, list }) => edges::list(Context::new(list)?).await,
         C::Edges(Edges { act: Some(EdgesCommand::Invite(to)), .. }) => {
             edges::invite(Context::new(to)?).await

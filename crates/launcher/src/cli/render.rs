@@ -2,6 +2,7 @@
 
 pub(super) mod branches;
 pub(super) mod builds;
+pub(super) mod certificates;
 pub(super) mod changes;
 pub(super) mod checkup;
 pub(super) mod credentials;

@@ -1,5 +1,6 @@
 //! The server's configuration: a file, then variables, then arguments; each overrules the one before.
 
+mod acme;
 mod address;
 mod audit;
 mod certificates;
@@ -54,6 +55,7 @@ struct File {
     https: Option<Vec<SocketAddr>>,
     #[serde(default)]
     certificates: Vec<certificates::Pair>,
+    acme: Option<acme::Acme>,
     #[serde(default)]
     edges: Edges,
     #[serde(default)]
@@ -239,6 +241,8 @@ pub(crate) struct Config {
     pub(crate) url: Option<String>,
     /// The provider by which people sign in.
     pub(crate) openid: Option<launcher_openid::Settings>,
+    /// The authority that certificates are ordered from.
+    pub(crate) acme: Option<launcher_acme::Settings>,
     /// Who is told what happens.
     pub(crate) notifications: launcher_notify::Config,
 }
@@ -328,6 +332,7 @@ impl Config {
             access_log: file.access_log,
             registries: read_registries(file.registries)?,
             openid: file.openid.map(|openid| openid.read(file.url.as_deref())).transpose()?,
+            acme: file.acme.map(acme::Acme::read).transpose()?,
             url: notify::url(file.url)?,
             notifications: Notifications {
                 general: file.notifications,

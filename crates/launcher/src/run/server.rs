@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
+use launcher_acme::Acme;
 use launcher_agent::Every;
 use launcher_build::{BuildUrl, Builds};
 use launcher_control::hub::{self, Door, Hub};
@@ -53,7 +54,7 @@ pub(crate) async fn run(config: Config) -> Result<()> {
     };
 
     let door = remote.as_ref().map(|remote| remote.door.clone());
-    let (mut app, _images) = assemble(&config, &data, door, address).await?;
+    let (mut app, _images, _acme) = assemble(&config, &data, door, address).await?;
     app.access_logs = logs.as_ref().map(Listening::shown);
     let mut serving = tokio::task::JoinSet::new();
     if let Some(openid) = app.openid.clone() {
@@ -124,7 +125,7 @@ async fn assemble(
     data: &DataDir,
     edges: Option<EdgeDoor>,
     address: SocketAddr,
-) -> Result<(App, Images)> {
+) -> Result<(App, Images, Acme)> {
     data.refuse_lost_database()?;
     let store = launcher_store::sqlite::open(&data.database()).await?;
     let store: Arc<dyn Store> = Arc::new(store);
@@ -214,7 +215,16 @@ async fn assemble(
         access_logs: None,
         openid: openid.map(Arc::new),
     };
-    Ok((app, images))
+    let acme = Acme::start(
+        launcher_acme::Parts {
+            control: app.control.clone(),
+            store: Arc::clone(&app.store),
+            vault: Arc::clone(&app.vault),
+            clock: Arc::clone(&app.clock),
+        },
+        config.acme.clone(),
+    );
+    Ok((app, images, acme))
 }
 
 /// Measures this machine, as an agent would, for as long as the server runs.

@@ -5,6 +5,7 @@ mod support;
 
 mod addresses;
 mod holds;
+mod https;
 #[cfg(feature = "fault-points")]
 mod kills;
 mod load;

@@ -1,6 +1,7 @@
 //! What the API answers with, where it is not a word of the model.
 
 mod branches;
+mod certificates;
 mod checkup;
 mod credentials;
 mod csv;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use branches::{BranchSummary, NextSummary};
+pub use certificates::{CertificateFailureView, CertificateState, CertificateView};
 pub use checkup::{CheckupView, ProviderCheckView, RegistryCheckView};
 pub use credentials::{NewTokenView, SecretBody, SecretView, TokenBody, TokenView};
 pub(crate) use deployments::DeploymentPath;

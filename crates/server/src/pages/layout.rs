@@ -81,6 +81,7 @@ impl Frame {
             ("builds", "Builds"),
             ("hosts", "Hosts"),
             ("edges", "Edges"),
+            ("certificates", "Certificates"),
             ("deployments", "Deployments"),
             ("events", "Events"),
             ("people", "People"),
@@ -89,7 +90,7 @@ impl Frame {
         ];
         let Some(visitor) = &self.visitor else { return Vec::new() };
         let is_seen = |(path, _): &(&str, &str)| match *path {
-            "hosts" | "edges" | "server" => visitor.sees_all,
+            "hosts" | "edges" | "certificates" | "server" => visitor.sees_all,
             "people" | "audit" => visitor.is_admin,
             _ => true,
         };

@@ -3,6 +3,7 @@
 
 mod audit;
 mod builds;
+mod certificates;
 mod deployments;
 pub(super) mod edges;
 mod events;
@@ -34,11 +35,13 @@ pub(super) fn router() -> Router<App> {
     Router::new()
         .route("/builds", get(page::<builds::Builds>))
         .route("/hosts", get(page::<hosts::Hosts>))
+        .route("/certificates", get(page::<certificates::Certificates>))
         .route("/edges", get(page::<edges::Edges>))
         .route("/deployments", get(page::<deployments::Deployments>))
         .route("/events", get(page::<events::Events>))
         .route("/live/builds", get(part::<builds::Builds>))
         .route("/live/hosts", get(part::<hosts::Hosts>))
+        .route("/live/certificates", get(part::<certificates::Certificates>))
         .route("/live/edges", get(part::<edges::Edges>))
         .route("/live/deployments", get(part::<deployments::Deployments>))
         .route("/live/events", get(part::<events::Events>))

@@ -212,7 +212,7 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 32] = [
+const PAGES: [(&str, &str); 33] = [
     ("home", "/"),
     ("service", "/services/shop"),
     ("failed", "/services/search"),
@@ -230,6 +230,7 @@ const PAGES: [(&str, &str); 32] = [
     ("offline", "/services/shop/offline"),
     ("close", "/services/shop/maintenance"),
     ("stop", "/services/shop/versions/4/sure/stop"),
+    ("certificates", "/certificates"),
     ("deployments", "/deployments"),
     ("events", "/events"),
     ("people", "/people"),

@@ -30,6 +30,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (14, "people", include_str!("../../migrations/sqlite/0014_people.sql")),
     (15, "openid", include_str!("../../migrations/sqlite/0015_openid.sql")),
     (16, "commits", include_str!("../../migrations/sqlite/0016_commits.sql")),
+    (17, "certificates", include_str!("../../migrations/sqlite/0017_certificates.sql")),
 ];
 
 /// Brings a database to the newest schema.

@@ -88,7 +88,8 @@ pub(super) async fn newest<'c>(
 }
 
 pub(super) async fn any<'c>(executor: impl SqliteExecutor<'c>) -> Result<bool, Fault> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM secret_values)";
+    let sql = "SELECT EXISTS (SELECT 1 FROM secret_values)
+        OR EXISTS (SELECT 1 FROM acme_accounts) OR EXISTS (SELECT 1 FROM certificates)";
     Ok(sqlx::query_scalar(sql).fetch_one(executor).await?)
 }
 

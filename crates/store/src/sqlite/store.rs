@@ -3,6 +3,7 @@
 mod audit;
 mod branches;
 mod builds;
+mod certificates;
 mod credentials;
 mod images;
 mod kept_hosts;

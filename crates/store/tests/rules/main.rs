@@ -7,6 +7,7 @@ mod support;
 
 mod audit;
 mod branches;
+mod certificates;
 mod concurrency;
 mod deployments;
 mod edges;

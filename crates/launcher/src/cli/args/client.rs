@@ -149,6 +149,9 @@ pub(crate) enum ClientCommand {
     /// List the hosts that containers run on; close, drain, open and label one
     #[command(after_help = examples::HOSTS, args_conflicts_with_subcommands = true)]
     Hosts(Hosts),
+    /// List the certificates that are ordered from an authority
+    #[command(after_help = examples::CERTIFICATES)]
+    Certificates(To<Listing>),
     /// List the edges that carry the traffic; invite and revoke those of other machines
     #[command(after_help = examples::EDGES, args_conflicts_with_subcommands = true)]
     Edges(Edges),

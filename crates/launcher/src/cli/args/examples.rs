@@ -206,6 +206,12 @@ EXAMPLES
 
 They are for people and for what reads the inventory. Where containers are placed ([placement] in
 launcher.toml) depends on the engine's labels alone.";
+pub(super) const CERTIFICATES: &str = "\
+EXAMPLES
+  launcher certificates
+  launcher certificates --json
+
+[acme] in the server's configuration says from which authority; docs/tls.md has more.";
 pub(super) const EDGES: &str = "\
 EXAMPLES
   launcher edges

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use launcher_server::api::views::{
-    CheckupView, EdgeState, EdgeView, NotificationView, ProviderCheckView, RegistryCheckView,
-    ServerView,
+    CertificateState, CertificateView, CheckupView, EdgeState, EdgeView, NotificationView,
+    ProviderCheckView, RegistryCheckView, ServerView,
 };
 use reqwest::Url;
 
@@ -22,6 +22,8 @@ use crate::cli::render::notifications::failing;
 const OWN: &str = env!("CARGO_PKG_VERSION");
 /// Clocks that differ by more make times hard to compare.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
+/// A certificate that has no longer than that should have been renewed.
+const SOON: SignedDuration = SignedDuration::from_hours(10 * 24);
 
 pub(super) async fn doctor(to: To<Listing>) -> Result<(), Failure> {
     let found = examine(&to.server).await?;
@@ -47,6 +49,7 @@ async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failure> {
                 "token",
                 "engine",
                 "edges",
+                "certificates",
                 "versions",
                 "registries",
                 "sign-in",
@@ -70,13 +73,22 @@ async fn examine(options: &ServerOptions) -> Result<Vec<Check>, Failure> {
             found.push(good("token", format!("valid: you are {}", server.you)));
             found.push(engine(&server));
             found.push(self::edges(&edges));
+            found.push(certificates(&client).await);
             found.push(versions(&server, &edges));
             found.extend(checkup(&client).await);
             found.push(notifications(&client).await);
         }
         Err(failure) => {
             found.push(token(&failure));
-            let skip = ["engine", "edges", "versions", "registries", "sign-in", "notifications"];
+            let skip = [
+                "engine",
+                "edges",
+                "certificates",
+                "versions",
+                "registries",
+                "sign-in",
+                "notifications",
+            ];
             found.extend(skip.map(skipped));
         }
     }
@@ -161,6 +173,33 @@ fn edges(edges: &[EdgeView]) -> Check {
     }
     let found = format!("{found}; behind with the newest routes: {}", behind.join(", "));
     warning(name, found, "look again in a moment; if it stays, look at that edge's log")
+}
+
+/// Whether those that are ordered are there, and for how long they last.
+async fn certificates(client: &Client) -> Check {
+    let name = "certificates";
+    // A server of before there were any does not know of it.
+    let Ok(all) = client.list(&["certificates"]).await else { return skipped(name) };
+    let all = all.into_iter().filter_map(|one| serde_json::from_value(one).ok());
+    let all: Vec<CertificateView> = all.collect();
+    let of = |so: fn(&CertificateView) -> bool| {
+        let named = all.iter().filter(|one| so(one)).map(|one| one.service.as_str());
+        named.collect::<Vec<_>>().join(", ")
+    };
+    let to_do = "`launcher certificates` tells why; the authority is asked again by itself";
+    let gone = of(|one| matches!(one.state, CertificateState::Expired | CertificateState::Missing));
+    if !gone.is_empty() {
+        return bad(name, format!("none that counts for {gone}"), to_do);
+    }
+    let soon =
+        of(|one| one.not_after.is_some_and(|until| until.duration_since(Timestamp::now()) < SOON));
+    let failing = of(|one| one.state == CertificateState::Failing);
+    match (soon.as_str(), failing.as_str(), all.len()) {
+        ("", "", 0) => good(name, "none is ordered from an authority".to_owned()),
+        ("", "", count) => good(name, format!("{count} valid")),
+        ("", failing, _) => warning(name, format!("not renewed for {failing}"), to_do),
+        (soon, ..) => warning(name, format!("soon to run out for {soon}"), to_do),
+    }
 }
 
 fn versions(server: &ServerView, edges: &[EdgeView]) -> Check {
