@@ -61,6 +61,7 @@ need_for_test() {
     need carbon-cache 'Graphite: carbon' graphite-carbon
     need graphite-manage 'Graphite: web application' graphite-web
     # Clients of HTTP/2 that others wrote.
+    need curl curl curl
     need nghttp 'clients of HTTP/2 (nghttp, h2load)' nghttp2-client
     # Servers of IRC: one without accounts, one with.
     need ngircd ngIRCd ngircd

@@ -143,6 +143,22 @@ fn the_whole_is_read() {
 }
 
 #[test]
+fn what_is_not_said_of_the_protocol_is_not_told() {
+    let spec = read("launcher.toml", WHOLE).unwrap();
+    let told = serde_json::to_value(&spec).unwrap();
+    assert!(spec.service.protocol.is_http1());
+    assert!(told["service"].get("protocol").is_none() && told["health"].get("grpc").is_none());
+    let text = with("port", "port = 8080\nprotocol = \"h2c\"");
+    let text = text.replace("path = \"/healthz\"", "grpc = true");
+    let spec = read("launcher.toml", &text).unwrap();
+    let contact = spec.contact();
+    assert_eq!(contact.protocol, launcher_model::service::Protocol::H2c);
+    assert_eq!(contact.health.probe(), launcher_model::service::Probe::Grpc);
+    let again: ServiceSpec = serde_json::from_str(&serde_json::to_string(&spec).unwrap()).unwrap();
+    assert_eq!(again, spec);
+}
+
+#[test]
 fn classic_mistakes_are_explained() {
     let mistakes = [
         ("unknown key", with("replicas", "replica = 3")),
@@ -157,6 +173,8 @@ fn classic_mistakes_are_explained() {
         ("image with a tag", with("image", "image = \"registry.example.com/shop:1\"")),
         ("host with a scheme", with("hosts", "hosts = [\"https://shop.example.com\"]")),
         ("two kinds of health check", with("path", "path = \"/healthz\"\ntcp = true")),
+        ("health by gRPC over HTTP/1.1", with("path", "grpc = true")),
+        ("protocol that is none", with("port", "port = 8080\nprotocol = \"h2\"")),
         ("health path without a slash", with("path", "path = \"healthz\"")),
         ("no replicas", with("replicas", "replicas = 0")),
         ("more memory than there is", with("memory", "memory = \"999999TiB\"")),

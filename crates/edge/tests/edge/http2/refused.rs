@@ -194,3 +194,26 @@ async fn a_container_is_not_asked_to_change_to_http_2() {
         assert!(!said.contains("upgrade") && !said.contains("http2-settings"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn what_is_too_large_is_refused_and_the_connection_stays() {
+    let container = Container::named("small").await;
+    let mut table = shop(1, &[(1, 100)], &[(1, &[&container])]);
+    table.traffic.max_body = Some(launcher_model::Bytes(10));
+    let lab = Lab::new(&[table]).await;
+    let mut client = Http2::connect(lab.edge.http).await;
+    let mut large = asking("GET", "/");
+    large.headers_mut().insert("x-large", "x".repeat(70_000).parse().unwrap());
+    assert_eq!(client.ask(large).await.unwrap().status, 431);
+    let mut said = asking("POST", "/");
+    said.headers_mut().insert("content-length", "11".parse().unwrap());
+    let (response, _body) = client.begin(said, false).await;
+    assert_eq!(soon("an answer", response).await.unwrap().status(), 413);
+    let (response, mut body) = client.begin(asking("POST", "/"), false).await;
+    body.send_data("hello".into(), false).unwrap();
+    body.send_data("hello again".into(), true).unwrap();
+    let status = soon("an answer", response).await.unwrap().status();
+    // The container may have answered before all of it had come.
+    assert!(status == 413 || status == 200, "{status}");
+    assert_eq!(client.get("/").await.body, "small");
+}
