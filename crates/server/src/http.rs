@@ -6,3 +6,4 @@ pub mod idempotency;
 pub mod page;
 pub mod problem;
 pub mod sse;
+pub(crate) mod websocket;
