@@ -18,6 +18,7 @@ const isMoved = (form) => [...form.querySelectorAll("input")].some((input) => in
 Idiomorph.defaults.callbacks.beforeNodeMorphed = (node, next) =>
   node !== asking &&
   !["filter", "log", "sought"].includes(node.id) &&
+  !(node.matches?.(".plot.is-drawn") && node.dataset.graph === next.dataset?.graph) &&
   !(node.matches?.("form.share, form.hold") && node !== pressed && isMoved(node)) &&
   !(node.matches?.("details.insist") && next.matches?.("details.insist") && isWritten(node));
 
@@ -152,6 +153,7 @@ const keys = {
 };
 const writes = (element) => element?.closest("input, textarea, select, [contenteditable]");
 document.addEventListener("keydown", (event) => {
+  if (event.target.closest?.(".xterm")) return;
   if (event.key === "Escape" && writes(event.target)) event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
@@ -161,12 +163,12 @@ document.addEventListener("keydown", (event) => {
   act();
 });
 
-// A log grows as it is printed; what is sought is shown of it, and its end stays in sight while one looks at it.
+// A log grows as it is printed; what is sought is shown of it as one types, and of all of it when one asks; its end stays in sight while one looks at it.
 const LOG_LINES = 5000;
 body.classList.add("has-script");
 const log = document.querySelector("#log .log");
 const find = document.getElementById("find");
-const hides = (line) => Boolean(find?.value) && !line.textContent.includes(find.value);
+const hides = (line) => Boolean(find?.value) && !line.textContent.toLowerCase().includes(find.value.trim().toLowerCase());
 const part = (name, text, type) => {
   const element = document.createElement(type);
   if (name) element.className = name;
@@ -192,7 +194,6 @@ if (log && follow) {
 find?.addEventListener("input", () => {
   for (const line of log.children) line.hidden = hides(line);
 });
-find?.form.addEventListener("submit", (event) => event.preventDefault());
 
 // The icon tells the state of production, as the title does.
 const setIcon = () => {

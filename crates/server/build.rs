@@ -4,7 +4,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 /// As `src/pages/assets.rs` and `src/graphs/draw.rs` embed them.
-const FROM_OTHERS: [&str; 4] = [
+const FROM_OTHERS: [&str; 9] = [
+    "node_modules/@xterm/addon-fit/lib/addon-fit.mjs",
+    "node_modules/@xterm/xterm/css/xterm.css",
+    "node_modules/@xterm/xterm/lib/xterm.mjs",
+    "node_modules/uplot/dist/uPlot.iife.min.js",
+    "node_modules/uplot/dist/uPlot.min.css",
     "node_modules/htmx.org/dist/htmx.min.js",
     "node_modules/htmx-ext-sse/dist/sse.min.js",
     "node_modules/idiomorph/dist/idiomorph-ext.min.js",

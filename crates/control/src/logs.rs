@@ -43,6 +43,8 @@ pub struct LogQuery {
     pub containers: Vec<String>,
     /// Only of containers in this place.
     pub slot: Option<u16>,
+    /// Only lines that have this in them, in letters of either case; [`tail`](Self::tail) then counts those.
+    pub find: Option<String>,
     /// Go on behind what a reader was told last.
     pub after: Option<Position>,
 }
@@ -55,6 +57,11 @@ impl LogQuery {
         };
         self.slot.is_none_or(|slot| slot == meta.slot)
             && (self.containers.is_empty() || self.containers.iter().any(named))
+    }
+
+    fn finds(&self, text: &str) -> bool {
+        let contains = |sought: &String| text.to_lowercase().contains(&sought.to_lowercase());
+        self.find.as_ref().is_none_or(contains)
     }
 
     fn is_narrow(&self) -> bool {
@@ -181,6 +188,11 @@ impl Teller {
             container.version == self.number && self.query.wants(&Meta::from(*container))
         });
         Some(own.cloned().collect())
+    }
+
+    /// Goes on behind a line that is not sought.
+    fn pass_over(&mut self, container: &Meta, line: &LogLine) {
+        self.position.advance(&container.id, line.stream, line.at);
     }
 
     async fn line(

@@ -95,7 +95,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(environments::pin))
         .routes(routes!(environments::unpin))
         .routes(routes!(logs::logs))
-        .routes(routes!(commands::exec))
+        .routes(routes!(commands::exec, commands::attend))
         .routes(routes!(commands::run))
         .routes(routes!(branches::list))
         .routes(routes!(branches::delete))

@@ -1,10 +1,11 @@
 //! Graphs as pictures, for the pages and for others: `/graphs/SERVICE/KIND.svg`, or `.png`, or
-//! `.graphite.png` as Graphite draws it; and `/graphs/hosts/HOST/KIND.svg` in the same way.
+//! `.graphite.png` as Graphite draws it, or `.json` with the numbers; and `/graphs/hosts/HOST/KIND.svg` in the same way.
 //!
 //! A picture is shown to whoever is signed in, to whoever has a token, and to whoever has an address that
 //! this server has signed.
 
 mod draw;
+mod numbers;
 mod picture;
 mod subject;
 
@@ -78,6 +79,14 @@ async fn show(
                 drawn => drawn?,
             };
             ("image/svg+xml", svg.into_bytes())
+        }
+        "json" => {
+            let numbers = draw::numbers(app, subject, picture).await?;
+            let written = serde_json::to_vec(&numbers);
+            let written = written.map_err(|error| {
+                Problem::fault(format!("the graph's numbers cannot be written: {error}"))
+            });
+            ("application/json", written?)
         }
         "png" => ("image/png", draw::png(app, subject, picture).await?),
         "graphite.png" => ("image/png", draw::by_graphite(app, subject, picture).await?),

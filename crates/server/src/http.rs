@@ -7,3 +7,4 @@ pub(crate) mod moment;
 pub mod page;
 pub mod problem;
 pub mod sse;
+pub(crate) mod websocket;

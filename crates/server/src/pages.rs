@@ -37,6 +37,7 @@ mod server;
 mod service;
 mod settings;
 mod sure;
+mod terminal;
 mod tokens;
 mod view;
 mod visitor;
@@ -108,6 +109,7 @@ pub(crate) fn router() -> Router<App> {
         .route("/services/{service}/versions/{version}", get(environment::page))
         .route("/services/{service}/versions/{version}/log.txt", get(environment::download))
         .route("/services/{service}/versions/{version}/deploy", get(outlook::page))
+        .route("/services/{service}/versions/{version}/terminal/{container}", get(terminal::page))
         .route("/live/services/{service}/deployments/{id}", get(deployment::part))
         .route("/live/services/{service}/versions/{version}/deploy", get(outlook::part))
         .route("/live/services/{service}/versions/{version}", get(environment::part))

@@ -9,10 +9,10 @@ use axum::middleware::map_response;
 use axum::serve::Listener;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::Layer;
 
 use crate::App;
@@ -24,29 +24,50 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// a connection that says nothing, or never gets to an end, costs a descriptor.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
 
+/// Tells connections that go on as something else when the server stops, and lets it wait for them. Clones
+/// are the same one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stopping {
+    told: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Stopping {
+    /// Waits until the server is told to stop.
+    pub(crate) async fn told(&self) {
+        self.told.cancelled().await;
+    }
+
+    /// Does something that the server waits for a moment for when it stops.
+    pub(crate) fn under_way(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+}
+
 /// Serves until `shutdown` is done; then no connection is taken any more, and calls that are under way
 /// have a moment to end. Event streams, which never end by themselves, end at once.
 pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-    let told = CancellationToken::new();
-    let ending = told.clone();
+    let stopping = Stopping::default();
+    let ending = stopping.told.clone();
     let router = crate::router(&app)
+        .layer(Extension(stopping.clone()))
         .layer(map_response(move |response| crate::http::sse::until(ending.clone(), response)));
     let shutdown = async {
         shutdown.await;
-        told.cancel();
+        stopping.told.cancel();
     };
-    take(router, listener, HEAD_WITHIN, shutdown).await;
+    take(router, listener, HEAD_WITHIN, &stopping, shutdown).await;
 }
 
 async fn take(
     router: Router,
     mut listener: TcpListener,
     head_within: Duration,
+    stopping: &Stopping,
     shutdown: impl Future<Output = ()>,
 ) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(head_within);
-    let connections = GracefulShutdown::new();
     tokio::pin!(shutdown);
     loop {
         let (stream, from) = tokio::select! {
@@ -56,15 +77,25 @@ async fn take(
         let service = Extension(ConnectInfo::<SocketAddr>(from)).layer(router.clone());
         let connection =
             http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        let connection = connection.with_upgrades();
+        let told = stopping.told.clone();
+        stopping.under_way(async move {
+            tokio::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = told.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%from, %error, "a connection ended in an error");
             }
         });
     }
     drop(listener);
-    if tokio::time::timeout(STOP_WITHIN, connections.shutdown()).await.is_err() {
+    stopping.tasks.close();
+    if tokio::time::timeout(STOP_WITHIN, stopping.tasks.wait()).await.is_err() {
         tracing::warn!("calls were still under way, and are cut off");
     }
 }
@@ -84,7 +115,9 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(async || "hello"));
         let within = Duration::from_millis(100);
-        let serving = tokio::spawn(take(router, listener, within, std::future::pending()));
+        let serving = tokio::spawn(async move {
+            take(router, listener, within, &Stopping::default(), std::future::pending()).await;
+        });
         for said in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
             let mut connection = TcpStream::connect(address).await.unwrap();
             connection.write_all(said.as_bytes()).await.unwrap();

@@ -77,6 +77,45 @@ fn fields<'p>(page: &'p Answer, version: &'static str) -> Vec<(&'static str, &'p
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_share_is_planned_before_it_is_given() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get(&format!("{OUTLOOK}?weight=10")).await;
+    says(
+        &page,
+        &[
+            "<title>shop: Deploy v2, 10 %</title>",
+            "Give v2 10 %",
+            "action=\"/services/shop/share\"",
+            "name=\"weight\" value=\"10\"",
+            "/deploy?weight=10\"",
+        ],
+    );
+    let part = visitor.get("/live/services/shop/versions/2/deploy?weight=10").await;
+    says(&part, &["Give v2 10 %"]);
+    let mut form = fields(&page, "2");
+    form.extend([("from", "outlook"), ("weight", "10")]);
+    let pressed = visitor.post("/services/shop/share", &form).await;
+    assert!(pressed.location().starts_with("/services/shop/deployments/"), "{}", pressed.body);
+    eventually("it has its share", async || {
+        let weights = world.app.store.route(&shop).await.unwrap().weights;
+        weights.get(&V2).map(|weight| weight.percent()) == Some(10)
+    })
+    .await;
+
+    for all in ["", "?weight=", "?weight=100"] {
+        let page = visitor.get(&format!("{OUTLOOK}{all}")).await;
+        says(&page, &["action=\"/services/shop/deploy\"", "<title>shop: Deploy v2</title>"]);
+    }
+    for wrong in ["x", "101", "-1", "1.5"] {
+        let page = visitor.get(&format!("{OUTLOOK}?weight={wrong}")).await;
+        assert_eq!(page.status, 422, "{wrong}");
+        says(&page, &["a whole number from 0 to 100"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_press_will_do_is_shown_before() {
     let world = World::new().await;
     let shop = blue_and_green(&world).await;

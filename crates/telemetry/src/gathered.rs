@@ -138,7 +138,9 @@ impl Gathered {
             of.entry(sample.container.clone()).or_default().after(&sample.usage);
         }
         for sample in report.containers {
-            state.containers.insert(sample.container.clone(), (at, sample));
+            let before = state.containers.get(&sample.container).map(|(at, _, _)| *at);
+            let busy = before.and_then(|before| busy(sample.usage.cpu_us, at - before));
+            state.containers.insert(sample.container.clone(), (at, sample, busy));
         }
         state.changed(at, now);
         state.feeds.iter_mut().for_each(|feed| feed.changed(Told::Chunk(at), now));
@@ -152,8 +154,18 @@ impl Gathered {
     pub fn containers(&self) -> Vec<ContainerSample> {
         let since = self.now() - 60;
         let state = self.state();
-        let recent = state.containers.values().filter(|(at, _)| *at >= since);
-        recent.map(|(_, sample)| sample.clone()).collect()
+        let recent = state.containers.values().filter(|(at, _, _)| *at >= since);
+        recent.map(|(_, sample, _)| sample.clone()).collect()
+    }
+
+    /// How many processors the same containers kept busy, each in the span of its last sample; of those that
+    /// have more samples than one.
+    #[must_use]
+    pub fn busy(&self) -> HashMap<String, f64> {
+        let since = self.now() - 60;
+        let state = self.state();
+        let recent = state.containers.iter().filter(|(_, (at, _, _))| *at >= since);
+        recent.filter_map(|(id, (_, _, busy))| Some((id.clone(), (*busy)?))).collect()
     }
 
     /// What each version has carried since the start, of those that have carried anything in the last hour.
@@ -293,6 +305,12 @@ impl Gathered {
 /// The first second of a chunk.
 pub(crate) fn start(at: i64) -> i64 {
     at - at.rem_euclid(CHUNK)
+}
+
+/// Processors that were busy for so many microseconds in a span of so many seconds.
+#[expect(clippy::cast_precision_loss, reason = "three digits of it are shown")]
+fn busy(cpu_us: u64, span: i64) -> Option<f64> {
+    (span > 0).then(|| cpu_us as f64 / (span as f64 * 1e6))
 }
 
 #[cfg(test)]

@@ -98,6 +98,10 @@ impl<'t> Following<'t> {
         match piece {
             Piece::Line(Ok(line)) => {
                 let meta = Arc::clone(&followed.meta);
+                if !self.teller.query.finds(&line.text) {
+                    self.teller.pass_over(&meta, &line);
+                    return Ok(false);
+                }
                 self.teller.line(&meta, line).await?;
                 Ok(false)
             }

@@ -165,7 +165,11 @@ impl Teller {
 
     fn options(&self, container: &str) -> LogOptions {
         LogOptions {
-            tail: self.query.tail.filter(|_| self.query.after.is_none()),
+            // Which lines are the last that are sought is known when all were read.
+            tail: self
+                .query
+                .tail
+                .filter(|_| self.query.after.is_none() && self.query.find.is_none()),
             since: self.begin.of(container).since(),
             follow: false,
         }
@@ -238,6 +242,9 @@ impl Teller {
                     };
                     let reached = seen.entry(whose.id.clone()).or_insert_with(begin);
                     reached.advance(line.stream, line.at);
+                    if !self.query.finds(&line.text) {
+                        continue;
+                    }
                     match &mut last {
                         Some(last) => last.push(whose, line),
                         None => {

@@ -6,6 +6,7 @@
 mod answer;
 mod follow;
 mod send;
+mod socket;
 mod stream;
 
 use std::time::Duration;
@@ -25,6 +26,7 @@ use super::place::{Place, shown};
 use answer::Answer;
 
 pub(super) use follow::{Follow, RECONNECT};
+pub(super) use socket::Socket;
 pub(super) use stream::{Message, Stream};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -265,9 +267,7 @@ impl Client {
 
     fn request(&self, call: &Call) -> reqwest::RequestBuilder {
         let client = if call.stream { &self.streams } else { &self.calls };
-        let mut request = client
-            .request(call.method.clone(), call.url.clone())
-            .bearer_auth(self.place.token.expose_secret());
+        let mut request = self.authorized(client.request(call.method.clone(), call.url.clone()));
         if call.stream {
             request = request.header("accept", "text/event-stream");
         } else if call.method == Method::GET {
@@ -283,6 +283,10 @@ impl Client {
             Some(body) => request.json(body),
             None => request,
         }
+    }
+
+    fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        request.bearer_auth(self.place.token.expose_secret())
     }
 
     fn failure(&self, call: &Call, error: &reqwest::Error) -> Failure {

@@ -1,6 +1,7 @@
 //! The commands that talk to a server, a module for each kind.
 
 mod apply;
+mod attend;
 mod branches;
 mod build;
 mod builds;
@@ -148,7 +149,7 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
         C::History(to) => deployments::history(Context::new(to)?).await,
         C::Metrics(to) => metrics::show(Context::new(to)?).await,
         C::Logs(to) => logs::logs(Context::new(to)?).await,
-        C::Exec(to) => execute::exec(Context::new(to)?).await,
+        C::Exec(to) => attend::exec(Context::new(to)?).await,
         C::Run(to) => execute::run(Context::new(to)?).await,
         C::Scale(to) => environments::scale(Context::new(to)?).await,
         C::Stop(to) => environments::ask(Context::new(to)?, "stop").await,

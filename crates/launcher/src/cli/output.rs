@@ -53,11 +53,7 @@ impl Output {
     /// Writes text as it is.
     pub(super) fn text(&self, text: &str) -> Result<(), Failure> {
         let mut out = io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        written.map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Failure::ReaderGone,
-            _ => Failure::io("write to standard output")(error),
-        })
+        wrote(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
     }
 
     /// Writes a line.
@@ -97,6 +93,58 @@ fn without_controls(json: &str) -> String {
         c => c.to_string(),
     });
     parts.collect()
+}
+
+/// Passes on bytes that a command printed.
+pub(super) struct Printed {
+    /// They go to a terminal of people, which must not be told what to do.
+    cleaned: bool,
+    /// The beginning of a line.
+    line: Vec<u8>,
+}
+
+/// A line that is longer is passed on in such pieces, in bytes.
+const LONGEST: usize = 64 * 1024;
+
+impl Printed {
+    pub(super) fn new(cleaned: bool) -> Self {
+        Self { cleaned, line: Vec::new() }
+    }
+
+    /// Writes them, as far as they are whole lines where they are cleaned.
+    pub(super) fn write(&mut self, bytes: &[u8], to: &mut impl Write) -> Result<(), Failure> {
+        if !self.cleaned {
+            return wrote(to.write_all(bytes).and_then(|()| to.flush()));
+        }
+        self.line.extend_from_slice(bytes);
+        while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
+            let rest = self.line.split_off(end + 1);
+            let line = std::mem::replace(&mut self.line, rest);
+            self.clean(&line[..end], "\n", to)?;
+        }
+        if self.line.len() > LONGEST { self.finish(to) } else { Ok(()) }
+    }
+
+    /// Writes what is left.
+    pub(super) fn finish(&mut self, to: &mut impl Write) -> Result<(), Failure> {
+        if self.line.is_empty() {
+            return Ok(());
+        }
+        let line = std::mem::take(&mut self.line);
+        self.clean(&line, "", to)
+    }
+
+    fn clean(&self, line: &[u8], end: &str, to: &mut impl Write) -> Result<(), Failure> {
+        let line = String::from_utf8_lossy(line);
+        wrote(write!(to, "{}{end}", for_terminal(&line, true)).and_then(|()| to.flush()))
+    }
+}
+
+fn wrote(written: io::Result<()>) -> Result<(), Failure> {
+    written.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Failure::ReaderGone,
+        _ => Failure::io("write to standard output")(error),
+    })
 }
 
 fn for_terminal(line: &str, terminal: bool) -> Cow<'_, str> {

@@ -1,5 +1,5 @@
 //! Who did what, when and from where: one entry for each call that may change something, what is refused
-//! too. Never what was in it.
+//! too. Never what was in it, but for commands in containers.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use launcher_model::{ServiceName, VersionNumber};
 use launcher_store::{NewAudit, Outcome, Way};
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
 use super::Caller;
 use crate::App;
 use crate::auth::{Principal, Via};
@@ -21,6 +23,17 @@ const STRANGERS: u32 = 60;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// How often what is too old is looked for.
 const FORGET_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// As much is kept of a command, in characters.
+const COMMAND: usize = 1000;
+
+/// What ends a part of a query, or is no character that one sees.
+const QUERY: &AsciiSet = &CONTROLS.add(b'&').add(b'+').add(b'%').add(b'#').add(b'=');
+
+/// A value as a query has it, as legible as that can be.
+fn in_query(value: &str) -> String {
+    utf8_percent_encode(value, QUERY).to_string().replace(' ', "+")
+}
 
 /// Writes down who did what.
 pub(super) struct Audit {
@@ -54,6 +67,7 @@ struct Noted {
     service: Option<ServiceName>,
     version: Option<VersionNumber>,
     refused: bool,
+    command: Option<String>,
 }
 
 impl Note {
@@ -95,6 +109,16 @@ impl Note {
     /// The version that it is about.
     pub(crate) fn version(&self, version: VersionNumber) {
         self.with(|noted| noted.version = Some(version));
+    }
+
+    /// The command that is run, and in which container.
+    pub(crate) fn command(&self, container: Option<&str>, command: &[String]) {
+        let container = container.map(|name| ("container", name));
+        let parts = command.iter().map(|part| ("command", part.as_str()));
+        let all = container.into_iter().chain(parts);
+        let all = all.map(|(name, value)| format!("{name}={}", in_query(value)));
+        let text = all.collect::<Vec<_>>().join("&");
+        self.with(|noted| noted.command = Some(text.chars().take(COMMAND).collect()));
     }
 
     /// Nothing was done, though the answer is a page.
@@ -203,6 +227,9 @@ impl Pending {
         call.who = noted.who;
         let hook = call.path.starts_with("/api/v1/hooks/");
         let signed = hook && status.is_some_and(|status| status.is_success());
+        if let Some(command) = noted.command {
+            call.path = format!("{}?{command}", call.path);
+        }
         call.way = noted.way.unwrap_or(if signed { Way::Signature } else { Way::Nobody });
         call.session = noted.session;
         call.service = noted.service.or(call.service);

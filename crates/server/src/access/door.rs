@@ -11,6 +11,7 @@ use crate::App;
 use crate::auth::{self, NOT_VALID, Principal};
 use crate::graphs::is_signed;
 use crate::http::problem::Problem;
+use crate::http::websocket::is_upgrade;
 use crate::pages::{self, cookie, says_where_from};
 
 /// Who calls; nobody where nobody needs to be known.
@@ -52,9 +53,10 @@ async fn in_session(app: &App, parts: &Parts) -> Result<Principal, Refusal> {
 }
 
 /// A session counts where no token is shown. What may change something must come from a page of ours, and
-/// say so: a browser sends cookies along by itself.
+/// say so: a browser sends cookies along by itself. So must what goes on as a WebSocket, which other sites'
+/// pages may open and read.
 async fn by_header_or_session(app: &App, parts: &Parts) -> Result<Principal, Refusal> {
-    let looks = matches!(parts.method, Method::GET | Method::HEAD);
+    let looks = matches!(parts.method, Method::GET | Method::HEAD) && !is_upgrade(&parts.headers);
     let has_header = parts.headers.contains_key(header::AUTHORIZATION);
     if !has_header && (looks || says_where_from(&parts.headers)) {
         return in_session(app, parts).await;

@@ -87,7 +87,8 @@ const API: &[Row] = &[
     ("POST", "/api/v1/services/{service}/versions/{version}/pin", Service(Deployer)),
     ("POST", "/api/v1/services/{service}/versions/{version}/unpin", Service(Deployer)),
     ("GET", "/api/v1/services/{service}/versions/{version}/logs", Service(Viewer)),
-    ("POST", "/api/v1/services/{service}/versions/{version}/exec", Service(Admin)),
+    ("POST", EXEC, Service(Admin)),
+    ("GET", EXEC, Service(Admin)),
     ("POST", "/api/v1/services/{service}/versions/{version}/run", Service(Admin)),
     ("GET", "/api/v1/services/{service}/branches", Service(Viewer)),
     ("DELETE", "/api/v1/services/{service}/branches/{branch}", Service(Deployer)),
@@ -216,6 +217,7 @@ const PAGES: &[Row] = &[
     ("GET", "/services/{service}", Service(Viewer)),
     ("GET", "/services/{service}/versions/{version}", Service(Viewer)),
     ("GET", "/services/{service}/versions/{version}/log.txt", Service(Viewer)),
+    ("GET", TERMINAL, Service(Admin)),
     ("GET", "/services/{service}/versions/{version}/deploy", Service(Viewer)),
     ("GET", "/services/{service}/deployments/{id}", Service(Viewer)),
     ("GET", "/new/service", Everywhere(Deployer)),
@@ -274,6 +276,10 @@ const ALL: &[(Door, &[Row])] = &[
     (Door::Open, OPEN),
 ];
 
+/// A command in a container: a call, or a conversation over a WebSocket, which is a GET and may do anything.
+const EXEC: &str = "/api/v1/services/{service}/versions/{version}/exec";
+/// The page that has such a conversation.
+const TERMINAL: &str = "/services/{service}/versions/{version}/terminal/{container}";
 /// The provider leads a browser back, which begins a session.
 const CALLBACK: &str = "/login/openid/callback";
 /// The one call by which agents tell what they have measured, every second or so.
@@ -314,12 +320,12 @@ pub(super) fn rule(method: &Method, path: &str) -> Option<Rule> {
 }
 
 impl Rule {
-    /// Whether a call is written down: what may change something, and a sign-in; but not what comes
-    /// all the time.
+    /// Whether a call is written down: what may change something, a sign-in, and a command in a container; but
+    /// not what comes all the time.
     pub(super) fn is_audited(&self, method: &Method) -> bool {
         let looks = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
         let unwritten = [REPORTS, FETCH, CHECK, CHECK_NEW];
-        self.path == CALLBACK || !looks && !unwritten.contains(&self.path)
+        [CALLBACK, EXEC].contains(&self.path) || !looks && !unwritten.contains(&self.path)
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Asked {
     container: Option<String>,
     /// Only of the containers in this place.
     slot: Option<u16>,
+    /// Only lines that have this in them, in letters of either case; `tail` counts those.
+    find: Option<String>,
 }
 
 impl Asked {
@@ -53,7 +55,9 @@ impl Asked {
         };
         let containers = self.container.iter().flat_map(|all| all.split(',')).map(str::trim);
         let containers = containers.filter(|one| !one.is_empty()).map(str::to_owned).collect();
-        Ok(LogQuery { follow: self.follow, since, tail, containers, slot: self.slot, after })
+        let Self { follow, slot, .. } = self;
+        let find = self.find.filter(|sought| !sought.is_empty());
+        Ok(LogQuery { follow, since, tail, containers, slot, find, after })
     }
 }
 

@@ -7,6 +7,7 @@ use launcher_telemetry::graph::{self, Curve, Graph, Mark, Role, Style};
 use launcher_telemetry::graphite::Names;
 use launcher_telemetry::{HostQuery, Line, Measure, Query};
 
+use super::numbers::Numbers;
 use super::picture::{Picture, Theme};
 use super::subject::{HostKind, Kind, Subject};
 use crate::App;
@@ -40,6 +41,16 @@ pub(super) async fn svg(
 ) -> Result<String, Problem> {
     let style = style(picture)?;
     Ok(graph::svg(&compose(app, subject, picture, &style).await?, &style))
+}
+
+/// What the same picture is drawn from.
+pub(super) async fn numbers(
+    app: &App,
+    subject: Subject<'_>,
+    picture: &Picture,
+) -> Result<Numbers, Problem> {
+    let style = style(picture)?;
+    compose(app, subject, picture, &style).await.map(Numbers::from)
 }
 
 /// In the place of a graph that cannot be drawn: why.

@@ -1,18 +1,20 @@
 //! One environment: its containers, what they print, what was measured of it, and what it was made from.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use futures_util::StreamExt;
 use launcher_control::{Entry, LogQuery};
+use launcher_model::role::Role;
 use launcher_model::{ServiceName, VersionNumber};
 
 use super::error::PageError;
 use super::layout::{Follow, Frame, Page, render, render_once};
 use super::live;
-use super::view::container::ContainerLine;
+use super::view::container::{ContainerLine, Used};
 use super::view::environment::Card;
+use super::view::escaped;
 use super::view::graph::GraphLine;
 use super::view::installation::Installation;
 use super::view::log::LogLine;
@@ -23,8 +25,9 @@ use crate::App;
 use crate::http::problem::Problem;
 use crate::http::sse;
 
-/// As many of the last lines of the log are shown.
+/// As many of the last lines of the log are shown, and of those that are sought.
 const LINES: u32 = 200;
+const FOUND: u32 = 1000;
 
 #[derive(Template)]
 #[template(path = "environment.html")]
@@ -45,13 +48,51 @@ struct One {
     service: ServiceView,
     card: Card,
     containers: Vec<ContainerLine>,
+    /// Whoever looks may run commands in them.
+    may_enter: bool,
     graphs: Vec<GraphLine>,
     /// Its settings at that time, as `launcher.toml` has them.
     settings: String,
 }
 
+/// Which lines of the log.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+pub(super) struct Sought {
+    /// What they have in them.
+    #[serde(default)]
+    find: String,
+    /// Of the container whose id or name begins so.
+    #[serde(default)]
+    container: String,
+    /// From where on.
+    after: Option<String>,
+}
+
+impl Sought {
+    fn query(&self) -> LogQuery {
+        let given = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let containers = given(&self.container).into_iter().collect();
+        LogQuery { find: given(&self.find), containers, ..LogQuery::default() }
+    }
+
+    fn is_narrow(&self) -> bool {
+        let query = self.query();
+        query.find.is_some() || !query.containers.is_empty()
+    }
+
+    /// The same as the end of an address that has a question mark already.
+    fn more(&self) -> String {
+        let parts = [("find", &self.find), ("container", &self.container)];
+        let given = parts.into_iter().filter(|(_, value)| !value.trim().is_empty());
+        given.map(|(name, value)| format!("&{name}={}", escaped(value.trim()))).collect()
+    }
+}
+
 /// The last lines, and where more come from.
 struct Log {
+    sought: Sought,
+    /// The containers whose lines may be among them: their names.
+    containers: Vec<String>,
     lines: Vec<LogLine>,
     /// Why there are none.
     trouble: Option<String>,
@@ -66,12 +107,14 @@ pub(super) async fn page(
     State(app): State<App>,
     visitor: Visitor,
     Path(named): Named,
+    Query(sought): Query<Sought>,
     headers: HeaderMap,
 ) -> Page {
     let (service, version) = known(&named)?;
     let events = live::events_url(&app, Some(&service)).await?;
     let page = One::of(&app, &visitor, &service, version).await?;
-    let log = Log::of(&app, &service, version).await;
+    let containers = page.containers.iter().map(|one| one.name.clone()).collect();
+    let log = Log::of(&app, &service, version, sought, containers).await;
     let follow =
         Follow { events, part: format!("/live/services/{service}/versions/{}", version.0) };
     let frame = Frame::of(&visitor, &headers, follow);
@@ -91,14 +134,14 @@ pub(super) async fn log(
     _: Visitor,
     Path(named): Named,
     headers: HeaderMap,
-    axum::extract::Query(behind): axum::extract::Query<Behind>,
+    Query(sought): Query<Sought>,
 ) -> Page {
     let (service, version) = known(&named)?;
     // A browser that comes back says how far it is; one that begins, where its page ends.
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let after = resumed.or(behind.after.as_deref()).and_then(|id| id.parse().ok());
+    let after = resumed.or(sought.after.as_deref()).and_then(|id| id.parse().ok());
     let tail = after.is_none().then_some(0);
-    let query = LogQuery { follow: true, after, tail, ..LogQuery::default() };
+    let query = LogQuery { follow: true, after, tail, ..sought.query() };
     let told = app.control.logs(&service, version, query).await?;
     let events = told.filter_map(async |told| {
         let event = match &told.entry {
@@ -113,16 +156,15 @@ pub(super) async fn log(
     Ok(sse::stream(Box::pin(events)).into_response())
 }
 
-/// From where on.
-#[derive(Debug, Default, serde::Deserialize)]
-pub(super) struct Behind {
-    after: Option<String>,
-}
-
-/// The whole log, as a file.
-pub(super) async fn download(State(app): State<App>, _: Visitor, Path(named): Named) -> Page {
+/// The whole log, or what is sought of it, as a file.
+pub(super) async fn download(
+    State(app): State<App>,
+    _: Visitor,
+    Path(named): Named,
+    Query(sought): Query<Sought>,
+) -> Page {
     let (service, version) = known(&named)?;
-    let told = app.control.logs(&service, version, LogQuery::default()).await?;
+    let told = app.control.logs(&service, version, sought.query()).await?;
     let lines = told.filter_map(async |told| {
         let line = LogLine::of(&told.entry)?;
         Some(Ok::<_, std::convert::Infallible>(line.plain()))
@@ -167,16 +209,22 @@ impl One {
         if let Some(known) = known {
             card.since = known.since.clone();
         }
-        let used = app.telemetry.gathered().containers();
+        let used = Used::of(app);
         let containers = view.containers.iter().map(|one| ContainerLine::new(one, &used, now));
         Ok(Self {
             form_secret: visitor.form_secret(),
             containers: containers.collect(),
+            may_enter: roles.include_on(Role::Admin, name) && app.scheduler.capabilities().exec,
             graphs: GraphLine::of_version(&service.name, number),
             settings: launcher_model::service::write(&version.spec),
             service,
             card,
         })
+    }
+
+    /// Where what is printed is heard of.
+    fn log_url(&self) -> String {
+        format!("/live/services/{}/versions/{}/log", self.service.name, self.card.version.0)
     }
 
     fn title(&self) -> String {
@@ -185,9 +233,23 @@ impl One {
 }
 
 impl Log {
+    /// The containers that can be chosen: those that there are, and the one that was.
+    fn named(&self) -> Vec<&String> {
+        let chosen = Some(&self.sought.container).filter(|name| !name.is_empty());
+        let gone = chosen.filter(|name| !self.containers.contains(name));
+        self.containers.iter().chain(gone).collect()
+    }
+
     /// A log that cannot be had is no broken page.
-    async fn of(app: &App, service: &ServiceName, version: VersionNumber) -> Self {
-        let query = LogQuery { tail: Some(LINES), ..LogQuery::default() };
+    async fn of(
+        app: &App,
+        service: &ServiceName,
+        version: VersionNumber,
+        sought: Sought,
+        containers: Vec<String>,
+    ) -> Self {
+        let tail = Some(if sought.is_narrow() { FOUND } else { LINES });
+        let query = LogQuery { tail, ..sought.query() };
         match app.control.logs(service, version, query).await {
             Ok(mut told) => {
                 let (mut lines, mut position) = (Vec::new(), None);
@@ -195,11 +257,11 @@ impl Log {
                     lines.extend(LogLine::of(&one.entry));
                     position = one.position.or(position);
                 }
-                Self { lines, trouble: None, position }
+                Self { sought, containers, lines, trouble: None, position }
             }
             Err(error) => {
                 let trouble = Some(Problem::from(error).detail().to_owned());
-                Self { lines: Vec::new(), trouble, position: None }
+                Self { sought, containers, lines: Vec::new(), trouble, position: None }
             }
         }
     }

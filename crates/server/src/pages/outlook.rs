@@ -2,10 +2,11 @@
 //! and the button.
 
 use askama::Template;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use launcher_control::Target;
 use launcher_model::route::DeploymentKind;
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{ServiceName, VersionNumber, Weight};
 
 use super::environment::{Named, known};
 use super::error::PageError;
@@ -40,37 +41,72 @@ struct One {
     /// What would be live.
     card: Card,
     outlook: OutlookLines,
+    /// The share in percent that is planned; none where it is to have all.
+    share: Option<u8>,
     /// What is live and what would be, side by side.
     graphs: Vec<GraphLine>,
+}
+
+/// What is planned.
+#[derive(Debug, Default, serde::Deserialize)]
+pub(super) struct Plan {
+    /// Which share it is to have, in percent; all where nothing is said.
+    #[serde(default)]
+    weight: String,
+}
+
+impl Plan {
+    fn share(&self) -> Result<Option<Weight>, PageError> {
+        let text = self.weight.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let percent = text.parse().ok().and_then(|percent| Weight::new(percent).ok());
+        let weight = percent.ok_or_else(|| {
+            let shown: String = text.chars().take(20).collect();
+            let why = format!("{shown:?} is no share; write a whole number from 0 to 100.");
+            PageError::malformed(StatusCode::UNPROCESSABLE_ENTITY, why)
+        })?;
+        Ok(Some(weight).filter(|weight| *weight != Weight::ALL))
+    }
 }
 
 pub(super) async fn page(
     State(app): State<App>,
     visitor: Visitor,
     Path(named): Named,
+    Query(plan): Query<Plan>,
     headers: HeaderMap,
 ) -> Page {
     let (service, version) = known(&named)?;
+    let share = plan.share()?;
     let events = live::events_url(&app, Some(&service)).await?;
-    let page = One::of(&app, &visitor, &service, version).await?;
-    let part = format!("/live/services/{service}/versions/{}/deploy", version.0);
+    let page = One::of(&app, &visitor, (&service, version), share).await?;
+    let more = share.map(|share| format!("?weight={}", share.percent())).unwrap_or_default();
+    let part = format!("/live/services/{service}/versions/{}/deploy{more}", version.0);
     let frame = Frame::of(&visitor, &headers, Follow { events, part });
     let flash = frame.flash.is_some();
     Ok(render_once(&app, flash, &OutlookPage { frame, page }))
 }
 
 /// The part of the page that changes.
-pub(super) async fn part(State(app): State<App>, visitor: Visitor, Path(named): Named) -> Page {
+pub(super) async fn part(
+    State(app): State<App>,
+    visitor: Visitor,
+    Path(named): Named,
+    Query(plan): Query<Plan>,
+) -> Page {
     let (service, version) = known(&named)?;
-    Ok(render(&OutlookPart { page: One::of(&app, &visitor, &service, version).await? }))
+    let page = One::of(&app, &visitor, (&service, version), plan.share()?).await?;
+    Ok(render(&OutlookPart { page }))
 }
 
 impl One {
     async fn of(
         app: &App,
         visitor: &Visitor,
-        name: &ServiceName,
-        number: VersionNumber,
+        (name, number): (&ServiceName, VersionNumber),
+        share: Option<Weight>,
     ) -> Result<Self, PageError> {
         let now = app.now();
         let installation = Installation::of(app, now);
@@ -79,7 +115,11 @@ impl One {
         let none = || PageError::missing(format!("{name} has no {number} that could be live."));
         let card = service.take_card(number).ok_or_else(none)?;
         let kind = if card.back { DeploymentKind::Rollback } else { DeploymentKind::Deploy };
-        let outlook = outlook::outlook(app, name, outlook::target(number, kind)).await?;
+        let target = match share {
+            Some(weight) => Target::Share(number, weight),
+            None => outlook::target(number, kind),
+        };
+        let outlook = outlook::outlook(app, name, target).await?;
         let versions = outlook.from.keys().chain(outlook.to.keys()).copied();
         let versions: std::collections::BTreeSet<VersionNumber> = versions.collect();
         Ok(Self {
@@ -89,14 +129,16 @@ impl One {
             service,
             installation,
             card,
+            share: share.map(Weight::percent),
         })
     }
 
     fn verb(&self) -> &'static str {
-        if self.card.back { "Roll back" } else { "Deploy" }
+        if self.card.back && self.share.is_none() { "Roll back" } else { "Deploy" }
     }
 
     fn title(&self) -> String {
-        format!("{}: {} {}", self.service.name, self.verb(), self.card.version)
+        let share = self.share.map(|share| format!(", {share} %")).unwrap_or_default();
+        format!("{}: {} {}{share}", self.service.name, self.verb(), self.card.version)
     }
 }

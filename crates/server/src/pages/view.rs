@@ -33,6 +33,11 @@ pub(super) fn bytes(bytes: u64) -> String {
     in_words(bytes as f64, Unit::Bytes)
 }
 
+/// Processors, as graphs say them.
+pub(super) fn processors(busy: f64) -> String {
+    in_words(busy, Unit::Processors)
+}
+
 /// A name as one part of an address: `/` too is written so that it separates nothing.
 pub(super) fn escaped(name: &str) -> String {
     utf8_percent_encode(name, NON_ALPHANUMERIC).to_string()

@@ -86,3 +86,26 @@ async fn what_makes_no_sense_is_refused() {
     ask(&world, "?container=nobody", &[]).await.tells(409, "refused");
     ask(&world, "?slot=9", &[]).await.tells(409, "refused");
 }
+
+#[tokio::test]
+async fn what_is_sought_is_told_alone_and_counted() {
+    let world = world().await;
+    let found = |query: &'static str| {
+        let world = &world;
+        async move {
+            let lines = lines(world, query, &[]).await;
+            texts(&lines).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(found("?find=T").await, ["two", "three"]);
+    assert_eq!(found("?find=t&tail=1").await, ["three"]);
+    assert_eq!(found("?find=o&tail=1").await, ["two"], "the last that is sought, not the last");
+    assert_eq!(found("?find=").await, ["one", "two", "three"]);
+    assert!(found("?find=four").await.is_empty());
+
+    // What comes is sifted as what was, and one goes on behind what was told.
+    let all = lines(&world, "?find=one", &[]).await;
+    let last = all[0]["position"].as_str().unwrap();
+    let rest = lines(&world, "?find=E&tail=all", &[("last-event-id", last)]).await;
+    assert_eq!(texts(&rest), ["three"]);
+}

@@ -32,6 +32,7 @@ mod roles;
 mod routes;
 mod secrets;
 mod services;
+mod talks;
 mod tokens;
 mod uploads;
 mod upstream;

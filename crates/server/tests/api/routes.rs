@@ -30,7 +30,7 @@ pub(crate) fn filled_in(template: &str) -> String {
     let parts = template.split('/').map(|part| match part {
         "{service}" => "shop",
         "{version}" | "{id}" => "1",
-        "{name}" | "{edge}" | "{branch}" | "{host}" => "something",
+        "{name}" | "{edge}" | "{branch}" | "{host}" | "{container}" => "something",
         other => {
             let known = ["{act}", "{file}"].contains(&other) || !other.contains('{');
             assert!(known, "{template}: say here what {other} may be");

@@ -4,10 +4,12 @@
 
 mod accessible;
 mod away;
+mod graphs;
 mod large;
 #[allow(dead_code)]
 #[path = "../pages_support/mod.rs"]
 mod pages_support;
+mod terminal;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -212,11 +214,12 @@ async fn heavy_browser_without_javascript_all_is_done_by_forms() {
 }
 
 /// A page, by the name of its picture.
-const PAGES: [(&str, &str); 33] = [
+const PAGES: [(&str, &str); 34] = [
     ("home", "/"),
     ("service", "/services/shop"),
     ("failed", "/services/search"),
     ("environment", "/services/shop/versions/4"),
+    ("terminal", "/services/shop/versions/4/terminal/launcher-pages-shop-v4-1"),
     ("deploy", "/services/shop/versions/4/deploy"),
     ("deployment", "/services/shop/deployments/7"),
     ("builds", "/builds"),

@@ -22,7 +22,7 @@ pub(super) struct State {
     /// Chunks that have changed since they were written down.
     pub(super) dirty: BTreeSet<i64>,
     /// What each container used when it was heard of last.
-    pub(super) containers: HashMap<String, (i64, ContainerSample)>,
+    pub(super) containers: HashMap<String, (i64, ContainerSample, Option<f64>)>,
     pub(super) rejected: Rejected,
     /// What was carried since the start, and when that was told last.
     pub(super) totals: HashMap<Key, (i64, Traffic)>,
@@ -91,7 +91,7 @@ impl State {
         self.seconds = self.seconds.split_off(&oldest);
         self.chunks = self.chunks.split_off(&oldest);
         self.dirty = self.dirty.split_off(&oldest);
-        self.containers.retain(|_, (at, _)| *at >= oldest);
+        self.containers.retain(|_, (at, _, _)| *at >= oldest);
     }
 }
 

@@ -142,16 +142,21 @@ EXAMPLES
   launcher logs shop                   the live version
   launcher logs shop 42 -f --tail 10
   launcher logs shop 42 --since 10m --container 0f3cba2e91d7
+  launcher logs shop --find timeout -n 20
   launcher logs shop --tail all --json | jq -r .text
 
 Lines are of all containers, in order of time, those included that are gone: each with its time, the
 beginning of its container's id and, where there are several hosts, its host. ! marks standard error.";
 pub(super) const EXEC: &str = "\
 EXAMPLES
-  launcher exec shop 42 -- ps aux
+  launcher exec shop 42 -- sh                      a shell, where you type in a terminal
   launcher exec shop 42 --slot 2 -- cat /etc/hosts
+  launcher exec shop 42 --container 0f3cba2e91d7 -- ps aux
+  echo hi | launcher exec shop 42 -- tee /tmp/hi
 
-It exits with the command's exit status. The command's standard input is empty.";
+In a terminal the command has one too; else its input is what comes in here, and ends with it: give it
+</dev/null where it must not read what is meant for others. It exits with the command's exit status,
+and is ended when you go. Who ran what is in the audit.";
 pub(super) const RUN: &str = "\
 EXAMPLES
   launcher run shop -- bin/report      the live version, with its configuration

@@ -1,5 +1,5 @@
-//! `exec` and `run`: a command's output comes out here where it came out there, and its exit status
-//! becomes this program's.
+//! `run`: a command's output comes out here where it came out there, and its exit status becomes this
+//! program's.
 
 use launcher_scheduler::{LogLine, LogStream};
 use launcher_server::api::views::CommandBody;
@@ -8,17 +8,10 @@ use serde::Deserialize;
 use super::logs::Trouble;
 use super::{Context, number};
 use crate::cli::Failure;
-use crate::cli::args::client::{Exec, RunOnce};
+use crate::cli::args::client::RunOnce;
 use crate::cli::client::Stream;
 use crate::cli::foreign::Shown;
 use crate::cli::output::say_printed;
-
-pub(super) async fn exec((context, exec): (Context, Exec)) -> Result<(), Failure> {
-    let number = number(exec.version);
-    let body = CommandBody { command: exec.command, slot: exec.slot };
-    let path = ["services", exec.service.as_str(), "versions", &number, "exec"];
-    finish(&context, context.client.begin(&path, &body).await?).await
-}
 
 pub(super) async fn run((context, run): (Context, RunOnce)) -> Result<(), Failure> {
     let service = &run.service;
@@ -54,7 +47,8 @@ async fn finish(context: &Context, mut output: Stream) -> Result<(), Failure> {
     Err(output.cut_short())
 }
 
-fn ended(code: i64) -> Result<(), Failure> {
+/// Becomes this program's exit status.
+pub(super) fn ended(code: i64) -> Result<(), Failure> {
     match u8::try_from(code) {
         Ok(0) => Ok(()),
         Ok(status) => Err(Failure::Ended(status)),

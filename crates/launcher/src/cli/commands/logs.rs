@@ -108,6 +108,7 @@ impl Reading<'_> {
         }
         query.extend(logs.since.as_deref().map(|since| ("since", since)));
         query.extend(logs.tail.as_deref().map(|tail| ("tail", tail)));
+        query.extend(logs.find.as_deref().map(|sought| ("find", sought)));
         query.extend(slot.as_deref().map(|slot| ("slot", slot)));
         let path = ["services", logs.service.as_str(), "versions", number, "logs"];
         self.context.client.stream_behind(&path, &query, self.last.as_deref()).await
@@ -179,6 +180,11 @@ impl Reading<'_> {
             return format!(
                 "--tail 0 asks for no line; `launcher logs {service} {version} -n 10` shows the last ten, and -f \
                  those that come"
+            );
+        }
+        if let Some(sought) = &self.logs.find {
+            return format!(
+                "no line has {sought:?} in it; `launcher logs {service} {version} --tail all` shows all lines"
             );
         }
         if self.logs.since.is_some() || self.logs.slot.is_some() || !self.logs.container.is_empty()

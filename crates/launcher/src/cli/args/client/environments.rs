@@ -83,9 +83,12 @@ pub(crate) struct Logs {
     /// So many of the last lines, or `all` [default: 100, with --since all]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) tail: Option<String>,
-    /// Only of containers whose id begins like this; may be given several times
+    /// Only of containers whose id or name begins like this; may be given several times
     #[arg(long, value_name = "ID")]
     pub(crate) container: Vec<String>,
+    /// Only lines that have this in them, in letters of either case; -n counts those
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) find: Option<String>,
     /// Leave the time out of each line
     #[arg(long, overrides_with = "timestamps")]
     pub(crate) no_timestamps: bool,
@@ -110,6 +113,9 @@ pub(crate) struct Exec {
     /// In the container in this place, counted from 1 [default: any that runs]
     #[arg(long, value_name = "N")]
     pub(crate) slot: Option<u16>,
+    /// In a container whose id or name begins like this
+    #[arg(long, value_name = "ID", conflicts_with = "slot")]
+    pub(crate) container: Option<String>,
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,

@@ -1,0 +1,88 @@
+//! Graphs, drawn by the server and in the browser.
+
+use launcher_browser::{Browsers, arrives, is_whole, no_complaints, shows, text};
+use serde_json::{Value, json};
+use thirtyfour::prelude::*;
+
+use super::pages_support::browser::sign_in;
+use super::pages_support::{World, eventually};
+use super::{a_busy_day, carry};
+
+async fn ask(browser: &WebDriver, script: &str) -> Value {
+    browser.execute(script, vec![]).await.unwrap().json().clone()
+}
+
+const PICTURES: &str = "return [...document.querySelectorAll('.plot')].map((plot) => [\
+    plot.querySelector('canvas') !== null,\
+    getComputedStyle(plot.querySelector('img')).visibility,\
+    Math.round(plot.getBoundingClientRect().height)])";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_a_graph_tells_the_numbers_of_a_moment() {
+    let mut world = World::new().await;
+    a_busy_day(&world).await;
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &url).await;
+    browser.goto(format!("{url}/services/shop")).await.unwrap();
+    is_whole(&browser).await;
+    let before = ask(&browser, PICTURES).await;
+    // Of the live one and of the one beside it.
+    shows(&browser, "#g-1.is-drawn .plot-head", "Requests").await;
+    for version in ["v3", "v4"] {
+        shows(&browser, "#g-1 .plot-head", &format!("{version} ")).await;
+    }
+    let after = ask(&browser, PICTURES).await;
+    assert_eq!(after[0], json!([true, "hidden", before[0][2]]), "it has the place of the picture");
+
+    // All graphs tell of the moment that is pointed at on one.
+    let over = browser.find(By::Css("#g-1 .u-over")).await.unwrap();
+    browser.action_chain().move_to_element_center(&over).perform().await.unwrap();
+    for graph in ["#g-1", "#g-3"] {
+        eventually("the time is told", async || {
+            text(&browser, &format!("{graph} .plot-head")).await.matches(':').count() == 2
+        })
+        .await;
+    }
+    let at = text(&browser, "#g-1 .plot-head").await;
+    assert!(at.contains("v3 ") && at.contains("/s"), "{at}");
+
+    // What happens is told to the page, which fetches the numbers again around what is drawn.
+    ask(&browser, "window.same = document.querySelector('#g-1 canvas')").await;
+    carry(&world);
+    browser.find(By::Css(".between .go")).await.unwrap().click().await.unwrap();
+    shows(&browser, "#c-v4 .word", "live").await;
+    eventually("the graph is of another time", async || {
+        ask(&browser, "return document.querySelector('#g-1.is-drawn canvas') !== null").await
+            == true
+    })
+    .await;
+    no_complaints(&browser).await;
+    browser.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_without_javascript_the_server_draws() {
+    let mut world = World::new().await;
+    let shop = world.service("shop", "").await;
+    let number = world.ready(&shop, "1.0").await;
+    world.deploy(&shop, number).await;
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(false).await;
+    browser.goto(format!("{url}/services/shop")).await.unwrap();
+    arrives(&browser, "/login").await;
+    browser.find(By::Css("details summary")).await.unwrap().click().await.unwrap();
+    browser.find(By::Id("token")).await.unwrap().send_keys(world.token.expose()).await.unwrap();
+    browser.find(By::Css("details .go")).await.unwrap().click().await.unwrap();
+    arrives(&browser, "/services/shop").await;
+    let picture = browser.find(By::Css("#g-1 img")).await.unwrap();
+    eventually("the picture is there", async || {
+        picture.prop("naturalWidth").await.unwrap().is_some_and(|width| width != "0")
+    })
+    .await;
+    assert!(picture.is_displayed().await.unwrap());
+    assert!(browser.find(By::Css("#g-1 canvas")).await.is_err());
+    browser.quit().await.unwrap();
+}
