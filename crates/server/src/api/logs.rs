@@ -161,7 +161,7 @@ mod tests {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let container = Some(" ab, cd,".to_owned());
         let asked =
-            Asked { follow: true, since: text(since), tail: text(tail), container, slot: None };
+            Asked { follow: true, since: text(since), tail: text(tail), container, slot: None, find: None };
         asked.query(Timestamp::from_second(1000).unwrap(), None)
     }
 

@@ -170,6 +170,7 @@ fn hear(shared: &Mutex<State>, message: ToEdge) -> Heard {
                 _ => vec![FromEdge::Rested { nonce, at_rest: true }],
             }
         }
+        ToEdge::Certify { revision, .. } => vec![FromEdge::Certified { revision }],
         ToEdge::Ping { nonce } => vec![FromEdge::Pong { nonce }],
         ToEdge::Joined { .. } => Vec::new(),
         ToEdge::Foreign { .. } => return Heard::HangUp,

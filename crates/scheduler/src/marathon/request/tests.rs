@@ -19,6 +19,8 @@ fn release(settings: &str) -> Release {
         spec: launcher_model::service::read("launcher.toml", &text).unwrap(),
         secrets: BTreeMap::new(),
         commit: None,
+        subject: None,
+        author: None,
         branch: None,
         created_at: Timestamp::UNIX_EPOCH,
         created_by: "test".into(),
