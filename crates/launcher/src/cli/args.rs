@@ -54,7 +54,7 @@ EXAMPLES
       --data /var/lib/launcher-edge --http 0.0.0.0:80
   launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80 \\
       --access-log-fluentd fluentd.example.com:24224
-  launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80 \
+  launcher edge --data /var/lib/launcher-edge --http 0.0.0.0:80 \\
       --access-log /var/log/launcher/access.log --access-log-format combined
 
 A machine that is to be an edge is invited first: `launcher edges invite NAME` prints the token.

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Format {
-    /// An object of JSON, with the names that records for Fluentd have.
+    // No documentation: it would make the help of every other option longer.
+    // An object of JSON, with the names that records for Fluentd have.
     #[default]
     Json,
-    /// As Apache and nginx write it, and behind that what only an edge knows.
+    // As Apache and nginx write it, and behind that what only an edge knows.
     Combined,
 }
 
