@@ -4,6 +4,7 @@
 
 const drawn = new WeakMap();
 const HEAD = 24;
+const MOST_TOLD = 3;
 const REDRAW_EVERY = 10_000;
 const SYNC = "graphs";
 
@@ -44,7 +45,9 @@ const clock = (second) => new Date(second * 1000).toLocaleTimeString([], { hour1
 
 // What stands over a graph: what it shows, and the numbers of the moment that is pointed at, or of the last one.
 const tell = (head, graph, at) => {
-  const values = graph.curves.map((curve) => {
+  // There is room for a few.
+  const few = graph.curves.length > MOST_TOLD ? graph.curves.filter(({ thin }) => !thin) : graph.curves;
+  const values = few.map((curve) => {
     const last = at ?? curve.values.findLastIndex((value) => value !== null);
     const value = curve.values[last];
     return [curve, value == null ? "–" : inWords[graph.unit](value)];

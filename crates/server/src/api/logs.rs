@@ -160,8 +160,14 @@ mod tests {
     fn asked(since: Option<&str>, tail: Option<&str>) -> Result<LogQuery, Problem> {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let container = Some(" ab, cd,".to_owned());
-        let asked =
-            Asked { follow: true, since: text(since), tail: text(tail), container, slot: None, find: None };
+        let asked = Asked {
+            follow: true,
+            since: text(since),
+            tail: text(tail),
+            container,
+            slot: None,
+            find: None,
+        };
         asked.query(Timestamp::from_second(1000).unwrap(), None)
     }
 
