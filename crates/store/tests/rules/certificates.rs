@@ -1,8 +1,6 @@
 use launcher_model::ServiceName;
 use launcher_model::event::{EventKind, NewEvent};
-use launcher_store::{
-    CertificateFailure, CertificateRecord, CertificateStore, CredentialStore, IssuedCertificate,
-};
+use launcher_store::{CertificateFailure, CertificateRecord, IssuedCertificate};
 
 use crate::support::*;
 

@@ -26,21 +26,24 @@ fn health() -> impl Strategy<Value = Health> {
     let command = option::of(vec(any::<String>(), 0..3));
     (
         option::of(any::<String>()),
-        any::<bool>(),
+        any::<[bool; 2]>(),
         command,
         [span(), span(), span()],
         any::<[u16; 2]>(),
     )
         .prop_map(
-            |(path, tcp, exec, [interval, timeout, start_period], [healthy, unhealthy])| Health {
-                path,
-                tcp,
-                exec,
-                interval,
-                timeout,
-                healthy_after: healthy,
-                unhealthy_after: unhealthy,
-                start_period,
+            |(path, [tcp, grpc], exec, [interval, timeout, start_period], [healthy, unhealthy])| {
+                Health {
+                    path,
+                    tcp,
+                    exec,
+                    grpc,
+                    interval,
+                    timeout,
+                    healthy_after: healthy,
+                    unhealthy_after: unhealthy,
+                    start_period,
+                }
             },
         )
 }
