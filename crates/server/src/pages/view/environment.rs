@@ -36,7 +36,6 @@ pub(crate) struct Card {
     /// The build that it came out of, where that was looked for.
     pub(crate) build: Option<BuildId>,
     pub(crate) branch: Option<String>,
-    pub(crate) by: String,
     pub(crate) launched: Ago,
     /// How many of its containers are healthy, in words.
     pub(crate) health: String,
@@ -101,7 +100,6 @@ impl Card {
             author: version.author.clone().unwrap_or_else(|| version.created_by.clone()),
             build: None,
             branch: version.branch.clone(),
-            by: version.created_by.clone(),
             launched: Ago::new(version.created_at, now),
             health: health(view),
             whole: view.healthy() >= usize::from(environment.replicas),
