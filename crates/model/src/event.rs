@@ -138,7 +138,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 62] = [
         Self::ServiceCreated,
         Self::ServiceChanged,
         Self::ServiceDeleting,
@@ -191,6 +191,9 @@ impl EventKind {
         Self::HostDescribed,
         Self::EngineLost,
         Self::EngineBack,
+        Self::CertificateIssued,
+        Self::CertificateRenewed,
+        Self::CertificateFailed,
         Self::SecretSet,
         Self::SecretUnset,
         Self::TokenCreated,
@@ -230,10 +233,13 @@ impl EventKind {
     /// The first words of all kinds, each once.
     #[must_use]
     pub fn groups() -> Vec<String> {
-        let words =
-            Self::ALL.map(|kind| kind.name().split('_').next().unwrap_or_default().to_owned());
-        let mut words = words.to_vec();
-        words.dedup();
+        let mut words = Vec::new();
+        for kind in Self::ALL {
+            let word = kind.name().split('_').next().unwrap_or_default().to_owned();
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
         words
     }
 }

@@ -15,9 +15,13 @@ const ROOM: usize = 64 << 10;
 /// So much is taken of what follows a request for another protocol, before that is answered.
 const MOST_HELD: usize = 64 << 10;
 
-/// What takes the place of what is refused. There is nothing in a head where it may stand, so that hyper
-/// answers with 400 and closes the connection; in a body it ends in the middle.
-const NUL: &[u8] = &[0];
+/// What takes the place of what is refused in a head. There is nothing where a NUL may stand, so that hyper
+/// answers with 400 and closes the connection. It looks at a head that has come in pieces when an empty line has
+/// come.
+const NO_HEAD: &[u8] = b"\0\r\n\r\n";
+
+/// What takes the place of what is refused in a body, which ends in the middle.
+const NO_BODY: &[u8] = b"\0";
 
 /// Room for what the connections of one thread read, which one uses after the other.
 pub(super) struct Room(Box<[u8]>);
@@ -31,8 +35,8 @@ impl Default for Room {
 /// Where what was refused stood.
 #[derive(Debug, Clone, Copy)]
 enum Refused {
-    /// In a head. Requests before it are answered first.
-    InHead,
+    /// In a head. Requests before it are answered first. So much of what takes its place is still to be read.
+    InHead(&'static [u8]),
     /// In a body, which goes no further.
     InBody,
 }
@@ -58,9 +62,13 @@ impl Guarded {
         room: &mut Room,
         answered: u64,
     ) -> Poll<io::Result<()>> {
-        match self.refused {
+        match &mut self.refused {
             None => {}
-            Some(Refused::InHead) => return Poll::Pending,
+            Some(Refused::InHead([])) => return Poll::Pending,
+            Some(Refused::InHead(left)) => {
+                *left = put(left, &mut to);
+                return Poll::Ready(Ok(()));
+            }
             Some(Refused::InBody) => return Poll::Ready(Ok(())),
         }
         if self.guard.is_waiting() {
@@ -102,9 +110,12 @@ impl Guarded {
             Verdict::Refuse(part) => {
                 // The room is as large as what came, of which at least one byte is left out.
                 to.put_slice(&bytes[..part]);
-                to.put_slice(NUL);
-                let in_head = self.guard.is_in_head();
-                self.refused = Some(if in_head { Refused::InHead } else { Refused::InBody });
+                self.refused = Some(if self.guard.is_in_head() {
+                    Refused::InHead(put(NO_HEAD, to))
+                } else {
+                    put(NO_BODY, to);
+                    Refused::InBody
+                });
             }
         }
     }
@@ -128,4 +139,11 @@ impl Guarded {
         // Whoever answers the request wakes who reads.
         Poll::Pending
     }
+}
+
+/// Puts as much as there is room for; what is left.
+fn put(bytes: &'static [u8], to: &mut ReadBufCursor<'_>) -> &'static [u8] {
+    let (now, left) = bytes.split_at(bytes.len().min(to.remaining()));
+    to.put_slice(now);
+    left
 }

@@ -11,7 +11,7 @@ async fn a_service_is_taken_offline_and_brought_back() {
     let deployments = "/api/v1/services/shop/deployments";
     let offline = json!({ "offline": true });
     let refused = world.call("POST", deployments, offline.clone()).await.is(409).text();
-    assert!(refused.contains("offline already"), "{refused}");
+    assert!(refused.contains("nothing to take offline"), "{refused}");
     world.ready(&shop, "1").await;
     let deploy = json!({ "version": 1 });
     world.call("POST", deployments, deploy).await.is(200);
