@@ -41,7 +41,7 @@ impl Loaded {
             events.iter().filter(own).filter(move |event| event["name"] == name)
         };
         let first = at(named("firstContentfulPaint").next()?)?;
-        let largest = named("largestContentfulPaint::Candidate").filter_map(at).last()?;
+        let largest = named("largestContentfulPaint::Candidate").filter_map(at).next_back()?;
         let tasks = events.iter().filter(own).filter(|event| event["tid"] == begins["tid"]);
         let tasks = tasks
             .filter(|event| event["name"].as_str().is_some_and(|name| name.ends_with("RunTask")));
@@ -70,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    fn event(name: &str, ts: u64, more: Value) -> Value {
+    fn event(name: &str, ts: u64, more: &Value) -> Value {
         let mut event =
             json!({ "name": name, "ts": ts, "pid": 7, "tid": 1, "args": { "data": more } });
         event["dur"] = event["args"]["data"]["dur"].clone();
@@ -81,17 +81,17 @@ mod tests {
     fn the_last_navigation_counts_and_tasks_before_the_first_paint_do_not() {
         let address = json!({ "documentLoaderURL": "http://bench/services/shop" });
         let events = [
-            event("navigationStart", 1_000, address.clone()),
-            event("firstContentfulPaint", 2_000, json!({})),
-            event("navigationStart", 10_000, address),
-            event("ThreadControllerImpl::RunTask", 11_000, json!({ "dur": 90_000 })),
-            event("firstContentfulPaint", 50_000, json!({})),
-            event("largestContentfulPaint::Candidate", 60_000, json!({})),
-            event("largestContentfulPaint::Candidate", 90_000, json!({})),
-            event("ThreadControllerImpl::RunTask", 95_000, json!({ "dur": 70_000 })),
-            event("ThreadControllerImpl::RunTask", 170_000, json!({ "dur": 40_000 })),
-            event("LayoutShift", 180_000, json!({ "score": 0.25, "had_recent_input": false })),
-            event("LayoutShift", 190_000, json!({ "score": 0.5, "had_recent_input": true })),
+            event("navigationStart", 1_000, &address),
+            event("firstContentfulPaint", 2_000, &json!({})),
+            event("navigationStart", 10_000, &address),
+            event("ThreadControllerImpl::RunTask", 11_000, &json!({ "dur": 90_000 })),
+            event("firstContentfulPaint", 50_000, &json!({})),
+            event("largestContentfulPaint::Candidate", 60_000, &json!({})),
+            event("largestContentfulPaint::Candidate", 90_000, &json!({})),
+            event("ThreadControllerImpl::RunTask", 95_000, &json!({ "dur": 70_000 })),
+            event("ThreadControllerImpl::RunTask", 170_000, &json!({ "dur": 40_000 })),
+            event("LayoutShift", 180_000, &json!({ "score": 0.25, "had_recent_input": false })),
+            event("LayoutShift", 190_000, &json!({ "score": 0.5, "had_recent_input": true })),
         ];
         let expected =
             Loaded { first_paint: 40.0, largest_paint: 80.0, blocked: 20.0, shifted: 0.25 };

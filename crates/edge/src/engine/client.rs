@@ -144,7 +144,7 @@ impl Client {
     async fn serve_tls(self: Rc<Self>, stream: TcpStream) {
         match self.greet(stream).await {
             Some((stream, Protocol::Http1)) => {
-                self.serve_http1(Stream::Tls(Box::new(stream))).await
+                self.serve_http1(Stream::Tls(Box::new(stream))).await;
             }
             Some((stream, Protocol::Http2)) => http2::serve(self, stream).await,
             None => {}

@@ -160,7 +160,7 @@ async fn websockets_pass_encrypted_too() {
     let stream = greet(secure.address(), HOST, &secure.client).await.unwrap();
     let url = format!("ws://{HOST}/");
     let connected = tokio_tungstenite::client_async(url, stream);
-    let mut socket = soon("a WebSocket", connected).await.unwrap().0;
+    let mut socket = Box::pin(soon("a WebSocket", connected)).await.unwrap().0;
     for n in 0..20 {
         let sent = Message::text("x".repeat(n * 5000));
         socket.send(sent.clone()).await.unwrap();

@@ -18,7 +18,7 @@ const KILLED: i64 = 137;
 pub(super) fn begin(
     fake: &Fake,
     container: &str,
-    request: InteractRequest,
+    request: &InteractRequest,
     input: BoxStream<'static, Input>,
 ) -> Result<BoxStream<'static, Result<Piece>>> {
     let held = fake.own(&*fake.world.reach(Verb::Exec, DOING)?, container)?;
@@ -26,20 +26,20 @@ pub(super) fn begin(
         let why = format!("container {container} is not running");
         return Err(Error::Refused { doing: DOING, why });
     }
-    Ok(converse(Arc::clone(&fake.world), held, request, input).boxed())
+    Ok(converse(&fake.world, held, request, input).boxed())
 }
 
 fn converse(
-    world: Arc<World>,
+    world: &Arc<World>,
     held: Held,
-    request: InteractRequest,
+    request: &InteractRequest,
     mut input: BoxStream<'static, Input>,
-) -> impl futures_util::Stream<Item = Result<Piece>> + Send {
+) -> impl futures_util::Stream<Item = Result<Piece>> + Send + use<> {
     let command = (held.script.commands)(&request.command);
     let end = if request.terminal.is_some() { "\r\n" } else { "\n" };
     let (id, starts) = (held.container.id, held.starts);
     let runs = {
-        let world = Arc::clone(&world);
+        let world = Arc::clone(world);
         move || {
             let state = world.state();
             let now = state.containers.get(&id);

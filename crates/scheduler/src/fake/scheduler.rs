@@ -366,7 +366,7 @@ impl Scheduler for Fake {
         request: InteractRequest,
         input: BoxStream<'static, Input>,
     ) -> Result<BoxStream<'static, Result<Piece>>> {
-        super::interact::begin(self, container, request, input)
+        super::interact::begin(self, container, &request, input)
     }
 
     async fn run_once(&self, one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {

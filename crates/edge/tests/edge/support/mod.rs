@@ -91,13 +91,10 @@ impl Edge {
         let (http, counters) = (daemon.http()[0], daemon.counters());
         let https = daemon.https().to_vec();
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(async move {
-            daemon
-                .run(async {
-                    let _ = stopped.await;
-                })
-                .await;
-        });
+        let told = async {
+            let _ = stopped.await;
+        };
+        let running = tokio::spawn(Box::pin(daemon.run(told)));
         Self { http, https, counters, stop: Some(stop), running: Some(running) }
     }
 
