@@ -94,9 +94,9 @@ async fn docker_a_command_in_a_container_is_talked_to() {
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("no container"), "{}", said(&output));
 
-    // With a terminal, which has its size there too.
-    let exec =
-        "exec shop v1 -- /bin/busybox sh -c 'busybox stty size; read x; echo got $x; exit 5'";
+    // With a terminal, which has its size there too: the engine takes that once the command runs.
+    let sized = "until busybox stty size 2>/dev/null | busybox grep [1-9]; do :; done";
+    let exec = format!("exec shop v1 -- /bin/busybox sh -c '{sized}; read x; echo got $x; exit 5'");
     let launcher = env!("CARGO_BIN_EXE_launcher");
     let mut script = Command::new("script");
     script.env("LAUNCHER_DATA", shop.installation.data());

@@ -151,7 +151,7 @@ fn asked(
     let version = form.version.0;
     let page = match act {
         Act::Share => return sure::share(app, service, form, visitor, headers),
-        Act::Deploy | Act::Rollback => format!("/services/{service}/versions/{version}/deploy"),
+        Act::Deploy => format!("/services/{service}/versions/{version}/deploy"),
         _ => format!("/services/{service}/versions/{version}/sure/{}", act.name()),
     };
     Ok(Redirect::to(&page).into_response())
@@ -231,9 +231,10 @@ impl Pressed<'_> {
 }
 
 impl Act {
-    /// Whether a page is shown before it that names what is taken away.
+    /// Whether a page is shown before it that names what changes. The way back is for when there is no time:
+    /// it is one press.
     fn asks_first(self) -> bool {
-        matches!(self, Self::Deploy | Self::Rollback | Self::Share | Self::Stop | Self::Destroy)
+        matches!(self, Self::Deploy | Self::Share | Self::Stop | Self::Destroy)
     }
 
     fn name(self) -> &'static str {

@@ -52,6 +52,8 @@ async fn heavy_browser_a_graph_tells_the_numbers_of_a_moment() {
     ask(&browser, "window.same = document.querySelector('#g-1 canvas')").await;
     carry(&world);
     browser.find(By::Css(".between .go")).await.unwrap().click().await.unwrap();
+    shows(&browser, "#asked h2", "Deploy v4 of shop?").await;
+    browser.find(By::Css("#asked [value=yes]")).await.unwrap().click().await.unwrap();
     shows(&browser, "#c-v4 .word", "live").await;
     eventually("the graph is of another time", async || {
         ask(&browser, "return document.querySelector('#g-1.is-drawn canvas') !== null").await
