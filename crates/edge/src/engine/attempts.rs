@@ -173,9 +173,9 @@ impl Attempts {
             worker: &client.worker,
             timeout: self.target.response_timeout,
         };
-        let mut timer = client.take_timer();
+        let mut timer = client.worker.take_timer();
         let exchanged = exchange.run(&mut self.body, timer.as_mut()).await;
-        client.keep_timer(timer);
+        client.worker.keep_timer(timer);
         match exchanged {
             Ok(head) => Ok((Line::Http1(conn), head)),
             Err(Lost::Unsent) if was_pooled => Err(Failed::Stale),
@@ -195,9 +195,9 @@ impl Attempts {
             head: &self.head,
             timeout: self.target.response_timeout,
         };
-        let mut timer = client.take_timer();
+        let mut timer = client.worker.take_timer();
         let asked = asking.run(&mut self.body, timer.as_mut()).await;
-        client.keep_timer(timer);
+        client.worker.keep_timer(timer);
         match asked {
             Ok((call, head)) => Ok((Line::H2c(call), head)),
             // One that was open before may have been closed this moment.

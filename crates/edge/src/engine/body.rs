@@ -28,7 +28,6 @@ pub(super) struct Relay {
     rest: Rest,
     source: Option<(Line, Ticket)>,
     silence: Option<Box<Silence>>,
-    broken: Option<io::Error>,
     /// It is a stream of events, which may be ended between two of them.
     events: Option<Events>,
     coder: Option<Box<Coder>>,
@@ -63,7 +62,6 @@ impl Relay {
             rest: framing.into(),
             source: Some((line, ticket)),
             silence,
-            broken: None,
             events,
             coder,
             last: None,
@@ -78,7 +76,7 @@ impl Relay {
             return self.move_on();
         }
         if self.source.is_none() {
-            return Poll::Ready(self.broken.take().map(Err));
+            return Poll::Ready(None);
         }
         let polled = if self.coder.is_some() { self.poll_coded(cx) } else { self.poll_plain(cx) };
         let Some((_, ticket)) = &self.source else { return polled };
@@ -93,11 +91,7 @@ impl Relay {
                     ticket.container_failed(Failure::Unanswered);
                 }
                 self.source = None;
-                self.broken = Some(error);
-                // hyper throws away what it has not written when a body breaks off. It writes it when
-                // the body has to be waited for.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                return Poll::Ready(Some(Err(error)));
             }
             Poll::Ready(_) if self.is_at_end(&polled) => {
                 if let Some((line, ticket)) = self.source.take() {
@@ -222,9 +216,7 @@ impl Body for ResponseBody {
         match self {
             Self::Empty | Self::Page(None) => true,
             Self::Page(Some(_)) => false,
-            Self::Relay(relay) => {
-                relay.source.is_none() && relay.broken.is_none() && relay.last.is_none()
-            }
+            Self::Relay(relay) => relay.source.is_none() && relay.last.is_none(),
         }
     }
 

@@ -1,40 +1,31 @@
 //! One client's connection.
 
-mod io;
-
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Weak;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
+use http::Response;
+use http::header::HeaderValue;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
-
-use io::ClientIo;
-pub(super) use io::linger;
 
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
-use super::http2::{self, Goodbye};
+use super::http2::Goodbye;
 use super::moving::Moving;
 use super::page::Page;
 use super::pool::Endpoint;
 use super::preface;
-use super::proxy;
-use super::request_body::RequestBody;
 use super::socket::Stream;
 use super::tls::Protocol;
 use super::tunnel::Tunnel;
 use super::worker::Worker;
+use super::{http1, http2};
 use crate::access::Draft;
 use crate::compiled::{PoolId, Standing};
 
@@ -48,12 +39,7 @@ pub(super) struct Client {
     pub(super) secure: bool,
     pub(super) forwarding: Rc<Forwarding>,
     part: Part,
-    /// Room for the head of a request.
-    head: Cell<Vec<u8>>,
-    timer: Cell<Option<Pin<Box<Sleep>>>>,
     phase: Cell<Phase>,
-    /// How many requests have begun.
-    begun: Cell<u64>,
     /// When the head of the last request had come.
     began: Cell<Instant>,
     /// Since when the client takes none of the bytes that are ready for it.
@@ -114,11 +100,8 @@ impl Client {
             secure,
             forwarding,
             part,
-            head: Cell::default(),
-            timer: Cell::new(None),
             // A client that connects has a request to send.
             phase: Cell::new(Phase::Head { since }),
-            begun: Cell::new(0),
             began: Cell::new(Instant::now()),
             blocked_since: Cell::new(None),
             on: Cell::new(None),
@@ -138,13 +121,13 @@ impl Client {
         if preface::is_http2(&stream).await {
             return Box::pin(http2::serve(self, stream)).await;
         }
-        self.serve_http1(Stream::Plain(stream)).await;
+        http1::serve(self, Stream::Plain(stream)).await;
     }
 
     async fn serve_tls(self: Rc<Self>, stream: TcpStream) {
         match self.greet(stream).await {
             Some((stream, Protocol::Http1)) => {
-                self.serve_http1(Stream::Tls(Box::new(stream))).await;
+                http1::serve(self, Stream::Tls(Box::new(stream))).await;
             }
             Some((stream, Protocol::Http2)) => http2::serve(self, stream).await,
             None => {}
@@ -165,28 +148,8 @@ impl Client {
         }
     }
 
-    async fn serve_http1(self: Rc<Self>, stream: Stream) {
-        let io = ClientIo::new(stream, self.clone());
-        let handled = self.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            proxy::handle(handled.clone(), request.map(RequestBody::Http1))
-        });
-        let served = self.worker.http.serve_connection(io, service).without_shutdown().await;
-        match served {
-            Ok(mut parts) => {
-                let tunnel = self.take_tunnel();
-                if let Some(tunnel) = tunnel
-                    && let Some(stream) = parts.io.stream.take()
-                {
-                    let early = parts.io.guarded.behind(parts.read_buf);
-                    self.clone().carry(tunnel, stream.into_stream(), early).await;
-                }
-            }
-            Err(error) => tracing::debug!(%error, "a client's connection ended"),
-        }
-    }
-
-    async fn carry(self: Rc<Self>, tunnel: Tunnel, stream: Stream, early: Bytes) {
+    /// Carries what a connection has become.
+    pub(super) async fn carry(self: Rc<Self>, tunnel: Tunnel, stream: Stream, early: Bytes) {
         match stream {
             Stream::Plain(mut stream) => {
                 let (reader, writer) = stream.split();
@@ -199,46 +162,21 @@ impl Client {
         }
     }
 
-    /// The timer of this connection, which one request after the other uses.
-    pub(super) fn take_timer(&self) -> Pin<Box<Sleep>> {
-        self.timer.take().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(Instant::now())))
-    }
-
-    pub(super) fn keep_timer(&self, timer: Pin<Box<Sleep>>) {
-        self.timer.set(Some(timer));
-    }
-
-    /// Room for the head of a request, which one request after the other uses.
-    pub(super) fn take_head(&self) -> Vec<u8> {
-        self.head.take()
-    }
-
-    pub(super) fn keep_head(&self, head: Vec<u8>) {
-        self.head.set(head);
-    }
-
     /// The edge's own answer to the request under way.
     pub(super) fn page(&self, page: Page, accept: Option<&HeaderValue>) -> Response<ResponseBody> {
         self.idle();
-        let mut response = page.respond(accept);
+        let response = page.respond(accept);
         self.log_page(&response);
-        self.close_if_stopping(&mut response);
+        self.says_goodbye_if_leaving();
         response
     }
 
-    /// Makes a response the last one of its connection when the edge is about to stop.
-    pub(super) fn close_if_stopping<B>(&self, response: &mut Response<B>) {
-        if !self.worker.is_leaving() {
-            return;
-        }
-        match self.goodbye() {
-            Some(goodbye) => {
-                goodbye.say(self.worker.now());
-            }
-            None => {
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(header::CONNECTION, close);
-            }
+    /// Has a connection that carries many requests take no more of them when the edge is about to stop.
+    pub(super) fn says_goodbye_if_leaving(&self) {
+        if self.worker.is_leaving()
+            && let Some(goodbye) = self.goodbye()
+        {
+            goodbye.say(self.worker.now());
         }
     }
 
@@ -278,16 +216,9 @@ impl Client {
 
     pub(super) fn begin(&self) {
         self.phase.set(Phase::Busy);
-        self.begun.set(self.begun.get() + 1);
         if self.worker.limits().measures {
             self.began.set(Instant::now());
         }
-    }
-
-    /// How many requests have been answered in HTTP.
-    fn answered(&self) -> u64 {
-        let under_way = matches!(self.phase.get(), Phase::Busy);
-        self.begun.get() - u64::from(under_way)
     }
 
     /// When the head of the request under way had come.
@@ -375,7 +306,8 @@ impl Client {
         idle && self.is_at_rest()
     }
 
-    fn has_read(&self) {
+    /// Notes that something of a request has come.
+    pub(super) fn has_read(&self) {
         if let Phase::Idle { .. } = self.phase.get() {
             self.phase.set(Phase::Head { since: self.worker.now() });
         }

@@ -136,7 +136,7 @@ fn begin(
     if target.logged_in {
         request.headers_mut().remove(header::AUTHORIZATION);
     }
-    let mut head = client.take_head();
+    let mut head = client.worker.heads.take();
     let fields = target.fields.as_ref().map(|fields| &fields.request);
     let written = Outgoing::write(&mut head, &request, seen, fields, &client.forwarding);
     let written = written.and_then(|outgoing| target.body.take(outgoing));
@@ -167,7 +167,7 @@ fn answer(
             }
             attempted => attempted,
         };
-        client.keep_head(attempts.head);
+        client.worker.heads.keep(attempts.head);
         let target = attempts.target;
         let answered = match attempted {
             Ok((line, head)) => respond(target, &client, line, head, attempts.request.upgrade),
@@ -332,7 +332,7 @@ fn respond(
         response.extensions_mut().insert(reason);
     }
     if !switched {
-        client.close_if_stopping(&mut response);
+        client.says_goodbye_if_leaving();
     }
     Ok(response)
 }

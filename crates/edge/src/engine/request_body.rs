@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
-use super::http2;
+use super::{http1, http2};
 
 /// A body on its way from a client.
 pub(super) enum RequestBody {
-    Http1(Incoming),
+    Http1(http1::Incoming),
     Http2(http2::Incoming),
     /// What comes from the client belongs to no request.
     None,
@@ -26,7 +26,7 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
-            Self::Http1(body) => Pin::new(body).poll_frame(cx).map_err(io::Error::other),
+            Self::Http1(body) => body.poll_frame(cx),
             Self::Http2(body) => body.poll_frame(cx),
             Self::None => Poll::Ready(None),
         }
@@ -34,7 +34,7 @@ impl Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Http1(body) => body.is_end_stream(),
+            Self::Http1(body) => body.is_at_end(),
             Self::Http2(body) => body.is_at_end(),
             Self::None => true,
         }
@@ -42,9 +42,13 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Http1(body) => body.size_hint(),
-            Self::Http2(body) => body.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Self::Http1(body) => exactly(body.left()),
+            Self::Http2(body) => exactly(body.left()),
             Self::None => SizeHint::with_exact(0),
         }
     }
+}
+
+fn exactly(left: Option<u64>) -> SizeHint {
+    left.map_or_else(SizeHint::default, SizeHint::with_exact)
 }

@@ -1,7 +1,6 @@
 //! A connection to a container, and one request over it.
 //!
-//! The client's side of a connection is hyper's; this side is our own, as it decides what a request
-//! costs. A connection has no task of its own: whoever uses it drives it. So a request and its response
+//! A connection has no task of its own: whoever uses it drives it. So a request and its response
 //! take one task from the client's socket to the container's and back, nothing is handed between tasks,
 //! and what is dropped is closed. A connection that waits in a pool is driven by nobody; it is looked
 //! at when it is taken out.
@@ -22,15 +21,14 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
+use super::chunks::{Chunks, Piece};
 use super::outgoing::Outgoing;
 use super::worker::Worker;
 
-mod chunks;
 mod head;
 mod upload;
 
-use chunks::{Chunks, Piece};
-pub(super) use head::{Fields, Framing, Head, Malformed};
+pub(super) use head::{Framing, Head, Malformed};
 pub(super) use upload::{Stopped, Upload};
 
 /// How long a body is held for a container's `100 Continue` before it is sent without (RFC 9110

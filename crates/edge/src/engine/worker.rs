@@ -4,38 +4,38 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::{TcpListener, TcpStream};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
-use hyper::server::conn::http1;
+use http::HeaderMap;
 use rand::rngs::SmallRng;
 use slab::Slab;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use super::accept::{Came, accept, adopt};
 use super::access::Access;
 use super::client::Client;
 use super::common::{Accepting, Common};
+use super::date::Date;
+use super::fields::Fields;
 use super::gate::Gate;
-use super::guarded::Room;
+use super::http1::Room;
 use super::listen::Served;
 use super::moving::{Why, move_all};
 use super::pool::LocalPool;
-use super::upstream::Fields;
+use super::spare::Spare;
 use super::{Change, Limits, Watch};
 use crate::Error;
 use crate::compiled::{Pool, PoolId, Standing, clock};
 
 /// Held by whatever has not come to rest; nothing is ever sent.
 pub(crate) type Rest = mpsc::Sender<Infallible>;
-
-/// The most that is read ahead or written behind on a client's connection, in bytes.
-const BUFFER: usize = 128 << 10;
 
 /// How long connections that are cut at shutdown may take to end.
 const CUT_WITHIN: Duration = Duration::from_secs(1);
@@ -69,14 +69,19 @@ impl Drop for DieTogether {
 pub(super) struct Worker {
     pub(super) index: usize,
     pub(super) common: Arc<Common>,
-    pub(super) http: http1::Builder,
     pub(super) rng: RefCell<SmallRng>,
     /// This thread's part of the access log, if there is one.
     pub(super) access: Option<Access>,
-    /// Room for the fields of a response.
-    pub(super) fields: RefCell<Fields>,
-    /// Room for what clients send.
+    /// Room for what clients send, and for the places of the fields in a head.
     pub(super) room: RefCell<Room>,
+    pub(super) fields: RefCell<Fields>,
+    /// For the fields of a message, the head of a request as it goes out, and what goes out to a client. All
+    /// of them are empty.
+    pub(super) headers: Spare<HeaderMap>,
+    pub(super) heads: Spare<Vec<u8>>,
+    pub(super) outs: Spare<Vec<u8>>,
+    timers: Spare<Pin<Box<Sleep>>>,
+    date: RefCell<Date>,
     pools: RefCell<HashMap<PoolId, Rc<LocalPool>, RandomState>>,
     pub(super) clients: RefCell<Slab<(Rc<Client>, AbortHandle)>>,
     /// Told when a client's connection has ended.
@@ -122,18 +127,19 @@ impl Worker {
     }
 
     fn new(index: usize, common: Arc<Common>) -> Self {
-        let mut http = http1::Builder::new();
-        let head_bytes = common.limits.head_bytes;
-        http.max_header_size(head_bytes).max_buf_size(BUFFER.max(head_bytes));
         let access = common.log.clone().map(Access::new);
         Self {
             index,
             common,
-            http,
             rng: RefCell::new(rand::make_rng()),
             access,
-            fields: RefCell::default(),
             room: RefCell::default(),
+            fields: RefCell::default(),
+            headers: Spare::default(),
+            heads: Spare::default(),
+            outs: Spare::default(),
+            timers: Spare::default(),
+            date: RefCell::default(),
             pools: RefCell::default(),
             clients: RefCell::default(),
             ended: Notify::new(),
@@ -199,6 +205,20 @@ impl Worker {
     pub(super) fn deadline(&self, time: Duration) -> Instant {
         let tick = self.limits().tick();
         if time > tick * 8 { self.ticked.get() + time + tick } else { Instant::now() + time }
+    }
+
+    /// A timer, which one request uses after the other.
+    pub(super) fn take_timer(&self) -> Pin<Box<Sleep>> {
+        self.timers.find().unwrap_or_else(|| Box::pin(tokio::time::sleep_until(Instant::now())))
+    }
+
+    pub(super) fn keep_timer(&self, timer: Pin<Box<Sleep>>) {
+        self.timers.keep(timer);
+    }
+
+    /// Writes the field that tells when a response was made (RFC 9110 §6.6.1), as of the last tick.
+    pub(super) fn write_date(&self, out: &mut Vec<u8>) {
+        self.date.borrow_mut().write(self.now(), out);
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -8,7 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::engine::client::{Client, linger};
+use crate::engine::client::Client;
+use crate::engine::http1::linger;
 
 /// A client's socket, whatever it is.
 pub(super) struct Watched<S: AsyncRead + AsyncWrite + Unpin + 'static> {

@@ -1,6 +1,5 @@
 //! Reading the head of a container's response.
 
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
@@ -9,10 +8,8 @@ use http::{HeaderMap, StatusCode};
 use httparse::{ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 
+use crate::engine::fields::{self, Fields, place};
 use crate::engine::hop::Connection;
-
-/// As many fields as a response may have.
-const MOST_FIELDS: usize = 100;
 
 /// How the body of a response is framed (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +35,6 @@ pub(in crate::engine) struct Head {
 /// What makes a response none, in words that end "answered with".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Malformed(pub(in crate::engine) &'static str);
-
-/// Room for the places of a head's fields, kept from response to response.
-pub(in crate::engine) type Fields = Vec<(HeaderName, Range<usize>)>;
 
 /// Takes a head off the front of what has been read. `None` while it is not complete. `headers` is an
 /// empty map, whose room is used.
@@ -93,12 +87,12 @@ struct StatusLine {
 
 /// Parses a head, and notes where its fields are.
 fn parse(buffer: &[u8], fields: &mut Fields) -> Result<Option<StatusLine>, Malformed> {
-    let mut places = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut found = fields::found();
     let mut parsed = httparse::Response::new(&mut []);
     let length = match ParserConfig::default().parse_response_with_uninit_headers(
         &mut parsed,
         buffer,
-        &mut places,
+        &mut found,
     ) {
         Ok(Status::Complete(length)) => length,
         Ok(Status::Partial) => return Ok(None),
@@ -107,20 +101,11 @@ fn parse(buffer: &[u8], fields: &mut Fields) -> Result<Option<StatusLine>, Malfo
     };
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(Malformed("an impossible status"))?;
-    let place = |part: &[u8]| {
-        let start = part.as_ptr().addr() - buffer.as_ptr().addr();
-        start..start + part.len()
-    };
     let reason = parsed.reason.filter(|reason| Some(*reason) != status.canonical_reason());
-    let reason = reason.filter(|reason| !reason.is_empty()).map(|reason| place(reason.as_bytes()));
-    fields.clear();
-    for field in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes());
-        let name = name.map_err(|_| Malformed("an impossible header field"))?;
-        // An empty value may point anywhere.
-        let range = if field.value.is_empty() { 0..0 } else { place(field.value) };
-        fields.push((name, range));
-    }
+    let reason =
+        reason.filter(|reason| !reason.is_empty()).map(|reason| place(buffer, reason.as_bytes()));
+    fields::note(buffer, parsed.headers, fields)
+        .map_err(|_| Malformed("an impossible header field"))?;
     Ok(Some(StatusLine { status, is_1_0: parsed.version == Some(0), reason, length }))
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::fields::MOST_FIELDS;
 use proptest::prelude::*;
 
 fn read(text: &str, to_head: bool) -> Result<Option<Head>, Malformed> {

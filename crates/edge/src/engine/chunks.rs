@@ -5,6 +5,8 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use httparse::Status;
 
+use super::fields::has_whole_lines;
+
 /// The longest line that introduces a chunk, and the most that trailers may take, in bytes.
 const LONGEST_LINE: usize = 4 << 10;
 const MOST_TRAILERS: usize = 16 << 10;
@@ -12,7 +14,7 @@ const MOST_TRAILER_FIELDS: usize = 64;
 
 /// Where in a chunked body the reader is.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) enum Chunks {
+pub(super) enum Chunks {
     /// Before a chunk's size.
     #[default]
     Size,
@@ -28,7 +30,7 @@ pub(in crate::engine) enum Chunks {
 
 /// A piece of a chunked body.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::engine) enum Piece {
+pub(super) enum Piece {
     Data(Bytes),
     Trailers(HeaderMap),
     End,
@@ -36,19 +38,16 @@ pub(in crate::engine) enum Piece {
 
 /// A body that is not chunked as it should be.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::engine) struct BadChunk;
+pub(super) struct BadChunk;
 
 impl Chunks {
     /// Whether a chunk's data has ended and no other's has begun.
-    pub(in crate::engine) fn is_between(self) -> bool {
+    pub(super) fn is_between(self) -> bool {
         matches!(self, Self::Size | Self::DataEnd)
     }
 
     /// Takes the next piece off the front of what has been read; `None` when more must be read first.
-    pub(in crate::engine) fn next(
-        &mut self,
-        buffer: &mut BytesMut,
-    ) -> Result<Option<Piece>, BadChunk> {
+    pub(super) fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Piece>, BadChunk> {
         loop {
             match self {
                 Self::Size => {
@@ -86,12 +85,16 @@ impl Chunks {
 }
 
 fn take_size(buffer: &mut BytesMut) -> Result<Option<u64>, BadChunk> {
+    // The parser takes no digit at all for 0.
+    if buffer.first().is_some_and(|first| !first.is_ascii_hexdigit()) {
+        return Err(BadChunk);
+    }
     match httparse::parse_chunk_size(buffer) {
-        Ok(Status::Complete((length, size))) => {
+        Ok(Status::Complete((length, size))) if has_whole_lines(&buffer[..length]) => {
             buffer.advance(length);
             Ok(Some(size))
         }
-        Ok(Status::Partial) if buffer.len() < LONGEST_LINE => Ok(None),
+        Ok(Status::Partial) if buffer.len() < LONGEST_LINE && has_whole_lines(buffer) => Ok(None),
         _ => Err(BadChunk),
     }
 }
@@ -99,7 +102,7 @@ fn take_size(buffer: &mut BytesMut) -> Result<Option<u64>, BadChunk> {
 fn take_trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, BadChunk> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_TRAILER_FIELDS];
     match httparse::parse_headers(buffer, &mut fields) {
-        Ok(Status::Complete((length, fields))) => {
+        Ok(Status::Complete((length, fields))) if has_whole_lines(&buffer[..length]) => {
             let mut trailers = HeaderMap::new();
             for field in fields {
                 let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BadChunk)?;
@@ -109,7 +112,7 @@ fn take_trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, BadChunk> {
             buffer.advance(length);
             Ok(Some(trailers))
         }
-        Ok(Status::Partial) if buffer.len() < MOST_TRAILERS => Ok(None),
+        Ok(Status::Partial) if buffer.len() < MOST_TRAILERS && has_whole_lines(buffer) => Ok(None),
         _ => Err(BadChunk),
     }
 }
@@ -154,6 +157,11 @@ mod tests {
             b"FFFFFFFFFFFFFFFFF\r\n",
             b"0\r\nno field\r\n\r\n",
             b"5\r\nhel",
+            b";a\r\n\r\n",
+            b" 0\r\n\r\n",
+            b"0;a\nb\r\n\r\n",
+            b"0\r\nx: y\n\r\n",
+            b"0\r\n\n",
         ] {
             assert_eq!(read(&[bad]), Err(BadChunk), "{bad:?}");
         }

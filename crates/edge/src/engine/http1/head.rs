@@ -1,0 +1,213 @@
+//! Reading the head of a client's request, as it stands in RFC 9112 and in no other way.
+
+use std::ops::Range;
+
+use bytes::{Buf, BytesMut};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use httparse::{ParserConfig, Status};
+
+use super::wire::Left;
+use crate::engine::chunks::Chunks;
+use crate::engine::fields::{self, Fields, has_whole_lines, place};
+use crate::engine::hop::Connection;
+
+/// The head of a request.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) request: Request<()>,
+    /// What is to come of the body.
+    pub(super) left: Left,
+    /// The client speaks HTTP/1.0.
+    pub(super) is_1_0: bool,
+    /// The client may send another request.
+    pub(super) keep_alive: bool,
+    /// The client waits to be asked for the body.
+    pub(super) expects_continue: bool,
+}
+
+/// Why there is no request in what has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It is not HTTP/1, or could be read in two ways.
+    Malformed(&'static str),
+    TooManyFields,
+    TooLong,
+    TargetTooLong,
+    /// A version of HTTP that is not spoken so.
+    Version,
+}
+
+impl Refused {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::Malformed(_) | Self::Version => StatusCode::BAD_REQUEST,
+            Self::TooManyFields | Self::TooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+        }
+    }
+
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Self::Malformed(why) => why,
+            Self::TooManyFields => "The request has too many header fields.",
+            Self::TooLong => "The request's header fields are too long.",
+            Self::TargetTooLong => "The request's target is too long.",
+            Self::Version => "The request is of no version of HTTP that is spoken here.",
+        }
+    }
+}
+
+const NO_HTTP: Refused = Refused::Malformed("This is no request of HTTP.");
+const BAD_LINE: Refused =
+    Refused::Malformed("Each line of a request's head ends with CR and LF, and with nothing else.");
+const BAD_FIELD: Refused = Refused::Malformed("A header field of the request is none.");
+const BAD_LENGTH: Refused = Refused::Malformed(
+    "The request says in two ways how long its body is, or in none that can be read.",
+);
+
+/// Takes a head off the front of what has been read. `None` while it is not complete. `headers` is an
+/// empty map, whose room is used.
+pub(super) fn read(
+    buffer: &mut BytesMut,
+    most_bytes: usize,
+    fields: &mut Fields,
+    headers: HeaderMap,
+) -> Result<Option<Head>, Refused> {
+    // Empty lines before a request are passed over (RFC 9112 §2.2).
+    while buffer.starts_with(b"\r\n") {
+        buffer.advance(2);
+    }
+    if matches!(buffer[..], [] | [b'\r']) {
+        return Ok(None);
+    }
+    let Some(line) = parse(buffer, fields)? else {
+        // What does not end so will not be taken when it has come whole either.
+        return match buffer.len() {
+            _ if !has_whole_lines(buffer) => Err(BAD_LINE),
+            length if length >= most_bytes => Err(Refused::TooLong),
+            _ => Ok(None),
+        };
+    };
+    if line.length > most_bytes {
+        return Err(Refused::TooLong);
+    }
+    if !has_whole_lines(&buffer[..line.length]) {
+        return Err(BAD_LINE);
+    }
+    let bytes = if line.length == buffer.len() {
+        std::mem::take(buffer).freeze()
+    } else {
+        buffer.split_to(line.length).freeze()
+    };
+    let mut collected = Collected::default();
+    let mut request = Request::new(());
+    *request.method_mut() = line.method;
+    *request.uri_mut() = Uri::from_maybe_shared(bytes.slice(line.target)).map_err(|error| {
+        if error.to_string().contains("too long") { Refused::TargetTooLong } else { NO_HTTP }
+    })?;
+    *request.headers_mut() = headers;
+    request.headers_mut().reserve(fields.len());
+    for (name, range) in fields.drain(..) {
+        collected.take(&name, &bytes[range.clone()])?;
+        let value = HeaderValue::from_maybe_shared(bytes.slice(range)).map_err(|_| BAD_FIELD)?;
+        request.headers_mut().append(name, value);
+    }
+    let left = collected.left(line.is_1_0)?;
+    let Connection { close, keep_alive, .. } = collected.connection;
+    Ok(Some(Head {
+        request,
+        left,
+        is_1_0: line.is_1_0,
+        keep_alive: !close && (keep_alive || !line.is_1_0),
+        // In HTTP/1.0 it means nothing (RFC 9110 §10.1.1).
+        expects_continue: collected.expects_continue && !line.is_1_0,
+    }))
+}
+
+struct RequestLine {
+    method: Method,
+    target: Range<usize>,
+    is_1_0: bool,
+    /// Of the whole head.
+    length: usize,
+}
+
+/// Parses a head, and notes where its fields are.
+fn parse(buffer: &[u8], fields: &mut Fields) -> Result<Option<RequestLine>, Refused> {
+    let mut found = fields::found();
+    let mut parsed = httparse::Request::new(&mut []);
+    let length = match ParserConfig::default().parse_request_with_uninit_headers(
+        &mut parsed,
+        buffer,
+        &mut found,
+    ) {
+        Ok(Status::Complete(length)) => length,
+        Ok(Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(Refused::TooManyFields),
+        Err(httparse::Error::Version) => return Err(Refused::Version),
+        Err(httparse::Error::NewLine) => return Err(BAD_LINE),
+        Err(httparse::Error::HeaderName | httparse::Error::HeaderValue) => return Err(BAD_FIELD),
+        Err(_) => return Err(NO_HTTP),
+    };
+    let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+    fields::note(buffer, parsed.headers, fields).map_err(|_| BAD_FIELD)?;
+    Ok(Some(RequestLine {
+        method: method.ok_or(NO_HTTP)?,
+        target: place(buffer, parsed.path.unwrap_or_default().as_bytes()),
+        is_1_0: parsed.version == Some(0),
+        length,
+    }))
+}
+
+/// What the fields say about the connection and the body.
+#[derive(Default)]
+struct Collected {
+    connection: Connection,
+    length: Option<u64>,
+    /// Whether the last transfer coding is chunked, if there are some.
+    chunked: Option<bool>,
+    expects_continue: bool,
+}
+
+impl Collected {
+    fn take(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), Refused> {
+        match *name {
+            header::CONNECTION => self.connection.read(value),
+            header::CONTENT_LENGTH => {
+                let length = number(value).ok_or(BAD_LENGTH)?;
+                if self.length.replace(length).is_some_and(|before| before != length) {
+                    return Err(BAD_LENGTH);
+                }
+            }
+            header::TRANSFER_ENCODING => {
+                let last = value.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+                self.chunked = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
+            }
+            header::EXPECT => {
+                self.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// How the body is framed (RFC 9112 §6.3). One that others could frame otherwise is refused.
+    fn left(&self, is_1_0: bool) -> Result<Left, Refused> {
+        match (self.chunked, self.length) {
+            (Some(true), None) if !is_1_0 => Ok(Left::Chunks(Chunks::default())),
+            (None, None | Some(0)) => Ok(Left::Nothing),
+            (None, Some(length)) => Ok(Left::Length(length)),
+            (Some(_), _) => Err(BAD_LENGTH),
+        }
+    }
+}
+
+/// A number of digits and nothing else. `str::parse` would take a sign, too.
+fn number(text: &[u8]) -> Option<u64> {
+    let digits = std::str::from_utf8(text).ok().filter(|t| t.bytes().all(|b| b.is_ascii_digit()));
+    digits.and_then(|digits| digits.parse().ok())
+}
+
+#[cfg(test)]
+mod tests;
