@@ -54,7 +54,7 @@ impl Loaded {
             first_paint: (first - began) / 1e3,
             largest_paint: (largest - began) / 1e3,
             blocked: blocked.sum::<f64>() / 1e3,
-            shifted: shifts.filter_map(|data| data["score"].as_f64()).sum(),
+            shifted: shifts.filter_map(|data| data["score"].as_f64()).sum::<f64>() + 0.0,
         })
     }
 }

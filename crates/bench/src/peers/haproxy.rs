@@ -20,7 +20,7 @@ pub(super) fn command(ground: Ground<'_>, address: SocketAddr) -> Result<Command
     let config = format!(
         "global
     nbthread 2
-    maxconn 20000
+    maxconn 2000
 defaults
     mode http
     timeout connect 5s

@@ -88,13 +88,20 @@ async fn one_update(browser: &WebDriver, large: &Large, turn: usize) -> Result<f
     browser.execute(watch, vec![]).await?;
     let mut events = large.app.store.watch();
     let version = VersionNumber(many::ENVIRONMENTS);
-    large.app.control.stop(&service, version, "bench").await?;
-    let happened = loop {
-        let event = events.recv().await.context("the store tells nothing")?;
-        if event.service.as_ref() == Some(&service) && event.version == Some(version) {
-            break SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3;
-        }
-    };
+    // Beside each other: stopping takes longer than the browser needs to be told.
+    let (stopped, happened) =
+        tokio::join!(large.app.control.stop(&service, version, "bench"), async {
+            loop {
+                let event = events.recv().await.context("the store tells nothing")?;
+                if event.service.as_ref() == Some(&service) && event.version == Some(version) {
+                    break anyhow::Ok(
+                        SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3,
+                    );
+                }
+            }
+        });
+    stopped?;
+    let happened = happened?;
     let began = Instant::now();
     loop {
         let seen = browser.execute("return window.seen", vec![]).await?;

@@ -1,6 +1,7 @@
 //! What connections cost that nobody uses.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -14,6 +15,9 @@ use crate::{Settings, connections, memory};
 use super::scratch;
 
 const CONNECTIONS: usize = 10_000;
+
+/// For how long none of them has had a request.
+const IDLE: Duration = Duration::from_secs(3);
 
 /// Memory with ten thousand idle keep-alive connections, beside nginx.
 pub(super) async fn measure(settings: &Settings) -> Result<Vec<Figure>> {
@@ -38,5 +42,6 @@ pub(super) async fn measure(settings: &Settings) -> Result<Vec<Figure>> {
 
 fn with_connections(address: SocketAddr, process: &Running) -> Result<f64> {
     let _open = connections::open(address, &hostname(0), CONNECTIONS)?;
+    std::thread::sleep(IDLE);
     memory::resident(&process.ids()?)
 }

@@ -120,16 +120,12 @@ fn serve(worker: &Rc<Worker>, came: Came) {
     let mut clients = worker.clients.borrow_mut();
     let entry = clients.vacant_entry();
     let place = Place { worker: worker.clone(), key: entry.key() };
-    let serving = client.clone().serve(stream);
-    let task = tokio::task::spawn_local(async move {
-        let _place = place;
-        serving.await;
-    });
+    let task = tokio::task::spawn_local(client.clone().serve(stream, place));
     entry.insert((client, task.abort_handle()));
 }
 
 /// A connection's place, given back at its end.
-struct Place {
+pub(super) struct Place {
     worker: Rc<Worker>,
     key: usize,
 }

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 
+use super::accept::Place;
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
 use super::http2::Goodbye;
@@ -112,26 +113,32 @@ impl Client {
         })
     }
 
-    /// Serves the connection to its end.
-    pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {
-        // Apart, all but the plainest: a connection's own future is as large as the largest of its parts.
-        if self.secure {
-            return Box::pin(self.serve_tls(stream)).await;
+    /// Serves the connection, which has this place, to its end.
+    pub(super) async fn serve(self: Rc<Self>, stream: TcpStream, _place: Place) {
+        // Apart, what begins: a connection's own future is as large as the largest of its parts, and
+        // there may be very many that wait for their next request.
+        if let Some(stream) = Box::pin(self.clone().begins(stream)).await {
+            http1::serve(self, stream).await;
         }
-        if preface::is_http2(&stream).await {
-            return Box::pin(http2::serve(self, stream)).await;
-        }
-        http1::serve(self, Stream::Plain(stream)).await;
     }
 
-    async fn serve_tls(self: Rc<Self>, stream: TcpStream) {
-        match self.greet(stream).await {
-            Some((stream, Protocol::Http1)) => {
-                http1::serve(self, Stream::Tls(Box::new(stream))).await;
-            }
-            Some((stream, Protocol::Http2)) => http2::serve(self, stream).await,
-            None => {}
+    /// Finds out what a connection speaks. What it carries one request after the other over; one that
+    /// speaks HTTP/2 is served to its end.
+    async fn begins(self: Rc<Self>, stream: TcpStream) -> Option<Stream> {
+        if self.secure {
+            return match self.greet(stream).await? {
+                (stream, Protocol::Http1) => Some(Stream::Tls(Box::new(stream))),
+                (stream, Protocol::Http2) => {
+                    http2::serve(self, stream).await;
+                    None
+                }
+            };
         }
+        if preface::is_http2(&stream).await {
+            http2::serve(self, stream).await;
+            return None;
+        }
+        Some(Stream::Plain(stream))
     }
 
     /// Has the handshake of TLS done.
@@ -304,6 +311,15 @@ impl Client {
             Phase::Head { .. } | Phase::Busy => false,
         };
         idle && self.is_at_rest()
+    }
+
+    /// Lets go of what a connection does not need while it has no request.
+    pub(super) fn rests(&self) {
+        if let Phase::Idle { since } = self.phase.get()
+            && self.worker.now() > since
+        {
+            self.forwarding.rests();
+        }
     }
 
     /// Notes that something of a request has come.

@@ -30,6 +30,11 @@ impl Forwarding {
         Self { address: address.to_string(), node, scheme, last: RefCell::default() }
     }
 
+    /// Lets go of what is put together anew with the next request.
+    pub(super) fn rests(&self) {
+        self.last.take();
+    }
+
     /// Writes the header lines for a request to this host. What the client itself said stays in
     /// front, as of a proxy before this one; the host and the protocol are those that the edge saw.
     pub(super) fn write(&self, out: &mut Vec<u8>, host: &[u8], headers: &HeaderMap, said: Said) {

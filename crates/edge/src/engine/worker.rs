@@ -404,6 +404,7 @@ impl Worker {
             self.ticked.set(Instant::now());
             self.close(|client| client.is_overdue() || self.is_closing() && client.is_at_rest());
             self.close_those_that_stay_idle();
+            self.clients.borrow().iter().for_each(|(_, (client, _))| client.rests());
             let idle_ms = u64::try_from(self.limits().idle_timeout.as_millis()).unwrap_or(u64::MAX);
             for pool in self.pools.borrow().values() {
                 pool.sweep(now.saturating_sub(idle_ms));
