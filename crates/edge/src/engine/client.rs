@@ -50,7 +50,7 @@ pub(super) struct Client {
     at: RefCell<Option<Rc<Endpoint>>>,
     /// Whether what is under way is to end for the client to come again.
     pub(super) moving: Moving,
-    tunnel: RefCell<Option<Tunnel>>,
+    tunnel: Cell<Option<Box<Tunnel>>>,
     /// What the access log is to tell of the request under way.
     pub(super) draft: RefCell<Option<Box<Draft>>>,
 }
@@ -108,17 +108,25 @@ impl Client {
             on: Cell::new(None),
             at: RefCell::default(),
             moving: Moving::default(),
-            tunnel: RefCell::default(),
+            tunnel: Cell::default(),
             draft: RefCell::default(),
         })
     }
 
     /// Serves the connection, which has this place, to its end.
-    pub(super) async fn serve(self: Rc<Self>, stream: TcpStream, _place: Place) {
+    pub(super) fn serve(
+        self: Rc<Self>,
+        stream: TcpStream,
+        place: Place,
+    ) -> impl Future<Output = ()> {
         // Apart, what begins: a connection's own future is as large as the largest of its parts, and
         // there may be very many that wait for their next request.
-        if let Some(stream) = Box::pin(self.clone().begins(stream)).await {
-            http1::serve(self, stream).await;
+        let begins = Box::pin(self.clone().begins(stream));
+        async move {
+            let _place = place;
+            if let Some(stream) = begins.await {
+                http1::serve(self, stream).await;
+            }
         }
     }
 
@@ -278,12 +286,12 @@ impl Client {
 
     /// What the connection becomes once the response is out.
     pub(super) fn take_tunnel(&self) -> Option<Tunnel> {
-        self.tunnel.take()
+        self.tunnel.take().map(|tunnel| *tunnel)
     }
 
     /// Has the connection become a tunnel once the response is out.
     pub(super) fn becomes(&self, tunnel: Tunnel) {
-        self.tunnel.replace(Some(tunnel));
+        self.tunnel.set(Some(Box::new(tunnel)));
     }
 
     /// Whether no request is under way and no byte of a response is left to be taken.

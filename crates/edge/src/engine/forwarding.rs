@@ -1,33 +1,30 @@
 //! What containers are told of a client: the X-Forwarded fields and Forwarded (RFC 7239).
 
 use std::cell::RefCell;
+use std::io::Write;
 use std::net::IpAddr;
 
 use http::HeaderMap;
 use http::header;
 
-/// What is said of the client of one connection, put together once and not per request.
+/// What is said of the client of one connection.
 pub(super) struct Forwarding {
-    /// The client's address, as X-Forwarded-For has it.
-    address: String,
-    /// The same as Forwarded has it (RFC 7239 §6): `for=192.0.2.1`, `for="[2001:db8::1]"`.
-    node: String,
-    /// `http` or `https`.
-    scheme: &'static str,
-    /// The last Host, and the lines that were made of it.
-    last: RefCell<(Vec<u8>, Vec<u8>)>,
+    address: IpAddr,
+    secure: bool,
+    /// Put together once, and not per request.
+    last: RefCell<Option<Box<Lines>>>,
+}
+
+/// What is said with one Host.
+struct Lines {
+    host: Vec<u8>,
+    lines: Vec<u8>,
 }
 
 impl Forwarding {
     pub(super) fn of(address: IpAddr, secure: bool) -> Self {
         // A client of IPv4 on a socket of IPv6 is known by its real address.
-        let address = address.to_canonical();
-        let node = match address {
-            IpAddr::V4(_) => format!("for={address}"),
-            IpAddr::V6(_) => format!("for=\"[{address}]\""),
-        };
-        let scheme = if secure { "https" } else { "http" };
-        Self { address: address.to_string(), node, scheme, last: RefCell::default() }
+        Self { address: address.to_canonical(), secure, last: RefCell::default() }
     }
 
     /// Lets go of what is put together anew with the next request.
@@ -44,38 +41,45 @@ impl Forwarding {
             let forwarded = before(header::FORWARDED.as_str(), said.forwarded);
             return self.lines(out, host, &forwarded_for, &forwarded);
         }
-        let (last_host, lines) = &mut *self.last.borrow_mut();
-        if lines.is_empty() || last_host != host {
-            lines.clear();
-            self.lines(lines, host, &[], &[]);
-            host.clone_into(last_host);
-        }
-        out.extend_from_slice(lines);
+        let last = &mut *self.last.borrow_mut();
+        let last = match last {
+            Some(last) if last.host == host => last,
+            last => {
+                let mut lines = Vec::new();
+                self.lines(&mut lines, host, &[], &[]);
+                last.insert(Box::new(Lines { host: host.to_vec(), lines }))
+            }
+        };
+        out.extend_from_slice(&last.lines);
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
+    /// Writes the client's address as X-Forwarded-For has it.
+    fn write_address(&self, out: &mut Vec<u8>) {
+        // Writing to memory does not fail.
+        let _ = write!(out, "{}", self.address);
+    }
+
+    /// Writes the same as Forwarded has it (RFC 7239 §6): `for=192.0.2.1`, `for="[2001:db8::1]"`.
+    fn write_node(&self, out: &mut Vec<u8>) {
+        let _ = match self.address {
+            IpAddr::V4(address) => write!(out, "for={address}"),
+            IpAddr::V6(address) => write!(out, "for=\"[{address}]\""),
+        };
     }
 
     fn lines(&self, out: &mut Vec<u8>, host: &[u8], forwarded_for: &[u8], forwarded: &[u8]) {
         let quote: &[u8] = if host.iter().copied().all(is_token) { b"" } else { b"\"" };
-        for part in [
-            b"x-forwarded-for: ",
-            forwarded_for,
-            self.address.as_bytes(),
-            b"\r\nx-forwarded-host: ",
-            host,
-            b"\r\nx-forwarded-proto: ",
-            self.scheme.as_bytes(),
-            b"\r\nforwarded: ",
-            forwarded,
-            self.node.as_bytes(),
-            b";host=",
-            quote,
-            host,
-            quote,
-            b";proto=",
-            self.scheme.as_bytes(),
-            b"\r\n",
-        ] {
-            out.extend_from_slice(part);
-        }
+        put(out, &[b"x-forwarded-for: ", forwarded_for]);
+        self.write_address(out);
+        let scheme = self.scheme().as_bytes();
+        put(out, &[b"\r\nx-forwarded-host: ", host, b"\r\nx-forwarded-proto: ", scheme]);
+        put(out, &[b"\r\nforwarded: ", forwarded]);
+        self.write_node(out);
+        put(out, &[b";host=", quote, host, quote, b";proto=", scheme, b"\r\n"]);
     }
 }
 
@@ -94,6 +98,10 @@ fn all(headers: &HeaderMap, name: &str) -> Vec<u8> {
         all.extend_from_slice(b", ");
     }
     all
+}
+
+fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
 /// A character of a token (RFC 9110 §5.6.2), which needs no quotes.

@@ -43,14 +43,16 @@ enum Next {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(client: Rc<Client>, stream: Stream) {
+pub(super) fn serve(client: Rc<Client>, stream: Stream) -> impl Future<Output = ()> {
     let wire = Rc::new(Wire::new(client, stream));
-    while poll_fn(|cx| wire.poll_begun(cx)).await {
-        // Apart, and gone by when the next one is waited for: it is much larger than what waits.
-        match Box::pin(exchanges(&wire)).await {
-            Next::Request => {}
-            Next::Close => return,
-            Next::Tunnel => return Box::pin(tunnel(&wire)).await,
+    async move {
+        while poll_fn(|cx| wire.poll_begun(cx)).await {
+            // Apart, and gone by when the next one is waited for: it is much larger than what waits.
+            match Box::pin(exchanges(&wire)).await {
+                Next::Request => {}
+                Next::Close => return,
+                Next::Tunnel => return Box::pin(tunnel(&wire)).await,
+            }
         }
     }
 }
