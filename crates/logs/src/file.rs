@@ -180,7 +180,8 @@ impl KeptLog {
     }
 
     /// Its lines, oldest first, and when the first of them was printed: nothing is read before they are asked
-    /// for. What was printed before `since` may be among them, and more than the last `tail` lines.
+    /// for. What was printed before `since` may be among them, and more than the last `tail` lines. In the place
+    /// of those that cannot be read it says so, and goes on with the next that can.
     #[must_use]
     pub fn lines(&self, since: Option<Timestamp>, tail: Option<u64>) -> (Lines, Option<Timestamp>) {
         let mut offset = 0;
@@ -210,13 +211,20 @@ impl KeptLog {
                 let lines = read.await.map_err(|_| Error::Stopping).and_then(|lines| lines);
                 let lines = match lines {
                     Ok(lines) => lines.into_iter().map(Ok).collect::<Vec<_>>(),
-                    Err(error) => vec![Err(error.to_string())],
+                    Err(error) => vec![Err(missing(&segment, &error))],
                 };
                 stream::iter(lines)
             }
         });
         (read.flatten().boxed(), first)
     }
+}
+
+/// What is told in the place of a segment.
+fn missing(Segment { lines, first, last, .. }: &Segment, error: &Error) -> String {
+    format!(
+        "{lines} of them, printed from {first} to {last}: {error}; put the file back from a backup"
+    )
 }
 
 fn part(path: &Path, offset: u64, bytes: u64) -> Result<Vec<LogLine>> {

@@ -76,8 +76,8 @@ struct Merging<T> {
     unknown: Vec<usize>,
 }
 
-/// All lines of logs that end, in order of time; of each log one line is held. A log that cannot be read is
-/// told of once, and the others go on.
+/// All lines of logs that end, in order of time; of each log one line is held. Where lines of a log are missing
+/// that is told between those that are there.
 pub fn merge<T: Clone + Send + 'static>(
     sources: Vec<Source<T>>,
 ) -> impl Stream<Item = (T, Told)> + Send {
@@ -100,55 +100,28 @@ impl<T: Clone> Merging<T> {
     async fn next(&mut self) -> Option<(T, Told)> {
         loop {
             if let Some(source) = self.unknown.pop() {
-                if let Some(trouble) = self.pull(source, None).await {
-                    return Some((self.sources[source].whose.clone(), Told::Broken(trouble)));
-                }
+                self.pull(source, None).await;
                 continue;
             }
-            let Reverse(Head { source, next, at }) = self.heads.pop()?;
-            let is_line = matches!(next, Some(Told::Line(_)));
-            let trouble = match next {
-                Some(Told::End) => None,
-                _ => self.pull(source, Some(at)).await,
-            };
-            match (next, trouble) {
-                (Some(next), None) => return Some((self.sources[source].whose.clone(), next)),
-                (Some(next), Some(trouble)) if is_line => {
-                    tracing::debug!(%trouble, "a log breaks off");
-                    let broken = stream::iter([Err(trouble)]).boxed();
-                    self.sources[source].lines = broken;
-                    self.unknown.push(source);
-                    return Some((self.sources[source].whose.clone(), next));
-                }
-                (_, Some(trouble)) => {
-                    return Some((self.sources[source].whose.clone(), Told::Broken(trouble)));
-                }
-                // Its turn has come.
-                (None, None) => {}
+            let Reverse(Head { at, source, next }) = self.heads.pop()?;
+            if !matches!(next, Some(Told::End)) {
+                self.pull(source, Some(at)).await;
+            }
+            if let Some(told) = next {
+                return Some((self.sources[source].whose.clone(), told));
             }
         }
     }
 
-    /// Takes in what is next of a source, or tells why there is nothing.
-    async fn pull(&mut self, source: usize, before: Option<Timestamp>) -> Option<String> {
-        let one = &mut self.sources[source];
-        match one.lines.next().await {
-            Some(Ok(line)) => {
-                let at = line.at.or(before).unwrap_or(Timestamp::MIN);
-                self.heads.push(Reverse(Head { at, source, next: Some(Told::Line(line)) }));
-                None
-            }
-            Some(Err(trouble)) => {
-                one.lines = stream::empty().boxed();
-                // Where it broke off says nothing of its end, which is told all the same.
-                self.end(source, before);
-                Some(trouble)
-            }
-            None => {
-                self.end(source, before);
-                None
-            }
-        }
+    /// Takes in what is next of a source. What has no time of its own belongs to what came before.
+    async fn pull(&mut self, source: usize, before: Option<Timestamp>) {
+        let (at, told) = match self.sources[source].lines.next().await {
+            Some(Ok(line)) => (line.at, Told::Line(line)),
+            Some(Err(trouble)) => (None, Told::Broken(trouble)),
+            None => return self.end(source, before),
+        };
+        let at = at.or(before).unwrap_or(Timestamp::MIN);
+        self.heads.push(Reverse(Head { at, source, next: Some(told) }));
     }
 
     /// What it said at last may have come to the engine after it had ended.
@@ -185,6 +158,7 @@ pub fn straighten(lines: Lines) -> Lines {
         State { lines: Some(lines), held: BinaryHeap::new(), count: 0, at: None, broken: None };
     stream::unfold(state, |mut state| async move {
         while state.held.len() <= SWAPPED
+            && state.broken.is_none()
             && let Some(lines) = &mut state.lines
         {
             match lines.next().await {
@@ -194,16 +168,14 @@ pub fn straighten(lines: Lines) -> Lines {
                     state.held.push(Reverse(Held((line.at, state.count), line)));
                     state.count += 1;
                 }
-                Some(Err(trouble)) => {
-                    state.broken = Some(trouble);
-                    state.lines = None;
-                }
+                Some(Err(trouble)) => state.broken = Some(trouble),
                 None => state.lines = None,
             }
         }
         if let Some(Reverse(Held(_, line))) = state.held.pop() {
             return Some((Ok(line), state));
         }
+        // Behind all lines that came before it.
         let trouble = state.broken.take()?;
         Some((Err(trouble), state))
     })
@@ -269,14 +241,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_that_breaks_off_does_not_end_the_others() {
+    async fn what_is_missing_of_a_log_is_told_in_its_place() {
         let broken = || Err("gone".to_owned());
         let sources = vec![
-            source(0, vec![line(1, "a"), broken(), line(9, "never")], false),
+            source(0, vec![line(1, "a"), broken(), line(9, "d")], false),
             source(1, vec![broken()], false),
             source(2, vec![line(2, "b")], true),
+            Source {
+                first: Timestamp::from_second(3).ok(),
+                ..source(3, vec![broken(), line(4, "c")], false)
+            },
         ];
-        assert_eq!(texts(sources).await, ["1!gone", "0a", "0!gone", "2b"]);
+        let expected = ["1!gone", "0a", "0!gone", "2b", "3!gone", "3c", "0d"];
+        assert_eq!(texts(sources).await, expected);
     }
 
     #[tokio::test]
@@ -284,11 +261,12 @@ mod tests {
         let told = vec![line(2, "b"), line(1, "a"), line(3, "c")];
         let mut untimed = line(0, "d").unwrap();
         untimed.at = None;
-        let lines = stream::iter(told).chain(stream::iter([Ok(untimed), Err("cut".to_owned())]));
+        let rest = [Ok(untimed), Err("gone".to_owned()), line(5, "f"), line(4, "e")];
+        let lines = stream::iter(told).chain(stream::iter(rest));
         let straight: Vec<_> = straighten(lines.boxed()).collect().await;
         let texts: Vec<_> =
             straight.iter().map(|line| line.as_ref().map_or("!", |line| &line.text)).collect();
-        assert_eq!(texts, ["a", "b", "c", "d", "!"]);
+        assert_eq!(texts, ["a", "b", "c", "d", "!", "e", "f"]);
         assert_eq!(straight[3].as_ref().unwrap().at, straight[2].as_ref().unwrap().at);
     }
 

@@ -211,3 +211,25 @@ async fn a_damaged_log_is_told_beside_those_that_are_whole() {
     assert!(!ground.kept.has(&containers[1]));
     assert!(ground.kept.has(&containers[0]));
 }
+
+#[tokio::test]
+async fn lines_of_a_damaged_part_are_missing_and_the_others_are_not() {
+    let ground = Ground::new(u64::MAX);
+    let container = container(1, 1);
+    // Each is a part of its own.
+    let lines: Vec<LogLine> = (1..=3).map(|second| line(second, 600_000)).collect();
+    let taken = stream::iter(lines.clone().into_iter().map(Ok));
+    ground.kept.take(&container, taken.boxed()).await.unwrap();
+    let path = ground.of(1).join(format!("{}.log", container.id));
+    let mut file = std::fs::read(&path).unwrap();
+    let middle = file.len() / 2;
+    file[middle..middle + 100].fill(0);
+    std::fs::write(&path, file).unwrap();
+    let log = ground.kept.find(&shop(), VersionNumber(1), &container.id).unwrap();
+    let (told, _) = log.lines(None, None);
+    let told: Vec<_> = told.collect().await;
+    assert_eq!((&told[0], &told[2]), (&Ok(lines[0].clone()), &Ok(lines[2].clone())));
+    let missing = told[1].as_ref().unwrap_err();
+    let says = format!("1 of them, printed from {0} to {0}: ", at(2));
+    assert!(missing.starts_with(&says) && missing.contains("backup"), "{missing}");
+}

@@ -7,4 +7,6 @@ pub mod containers;
 pub mod environment;
 pub mod leaving;
 pub mod retention;
+#[cfg(test)]
+mod samples;
 pub mod shares;

@@ -6,6 +6,7 @@ mod compression;
 mod deploy;
 mod differ;
 mod freeze;
+mod health;
 mod logs;
 mod path;
 mod placement;
@@ -13,6 +14,7 @@ mod read;
 mod rules;
 mod source;
 mod tls;
+mod traffic;
 mod upstream;
 mod write;
 
@@ -29,6 +31,7 @@ pub use compression::{Algorithm, Compression};
 pub use deploy::Deploy;
 pub use differ::{Difference, differences};
 pub use freeze::{Freeze, Frozen, InvalidFreeze, Window};
+pub use health::{Health, Probe};
 pub use logs::Logs;
 pub use path::{RequestPath, RulePath, UnreadablePath, encoded_query};
 pub use placement::{HOST_NAME, Placing, Volumes};
@@ -36,6 +39,7 @@ pub use read::{FileError, read};
 pub use rules::{FieldRules, Headers, PathTarget, Previews, Redirect};
 pub use source::{Branches, Build, Follow, Test, matches_pattern};
 pub use tls::Tls;
+pub use traffic::Traffic;
 pub use upstream::{CodeHost, Jenkins, RepositoryUrl, Upstream};
 pub use write::{write, write_briefly};
 
@@ -232,83 +236,6 @@ fn one() -> u16 {
     1
 }
 
-/// How a container shows that it can serve. One of `path`, `tcp`, `exec` and `grpc`; with none, `tcp`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Health {
-    /// HTTP: a path that answers 200 to 399.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// TCP: the port takes a connection.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub tcp: bool,
-    /// A command in the container that exits 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exec: Option<Vec<String>>,
-    /// gRPC: `grpc.health.v1.Health/Check` of the whole server answers SERVING.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub grpc: bool,
-    /// From one check to the next.
-    #[serde(default = "defaults::interval")]
-    pub interval: Span,
-    /// How long one check may take.
-    #[serde(default = "defaults::timeout")]
-    pub timeout: Span,
-    /// So many passes in a row make a container healthy.
-    #[serde(default = "defaults::healthy_after")]
-    #[schema(minimum = 1)]
-    pub healthy_after: u16,
-    /// So many failures in a row make it unhealthy.
-    #[serde(default = "defaults::unhealthy_after")]
-    #[schema(minimum = 1)]
-    pub unhealthy_after: u16,
-    /// An environment that is not ready by then has failed.
-    #[serde(default = "defaults::start_period")]
-    pub start_period: Span,
-}
-
-/// What [`Health`] asks of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Probe<'a> {
-    /// `GET` this path; 200 to 399 passes.
-    Http(&'a str),
-    /// Connect to the port.
-    Tcp,
-    /// Run this in the container; exit status 0 passes.
-    Exec(&'a [String]),
-    /// Ask by gRPC; SERVING passes.
-    Grpc,
-}
-
-impl Health {
-    /// What is asked.
-    #[must_use]
-    pub fn probe(&self) -> Probe<'_> {
-        match (&self.path, &self.exec) {
-            (Some(path), _) => Probe::Http(path),
-            (None, Some(command)) => Probe::Exec(command),
-            (None, None) if self.grpc => Probe::Grpc,
-            (None, None) => Probe::Tcp,
-        }
-    }
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self {
-            path: None,
-            tcp: true,
-            exec: None,
-            grpc: false,
-            interval: defaults::interval(),
-            timeout: defaults::timeout(),
-            healthy_after: defaults::healthy_after(),
-            unhealthy_after: defaults::unhealthy_after(),
-            start_period: defaults::start_period(),
-        }
-    }
-}
-
 /// What one container may use; nothing said is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -361,83 +288,9 @@ impl Default for Keep {
     }
 }
 
-/// How edges treat a service's traffic.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Traffic {
-    /// How long requests and upgraded connections may stay with an environment that is no longer live.
-    #[serde(default = "defaults::drain")]
-    pub drain: Span,
-    /// How long a container may take until the head of its response.
-    #[serde(default = "defaults::response_timeout")]
-    pub response_timeout: Span,
-    /// How long connecting to a container may take.
-    #[serde(default = "defaults::connect_timeout")]
-    pub connect_timeout: Span,
-    /// How long a container may be silent before more of a response comes. It does not concern upgraded
-    /// connections and streams of events; nothing said is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "1m")]
-    pub silence_timeout: Option<Span>,
-    /// While several versions are live, a cookie keeps each user on the version that they were given.
-    #[serde(default = "defaults::sticky")]
-    pub sticky: bool,
-    /// The largest body of a request; nothing said is no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "10MiB")]
-    pub max_body: Option<Bytes>,
-    /// So many requests in a row that a container fails to answer take it out of an edge's choice for a
-    /// while, before its next check does; 0 takes none out.
-    #[serde(default = "defaults::eject_after")]
-    #[schema(maximum = 1000)]
-    pub eject_after: u16,
-    /// How long the share of a container that has become healthy grows until it has as much as the
-    /// others; nothing said is not at all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "30s")]
-    pub slow_start: Option<Span>,
-    /// After a switch, WebSockets and streams of events that are still with the version that left are
-    /// ended one by one over this time, so that their clients come again and find the new one; nothing
-    /// said leaves them until `drain` is over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "1m")]
-    pub move_within: Option<Span>,
-}
-
-impl Default for Traffic {
-    fn default() -> Self {
-        Self {
-            drain: defaults::drain(),
-            response_timeout: defaults::response_timeout(),
-            connect_timeout: defaults::connect_timeout(),
-            silence_timeout: None,
-            sticky: defaults::sticky(),
-            max_body: None,
-            eject_after: defaults::eject_after(),
-            slow_start: None,
-            move_within: None,
-        }
-    }
-}
-
 mod defaults {
     use crate::Span;
 
-    pub(super) fn interval() -> Span {
-        Span::secs(2)
-    }
-    pub(super) fn timeout() -> Span {
-        Span::secs(1)
-    }
-    pub(super) fn healthy_after() -> u16 {
-        2
-    }
-    pub(super) fn unhealthy_after() -> u16 {
-        1
-    }
-    pub(super) fn start_period() -> Span {
-        Span::secs(60)
-    }
     pub(super) fn release_timeout() -> Span {
         Span::secs(600)
     }
@@ -445,21 +298,6 @@ mod defaults {
         2
     }
     pub(super) fn keep_stopped() -> u16 {
-        5
-    }
-    pub(super) fn drain() -> Span {
-        Span::secs(300)
-    }
-    pub(super) fn response_timeout() -> Span {
-        Span::secs(60)
-    }
-    pub(super) fn connect_timeout() -> Span {
-        Span::secs(1)
-    }
-    pub(super) fn sticky() -> bool {
-        true
-    }
-    pub(super) fn eject_after() -> u16 {
         5
     }
 }

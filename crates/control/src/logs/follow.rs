@@ -14,7 +14,7 @@ use launcher_model::environment::{EnvironmentState, Wanted};
 use launcher_scheduler::{LogLine, LogOptions};
 use tokio::sync::watch;
 
-use super::history::behind;
+use super::history::{behind, missing};
 use super::{Entry, Teller, Unread};
 
 /// A log that broke off is asked for again so much later.
@@ -103,6 +103,12 @@ impl<'t> Following<'t> {
                     return Ok(false);
                 }
                 self.teller.line(&meta, line).await?;
+                Ok(false)
+            }
+            // What is kept is not asked for again.
+            Piece::Line(Err(trouble)) if followed.last_words => {
+                let missing = missing(&followed.meta, &trouble);
+                self.teller.say(missing).await?;
                 Ok(false)
             }
             Piece::Line(Err(trouble)) => {

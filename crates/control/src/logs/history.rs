@@ -254,9 +254,7 @@ impl Teller {
                     }
                 }
                 Told::Broken(trouble) => {
-                    let trouble =
-                        format!("the log of container {} breaks off: {trouble}", whose.name);
-                    self.say(Entry::Trouble(trouble)).await?;
+                    self.say(missing(&whose, &trouble)).await?;
                 }
                 Told::End => match &mut last {
                     Some(last) => last.end(whose),
@@ -308,6 +306,11 @@ fn left_out(log: &KeptLog) -> Vec<Entry> {
     notes
 }
 
+/// What is told in the place of lines.
+pub(super) fn missing(container: &Meta, trouble: &str) -> Entry {
+    Entry::Trouble(format!("lines of container {} are missing: {trouble}", container.name))
+}
+
 fn unreadable(damaged: &Damaged) -> Entry {
     let of = damaged.id.as_deref().map(|id| format!(" of container {}", short(id)));
     let of = of.unwrap_or_default();
@@ -317,12 +320,15 @@ fn unreadable(damaged: &Damaged) -> Entry {
     ))
 }
 
-/// Lines, until none comes for long.
+/// Lines, until none comes for long, or the engine fails.
 fn patient(lines: Lines) -> Lines {
     let next = |lines: Option<BoxStream<'static, _>>| async move {
         let mut lines = lines?;
         match tokio::time::timeout(SILENCE, lines.next()).await {
-            Ok(line) => line.map(|line| (line, Some(lines))),
+            Ok(line) => line.map(|line: std::result::Result<LogLine, String>| {
+                let goes_on = line.is_ok();
+                (line, goes_on.then_some(lines))
+            }),
             Err(_elapsed) => Some((Err("its host sends nothing".to_owned()), None)),
         }
     };

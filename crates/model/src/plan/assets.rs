@@ -64,26 +64,14 @@ fn left(environment: &Environment, keep: Span, now: Timestamp) -> Option<Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::{EnvironmentState, Release, Wanted};
+    use crate::environment::EnvironmentState;
+    use crate::plan::samples;
     use crate::route::DeploymentKind;
     use crate::{DeploymentId, ServiceName, Weight};
 
     fn environment(version: u32, used: i64) -> Environment {
-        Environment {
-            service: ServiceName::new("shop").unwrap(),
-            version: VersionNumber(version),
-            wanted: Wanted::Running,
-            replicas: 1,
-            state: EnvironmentState::Ready,
-            since: Timestamp::UNIX_EPOCH,
-            failure: None,
-            release: Release::Passed,
-            starting_since: None,
-            pinned: false,
-            last_used: Timestamp::from_second(used).unwrap(),
-            branch: None,
-            asleep: false,
-        }
+        let last_used = Timestamp::from_second(used).unwrap();
+        Environment { last_used, ..samples::environment(version, EnvironmentState::Ready) }
     }
 
     fn weights(versions: &[u32]) -> Weights {

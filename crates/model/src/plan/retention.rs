@@ -81,30 +81,11 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::ServiceName;
-    use crate::environment::Release;
+    use crate::plan::samples;
 
     fn environment(version: u32, state: EnvironmentState, used: i64) -> Environment {
-        let wanted = match state {
-            EnvironmentState::Stopped | EnvironmentState::Failed => Wanted::Stopped,
-            EnvironmentState::Destroyed => Wanted::Gone,
-            _ => Wanted::Running,
-        };
-        Environment {
-            service: ServiceName::new("shop").unwrap(),
-            version: VersionNumber(version),
-            wanted,
-            replicas: 1,
-            state,
-            since: Timestamp::UNIX_EPOCH,
-            failure: None,
-            release: Release::Passed,
-            starting_since: None,
-            pinned: false,
-            last_used: Timestamp::from_second(used).unwrap(),
-            branch: None,
-            asleep: false,
-        }
+        let last_used = Timestamp::from_second(used).unwrap();
+        Environment { last_used, ..samples::environment(version, state) }
     }
 
     fn versions(numbers: &[u32]) -> Vec<VersionNumber> {

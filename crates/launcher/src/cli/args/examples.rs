@@ -1,5 +1,11 @@
 //! The examples under each command's help.
 
+mod access;
+mod agent;
+
+pub(super) use access::*;
+pub(super) use agent::*;
+
 pub(super) const APPLY: &str = "\
 EXAMPLES
   launcher apply                       what ./launcher.toml says
@@ -257,110 +263,6 @@ EXAMPLES
   launcher notifications test team --json
 
 It exits with 1 when the target could not be told, and says why.";
-pub(super) const SECRET: &str = "\
-EXAMPLES
-  launcher secret set shop/database-url < url.txt
-  launcher secret list";
-pub(super) const SECRET_SET: &str = "\
-EXAMPLES
-  launcher secret set shop/database-url      asks for it, and does not show it
-  pass shop/db | launcher secret set shop/database-url
-  launcher secret set shop/tls-key --from-file key.pem
-
-One line end behind the value is left out of what is piped in, and kept of a file. Versions that
-exist keep the value that they were launched with.";
-pub(super) const SECRET_LIST: &str = "\
-EXAMPLES
-  launcher secret list";
-pub(super) const SECRET_UNSET: &str = "\
-EXAMPLES
-  launcher secret unset shop/database-url";
-pub(super) const TOKEN: &str = "\
-EXAMPLES
-  launcher token create ci
-  launcher token revoke ci";
-pub(super) const TOKEN_CREATE: &str = "\
-EXAMPLES
-  launcher token create ci > ci-token
-  launcher token create web1 --role agent > agent-token
-  launcher token create sensu --role viewer > sensu-token
-  launcher token create shop-ci --role none --on shop=deployer > shop-ci-token
-
-A token may do everything, unless it has a role: agent, to tell what a host uses and nothing else,
-viewer, to look and change nothing, deployer, to launch and deploy, or none. --on adds a role on one
-service: one that may do nothing everywhere sees that service alone.";
-pub(super) const TOKEN_LIST: &str = "\
-EXAMPLES
-  launcher token list";
-pub(super) const TOKEN_REVOKE: &str = "\
-EXAMPLES
-  launcher token revoke ci";
-pub(super) const TOKEN_RECOVER: &str = "\
-EXAMPLES
-  systemctl stop launcher && launcher token recover && systemctl start launcher";
-pub(super) const PERSON: &str = "\
-EXAMPLES
-  launcher person add mika --role deployer
-  launcher person list";
-pub(super) const PERSON_ADD: &str = "\
-EXAMPLES
-  launcher person add mika                             may look everywhere
-  launcher person add mika --on shop=deployer          and deploy shop
-  launcher person add anna --role none --on shop=viewer    sees shop alone
-  launcher person add ben --role admin --password < password
-
-Without --password a link is printed, on which they set a password of their own.";
-pub(super) const PERSON_LIST: &str = "\
-EXAMPLES
-  launcher person list
-  launcher person list --json";
-pub(super) const PERSON_SHOW: &str = "\
-EXAMPLES
-  launcher person show mika";
-pub(super) const PERSON_SET: &str = "\
-EXAMPLES
-  launcher person set mika --role admin
-  launcher person set mika --on shop=deployer --off mail
-  launcher person set mika --disable
-  launcher person set mika --forget-openid";
-pub(super) const PERSON_REMOVE: &str = "\
-EXAMPLES
-  launcher person remove mika";
-pub(super) const PERSON_PASSWORD: &str = "\
-EXAMPLES
-  launcher person password mika              asks for it, and does not show it
-  launcher person password mika --link       lets them set one
-
-All their sessions end.";
-pub(super) const SESSION: &str = "\
-EXAMPLES
-  launcher session list
-  launcher session revoke 12";
-pub(super) const SESSION_LIST: &str = "\
-EXAMPLES
-  launcher session list
-  launcher session list --json";
-pub(super) const SESSION_REVOKE: &str = "\
-EXAMPLES
-  launcher session revoke 12";
-pub(super) const AUDIT: &str = "\
-EXAMPLES
-  launcher audit
-  launcher audit --who mika --since 7d
-  launcher audit --kind refused,failed --from 2026-11-01 --to 2026-12-01
-  launcher audit --service shop --csv > shop.csv";
-pub(super) const LOGIN: &str = "\
-EXAMPLES
-  launcher login https://launcher.example.com   asks for the token
-  launcher login https://launcher.example.com < token
-
-The URL and the token are kept in rocket-launcher/login.toml in your configuration folder, readable
-by you alone. LAUNCHER_URL and LAUNCHER_TOKEN overrule them.";
-pub(super) const LOGOUT: &str = "\
-EXAMPLES
-  launcher logout
-
-The token stays valid; `launcher token revoke` ends it.";
 pub(super) const DOCTOR: &str = "\
 EXAMPLES
   launcher doctor
@@ -381,42 +283,3 @@ EXAMPLES
   launcher metrics --host web1         what the whole host uses
 
 The last column draws each step of that time, from nothing to the most of all versions.";
-pub(super) const AGENT_CHECK: &str = "\
-EXAMPLES
-  launcher agent check service shop
-  launcher agent check host
-  launcher agent check containers
-  launcher agent check server
-
-Prints one line, with figures behind a bar, and exits with 0 (OK), 1 (WARNING), 2 (CRITICAL) or
-3 (UNKNOWN), as the guidelines for plugins of Nagios say, which Sensu, Icinga and others keep to.";
-pub(super) const AGENT_CHECK_SERVICE: &str = "\
-EXAMPLES
-  launcher agent check service shop
-
-WARNING when some of its containers are missing, CRITICAL when none serves or nothing is live any
-more. It needs a token that may look: `launcher token create NAME --role viewer`.";
-pub(super) const AGENT_CHECK_HOST: &str = "\
-EXAMPLES
-  launcher agent check host
-  launcher agent check host --warning 80 --critical 95 --disk / --disk /var/lib/docker
-  launcher agent check host web2       what the server says of another host";
-pub(super) const AGENT_CHECK_CONTAINERS: &str = "\
-EXAMPLES
-  launcher agent check containers
-  launcher agent check containers --warning 90 --critical 98 --state /var/tmp/seen.json
-
-CRITICAL when memory ran out for one since the last run, WARNING when the engine has started one
-again since then; and by how much of its limit the one uses that is closest to it.";
-pub(super) const AGENT_CHECK_SERVER: &str = "\
-EXAMPLES
-  launcher agent check server --url https://launcher.example.com
-
-CRITICAL when it does not answer, takes no changes, or has no edge. With a token that may look it also
-tells which edges are away, and whether the engine answers.";
-pub(super) const AGENT_METRICS: &str = "\
-EXAMPLES
-  launcher agent metrics
-  launcher agent metrics --over 5s | nc -q 0 graphite.example.com 2003
-
-In Sensu it is a check with `output_metric_format: graphite_plaintext`.";

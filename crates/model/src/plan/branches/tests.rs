@@ -1,5 +1,5 @@
 use super::*;
-use crate::environment::Release;
+use crate::plan::samples;
 use crate::{ServiceName, Span};
 
 fn second(second: i64) -> Timestamp {
@@ -7,25 +7,10 @@ fn second(second: i64) -> Timestamp {
 }
 
 fn environment(version: u32, state: EnvironmentState) -> Environment {
-    let wanted = match state {
-        EnvironmentState::Stopped | EnvironmentState::Failed => Wanted::Stopped,
-        EnvironmentState::Destroyed => Wanted::Gone,
-        _ => Wanted::Running,
-    };
     Environment {
-        service: ServiceName::new("shop").unwrap(),
-        version: VersionNumber(version),
-        wanted,
-        replicas: 1,
-        state,
         since: second(i64::from(version)),
-        failure: None,
-        release: Release::Passed,
-        starting_since: None,
-        pinned: false,
-        last_used: second(0),
         branch: Some("login".to_owned()),
-        asleep: false,
+        ..samples::environment(version, state)
     }
 }
 

@@ -2,26 +2,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::environment::Environment;
+use crate::plan::samples;
 use crate::{ServiceName, VersionNumber};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn environment(state: EnvironmentState, wanted: Wanted) -> Environment {
-    Environment {
-        service: ServiceName::new("shop").unwrap(),
-        version: VersionNumber(1),
-        wanted,
-        replicas: 2,
-        state,
-        since: NOW,
-        failure: None,
-        release: Release::Passed,
-        starting_since: Some(NOW),
-        pinned: false,
-        last_used: NOW,
-        branch: None,
-        asleep: false,
-    }
+    Environment { wanted, replicas: 2, starting_since: Some(NOW), ..samples::environment(1, state) }
 }
 
 fn spec() -> ServiceSpec {
