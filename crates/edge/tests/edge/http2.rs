@@ -6,4 +6,5 @@ mod floods;
 mod logged;
 mod passing;
 mod refused;
+mod succession;
 mod websockets;
