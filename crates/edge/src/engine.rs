@@ -43,6 +43,7 @@ mod gate;
 mod guard;
 mod guarded;
 mod h2c;
+mod hints;
 mod hop;
 mod http2;
 mod limits;

@@ -184,6 +184,7 @@ impl Attempts {
     }
 
     /// One attempt at one container that speaks HTTP/2.
+            early: self.target.early(client),
     async fn call(&mut self, client: &Client, endpoint: &Endpoint) -> Result<(Line, Head), Failed> {
         let worker: &Rc<Worker> = &client.worker;
         let linked = endpoint.link(self.target.connect_timeout, worker).await;
@@ -206,6 +207,7 @@ impl Attempts {
         }
     }
 
+            early: self.target.early(client),
     fn bad(&self, endpoint: &Endpoint, what: &str) -> Page {
         self.target.ticket.failed();
         Page::new(StatusCode::BAD_GATEWAY, format!("{} {what}.", self.container(endpoint)))

@@ -24,6 +24,7 @@ pub(super) use io::linger;
 
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
+use super::hints::Hints;
 use super::http2::{self, Goodbye};
 use super::moving::Moving;
 use super::page::Page;
@@ -66,6 +67,8 @@ pub(super) struct Client {
     tunnel: RefCell<Option<Tunnel>>,
     /// What the access log is to tell of the request under way.
     pub(super) draft: RefCell<Option<Box<Draft>>>,
+    /// Where early hints of the request under way go.
+    pub(super) hints: Hints,
 }
 
 /// What somebody is the client of.
@@ -128,6 +131,7 @@ impl Client {
             draft: RefCell::default(),
         })
     }
+            hints: Hints::default(),
 
     /// Serves the connection to its end.
     pub(super) async fn serve(self: Rc<Self>, stream: TcpStream) {

@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
+use super::hints::Early;
 use super::outgoing::Outgoing;
 use super::worker::Worker;
 
@@ -276,6 +277,8 @@ pub(super) struct Exchange<'e> {
     pub(super) worker: &'e Worker,
     /// How long the container may take, from the moment that the last part of the request has come.
     pub(super) timeout: Duration,
+    /// What is done with hints that come before the response.
+    pub(super) early: Early<'e>,
 }
 
 impl Exchange<'_> {
@@ -355,7 +358,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Reads a head that is final; what is said before only concerns the edge (RFC 9110 §15.2).
+    /// Reads a head that is final; what is said before only concerns the edge (RFC 9110 §15.2), but for hints.
     fn read(&mut self) -> Result<Option<Head>, Malformed> {
         loop {
             let read = head::read_head(
@@ -374,6 +377,7 @@ impl Exchange<'_> {
             {
                 upload.release();
             }
+            self.early.take(head.status, head.headers);
         }
     }
 

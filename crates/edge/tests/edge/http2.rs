@@ -3,6 +3,7 @@
 mod clients;
 mod ending;
 mod floods;
+mod hints;
 mod logged;
 mod passing;
 mod refused;
