@@ -63,6 +63,8 @@ need_for_test() {
     # Clients of HTTP/2 that others wrote.
     need curl curl curl
     need nghttp 'clients of HTTP/2 (nghttp, h2load)' nghttp2-client
+    # Reads what the edge compresses.
+    need zstd zstd zstd
     # Servers of IRC: one without accounts, one with.
     need ngircd ngIRCd ngircd
     # An authority that issues certificates, and the names that it knows.

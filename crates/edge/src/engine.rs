@@ -43,6 +43,7 @@ mod forged;
 mod forwarding;
 mod gate;
 mod h2c;
+mod hints;
 mod hop;
 mod http1;
 mod http2;

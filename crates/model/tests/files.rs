@@ -84,7 +84,7 @@ keep = "10m"
 
 [compression]
 enabled = true
-algorithms = ["br", "gzip"]
+algorithms = ["br", "gzip", "zstd"]
 min_size = "1KiB"
 types = ["text/html", "application/json"]
 

@@ -90,6 +90,7 @@ fn has_directive(headers: &HeaderMap, name: &[u8]) -> bool {
 struct Accepted {
     gzip: Option<u16>,
     br: Option<u16>,
+    zstd: Option<u16>,
     others: u16,
 }
 
@@ -108,6 +109,7 @@ impl Accepted {
                     accepted.gzip = Some(quality);
                 }
                 _ if name.eq_ignore_ascii_case(b"br") => accepted.br = Some(quality),
+                _ if name.eq_ignore_ascii_case(b"zstd") => accepted.zstd = Some(quality),
                 _ => {}
             }
         }
@@ -118,6 +120,7 @@ impl Accepted {
         let said = match of {
             Algorithm::Br => self.br,
             Algorithm::Gzip => self.gzip,
+            Algorithm::Zstd => self.zstd,
         };
         said.unwrap_or(self.others)
     }
@@ -143,7 +146,7 @@ fn quality_of(parameter: &[u8]) -> Option<Option<u16>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Algorithm::{Br, Gzip};
+    use Algorithm::{Br, Gzip, Zstd};
 
     fn rules() -> Arc<Compression> {
         let mut rules = service::Compression::default();
@@ -161,16 +164,18 @@ mod tests {
             (&["gzip"], Some(Gzip)),
             (&["x-gzip"], Some(Gzip)),
             (&["GZIP, deflate, BR"], Some(Br)),
-            (&["gzip, deflate, br, zstd"], Some(Br)),
+            (&["gzip, deflate, br, zstd"], Some(Zstd)),
             (&["gzip", "br"], Some(Br)),
+            (&["ZSTD"], Some(Zstd)),
+            (&["zstd;q=0.8, br"], Some(Br)),
             (&["br;q=0.5, gzip;q=0.8"], Some(Gzip)),
             (&["br;q=0.800 , gzip; q=0.8"], Some(Br)),
             (&["gzip;q=0"], None),
             (&["gzip;q=0.000"], None),
             (&["gzip;q=0.001"], Some(Gzip)),
-            (&["*"], Some(Br)),
+            (&["*"], Some(Zstd)),
             (&["*;q=0.1, gzip;q=0.2"], Some(Gzip)),
-            (&["br;q=0, *"], Some(Gzip)),
+            (&["zstd;q=0, br;q=0, *"], Some(Gzip)),
             (&["*;q=0, gzip"], Some(Gzip)),
             (&["gzip;q=x"], None),
             (&["gzip;q=2"], None),

@@ -47,6 +47,8 @@ enum Failed {
     Late,
     ClientLate,
     TooLarge,
+    /// It is asked for what its protocol is not used for.
+    NoWebSockets,
 }
 
 impl From<Lost> for Failed {
@@ -66,7 +68,7 @@ impl Failed {
     /// How the container has failed, if it was the container.
     fn by_container(&self) -> Option<Failure> {
         match self {
-            Self::Stale | Self::ClientLate | Self::TooLarge => None,
+            Self::Stale | Self::ClientLate | Self::TooLarge | Self::NoWebSockets => None,
             Self::Unreachable(_) => Some(Failure::Unreachable),
             Self::Broke | Self::Malformed(_) | Self::Late => Some(Failure::Unanswered),
         }
@@ -116,6 +118,13 @@ impl Attempts {
                     return Err(Page::new(StatusCode::REQUEST_TIMEOUT, text));
                 }
                 Failed::TooLarge => return Err(self.target.body.too_large()),
+                Failed::NoWebSockets => {
+                    let text = format!(
+                        "The containers of {} speak HTTP/2, over which the edge opens no WebSockets.",
+                        self.target.ticket.pool().name()
+                    );
+                    return Err(Page::new(StatusCode::NOT_IMPLEMENTED, text));
+                }
             }
             self.target.ticket.retried();
             failed = Some(endpoint);
@@ -153,6 +162,9 @@ impl Attempts {
         oldest: Option<u64>,
     ) -> Result<(Line, Head), Failed> {
         if endpoint.speaks_h2c() {
+            if self.request.websocket {
+                return Err(Failed::NoWebSockets);
+            }
             // Boxed, so that it does not make the future of every other request larger.
             return Box::pin(self.call(client, endpoint)).await;
         }
@@ -172,6 +184,7 @@ impl Attempts {
             headers: &mut self.headers,
             worker: &client.worker,
             timeout: self.target.response_timeout,
+            early: self.target.early(client),
         };
         let mut timer = client.worker.take_timer();
         let exchanged = exchange.run(&mut self.body, timer.as_mut()).await;
@@ -194,6 +207,7 @@ impl Attempts {
             request: &self.request,
             head: &self.head,
             timeout: self.target.response_timeout,
+            early: self.target.early(client),
         };
         let mut timer = client.worker.take_timer();
         let asked = asking.run(&mut self.body, timer.as_mut()).await;

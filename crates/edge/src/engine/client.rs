@@ -17,6 +17,7 @@ use tokio_rustls::server::TlsStream;
 use super::accept::Place;
 use super::body::ResponseBody;
 use super::forwarding::Forwarding;
+use super::hints::Hints;
 use super::http2::Goodbye;
 use super::moving::Moving;
 use super::page::Page;
@@ -53,6 +54,8 @@ pub(super) struct Client {
     tunnel: Cell<Option<Box<Tunnel>>>,
     /// What the access log is to tell of the request under way.
     pub(super) draft: RefCell<Option<Box<Draft>>>,
+    /// Where early hints of the request under way go.
+    pub(super) hints: Hints,
 }
 
 /// What somebody is the client of.
@@ -110,6 +113,7 @@ impl Client {
             moving: Moving::default(),
             tunnel: Cell::default(),
             draft: RefCell::default(),
+            hints: Hints::default(),
         })
     }
 

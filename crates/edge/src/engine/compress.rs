@@ -40,14 +40,15 @@ impl Compress {
         // Also for who takes none: a cache must not give it to others.
         vary(headers);
         let algorithm = self.algorithm?;
-        // What goes on has its pauses, in which a client waits for what was written.
-        let flushes = length.is_none() || is_event_stream(headers);
+        // What goes on has its pauses, in which a client waits for what was written; and it may end early.
+        let length = length.filter(|_| !is_event_stream(headers));
+        let coder = Coder::new(algorithm, length, length.is_none()).ok()?;
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name(algorithm)));
         headers.remove(header::CONTENT_LENGTH);
         // A part would be one of what the container has.
         headers.remove(header::ACCEPT_RANGES);
         weaken(headers);
-        Some(Box::new(Coder::new(algorithm, flushes)))
+        Some(Box::new(coder))
     }
 }
 
@@ -55,6 +56,7 @@ fn name(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::Br => "br",
         Algorithm::Gzip => "gzip",
+        Algorithm::Zstd => "zstd",
     }
 }
 

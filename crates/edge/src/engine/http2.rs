@@ -34,7 +34,7 @@ mod websocket;
 
 use answer::Gone;
 pub(super) use body::Incoming;
-use body::Respond;
+pub(super) use body::Respond;
 pub(super) use goodbye::Goodbye;
 use socket::Watched;
 use streams::Streams;
@@ -170,6 +170,7 @@ async fn carry(
             return answer::send(&client, &respond, is_head, response).await;
         }
     };
+    client.hints.go_to(&respond);
     let answering = pin!(proxy::handle(client.clone(), taken.request));
     let mut response = unless_taken_back(answering, &respond).await?;
     let Some(websocket) = taken.websocket else {

@@ -42,6 +42,8 @@ pub(super) struct Outgoing {
     pub(super) is_head: bool,
     /// It asks for another protocol.
     pub(super) upgrade: bool,
+    /// It asks for a WebSocket.
+    pub(super) websocket: bool,
     /// The client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
     pub(super) expects_continue: bool,
     /// It may be sent twice: it has no body, and its method is idempotent (RFC 9110 §9.2.2).
@@ -112,7 +114,8 @@ impl Outgoing {
         out.extend_from_slice(b"\r\n");
         let repeatable = !upgrade && !has_body(length) && is_idempotent(request.method());
         let is_head = request.method() == Method::HEAD;
-        Ok(Self { length, is_head, upgrade, expects_continue, repeatable })
+        let websocket = upgrade && members(headers, &header::UPGRADE).any(is_websocket);
+        Ok(Self { length, is_head, upgrade, websocket, expects_continue, repeatable })
     }
 }
 
@@ -200,6 +203,10 @@ fn write_connection(out: &mut Vec<u8>, request: &Request<RequestBody>, te: bool,
 /// whoever they are for, past all rules of the edge. RFC 9113 §3.1 has done away with it.
 fn is_http2(protocol: &[u8]) -> bool {
     protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2")
+}
+
+fn is_websocket(protocol: &[u8]) -> bool {
+    protocol.eq_ignore_ascii_case(b"websocket")
 }
 
 fn is_trailers(member: &[u8]) -> bool {

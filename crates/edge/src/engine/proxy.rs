@@ -20,6 +20,7 @@ use super::closed;
 use super::compress::Compress;
 use super::elsewhere::{self, ByPath};
 use super::events::Events;
+use super::hints::Early;
 use super::line::Line;
 use super::login;
 use super::outgoing::{Outgoing, Seen};
@@ -201,6 +202,12 @@ pub(super) struct Target {
     /// The Authorization field was for the edge, and is not the container's.
     logged_in: bool,
 }
+    /// What is done with hints that come before the response.
+    pub(super) fn early<'a>(&'a self, client: &'a Client) -> Early<'a> {
+        let changes = self.fields.as_ref().map(|fields| &fields.response);
+        Early { hints: &client.hints, changes }
+    }
+
 
 impl Target {
     /// Looks the route up by the request's host and counts the request to its version, within the

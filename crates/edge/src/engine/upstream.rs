@@ -22,6 +22,7 @@ use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
 use super::chunks::{Chunks, Piece};
+use super::hints::Early;
 use super::outgoing::Outgoing;
 use super::worker::Worker;
 
@@ -274,6 +275,8 @@ pub(super) struct Exchange<'e> {
     pub(super) worker: &'e Worker,
     /// How long the container may take, from the moment that the last part of the request has come.
     pub(super) timeout: Duration,
+    /// What is done with hints that come before the response.
+    pub(super) early: Early<'e>,
 }
 
 impl Exchange<'_> {
@@ -353,7 +356,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// Reads a head that is final; what is said before only concerns the edge (RFC 9110 §15.2).
+    /// Reads a head that is final; what is said before only concerns the edge (RFC 9110 §15.2), but for hints.
     fn read(&mut self) -> Result<Option<Head>, Malformed> {
         loop {
             let read = head::read_head(
@@ -372,6 +375,7 @@ impl Exchange<'_> {
             {
                 upload.release();
             }
+            self.early.take(head.status, head.headers);
         }
     }
 

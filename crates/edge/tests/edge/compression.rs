@@ -15,7 +15,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::support::*;
 
-const ALL: [&str; 2] = ["br", "gzip"];
+const ALL: [&str; 3] = ["zstd", "br", "gzip"];
 
 fn compressed(container: &Container) -> ServiceTable {
     let mut compression = Compression::default();
@@ -65,10 +65,18 @@ fn decoded(coding: &str, bytes: &[u8]) -> String {
     match coding {
         "gzip" => flate2::read::GzDecoder::new(bytes).read_to_string(&mut text),
         "br" => brotli::Decompressor::new(bytes, 4096).read_to_string(&mut text),
+        "zstd" => zstd_reader(bytes).read_to_string(&mut text),
         _ => return String::from_utf8(bytes.to_vec()).unwrap(),
     }
     .unwrap();
     text
+}
+
+/// One that takes no more memory than a client must have (RFC 9659 §3): 8 MiB.
+fn zstd_reader(bytes: &[u8]) -> impl Read {
+    let mut reader = zstd::stream::read::Decoder::new(bytes).unwrap();
+    reader.window_log_max(23).unwrap();
+    reader
 }
 
 async fn ask(lab: &Lab, method: Method, fields: &[(&'static str, &str)]) -> Whole {
@@ -102,7 +110,8 @@ async fn a_client_gets_what_it_takes() {
         assert!(answer.body.len() * 4 < page().len(), "{coding}: {}", answer.body.len());
         assert_eq!(answer.text(), page(), "{coding}");
     }
-    assert_eq!(get_with(&lab, "gzip, deflate, br, zstd").await.field("content-encoding"), "br");
+    assert_eq!(get_with(&lab, "gzip, deflate, br, zstd").await.field("content-encoding"), "zstd");
+    assert_eq!(get_with(&lab, "gzip, deflate, br").await.field("content-encoding"), "br");
     assert_eq!(get_with(&lab, "gzip, br;q=0.5").await.field("content-encoding"), "gzip");
     for none in ["identity", "gzip;q=0", "deflate"] {
         let answer = get_with(&lab, none).await;
@@ -124,6 +133,30 @@ async fn curl_reads_it() {
     let text = String::from_utf8(output.stdout).unwrap();
     let coding = text.strip_prefix(&page()).unwrap_or_else(|| panic!("{:?}", output.stderr));
     assert!(ALL.contains(&coding), "{coding:?}");
+}
+
+/// The program of those who have made it is told to take no more memory than a client must have.
+#[tokio::test]
+async fn the_program_zstd_reads_it() {
+    let container = with_page(&[]).await;
+    let (unsaid, tell) = telling("text/html").await;
+    for part in ["begins, ", "goes on, ", "ends"] {
+        tell.send(part).unwrap();
+    }
+    drop(tell);
+    for (container, wanted) in [(&container, &*page()), (&unsaid, "begins, goes on, ends")] {
+        let lab = Lab::new(&[compressed(container)]).await;
+        let answer = get_with(&lab, "zstd").await;
+        assert_eq!(answer.field("content-encoding"), "zstd");
+        let dir = launcher_testkit::Folder::new();
+        let file = dir.path().join("body.zst");
+        std::fs::write(&file, &answer.body).unwrap();
+        let mut zstd = tokio::process::Command::new("zstd");
+        let run = zstd.args(["-dc", "--memory=8MB"]).arg(&file).output();
+        let output = soon("zstd", run).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), wanted);
+    }
 }
 
 #[tokio::test]
@@ -248,6 +281,7 @@ async fn what_is_written_before_a_pause_arrives_in_it() {
 fn partly(coding: &str, bytes: &[u8]) -> String {
     let mut reader: Box<dyn Read> = match coding {
         "gzip" => Box::new(flate2::read::GzDecoder::new(bytes)),
+        "zstd" => Box::new(zstd_reader(bytes)),
         _ => Box::new(brotli::Decompressor::new(bytes, 4096)),
     };
     let (mut text, mut part) = (Vec::new(), [0; 64]);

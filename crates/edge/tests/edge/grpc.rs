@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use launcher_edge::check::check;
 use launcher_edge::table::ServiceTable;
+use launcher_edge::{Config, Daemon, Start};
 use launcher_model::VersionNumber;
 use launcher_model::service::Health;
 use launcher_testkit::clients;
@@ -83,6 +84,66 @@ async fn heavy_calls_of_every_kind_pass() {
     assert_eq!(said, "all is well\n");
     until("nothing is under way", || lab.edge.in_flight() == 0).await;
     assert_eq!(lab.edge.counters.read()[0].counted.failed, 0);
+}
+
+/// A client that does what it is told, line by line.
+struct Talker {
+    orders: ChildStdin,
+    lines: Lines<BufReader<ChildStdout>>,
+    child: Child,
+}
+
+impl Talker {
+    fn start(python: &Path, edge: SocketAddr) -> Self {
+        let mut command = Command::new(python);
+        command.arg(script("talk.py")).arg(edge.to_string()).arg(HOST);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { orders: child.stdin.take().unwrap(), lines, child }
+    }
+
+    async fn told(&mut self, order: &str) -> String {
+        self.orders.write_all(format!("{order}\n").as_bytes()).await.unwrap();
+        let said = tokio::time::timeout(LONG, self.lines.next_line()).await.unwrap().unwrap();
+        said.unwrap_or_else(|| panic!("{order}: the client has ended"))
+    }
+}
+
+#[tokio::test]
+async fn heavy_a_stream_goes_on_while_its_edge_is_replaced() {
+    let python = python().await;
+    let server = Server::start(&python).await;
+    let lab = Lab::new(&[server.table()]).await;
+    let mut client = Talker::start(&python, lab.edge.http);
+    assert_eq!(client.told("stream 1").await, "echo 1");
+    assert_eq!(client.told("call abc").await, "cba");
+
+    let config = Config { http: Vec::new(), ..config(lab.dir.path()) };
+    let start = Start { sockets: Vec::new(), take_over: true };
+    let next = Edge::run(soon("taking over", Daemon::begin(config, start)).await.unwrap());
+    let mut control = Control::accept(&lab.listener).await;
+    control.welcome(&[server.table()]).await;
+
+    assert_eq!(client.told("stream 2").await, "echo 2");
+    // From when it has been told on, calls go over a connection to the successor.
+    let calls = async {
+        while answered(&next) == 0 {
+            assert_eq!(client.told("call def").await, "fed");
+        }
+    };
+    tokio::time::timeout(LONG, calls).await.expect("the client is told");
+    assert_eq!(lab.edge.in_flight(), 1);
+    assert_eq!(client.told("stream 3").await, "echo 3");
+    assert_eq!(client.told("end").await, "StatusCode.OK");
+    assert!(tokio::time::timeout(LONG, client.child.wait()).await.unwrap().unwrap().success());
+    lab.edge.ended().await;
+    next.stop().await;
+}
+
+/// How many calls an edge has answered.
+fn answered(edge: &Edge) -> u64 {
+    edge.counters.read()[0].counted.requests.iter().sum()
 }
 
 #[tokio::test]

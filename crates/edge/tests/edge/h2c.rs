@@ -362,14 +362,29 @@ async fn checks_speak_what_the_container_speaks() {
 }
 
 #[tokio::test]
-async fn an_upgrade_is_a_plain_request() {
+async fn a_websocket_is_refused_and_any_other_upgrade_is_a_plain_request() {
     let container = Container::h2c_named("plain").await;
     let lab = lab(&container).await;
-    let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
-    let head = "GET / HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-                Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = [0; 15];
-    soon("an answer", stream.read_exact(&mut answer)).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    for (protocol, status) in [("websocket", "501"), ("other", "200")] {
+        let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\
+             Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        soon("an answer", stream.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(answer, format!("HTTP/1.1 {status}").as_bytes());
+    }
+    let mut client = Http2::connect(lab.edge.http).await;
+    client.get("/").await;
+    let mut opening = asking("CONNECT", "/");
+    opening.extensions_mut().insert(h2::ext::Protocol::from_static("websocket"));
+    opening.headers_mut().insert("sec-websocket-version", HeaderValue::from_static("13"));
+    let (response, _stream) = client.begin(opening, false).await;
+    let answer = whole2(soon("a response", response).await.unwrap()).await.unwrap();
+    assert_eq!(answer.status, StatusCode::NOT_IMPLEMENTED);
+    assert!(answer.body.contains("opens no WebSockets"), "{}", answer.body);
+    assert_eq!(container.requests(), 2);
+    assert_eq!(lab.edge.counters.read()[0].counted.failed, 0);
 }

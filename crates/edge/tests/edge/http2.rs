@@ -3,7 +3,9 @@
 mod clients;
 mod ending;
 mod floods;
+mod hints;
 mod logged;
 mod passing;
 mod refused;
+mod succession;
 mod websockets;

@@ -15,6 +15,7 @@ use hyper::body::Frame;
 use tokio::time::Sleep;
 
 use super::{Link, request};
+use crate::engine::hints::Early;
 use crate::engine::http2::fields;
 use crate::engine::outgoing::Outgoing;
 use crate::engine::upstream::{Framing, Head, Lost, Malformed, Rest, Stopped, Upload};
@@ -173,6 +174,8 @@ pub(in crate::engine) struct Asking<'a> {
     pub(in crate::engine) head: &'a [u8],
     /// How long the container may take, from the moment that the last part of the request has come.
     pub(in crate::engine) timeout: Duration,
+    /// What is done with hints that come before the response.
+    pub(in crate::engine) early: Early<'a>,
 }
 
 impl Asking<'_> {
@@ -186,7 +189,8 @@ impl Asking<'_> {
         let asked = request::of(self.head).ok_or(Lost::Broken)?;
         let send = self.link.sender();
         let mut call = Call::new(self.worker, self.link);
-        let mut sending = Sending { send, asked: Some(asked), upload: body.take(), response: None };
+        let (asked, upload, early) = (Some(asked), body.take(), self.early);
+        let mut sending = Sending { send, asked, upload, response: None, early };
         timer.as_mut().reset(call.worker.deadline(self.timeout));
         let outcome = poll_fn(|cx| {
             loop {
@@ -236,14 +240,15 @@ impl Call {
 }
 
 /// What is needed until the request is under way and its response begins.
-struct Sending {
+struct Sending<'a> {
     send: SendRequest<Bytes>,
     asked: Option<Request<()>>,
     upload: Option<Upload>,
     response: Option<ResponseFuture>,
+    early: Early<'a>,
 }
 
-impl Sending {
+impl Sending<'_> {
     fn poll(
         &mut self,
         call: &mut Call,
@@ -266,6 +271,9 @@ impl Sending {
             None => {}
         }
         let Some(response) = &mut self.response else { return Poll::Pending };
+        while let Poll::Ready(Some(Ok(said))) = response.poll_informational(cx) {
+            self.early.take(said.status(), said.into_parts().0.headers);
+        }
         Pin::new(response).poll(cx).map_err(|error| call.lost(&error))
     }
 

@@ -14,7 +14,7 @@ use hyper::body::Frame;
 use super::fields;
 
 /// Answers a request. Its body may ask its client to send it.
-pub(super) type Respond = Rc<RefCell<SendResponse<Bytes>>>;
+pub(in crate::engine) type Respond = Rc<RefCell<SendResponse<Bytes>>>;
 
 /// A body on its way from a client. The client may send more of it when a part has been taken.
 pub(in crate::engine) struct Incoming {

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use crate::support::*;
 
 /// A container that answers when it is let go.
-async fn slow(name: &str) -> (Container, watch::Sender<bool>) {
+pub(super) async fn slow(name: &str) -> (Container, watch::Sender<bool>) {
     let (go, wait) = watch::channel(false);
     let answer = name.to_owned();
     let container = Container::serve(name, move |_| {

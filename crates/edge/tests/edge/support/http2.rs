@@ -6,7 +6,7 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, Response, StatusCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
@@ -30,7 +30,11 @@ pub(crate) struct Http2 {
 
 impl Http2 {
     pub(crate) async fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).await.unwrap();
+        Self::over(TcpStream::connect(to).await.unwrap()).await
+    }
+
+    /// One over any stream.
+    pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let (send, connection) = soon("settings", h2::client::handshake(stream)).await.unwrap();
         Self { send, connection: tokio::spawn(connection) }
     }
