@@ -25,7 +25,7 @@ use super::chunks::{Chunks, Piece};
 use super::outgoing::Outgoing;
 use super::worker::Worker;
 
-mod head;
+pub(in crate::engine) mod head;
 mod upload;
 
 pub(super) use head::{Framing, Head, Malformed};
