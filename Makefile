@@ -2,7 +2,7 @@
 # Arguments are passed on: make demo ARGS=--exit, make test ARGS=health
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench pictures lab lint
+.PHONY: help setup demo test fuzz bench pictures lab lint
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 help: ## List the targets
@@ -16,6 +16,9 @@ demo: ## Build it and show it: deploy, preview, fail, roll back, under load
 
 test: ## Run the whole test suite on a real Docker Engine
 	@dev/test.sh $(ARGS)
+
+fuzz: ## Look for bytes that break what reads them; every reader for a minute
+	@dev/fuzz.sh $(ARGS)
 
 bench: ## Measure it beside its peers; writes target/bench.json
 	@dev/bench.sh $(ARGS)

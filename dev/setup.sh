@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees that what a part of the work needs is installed. Quick when it is; safe to repeat.
 #
-#   dev/setup.sh WHAT...      build | demo | test | bench | lab |
+#   dev/setup.sh WHAT...      build | demo | test | fuzz | bench | lab |
 #                             marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients | grpc-clients
 #
 # On Debian and Ubuntu it installs what is missing. Elsewhere it says what to install, and fails.
@@ -133,6 +133,11 @@ need_for_bench() {
     need_for_jenkins_clients
 }
 
+# libFuzzer is in C++, and built with what fuzzes.
+need_for_fuzz() {
+    need c++ 'a C++ compiler (c++)' g++
+}
+
 check_rust() {
     local wanted found
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
@@ -238,7 +243,7 @@ install_clients() (
     }
 )
 
-[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients | grpc-clients'
+[[ $# -gt 0 ]] || fail 'what for? dev/setup.sh build | demo | test | fuzz | bench | lab | marathon-clients | jenkins-clients | fluent-clients | notify-clients | openid-clients | otlp-clients | bench-clients | grpc-clients'
 need_for_build
 clients=()
 for what in "$@"; do
@@ -275,6 +280,7 @@ for what in "$@"; do
             need_for_otlp_clients
             clients+=("$what")
             ;;
+        fuzz) need_for_fuzz ;;
         bench)
             need_for_docker
             need_for_git
@@ -290,7 +296,7 @@ for what in "$@"; do
             need_for_git
             need_for_lab
             ;;
-        *) fail "there is nothing to set up for $what; it is one of build, demo, test, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, openid-clients, otlp-clients, bench-clients, grpc-clients" ;;
+        *) fail "there is nothing to set up for $what; it is one of build, demo, test, fuzz, bench, lab, marathon-clients, jenkins-clients, fluent-clients, notify-clients, openid-clients, otlp-clients, bench-clients, grpc-clients" ;;
     esac
 done
 check_rust

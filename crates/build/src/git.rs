@@ -6,6 +6,8 @@
 mod command;
 mod commit;
 mod elsewhere;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod pkt;
 mod receive;
 mod report;

@@ -23,6 +23,9 @@ mod source;
 mod tidy;
 mod upload;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod git;
 
 pub use builds::{BranchUrl, BuildUrl, Builds, Config, Parts, PreviewUrl};

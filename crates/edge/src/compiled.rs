@@ -27,6 +27,8 @@ mod closed;
 mod compression;
 mod elsewhere;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod host;
 mod logins;
 mod secured;

@@ -41,6 +41,8 @@ mod events;
 mod fields;
 mod forged;
 mod forwarding;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod gate;
 mod h2c;
 mod hints;

@@ -15,6 +15,9 @@ mod daemon;
 pub mod driver;
 mod engine;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod hold;
 mod keep;
 mod link;

@@ -111,6 +111,14 @@ fn with(beginning: &str, instead: &str) -> String {
 }
 
 #[test]
+fn a_mistake_at_the_end_of_a_line_is_in_that_line() {
+    for end in ["\n", "\r\n"] {
+        let error = read("launcher.toml", &format!("[service]{end}name{end}port = 1")).unwrap_err();
+        assert_eq!((error.line, error.column, &*error.source_line), (2, 5, "name"), "{end:?}");
+    }
+}
+
+#[test]
 fn of_a_long_line_the_place_of_the_mistake_is_shown() {
     let long = "x".repeat(3_000_000);
     let behind = format!("GREETING = \"{long}\" oops");

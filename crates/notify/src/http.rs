@@ -117,7 +117,7 @@ fn may_pass(status: StatusCode) -> bool {
 
 /// How long the other side wants to be left alone: seconds, or a date (RFC 9110, 10.2.3). Discord's has a
 /// fraction.
-fn pause(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn pause(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let seconds = match text.parse::<f64>() {
         Ok(seconds) => seconds,
@@ -130,7 +130,7 @@ fn pause(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 }
 
 /// What an answer says, for people: the message of a JSON answer, or the beginning of another one.
-fn words(body: &[u8], status: StatusCode) -> String {
+pub(crate) fn words(body: &[u8], status: StatusCode) -> String {
     let json: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let message = json.as_ref().and_then(|json| {
         ["message", "error"].into_iter().find_map(|name| json.get(name)?.as_str())

@@ -4,6 +4,8 @@ mod ask;
 mod connect;
 mod desk;
 mod flood;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod message;
 mod protocol;
 mod session;

@@ -7,6 +7,9 @@ mod answers;
 mod deliver;
 mod email;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod guard;
 mod http;
 mod irc;

@@ -8,6 +8,8 @@ mod ensure;
 pub(crate) mod events;
 mod exec;
 mod follow;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod halt;
 pub(crate) mod image;
 mod interact;

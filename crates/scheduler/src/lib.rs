@@ -19,6 +19,9 @@ pub mod docker;
 pub mod dockerignore;
 #[cfg(feature = "fake")]
 pub mod fake;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod labels;
 pub mod marathon;
 pub mod swarm;

@@ -5,6 +5,8 @@
 //! this server has signed.
 
 mod draw;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod numbers;
 mod picture;
 mod subject;

@@ -3,6 +3,9 @@
 pub mod access;
 pub mod api;
 pub mod auth;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod git;
 mod graphs;
 pub mod http;

@@ -14,6 +14,8 @@ mod environment;
 mod error;
 mod flash;
 mod forms;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod holds;
 mod home;
 mod host;

@@ -4,6 +4,8 @@
 //! for that second, so each is a rate, a level or a time, and averages of them are what they seem to be.
 
 mod carbon;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod names;
 mod protocol;
 mod read;

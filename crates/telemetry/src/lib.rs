@@ -8,6 +8,9 @@
 pub mod access;
 pub mod embedded;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gathered;
 pub mod graph;
 pub mod graphite;

@@ -6,6 +6,8 @@
 
 mod answer;
 mod collector;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzz;
 mod headers;
 mod histogram;
 mod metrics;

@@ -22,8 +22,7 @@ pub(super) enum Packet {
 /// When it does not begin with a length.
 pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Packet>> {
     let Some(head) = buffer.first_chunk::<4>() else { return Ok(None) };
-    let length = std::str::from_utf8(head).ok().and_then(|text| u16::from_str_radix(text, 16).ok());
-    let length = usize::from(length.ok_or(Error::Protocol("a packet without its length"))?);
+    let length = length(head).ok_or(Error::Protocol("a packet without its length"))?;
     match length {
         0 => {
             buffer.advance(4);
@@ -37,6 +36,13 @@ pub(super) fn take(buffer: &mut BytesMut) -> Result<Option<Packet>> {
             Ok(Some(Packet::Data(packet.slice(4..))))
         }
     }
+}
+
+/// Four digits and nothing else: git takes no sign either.
+fn length(head: &[u8; 4]) -> Option<usize> {
+    let text = std::str::from_utf8(head).ok()?;
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    usize::from_str_radix(text, 16).ok().filter(|_| digits)
 }
 
 /// Writes `data` as packets.
@@ -80,7 +86,7 @@ mod tests {
         for part in ["", "00", "0009abc"] {
             assert!(take(&mut BytesMut::from(part)).unwrap().is_none(), "{part}");
         }
-        for wrong in ["zzzz", "0001", "0003", "fffff", "-001x"] {
+        for wrong in ["zzzz", "0001", "0003", "fffff", "-001x", "+00a123456"] {
             assert!(take(&mut BytesMut::from(wrong)).is_err(), "{wrong}");
         }
     }

@@ -185,7 +185,7 @@ async fn tell(push: Push, received: impl Received, to: &mpsc::Sender<std::io::Re
 }
 
 /// Reads the commands of a push, and leaves in `head` all that was read. None when there are none.
-async fn read_commands<B>(head: &mut BytesMut, body: &mut B) -> Result<Option<Push>>
+pub(super) async fn read_commands<B>(head: &mut BytesMut, body: &mut B) -> Result<Option<Push>>
 where
     B: Stream<Item = std::io::Result<Bytes>> + Unpin,
 {

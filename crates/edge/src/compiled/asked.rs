@@ -17,19 +17,19 @@ use crate::table::{COOKIE_ATTRIBUTES, ServiceTable, TRY_HEADER};
 
 /// A cookie, to be found in a request.
 #[derive(Debug)]
-struct Cookie {
+pub(super) struct Cookie {
     name: String,
     /// Its name and `=`.
     begins: Finder<'static>,
 }
 
 impl Cookie {
-    fn named(name: String) -> Self {
+    pub(super) fn named(name: String) -> Self {
         Self { begins: Finder::new(format!("{name}=").as_bytes()).into_owned(), name }
     }
 
     /// Every value of it that a request has (RFC 6265 §5.4).
-    fn values<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h [u8]> {
+    pub(super) fn values<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h [u8]> {
         let fields = headers.get_all(header::COOKIE).into_iter().map(HeaderValue::as_bytes);
         // Most fields do not have it, and are not taken apart.
         let with_it = fields.filter(|field| self.begins.find(field).is_some());

@@ -123,7 +123,7 @@ impl fmt::Debug for Attempt {
 }
 
 /// The user and the password in a request's one Authorization field, if it is of that kind.
-fn credentials(headers: &HeaderMap) -> Option<(String, SecretString)> {
+pub(super) fn credentials(headers: &HeaderMap) -> Option<(String, SecretString)> {
     let mut fields = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(field), None) = (fields.next(), fields.next()) else { return None };
     let (scheme, rest) = field.to_str().ok()?.split_once(' ')?;

@@ -90,7 +90,9 @@ fn take_size(buffer: &mut BytesMut) -> Result<Option<u64>, BadChunk> {
         return Err(BadChunk);
     }
     match httparse::parse_chunk_size(buffer) {
-        Ok(Status::Complete((length, size))) if has_whole_lines(&buffer[..length]) => {
+        Ok(Status::Complete((length, size)))
+            if length <= LONGEST_LINE && has_whole_lines(&buffer[..length]) =>
+        {
             buffer.advance(length);
             Ok(Some(size))
         }
@@ -102,7 +104,9 @@ fn take_size(buffer: &mut BytesMut) -> Result<Option<u64>, BadChunk> {
 fn take_trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, BadChunk> {
     let mut fields = [httparse::EMPTY_HEADER; MOST_TRAILER_FIELDS];
     match httparse::parse_headers(buffer, &mut fields) {
-        Ok(Status::Complete((length, fields))) if has_whole_lines(&buffer[..length]) => {
+        Ok(Status::Complete((length, fields)))
+            if length <= MOST_TRAILERS && has_whole_lines(&buffer[..length]) =>
+        {
             let mut trailers = HeaderMap::new();
             for field in fields {
                 let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BadChunk)?;
@@ -151,6 +155,8 @@ mod tests {
     fn what_is_not_chunked_is_refused() {
         for bad in [
             &b"x\r\n"[..],
+            b" \r\n\r\n",
+            b"5\r\nhello\r\n\r\n\r\n",
             b"-1\r\n",
             b"5\r\nhelloX\r\n",
             b"5\r\nhello\n\r",
@@ -165,7 +171,17 @@ mod tests {
         ] {
             assert_eq!(read(&[bad]), Err(BadChunk), "{bad:?}");
         }
-        assert_eq!(read(&[b"5;", &[b'x'; LONGEST_LINE]]), Err(BadChunk));
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_however_it_comes() {
+        let line = [&b"5;"[..], &[b'x'; LONGEST_LINE], b"\r\nhello\r\n0\r\n\r\n"].concat();
+        let field = [&b"0\r\nx: "[..], &[b'x'; MOST_TRAILERS], b"\r\n\r\n"].concat();
+        for long in [line, field] {
+            assert_eq!(read(&[&long]), Err(BadChunk));
+            let (one, other) = long.split_at(long.len() - 20);
+            assert_eq!(read(&[one, other]), Err(BadChunk));
+        }
     }
 
     proptest! {

@@ -23,6 +23,8 @@ use super::socket::Stream;
 
 mod answer;
 mod body;
+#[cfg(feature = "fuzzing")]
+pub(super) mod fuzz;
 mod head;
 mod wire;
 

@@ -26,7 +26,7 @@ use super::hints::Early;
 use super::outgoing::Outgoing;
 use super::worker::Worker;
 
-mod head;
+pub(in crate::engine) mod head;
 mod upload;
 
 pub(super) use head::{Framing, Head, Malformed};

@@ -18,7 +18,7 @@ use super::client::Client;
 use super::ticket::{Meter, Side, Ticket};
 use super::tunnel::CLIENT_ENDS_WITHIN;
 
-mod frames;
+pub(in crate::engine) mod frames;
 
 use frames::Frames;
 

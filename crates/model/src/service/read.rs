@@ -81,12 +81,15 @@ pub fn read(file: &str, text: &str) -> Result<ServiceSpec, FileError> {
 fn locate(file: &str, text: &str, at: usize, message: &str) -> FileError {
     let before = text.get(..at).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let source_line = text[line_start..].lines().next().unwrap_or_default();
+    // A line may be wrong at its end, which is more than one character in some files.
+    let column = before[line_start..].chars().count().min(source_line.chars().count()) + 1;
     FileError {
         file: file.to_owned(),
         line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
+        column,
         message: shortened(&message.trim().replace('\n', "; ")),
-        source_line: text[line_start..].lines().next().unwrap_or_default().to_owned(),
+        source_line: source_line.to_owned(),
     }
 }
 

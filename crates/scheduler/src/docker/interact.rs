@@ -197,7 +197,7 @@ impl Feed {
 
 /// Reads what a command prints: as it is from a terminal, else in frames with a head of eight bytes each, of
 /// which parts are passed on as they come.
-struct Frames {
+pub(super) struct Frames {
     raw: bool,
     /// To where the rest of this frame goes.
     to: u8,
@@ -209,7 +209,7 @@ const HEAD: usize = 8;
 const STDOUT: u8 = 1;
 
 impl Frames {
-    fn of(raw: bool) -> Self {
+    pub(super) fn of(raw: bool) -> Self {
         Self { raw, to: STDOUT, left: 0 }
     }
 }

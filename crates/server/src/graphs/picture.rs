@@ -113,10 +113,15 @@ pub(crate) fn signed(app: &App, subject: Subject<'_>, format: &str, picture: &Pi
     app.settings.page_url(&format!("{path}{separator}{SIGNATURE}{signature}"))
 }
 
+/// What is signed of an address, and its signature; none where it has none.
+pub(super) fn apart(address: &str) -> Option<(&str, &str)> {
+    let (path, signature) = address.rsplit_once(SIGNATURE)?;
+    Some((path.strip_suffix(['?', '&']).unwrap_or(path), signature))
+}
+
 /// Whether an address was made by this server, as it is: with nothing added, and nothing changed.
 pub(crate) fn is_signed(app: &App, uri: &Uri) -> bool {
     let Some(address) = uri.path_and_query() else { return false };
-    let Some((path, signature)) = address.as_str().rsplit_once(SIGNATURE) else { return false };
-    let path = path.strip_suffix(['?', '&']).unwrap_or(path);
+    let Some((path, signature)) = apart(address.as_str()) else { return false };
     app.vault.sign_address(path).as_bytes().ct_eq(signature.as_bytes()).into()
 }

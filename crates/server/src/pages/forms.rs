@@ -67,7 +67,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Own<T> {
 
 /// Whether a browser says that another site's page sent this. One that says nothing is not a browser of
 /// these years, and nobody's cookies are in it by accident.
-fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
+pub(super) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     if let Some(site) = text("sec-fetch-site") {
         return !matches!(site, "same-origin" | "none");

@@ -32,7 +32,7 @@ impl Graphite {
 /// The average of the numbers of each step. Of times that most requests did not exceed, that of several
 /// seconds is not that of all their requests, and nobody can tell it any more. Numbers of other times, which nobody has
 /// asked for, are left out.
-fn averages(numbers: &[(i64, f64)], measure: Measure, steps: &Steps) -> Numbers {
+pub(super) fn averages(numbers: &[(i64, f64)], measure: Measure, steps: &Steps) -> Numbers {
     let mut sums: BTreeMap<i64, (f64, u32)> = BTreeMap::new();
     let asked = steps.from..steps.until;
     for (at, number) in numbers.iter().filter(|(at, _)| asked.contains(at)) {

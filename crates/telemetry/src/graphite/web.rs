@@ -176,7 +176,7 @@ impl Web {
 }
 
 /// Reads an answer. One that says no numbers is one of nothing.
-fn read(bytes: &[u8]) -> Result<Found, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<Found, String> {
     let all: Vec<Series> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let mut found = Found::new();
     for series in all {

@@ -15,7 +15,7 @@ const GOING_AWAY: u16 = 1001;
 
 /// A place in one direction's frames.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Frames {
+pub(in crate::engine) struct Frames {
     header: [u8; LONGEST_HEADER],
     /// So many bytes of the header have passed.
     passed: usize,
@@ -28,7 +28,7 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Goes on behind these bytes.
-    pub(super) fn follow(&mut self, mut bytes: &[u8]) {
+    pub(in crate::engine) fn follow(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             bytes = self.step(bytes);
         }
@@ -36,7 +36,7 @@ impl Frames {
 
     /// How many of these bytes, which come next, belong to messages that end in them. `None` when no
     /// message ends before or in them, or when the conversation has been closed.
-    pub(super) fn whole_messages(&self, bytes: &[u8]) -> Option<usize> {
+    pub(in crate::engine) fn whole_messages(&self, bytes: &[u8]) -> Option<usize> {
         let mut ahead = self.clone();
         let mut rest = bytes;
         let mut whole = ahead.is_between_messages().then_some(0);
@@ -50,12 +50,12 @@ impl Frames {
     }
 
     /// Whether a frame that has begun has ended; another one may be put in here.
-    pub(super) fn is_between_frames(&self) -> bool {
+    pub(in crate::engine) fn is_between_frames(&self) -> bool {
         self.passed == 0
     }
 
     /// Whether a whole Close frame has passed.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(in crate::engine) fn is_closed(&self) -> bool {
         self.closed
     }
 
