@@ -97,13 +97,38 @@ body.addEventListener("input", ({ target }) => {
   for (const input of share.querySelectorAll("[name=slider], [name=weight]")) input.value = target.value;
 });
 
+// A press is sent once it is known that somebody answers: a browser would show a page of its own else, and what was
+// written here would be gone. Where nobody does, nothing is sent later by itself.
+const ANSWERS_WITHIN = 5_000;
+const LOOK_AGAIN = 1_000;
+const unsent = document.getElementById("unsent");
+const isThere = () =>
+  fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(ANSWERS_WITHIN) }).then(({ ok }) => ok, () => false);
+const tellWhenBack = async () => {
+  const told = unsent.querySelector("[role=status]");
+  told.textContent = "";
+  while (unsent.open && !(await isThere())) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
+  told.textContent = "It answers again.";
+};
+const whenThere = async (form, send) => {
+  if (form.ariaBusy === "true") return;
+  form.ariaBusy = "true";
+  const is = await isThere();
+  form.ariaBusy = null;
+  if (is) {
+    send();
+    return;
+  }
+  unsent.returnValue = "";
+  unsent.onclose = () => unsent.returnValue === "again" && whenThere(form, send);
+  unsent.showModal();
+  tellWhenBack();
+};
+
 // A press that changes production is asked about first, with the service and the version. Without any of this its
 // form leads to a page that asks. What is asked about stays as it was shown, so that a yes means what was read.
 const asked = document.getElementById("asked");
-body.addEventListener("htmx:confirm", (event) => {
-  const form = event.detail.elt;
-  if (!form.dataset?.sure) return;
-  event.preventDefault();
+const ask = (form, yes) => {
   const words = form.dataset.sure.replace("{share}", form.elements.weight?.value);
   asked.querySelector("h2").textContent = `${words}?`;
   asked.querySelector("p").textContent = form.dataset.told;
@@ -112,23 +137,24 @@ body.addEventListener("htmx:confirm", (event) => {
   asking = form;
   asked.onclose = () => {
     asking = null;
-    if (asked.returnValue !== "yes" || !form.isConnected) return;
-    const sure = document.createElement("input");
-    Object.assign(sure, { type: "hidden", name: "sure", value: "true" });
-    form.append(sure);
-    event.detail.issueRequest(true);
-    sure.remove();
+    if (asked.returnValue === "yes" && form.isConnected) yes();
   };
   asked.showModal();
-});
-
-// A button that leads to another page is pressed once.
-body.addEventListener("submit", ({ target }) => {
-  if (!target.matches("form.press:not([hx-post])")) return;
-  for (const button of target.querySelectorAll("button")) button.disabled = true;
-});
-addEventListener("pageshow", ({ persisted }) => {
-  if (persisted) location.reload();
+};
+const issueSure = (form, issue) => {
+  const sure = document.createElement("input");
+  Object.assign(sure, { type: "hidden", name: "sure", value: "true" });
+  form.append(sure);
+  issue();
+  sure.remove();
+};
+body.addEventListener("htmx:confirm", (event) => {
+  const { elt: form, issueRequest } = event.detail;
+  if (!form.matches?.("form[hx-post]")) return;
+  event.preventDefault();
+  const issue = () => issueRequest(true);
+  if (form.dataset.sure) ask(form, () => whenThere(form, () => issueSure(form, issue)));
+  else whenThere(form, issue);
 });
 
 // Keys: none does more than go somewhere.
@@ -218,23 +244,36 @@ body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   }
 });
 body.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.requestConfig.verb !== "post" || !missed) return;
+  if (detail.requestConfig.verb !== "post") return;
+  // What was chosen in a menu is done.
+  const menu = detail.elt.closest("details.menu");
+  if (menu) menu.open = false;
+  if (!missed) return;
   missed = false;
   look();
 });
 
-// A press that leads to another page counts once; who comes back to this one may press again.
-const buttons = (form) => form.querySelectorAll("button");
-document.addEventListener("submit", ({ target, defaultPrevented }) => {
-  if (defaultPrevented || target.getAttribute("method") !== "post" || target.hasAttribute("hx-post")) return;
+// A press that leads to another page counts once; who comes back to this one sees it as it is then.
+const known = new WeakSet();
+document.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post" || form.hasAttribute("hx-post")) return;
+  if (!known.has(form)) {
+    event.preventDefault();
+    whenThere(form, () => {
+      known.add(form);
+      // What was pressed may have been made anew meanwhile.
+      form.requestSubmit(submitter?.form === form ? submitter : null);
+    });
+    return;
+  }
   // What the pressed button says is sent along, so it must not be disabled before that.
   setTimeout(() => {
-    for (const button of buttons(target)) button.disabled = true;
+    for (const button of form.querySelectorAll("button")) button.disabled = true;
   });
 });
-window.addEventListener("pageshow", ({ persisted }) => {
-  if (!persisted) return;
-  for (const form of document.forms) for (const button of buttons(form)) button.disabled = false;
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload();
 });
 
 // While something moves that no event tells each step of, the page looks by itself.
@@ -271,6 +310,9 @@ document.addEventListener("click", ({ target }) => {
   if (navigator.clipboard) navigator.clipboard.writeText(from.textContent).then(copied, select);
   else select();
 });
+
+// Where one is is in sight among the pages, too.
+document.querySelector(".pages [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
 // A menu closes when one turns away from it.
 document.addEventListener("click", ({ target }) => {

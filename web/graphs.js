@@ -31,6 +31,10 @@ const inWords = {
   bytes_per_second: (value) => `${bytes(value)}/s`,
 };
 
+// Where lines are drawn: bytes are counted in powers of two.
+const BYTES = [1, ...Array.from({ length: 44 }, (_, at) => 2 ** (at + 1))];
+const steps = (unit) => (unit.startsWith("bytes") ? { incrs: BYTES } : {});
+
 const colours = () => {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
@@ -47,7 +51,7 @@ const clock = (second) => new Date(second * 1000).toLocaleTimeString([], { hour1
 const tell = (head, graph, at) => {
   // There is room for a few.
   const few = graph.curves.length > MOST_TOLD ? graph.curves.filter(({ thin }) => !thin) : graph.curves;
-  const values = few.map((curve) => {
+  const values = few.toSorted((one, other) => one.thin - other.thin).map((curve) => {
     const last = at ?? curve.values.findLastIndex((value) => value !== null);
     const value = curve.values[last];
     return [curve, value == null ? "–" : inWords[graph.unit](value)];
@@ -102,7 +106,7 @@ const options = (part, state) => {
     axes: [
       { ...axis, size: 22, space: 70, grid: { show: false }, values: (_, all) => all.map((at) => clock(at).slice(0, 5)) },
       {
-        ...axis, size: 58, space: 28, grid: { stroke: palette.line, width: 1 },
+        ...axis, ...steps(state.graph.unit), size: 58, space: 28, grid: { stroke: palette.line, width: 1 },
         values: (_, all) => all.map((value) => inWords[state.graph.unit](value)),
       },
     ],
@@ -160,6 +164,8 @@ const refresh = async (part) => {
     return;
   }
   const state = drawn.get(part) ?? put(part);
+  // The page says whose it is.
+  graph.title = part.querySelector("img").alt;
   state.graph = graph;
   if (state.plot && state.shape === shape(graph)) {
     state.plot.setData(data(graph));

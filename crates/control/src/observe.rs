@@ -8,6 +8,7 @@ use launcher_model::plan::leaving::served_places;
 use launcher_model::route::Route;
 use launcher_model::{ServiceName, VersionNumber, Weight};
 use launcher_store::vault::PassFor;
+use tokio::sync::watch;
 
 use crate::engine::EngineState;
 use crate::slot::Slot;
@@ -130,6 +131,12 @@ impl Control {
     pub fn observed(&self, service: &ServiceName) -> Vec<Checked> {
         let observed = self.inner.slot(service).and_then(|slot| slot.observed());
         observed.map(|all| all.to_vec()).unwrap_or_default()
+    }
+
+    /// Changes each time that a service's containers were looked at; none where the service is gone.
+    #[must_use]
+    pub fn looks(&self, service: &ServiceName) -> Option<watch::Receiver<u64>> {
+        self.inner.slot(service).map(|slot| slot.passes())
     }
 
     /// The containers of all services, as they were last observed.

@@ -100,6 +100,29 @@ async fn no_event_is_asked_for_and_none_is_said_to_be_missing() {
 }
 
 #[tokio::test]
+async fn events_are_printed_as_comma_separated_values() {
+    let stub = Stub::start(|call, _| {
+        let event = json!({ "id": 7, "at": "2026-11-24T12:00:00Z", "kind": "deployment_live", "service": "shop",
+            "version": 42, "deployment": 3, "by": "mika", "text": "v42 is live, \"at last\"" });
+        match call.line.as_str() {
+            "GET /api/v1/events?kind=deployment&limit=500" => {
+                answer(200, &json!({ "items": [event], "next": null }))
+            }
+            "GET /api/v1/events?limit=500" => answer(200, &json!({ "items": [], "next": null })),
+            _ => unexpected(call),
+        }
+    });
+    let stub = stub.await;
+    let head = "id,at,kind,service,version,deployment,by,text\r\n";
+    let line = "7,2026-11-24T12:00:00Z,deployment_live,shop,42,3,mika,\"v42 is live, \"\"at last\"\"\"\r\n";
+    let ran = run(&stub.url, &["events", "--kind", "deployment", "--csv"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str()), (0, format!("{head}{line}").as_str()));
+    let ran = run(&stub.url, &["events", "--csv"]).await;
+    assert_eq!((ran.status, ran.stdout.as_str(), ran.stderr.as_str()), (0, head, ""));
+    assert_eq!(run(&stub.url, &["events", "--csv", "-f"]).await.status, 2);
+}
+
+#[tokio::test]
 async fn a_reader_that_goes_away_ends_it_silently() {
     let stub = Stub::start(|call, _| {
         let event = |id: i64| {

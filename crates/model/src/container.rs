@@ -107,6 +107,7 @@ pub struct ExecCheck {
 /// What is known of a container's health.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "health", rename_all = "snake_case")]
+#[schema(as = ContainerHealth)]
 pub enum Health {
     /// Not checked often enough yet.
     Unknown {

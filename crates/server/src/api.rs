@@ -10,6 +10,7 @@ mod deployments;
 pub(crate) mod edges;
 mod environments;
 mod events;
+mod file;
 mod holds;
 mod hooks;
 mod hosts;

@@ -28,6 +28,7 @@ mod login;
 mod maintenance;
 mod new_service;
 mod once;
+mod one;
 mod openid;
 mod outlook;
 mod person;
@@ -116,13 +117,13 @@ pub(crate) fn router() -> Router<App> {
         .route("/live/services/{service}/versions/{version}/deploy", get(outlook::part))
         .route("/live/services/{service}/versions/{version}", get(environment::part))
         .route("/live/services/{service}/versions/{version}/log", get(environment::log))
-        .route("/hosts/{host}", get(host::page))
+        .route("/hosts/{host}", get(one::page::<host::Host>))
         .route("/hosts/{host}/sure/{act}", get(host::sure))
         .route("/hosts/{host}/{act}", post(host::act))
-        .route("/live/hosts/{host}", get(host::part))
-        .route("/edges/{edge}", get(edge::page))
+        .route("/live/hosts/{host}", get(one::part::<host::Host>))
+        .route("/edges/{edge}", get(one::page::<edge::Edge>))
         .route("/edges/{edge}/revoke", get(edge::sure).post(edge::revoke))
-        .route("/live/edges/{edge}", get(edge::part))
+        .route("/live/edges/{edge}", get(one::part::<edge::Edge>))
         .route("/new/edge", get(edge::new_page).post(edge::invite))
         .route("/builds/{id}", get(build::page))
         .route("/builds/{id}/log.txt", get(build::download))

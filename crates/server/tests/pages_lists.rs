@@ -132,6 +132,15 @@ async fn events_are_narrowed_by_a_form_whose_fields_are_the_address() {
         assert_eq!(page.status, 200, "{query}");
         assert!(page.body.contains(told), "{query}: {}", page.body);
     }
+    // All of what is shown is a file, too.
+    let page = visitor.get("/events?who=kim&from=-1h").await.body;
+    let (_, rest) = page.split_once("href=\"/api/v1/events").unwrap();
+    let file = rest.split('"').next().unwrap().replace("&#38;", "&");
+    let file = visitor.get(&format!("/api/v1/events{file}")).await;
+    assert_eq!(file.headers["content-disposition"], "attachment; filename=\"events.csv\"");
+    let lines: Vec<_> = file.body.lines().skip(1).collect();
+    assert_eq!(lines.len(), 1, "{}", file.body);
+    assert!(lines[0].contains(",environment_pinned,shop,1,,kim,"), "{}", file.body);
     // What is older keeps what it is narrowed to, and so does the part that changes.
     for _ in 0..30 {
         world.app.control.pin(&shop, VersionNumber(1), false, "kim").await.unwrap();

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use launcher_model::PersonName;
 use secrecy::SecretString;
+use tokio::sync::watch;
 
 use crate::{NewPerson, NewSession, Owner, Person, PersonChange, Result, Session, Subject};
 
@@ -94,4 +95,8 @@ pub trait SessionStore: Send + Sync + 'static {
     async fn revoke_session(&self, id: i64, of: Option<&Owner>, now: Timestamp) -> Result<bool>;
     /// The sessions that have not ended, of one owner or of all, newest first; no links.
     async fn sessions(&self, of: Option<&Owner>, now: Timestamp) -> Result<Vec<Session>>;
+    /// Changes after a session was ended, by whose it is or by somebody else. What ends those of a person or a
+    /// token with their other rights is an [event](crate::Store::watch), and that one has expired is told by
+    /// nobody.
+    fn watch_sessions(&self) -> watch::Receiver<()>;
 }

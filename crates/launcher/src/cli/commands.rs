@@ -30,7 +30,7 @@ mod wait;
 
 use clap::Args;
 use launcher_model::{ServiceName, Span, VersionNumber};
-use launcher_server::api::views::ServiceView;
+use launcher_server::api::views::{Csv, ServiceView};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -76,6 +76,13 @@ impl Context {
         }
         let items: Vec<T> = self.understand(Value::Array(items))?;
         self.out.text(&lay_out(&items, &self.look))
+    }
+
+    /// Prints a list as comma-separated values.
+    fn csv<T: DeserializeOwned + Csv>(&self, items: Vec<Value>) -> Result<(), Failure> {
+        let items: Vec<T> = self.understand(Value::Array(items))?;
+        let lines: String = items.iter().map(Csv::csv).collect();
+        self.out.text(&(T::csv_head() + &lines))
     }
 
     /// Reads what the server answered as what this program knows, to be shown to people.

@@ -8,6 +8,7 @@ use crate::Span;
 /// How a container shows that it can serve. One of `path`, `tcp`, `exec` and `grpc`; with none, `tcp`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = HealthCheck)]
 pub struct Health {
     /// HTTP: a path that answers 200 to 399.
     #[serde(default, skip_serializing_if = "Option::is_none")]

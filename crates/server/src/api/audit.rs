@@ -1,16 +1,14 @@
 //! Who did what: in parts, or all of it as a file.
 
 use axum::Json as Answer;
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
 use launcher_model::ServiceName;
 use launcher_store::{AuditFilter, Outcome};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
+use super::file::{BATCH, Format, file};
 use super::views::AuditView;
 use crate::App;
 use crate::http::extract::Query;
@@ -45,15 +43,6 @@ pub(super) struct AuditQuery {
     limit: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Format {
-    /// Comma-separated values (RFC 4180), with a first line of names.
-    Csv,
-    /// A JSON object in each line.
-    Ndjson,
-}
-
 /// Lists who did what, newest first: each call that might have changed something, what was refused and
 /// sign-ins too. With `format` all of it comes as a file.
 #[utoipa::path(get, path = "/audit", tag = "people", params(AuditQuery),
@@ -77,7 +66,16 @@ pub(super) async fn list(
         limit: limit + 1,
     };
     if let Some(format) = query.format {
-        return Ok(file(app, filter, format));
+        let id = |entry: &AuditView| entry.id;
+        return Ok(file("audit", format, id, move |behind| {
+            let (app, filter) = (app.clone(), filter.clone());
+            let before = behind.or(filter.before);
+            async move {
+                let filter = AuditFilter { before, limit: BATCH, ..filter };
+                let entries = app.store.audited(&filter).await?;
+                Ok(entries.into_iter().map(AuditView::from).collect())
+            }
+        }));
     }
     let entries = app.store.audited(&filter).await?;
     let views = entries.into_iter().map(AuditView::from).collect();
@@ -99,43 +97,4 @@ pub(crate) fn outcomes(text: &str) -> Result<Vec<Outcome>, Problem> {
         })
     });
     read.collect()
-}
-
-/// So many are read at once.
-const BATCH: u32 = 500;
-
-/// All of it, read as it is sent.
-fn file(app: App, filter: AuditFilter, format: Format) -> Response {
-    let (kind, first) = match format {
-        Format::Csv => ("text/csv; charset=utf-8; header=present", AuditView::CSV_HEAD.to_owned()),
-        Format::Ndjson => ("application/x-ndjson", String::new()),
-    };
-    let filter = AuditFilter { limit: BATCH, ..filter };
-    let parts = stream::try_unfold(Some((filter, first)), move |state| {
-        let app = app.clone();
-        async move {
-            let Some((filter, mut text)) = state else { return Ok(None) };
-            let entries = app.store.audited(&filter).await.map_err(std::io::Error::other)?;
-            let oldest = entries.last().map(|entry| entry.id);
-            let is_last = entries.len() < BATCH as usize;
-            for entry in entries {
-                let view = AuditView::from(entry);
-                match format {
-                    Format::Csv => text.push_str(&view.csv()),
-                    Format::Ndjson => {
-                        text.push_str(&serde_json::to_string(&view)?);
-                        text.push('\n');
-                    }
-                }
-            }
-            let next = AuditFilter { before: oldest, ..filter };
-            let state = (!is_last).then_some((next, String::new()));
-            Ok::<_, std::io::Error>(Some((text, state)))
-        }
-    });
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ];
-    (headers, Body::from_stream(parts)).into_response()
 }

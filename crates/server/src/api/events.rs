@@ -12,6 +12,7 @@ use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::IntoParams;
 
+use super::file::{BATCH as FILE_BATCH, Format, file};
 use crate::App;
 use crate::auth::Principal;
 use crate::http::extract::Query;
@@ -42,17 +43,20 @@ pub(super) struct EventQuery {
     to: Option<String>,
     /// Only behind this id, oldest first: what a reader resumes from.
     after: Option<i64>,
+    /// As a file with all of them; a list in parts when nothing is said.
+    #[param(inline)]
+    format: Option<Format>,
     /// `next` of the part before; nothing for the first.
     cursor: Option<String>,
     /// At most so many, 1 to 500; 50 when nothing is said.
     limit: Option<u32>,
 }
 
-/// Lists events that the caller may see, newest first (behind `after` oldest first); asked for `text/event-stream`, sends each as it happens, beginning
-/// behind `after` or the `Last-Event-ID` header where one is given.
+/// Lists events that the caller may see, newest first (behind `after` oldest first); with `format` all of them come as a file;
+/// asked for `text/event-stream`, sends each as it happens, beginning behind `after` or the `Last-Event-ID` header where one is given.
 #[utoipa::path(get, path = "/events", tag = "events", params(EventQuery),
     responses((status = 200, body = Page<Event>,
-        description = "The list; or a stream of server-sent events, each with an event as its data"),
+        description = "The list; or with `format` a file of CSV or NDJSON; or a stream of server-sent events, each with an event as its data"),
         (status = "4XX", body = Problem)))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -70,9 +74,8 @@ pub(super) async fn list(
     let kinds = kinds(query.kind.as_deref().unwrap_or_default())?;
     let (from, to) = span(query.from.as_deref(), query.to.as_deref(), app.now())?;
     if wants_stream {
-        if from.is_some() || to.is_some() {
-            let detail =
-                "a stream tells what happens from now on, or behind `after`: leave from and to out";
+        if from.is_some() || to.is_some() || query.format.is_some() {
+            let detail = "a stream tells what happens from now on, or behind `after`: leave from, to and format out";
             return Err(Problem::invalid(detail));
         }
         let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
@@ -103,8 +106,25 @@ pub(super) async fn list(
         limit: limit + 1,
         ..allowed
     };
+    if let Some(format) = query.format {
+        let id = |event: &Event| event.id;
+        return Ok(file("events", format, id, move |behind| {
+            let (app, filter) = (app.clone(), filter.clone());
+            async move { app.store.events(&goes_on(filter, behind)).await }
+        }));
+    }
     let events = app.store.events(&filter).await?;
     Ok(Answer(Page::part(events, limit, |last| last.id.to_string())).into_response())
+}
+
+/// What comes behind an event, in the direction in which the list goes.
+fn goes_on(filter: EventFilter, behind: Option<i64>) -> EventFilter {
+    match filter.after {
+        Some(after) => {
+            EventFilter { after: Some(behind.unwrap_or(after)), limit: FILE_BATCH, ..filter }
+        }
+        None => EventFilter { before: behind.or(filter.before), limit: FILE_BATCH, ..filter },
+    }
 }
 
 /// How many events are read at once when a reader catches up.

@@ -24,6 +24,7 @@ pub use branches::{BranchSummary, NextSummary};
 pub use certificates::{CertificateFailureView, CertificateState, CertificateView};
 pub use checkup::{CheckupView, ProviderCheckView, RegistryCheckView};
 pub use credentials::{NewTokenView, SecretBody, SecretView, TokenBody, TokenView};
+pub use csv::Csv;
 pub(crate) use deployments::DeploymentPath;
 pub use deployments::{
     DeployBody, DeployedView, HeldView, HoldBody, ReleasedView, RollbackBody, ShareBody,

@@ -118,7 +118,7 @@ impl HostKind {
         }
     }
 
-    fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Cpu => "Processors",
             Self::Memory => "Memory",

@@ -12,12 +12,13 @@ use super::acts::sentence;
 use super::error::PageError;
 use super::flash::Flash;
 use super::forms::{ButtonForm, Carries, Signed};
-use super::layout::{Follow, Frame, Page, render, render_once};
+use super::layout::{Frame, Page, render, render_once};
 use super::lists::edges::EdgeLine;
-use super::live;
+use super::one::One;
 use super::settings::to;
-use super::sure::Sure;
+use super::sure::{Question, Sure};
 use super::view::ago::Ago;
+use super::view::mark::Mark;
 use super::visitor::Visitor;
 use crate::App;
 use crate::access::Note;
@@ -27,19 +28,8 @@ use crate::http::problem::Problem;
 use crate::words::shares;
 
 #[derive(Template)]
-#[template(path = "edge.html")]
-struct EdgePage {
-    frame: Frame,
-    page: One,
-}
-
-#[derive(Template)]
-#[template(path = "edge_part.html")]
-struct EdgePart {
-    page: One,
-}
-
-struct One {
+#[template(path = "edge_live.html")]
+pub(super) struct Edge {
     line: EdgeLine,
     /// It is there.
     is_here: bool,
@@ -63,30 +53,22 @@ struct Served {
     is_closed: bool,
 }
 
-pub(super) async fn page(
-    State(app): State<App>,
-    visitor: Visitor,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Page {
-    let events = live::events_url(&app, None).await?;
-    let page = One::of(&app, &visitor, &name).await?;
-    let follow = Follow { events, part: format!("/live/edges/{}", page.line.name) };
-    let frame = Frame::of(&visitor, &headers, follow).at("edges");
-    let flash = frame.flash.is_some();
-    Ok(render_once(&app, flash, &EdgePage { frame, page }))
-}
+impl One for Edge {
+    const LIST: (&'static str, &'static str) = ("edges", "Edges");
+    const HAS_GRAPHS: bool = false;
 
-/// The part of the page that changes.
-pub(super) async fn part(
-    State(app): State<App>,
-    visitor: Visitor,
-    Path(name): Path<String>,
-) -> Page {
-    Ok(render(&EdgePart { page: One::of(&app, &visitor, &name).await? }))
-}
+    fn name(&self) -> &str {
+        &self.line.name
+    }
 
-impl One {
+    fn word(&self) -> &str {
+        &self.line.word
+    }
+
+    fn mark(&self) -> Mark {
+        self.line.mark
+    }
+
     async fn of(app: &App, visitor: &Visitor, name: &str) -> Result<Self, PageError> {
         let now = app.now();
         let all = edges::all(app).await?.into_iter();
@@ -133,30 +115,25 @@ pub(super) async fn sure(
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Page {
-    let page = One::of(&app, &visitor, &name).await?;
+    let page = Edge::of(&app, &visitor, &name).await?;
     if !page.may_revoke {
         let text = format!(
             "{name} is the edge of the server's own machine: it is not revoked, but stopped there."
         );
         return Ok(to(&app, &format!("/edges/{name}"), &Flash::refused(text)));
     }
-    let page = Sure {
-        frame: Frame::still(&visitor, &headers).at("edges"),
+    let question = Question {
         title: format!("Revoke {name}?"),
         told: vec![
             format!("{name} is a stranger from then on: it hears of no deployment any more, and switches nothing."),
             "It serves on with the routes that it has until somebody stops it on its machine: take it out of DNS or the balancer before it first.".to_owned(),
         ],
-        action: format!("/edges/{name}/revoke"),
-        fields: vec![("form_secret", visitor.form_secret())],
-        typed: None,
-        asks_why: false,
         verb: format!("Revoke {name}"),
-        back: (format!("/edges/{name}"), format!("Back to {name}")),
+        action: format!("/edges/{name}/revoke"),
         command: format!("launcher edges revoke {name}"),
-        fault: None,
+        of: (format!("/edges/{name}"), name),
     };
-    Ok(page.shown(&app))
+    Ok(Sure::new(&visitor, &headers, question).at("edges").shown(&app))
 }
 
 /// Revokes an edge.

@@ -17,12 +17,14 @@ use super::acts::sentence;
 use super::error::PageError;
 use super::flash::Flash;
 use super::forms::{ButtonForm, Signed};
-use super::layout::{Follow, Frame, Page, render, render_once};
+use super::layout::Page;
 use super::lists::hosts::HostLine;
-use super::live;
+use super::one::One;
 use super::settings::to;
-use super::sure::Sure;
+use super::sure::{Question, Sure};
 use super::view::ago::Ago;
+use super::view::graph::GraphLine;
+use super::view::mark::Mark;
 use super::view::{bytes, escaped};
 use super::visitor::Visitor;
 use crate::App;
@@ -32,19 +34,8 @@ use crate::http::problem::Problem;
 use crate::words::count;
 
 #[derive(Template)]
-#[template(path = "host.html")]
-struct HostPage {
-    frame: Frame,
-    page: One,
-}
-
-#[derive(Template)]
-#[template(path = "host_part.html")]
-struct HostPart {
-    page: One,
-}
-
-struct One {
+#[template(path = "host_live.html")]
+pub(super) struct Host {
     form_secret: String,
     line: HostLine,
     /// The engine's labels, and those of other systems.
@@ -53,6 +44,7 @@ struct One {
     /// Why nothing is placed on it.
     trouble: Option<String>,
     containers: Vec<Line>,
+    graphs: Vec<GraphLine>,
     /// Why those that are to take the places of some here have no host yet.
     waits: Vec<String>,
     /// Whoever looks may close it and open it.
@@ -83,29 +75,6 @@ pub(super) enum Act {
     Drain,
     /// It takes containers again.
     Open,
-}
-
-pub(super) async fn page(
-    State(app): State<App>,
-    visitor: Visitor,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Page {
-    let events = live::events_url(&app, None).await?;
-    let page = One::of(&app, &visitor, &name).await?;
-    let follow = Follow { events, part: format!("/live/hosts/{}", page.line.path) };
-    let frame = Frame::of(&visitor, &headers, follow).at("hosts");
-    let flash = frame.flash.is_some();
-    Ok(render_once(&app, flash, &HostPage { frame, page }))
-}
-
-/// The part of the page that changes.
-pub(super) async fn part(
-    State(app): State<App>,
-    visitor: Visitor,
-    Path(name): Path<String>,
-) -> Page {
-    Ok(render(&HostPart { page: One::of(&app, &visitor, &name).await? }))
 }
 
 type Named = Result<Path<(String, Act)>, PathRejection>;
@@ -159,20 +128,15 @@ pub(super) async fn sure(
         ),
     };
     let (at, path) = (verb.to_lowercase(), escaped(&name));
-    let page = Sure {
-        frame: Frame::still(&visitor, &headers).at("hosts"),
+    let question = Question {
         title: format!("{verb} {name}?"),
         told,
-        action: format!("/hosts/{path}/{at}"),
-        fields: vec![("form_secret", visitor.form_secret())],
-        typed: None,
-        asks_why: false,
         verb: format!("{verb} {name}"),
-        back: (format!("/hosts/{path}"), format!("Back to {name}")),
+        action: format!("/hosts/{path}/{at}"),
         command: format!("launcher hosts {at} {name}"),
-        fault: None,
+        of: (format!("/hosts/{path}"), name),
     };
-    Ok(page.shown(&app))
+    Ok(Sure::new(&visitor, &headers, question).at("hosts").shown(&app))
 }
 
 /// Closes, drains or opens a host.
@@ -204,7 +168,22 @@ pub(super) async fn act(
     Ok(to(&app, &format!("/hosts/{}", escaped(&name)), &flash))
 }
 
-impl One {
+impl One for Host {
+    const LIST: (&'static str, &'static str) = ("hosts", "Hosts");
+    const HAS_GRAPHS: bool = true;
+
+    fn name(&self) -> &str {
+        &self.line.name
+    }
+
+    fn word(&self) -> &str {
+        self.line.word
+    }
+
+    fn mark(&self) -> Mark {
+        self.line.mark
+    }
+
     async fn of(app: &App, visitor: &Visitor, name: &str) -> Result<Self, PageError> {
         let (now, host) = (app.now(), app.control.host(name).await?);
         let used = app.telemetry.gathered().containers();
@@ -221,6 +200,7 @@ impl One {
             free: format!("{cpus} processors, {}", bytes(view.free.memory)),
             trouble: view.host.trouble.clone(),
             containers,
+            graphs: GraphLine::of_host(name),
             waits,
             is_admin: visitor.principal.roles.include(Role::Admin),
             is_closed: view.closure.is_some(),

@@ -106,6 +106,13 @@ impl Which {
         if all.is_empty() { String::new() } else { format!("?{}", all.join("&")) }
     }
 
+    /// Where the API has all of a list as comma-separated values, narrowed as this one is.
+    fn file(&self, path: &str) -> String {
+        let query = self.query(None);
+        let also = if query.is_empty() { "?" } else { "&" };
+        format!("/api/v1{path}{query}{also}format=csv")
+    }
+
     /// What it is narrowed to.
     fn filters(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let all = [
@@ -182,8 +189,10 @@ impl Sought {
 
 /// One of the lists.
 trait List: Template + Sized + Send {
-    /// Its place in the bar, and in addresses.
+    /// Its name, as it stands in addresses.
     const NAME: &'static str;
+    /// Where it stands in the bar; it may be a part of another one.
+    const BAR: &'static str = Self::NAME;
 
     /// Reads it.
     fn of(
@@ -210,9 +219,9 @@ struct Outer {
 
 #[derive(Template)]
 #[template(path = "list_part.html")]
-struct OuterPart {
-    title: String,
-    list: String,
+pub(super) struct OuterPart {
+    pub(super) title: String,
+    pub(super) list: String,
 }
 
 async fn page<L: List>(
@@ -224,7 +233,7 @@ async fn page<L: List>(
     let events = live::events_url(&app, which.service.as_ref()).await?;
     let part = format!("/live/{}{}", L::NAME, which.query(which.before.as_deref()));
     let list = L::of(&app, which.seen(&visitor.principal)?, &visitor).await?;
-    let frame = Frame::of(&visitor, &headers, Follow { events, part }).at(L::NAME);
+    let frame = Frame::of(&visitor, &headers, Follow { events, part }).at(L::BAR);
     let flash = frame.flash.is_some();
     let (title, mark, list) = (list.title(), list.mark(), drawn(&list)?);
     Ok(render_once(&app, flash, &Outer { frame, title, mark, list }))
@@ -241,8 +250,9 @@ async fn part<L: List>(
     Ok(render(&OuterPart { title, list }))
 }
 
-fn drawn(list: &impl Template) -> Result<String, Problem> {
-    list.render().map_err(|error| Problem::later(format!("a list was not drawn: {error}")))
+pub(super) fn drawn(list: &impl Template) -> Result<String, Problem> {
+    list.render()
+        .map_err(|error| Problem::later(format!("a part of the page was not drawn: {error}")))
 }
 
 /// The lines that fit on a page, and where the older ones are.

@@ -12,10 +12,10 @@ use super::acts::{PATIENCE, sentence};
 use super::error::PageError;
 use super::flash::Flash;
 use super::forms::{Carries, Signed};
-use super::layout::{Frame, Page};
+use super::layout::Page;
 use super::service::known;
 use super::settings::to;
-use super::sure::{Sure, view};
+use super::sure::{Question, Sure, page_of, view};
 use super::view::deployment;
 use super::view::service::ServiceView;
 use super::visitor::Visitor;
@@ -80,19 +80,16 @@ async fn deletion(
     let environments = count(environments, "environment", "environments");
     told.push(format!("Then {environments} of {name} are destroyed, with their containers, and its settings and its repository here are removed. That cannot be taken back."));
     told.push("What was launched, built and deployed stays on record, and so do images in registries and secrets.".to_owned());
-    Ok(Sure {
-        frame: Frame::still(visitor, headers),
+    let question = Question {
         title: format!("Delete {name}?"),
         told,
-        action: format!("/services/{name}/delete"),
-        fields: vec![("form_secret", visitor.form_secret())],
-        typed: Some(name.to_string()),
-        asks_why: false,
         verb: format!("Delete {name} and all that it has"),
-        back: (format!("/services/{name}"), format!("Back to {name}")),
+        action: format!("/services/{name}/delete"),
         command: format!("launcher delete {name}"),
-        fault,
-    })
+        of: page_of(name),
+    };
+    let typed = Some(name.to_string());
+    Ok(Sure { typed, fault, ..Sure::new(visitor, headers, question) })
 }
 
 /// Has a service deleted whose name was typed.
@@ -140,8 +137,7 @@ pub(super) async fn offline_page(
         return Ok(to(&app, &format!("/services/{name}"), &Flash::refused(text)));
     }
     let live = service.live_told();
-    let page = Sure {
-        frame: Frame::still(&visitor, &headers),
+    let question = Question {
         title: format!("Take {name} offline?"),
         told: vec![
             format!(
@@ -153,19 +149,14 @@ pub(super) async fn offline_page(
             ),
             format!("To show users a page meanwhile, close {name} for maintenance instead."),
         ],
-        action: format!("/services/{name}/offline"),
-        fields: vec![
-            ("form_secret", visitor.form_secret()),
-            ("generation", service.generation.0.to_string()),
-        ],
-        typed: None,
-        asks_why: true,
         verb: format!("Take {name} offline"),
-        back: (format!("/services/{name}"), format!("Back to {name}")),
+        action: format!("/services/{name}/offline"),
         command: format!("launcher offline {name}"),
-        fault: None,
+        of: page_of(&name),
     };
-    Ok(page.shown(&app))
+    let page = Sure::new(&visitor, &headers, question)
+        .with([("generation", service.generation.0.to_string())]);
+    Ok(Sure { asks_why: true, ..page }.shown(&app))
 }
 
 /// Takes a service offline.

@@ -6,7 +6,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use launcher_model::{ServiceName, VersionNumber};
+use launcher_model::{Generation, ServiceName, VersionNumber};
 
 use super::acts::{Act, ActForm, sentence};
 use super::error::PageError;
@@ -25,27 +25,55 @@ use crate::words::count;
 #[template(path = "sure.html")]
 pub(super) struct Sure {
     pub(super) frame: Frame,
-    /// The question.
-    pub(super) title: String,
-    /// What will be done, a sentence each.
-    pub(super) told: Vec<String>,
-    /// Where the form goes.
-    pub(super) action: String,
-    /// What it carries.
+    pub(super) question: Question,
+    /// What the form carries.
     pub(super) fields: Vec<(&'static str, String)>,
     /// What one types to be sure: its name; none where a press is enough.
     pub(super) typed: Option<String>,
     /// There is room for a reason.
     pub(super) asks_why: bool,
-    pub(super) verb: String,
-    /// Where one goes who does not mean it, and what that is called.
-    pub(super) back: (String, String),
-    /// The command that does the same.
-    pub(super) command: String,
     pub(super) fault: Option<String>,
 }
 
+/// What is asked, and the button that says yes.
+pub(super) struct Question {
+    pub(super) title: String,
+    /// What will be done, a sentence each.
+    pub(super) told: Vec<String>,
+    /// What the button says.
+    pub(super) verb: String,
+    /// Where its form goes.
+    pub(super) action: String,
+    /// The command that does the same.
+    pub(super) command: String,
+    /// The page of what it is about, where one goes who does not mean it, and its name.
+    pub(super) of: (String, String),
+}
+
 impl Sure {
+    /// A question to which a press is the answer.
+    pub(super) fn new(visitor: &Visitor, headers: &HeaderMap, question: Question) -> Self {
+        Self {
+            frame: Frame::still(visitor, headers),
+            question,
+            fields: vec![("form_secret", visitor.form_secret())],
+            typed: None,
+            asks_why: false,
+            fault: None,
+        }
+    }
+
+    /// The same below one of the pages in the bar.
+    pub(super) fn at(self, here: &'static str) -> Self {
+        Self { frame: self.frame.at(here), ..self }
+    }
+
+    /// The same with a form that carries these, too.
+    pub(super) fn with(mut self, fields: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.fields.extend(fields);
+        self
+    }
+
     /// As a response.
     pub(super) fn shown(self, app: &App) -> Response {
         render_once(app, self.frame.flash.is_some(), &self)
@@ -101,26 +129,15 @@ pub(super) async fn act(
             return Err(PageError::malformed(StatusCode::NOT_FOUND, detail));
         }
     };
-    let page = Sure {
-        frame: Frame::still(&visitor, &headers),
+    let question = Question {
         title: format!("{verb} {version} of {service}?"),
         told,
-        action: format!("/services/{service}/{command}"),
-        fields: vec![
-            ("form_secret", visitor.form_secret()),
-            ("version", version.0.to_string()),
-            ("generation", generation.0.to_string()),
-            ("from", "service".to_owned()),
-            ("sure", "true".to_owned()),
-        ],
-        typed: None,
-        asks_why: false,
         verb: format!("{verb} {version} of {service}"),
-        back: (format!("/services/{service}"), format!("Back to {service}")),
+        action: format!("/services/{service}/{command}"),
         command: format!("launcher {command} {service} {version}"),
-        fault: None,
+        of: page_of(&service),
     };
-    Ok(page.shown(&app))
+    Ok(Sure::new(&visitor, &headers, question).with(about(version, generation)).shown(&app))
 }
 
 /// The page before a version is given a share of the traffic.
@@ -139,8 +156,7 @@ pub(super) fn share(
             return Ok(to(app, &format!("/services/{service}"), &flash));
         }
     };
-    let page = Sure {
-        frame: Frame::still(visitor, headers),
+    let question = Question {
         title: format!("Give {version} of {service} {share} % of the traffic?"),
         told: vec![match share {
             0 => format!(
@@ -151,23 +167,15 @@ pub(super) fn share(
             ),
             _ => "The rest stays with what is live, in proportion.".to_owned(),
         }],
-        action: format!("/services/{service}/share"),
-        fields: vec![
-            ("form_secret", visitor.form_secret()),
-            ("version", version.0.to_string()),
-            ("generation", generation.0.to_string()),
-            ("weight", share.to_string()),
-            ("from", "service".to_owned()),
-            ("sure", "true".to_owned()),
-        ],
-        typed: None,
-        asks_why: true,
         verb: format!("Give {version} {share} %"),
-        back: (format!("/services/{service}"), format!("Back to {service}")),
+        action: format!("/services/{service}/share"),
         command: format!("launcher deploy {service} {version} --weight {share}"),
-        fault: None,
+        of: page_of(service),
     };
-    Ok(page.shown(app))
+    let page = Sure::new(visitor, headers, question)
+        .with(about(version, generation))
+        .with([("weight", share.to_string())]);
+    Ok(Sure { asks_why: true, ..page }.shown(app))
 }
 
 /// The page before a service is closed to its users.
@@ -180,8 +188,7 @@ pub(super) async fn maintenance(
     let name = known(&name)?;
     let service = view(&app, &visitor, &name).await?;
     let live = service.live_told();
-    let page = Sure {
-        frame: Frame::still(&visitor, &headers),
+    let question = Question {
         title: format!("Close {name} for maintenance?"),
         told: vec![
             format!(
@@ -189,16 +196,28 @@ pub(super) async fn maintenance(
             ),
             "Previews, and links that try a version, go on.".to_owned(),
         ],
-        action: format!("/services/{name}/maintenance"),
-        fields: vec![("form_secret", visitor.form_secret()), ("sure", "true".to_owned())],
-        typed: None,
-        asks_why: false,
         verb: format!("Close {name}"),
-        back: (format!("/services/{name}"), format!("Back to {name}")),
+        action: format!("/services/{name}/maintenance"),
         command: format!("launcher maintenance {name} on"),
-        fault: None,
+        of: page_of(&name),
     };
+    let page = Sure::new(&visitor, &headers, question).with([("sure", "true".to_owned())]);
     Ok(page.shown(&app))
+}
+
+/// What the form of a version's button carries that has been asked about.
+fn about(version: VersionNumber, generation: Generation) -> [(&'static str, String); 4] {
+    [
+        ("version", version.0.to_string()),
+        ("generation", generation.0.to_string()),
+        ("from", "service".to_owned()),
+        ("sure", "true".to_owned()),
+    ]
+}
+
+/// A service's page, and its name.
+pub(super) fn page_of(name: &ServiceName) -> (String, String) {
+    (format!("/services/{name}"), name.to_string())
 }
 
 /// A service as somebody may see it.

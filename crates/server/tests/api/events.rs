@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use axum::http::header;
+use axum::http::{Request, header};
 use futures_util::StreamExt;
 use launcher_model::ServiceName;
 use launcher_model::event::{EventKind, NewEvent};
+use launcher_model::role::Role;
 use serde_json::Value;
 
 use crate::world::World;
@@ -198,4 +199,38 @@ async fn events_are_narrowed_to_kinds_to_who_did_it_and_to_a_span() {
     world.app.store.record(&again, world.app.now()).await.unwrap();
     let next = reader.next().await;
     assert_eq!((next.name.as_str(), &next.data["by"]), ("build_failed", &"mika".into()));
+}
+
+#[tokio::test]
+async fn all_events_are_a_file_in_either_direction() {
+    let world = World::without_edge().await;
+    // More than are read at once.
+    record(&world, None, &numbered(0..1_200)).await;
+    let csv = world.get("/api/v1/events?format=csv&kind=container_lost").await.is(200);
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8; header=present");
+    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"events.csv\"");
+    let text = csv.text();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "id,at,kind,service,version,deployment,by,text");
+    assert_eq!(lines.len(), 1_201);
+    assert!(lines[1].ends_with(",container_lost,,,,,number 1199"), "{}", lines[1]);
+    assert!(lines[1_200].ends_with(",number 0"), "{}", lines[1_200]);
+
+    let forwards = "/api/v1/events?format=ndjson&kind=container_lost&after=0";
+    let ndjson = world.get(forwards).await.is(200).text();
+    let texts: Vec<String> = ndjson
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().into())
+        .collect();
+    assert_eq!(texts, numbered(0..1_200));
+
+    // Who does not see a service has nothing of it in a file.
+    let shop = world.service("shop").await;
+    record(&world, Some(&shop), &["of the shop".to_owned()]).await;
+    let token = world.token_with("outside", Role::None).await;
+    let asked = Request::get("/api/v1/events?format=csv&kind=container_lost")
+        .header(header::AUTHORIZATION, format!("Bearer {token}"));
+    let seen = world.send(asked.body(Body::empty()).unwrap()).await.is(200).text();
+    assert_eq!(seen.lines().count(), 1, "{seen}");
+    world.get("/api/v1/events?format=pdf").await.tells(400, "malformed");
 }

@@ -6,9 +6,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
+use crate::busy_day::a_busy_day;
 use crate::pages_support::World;
-use crate::{PAGES, a_busy_day, is_whole, looks_as, sign_in};
-use launcher_browser::Browsers;
+use crate::pages_support::browser::sign_in;
+use crate::pictures::{PAGES, looks_as};
+use launcher_browser::{Browsers, is_whole};
 
 /// More keys than any of these pages needs.
 const MOST_TABS: usize = 150;

@@ -1,12 +1,13 @@
 //! Graphs, drawn by the server and in the browser.
 
 use launcher_browser::{Browsers, arrives, is_whole, no_complaints, shows, text};
+use launcher_model::measure::{HostReport, HostUsage};
 use serde_json::{Value, json};
 use thirtyfour::prelude::*;
 
 use super::pages_support::browser::sign_in;
 use super::pages_support::{World, eventually};
-use super::{a_busy_day, carry};
+use crate::busy_day::{a_busy_day, carry};
 
 async fn ask(browser: &WebDriver, script: &str) -> Value {
     browser.execute(script, vec![]).await.unwrap().json().clone()
@@ -60,6 +61,43 @@ async fn heavy_browser_a_graph_tells_the_numbers_of_a_moment() {
             == true
     })
     .await;
+    no_complaints(&browser).await;
+    browser.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_a_host_has_graphs_as_a_service_has() {
+    let mut world = World::new().await;
+    let now = world.app.now().as_second();
+    for at in (now - 120..now).step_by(5) {
+        let usage = HostUsage {
+            cpus: 4,
+            cpu_us: 2_500_000,
+            memory: 3 << 30,
+            memory_total: 8 << 30,
+            ..HostUsage::default()
+        };
+        let report = HostReport { host: "fake".to_owned(), at, containers: Vec::new(), usage };
+        world.app.telemetry.gathered().host(report);
+    }
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &url).await;
+    browser.goto(format!("{url}/hosts/fake")).await.unwrap();
+    for (graph, told) in
+        [("#g-1", "Processors used 0.5 of 4"), ("#g-2", "Memory used 3 GiB of 8 GiB")]
+    {
+        eventually(told, async || {
+            let head = text(&browser, &format!("{graph}.is-drawn .plot-head")).await;
+            head.split_whitespace().collect::<Vec<_>>().join(" ") == told
+        })
+        .await;
+    }
+    // Pointed at on one, they all tell of a moment.
+    let over = browser.find(By::Css("#g-1 .u-over")).await.unwrap();
+    browser.action_chain().move_to_element_center(&over).perform().await.unwrap();
+    shows(&browser, "#g-2 .plot-head .soft:last-child", ":").await;
     no_complaints(&browser).await;
     browser.quit().await.unwrap();
 }

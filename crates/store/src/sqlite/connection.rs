@@ -7,14 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use launcher_model::event::Event;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqlitePool};
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::{Mutex, broadcast, watch};
 
 use super::checkpoint::{self, Checkpoints};
 use super::fault::{Fault, explain};
-use super::write::{Durability, Write, Writer};
+use super::write::{Durability, Watchers, Write, Writer};
 use super::{meta, schema};
 use crate::{Error, Result};
 
@@ -32,7 +31,7 @@ pub struct SqliteStore {
     pub(super) file: Arc<Path>,
     pub(super) readers: SqlitePool,
     writer: Arc<Mutex<Writer>>,
-    pub(super) watchers: broadcast::Sender<Event>,
+    pub(super) watchers: Watchers,
     pub(super) installation: String,
     /// Names this process among those that claimed idempotency keys.
     pub(super) holder: String,
@@ -72,7 +71,10 @@ pub async fn open(path: &Path) -> Result<SqliteStore> {
         file,
         readers,
         writer: Arc::new(Mutex::new(writer)),
-        watchers: broadcast::Sender::new(EVENTS),
+        watchers: Watchers {
+            events: broadcast::Sender::new(EVENTS),
+            sessions: watch::Sender::new(()),
+        },
         installation,
         holder: meta::random_id(),
     })

@@ -119,6 +119,7 @@ pub(super) async fn seen(write: &mut Write, id: i64, at: Timestamp) -> Result<()
 pub(super) async fn end(write: &mut Write, hash: &[u8; 32]) -> Result<(), Fault> {
     let sql = "DELETE FROM sessions WHERE hash = ?";
     sqlx::query(sql).bind(&hash[..]).execute(write.connection()?).await?;
+    write.ends_a_session();
     Ok(())
 }
 
@@ -133,6 +134,7 @@ pub(super) async fn revoke(
     }
     let sql = "DELETE FROM sessions WHERE id = ?";
     sqlx::query(sql).bind(id).execute(write.connection()?).await?;
+    write.ends_a_session();
     Ok(true)
 }
 

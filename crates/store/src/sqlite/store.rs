@@ -248,7 +248,7 @@ impl Store for SqliteStore {
     }
 
     fn watch(&self) -> broadcast::Receiver<Event> {
-        self.watchers.subscribe()
+        self.watchers.events.subscribe()
     }
 
     async fn invite_edge(&self, new: Invitation, by: &str, at: Timestamp) -> Result<()> {

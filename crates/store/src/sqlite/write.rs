@@ -6,7 +6,7 @@ use std::sync::Arc;
 use launcher_model::event::Event;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, SqliteConnection};
-use tokio::sync::{OwnedMutexGuard, broadcast};
+use tokio::sync::{OwnedMutexGuard, broadcast, watch};
 
 use super::checkpoint::Checkpoints;
 use super::fault::{Fault, explain};
@@ -103,11 +103,20 @@ impl Writer {
     }
 }
 
+/// Who is told once something is committed.
+#[derive(Clone)]
+pub(super) struct Watchers {
+    pub(super) events: broadcast::Sender<Event>,
+    /// Changes when a session was ended.
+    pub(super) sessions: watch::Sender<()>,
+}
+
 /// A write transaction. While it lives, no other one does. One that is dropped is rolled back.
 pub(super) struct Write {
     writer: OwnedMutexGuard<Writer>,
-    watchers: broadcast::Sender<Event>,
+    watchers: Watchers,
     events: Vec<Event>,
+    ends_sessions: bool,
     file: Arc<Path>,
     doing: &'static str,
 }
@@ -115,13 +124,13 @@ pub(super) struct Write {
 impl Write {
     pub(super) async fn begin(
         mut writer: OwnedMutexGuard<Writer>,
-        watchers: broadcast::Sender<Event>,
+        watchers: Watchers,
         file: Arc<Path>,
         doing: &'static str,
         durability: Durability,
     ) -> Result<Self> {
         writer.begin(durability).await.map_err(|error| explain(error, &file, doing))?;
-        Ok(Self { writer, watchers, events: Vec::new(), file, doing })
+        Ok(Self { writer, watchers, events: Vec::new(), ends_sessions: false, file, doing })
     }
 
     pub(super) fn connection(&mut self) -> std::result::Result<&mut SqliteConnection, Fault> {
@@ -132,6 +141,11 @@ impl Write {
     /// Remembers an event that was written, for the watchers.
     pub(super) fn tell_after_commit(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// Remembers that a session was ended, for the watchers.
+    pub(super) fn ends_a_session(&mut self) {
+        self.ends_sessions = true;
     }
 
     /// Commits what went well, and rolls the rest back.
@@ -162,7 +176,10 @@ impl Write {
         self.writer.unfinished = false;
         for event in self.events.drain(..) {
             // Without watchers there is nobody to tell.
-            let _ = self.watchers.send(event);
+            let _ = self.watchers.events.send(event);
+        }
+        if self.ends_sessions {
+            self.watchers.sessions.send_replace(());
         }
         self.writer.checkpoints.count_commit();
         Ok(())

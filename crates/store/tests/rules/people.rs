@@ -236,8 +236,16 @@ async fn sessions_are_listed_seen_and_revoked() {
     assert_eq!(ids(store.sessions(None, at(6)).await.unwrap()), [second, first]);
     assert_eq!(ids(store.sessions(None, at(100)).await.unwrap()), [0; 0]);
 
+    let mut watch = store.watch_sessions();
     assert!(!store.revoke_session(second, Some(&mika), at(6)).await.unwrap());
+    assert!(!watch.has_changed().unwrap(), "none was ended");
     assert!(store.revoke_session(first, Some(&mika), at(6)).await.unwrap());
+    assert!(watch.has_changed().unwrap(), "who watches is told");
+    watch.mark_unchanged();
     assert!(!store.revoke_session(first, None, at(6)).await.unwrap());
     assert!(store.revoke_session(second, None, at(6)).await.unwrap());
+    let last = store.create_session(session("mika", 4, false), at(6)).await.unwrap();
+    watch.mark_unchanged();
+    store.end_session(&[4; 32]).await.unwrap();
+    assert!(watch.has_changed().unwrap(), "session {last} was ended by whose it is");
 }

@@ -224,12 +224,15 @@ pub(crate) struct Events {
     /// Go on with those that happen from now on
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// Only the newest N [default: 50; all with --json]
+    /// Only the newest N [default: 50; all with --json and --csv]
     #[arg(short = 'n', long, value_name = "N")]
     pub(crate) tail: Option<usize>,
     /// Print JSON; one object per line with -f
-    #[arg(long)]
+    #[arg(long, conflicts_with = "csv")]
     pub(crate) json: bool,
+    /// Print comma-separated values, the newest first
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) csv: bool,
 }
 
 /// `completions`.

@@ -249,6 +249,7 @@ EXAMPLES
   launcher events shop -f
   launcher events --kind deployment,build_failed --who mika --from 7d
   launcher events shop --from 2026-11-24 --to 2026-11-25
+  launcher events --kind deployment --from 30d --csv > deployments.csv
   launcher events -f --json            one object per line, for a program";
 pub(super) const NOTIFICATIONS: &str = "\
 EXAMPLES

@@ -26,7 +26,7 @@ pub(super) async fn events((context, events): (Context, Events)) -> Result<(), F
         asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let query: Vec<(&str, &str)> =
         filter.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let all = events.json && !events.follow;
+    let all = (events.json || events.csv) && !events.follow;
     let most = events.tail.or((!all).then_some(TAIL));
     // Also where none is to be printed: those that are followed come after the newest.
     let asked = most.map(|most| most.max(1));
@@ -40,6 +40,9 @@ pub(super) async fn events((context, events): (Context, Events)) -> Result<(), F
     }
     let last = items.first().and_then(|item| item.get("id")?.as_i64()).unwrap_or(0);
     items.truncate(most.unwrap_or(usize::MAX));
+    if events.csv {
+        return context.csv::<Event>(items);
+    }
     if all {
         return context.out.json(&items);
     }

@@ -150,9 +150,7 @@ pub(super) async fn audit((context, asked): (Context, Audit)) -> Result<(), Fail
     let most = asked.tail.or((!whole).then_some(SHOWN));
     let items = context.client.part_of(&["audit"], &query, most).await?;
     if asked.csv {
-        let views: Vec<AuditView> = context.understand(Value::Array(items))?;
-        let lines: String = views.iter().map(AuditView::csv).collect();
-        return context.out.text(&(AuditView::CSV_HEAD.to_owned() + &lines));
+        return context.csv::<AuditView>(items);
     }
     let empty = "nothing of the kind was done, as far back as it is kept";
     context.show(items, asked.json, empty, people::audit)

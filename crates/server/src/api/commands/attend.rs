@@ -1,31 +1,34 @@
 //! A command that somebody has a conversation with, over a WebSocket: bytes go in and out, until the command
 //! ends, its caller goes, or its caller may no longer be there.
 
+use std::future::pending;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use futures_util::stream::{BoxStream, SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use launcher_control::Error;
+use jiff::SignedDuration;
 use launcher_model::container::Container;
+use launcher_model::event::Event;
+use launcher_model::plan::environment::Checked;
 use launcher_model::role::Role;
 use launcher_scheduler::{Input, Piece, TerminalSize};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, interval, interval_at, timeout};
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{Instant, interval_at, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::App;
-use crate::auth::Principal;
+use crate::auth::{Principal, Via};
 use crate::http::websocket::Socket;
 use crate::serve::Stopping;
 
 /// What lies between keeps a connection for longer than this. Whether somebody is still at the other end is
 /// for TCP to find out: one who pauses what they read is.
 const ASK_EVERY: Duration = Duration::from_secs(20);
-/// So often is looked at what no event tells: whether a session is over.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A session's end is waited for at least so long.
+const A_MOMENT: SignedDuration = SignedDuration::from_secs(1);
 /// The last words of a conversation may take so long.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// A command that dies with its container ends a moment before that is seen.
@@ -144,47 +147,72 @@ impl Attendance {
 
     /// Waits until there may be no conversation any more, and says why.
     async fn unfit(&self) -> String {
-        let mut events = self.app.store.watch();
-        let mut looks = interval(LOOK_EVERY);
-        loop {
-            tokio::select! {
-                () = self.stopping.told() => {
-                    return "the server stops; begin again in a moment".to_owned();
-                }
-                _ = looks.tick() => {}
-                told = events.recv() => match told {
-                    Ok(event) if event.service.as_ref().is_some_and(|of| *of != self.container.service) => {
-                        continue;
-                    }
-                    Err(RecvError::Closed) => return "the server stops".to_owned(),
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
-                },
-            }
-            if let Some(why) = self.why_not().await {
-                return why;
+        tokio::select! {
+            () = self.stopping.told() => "the server stops; begin again in a moment".to_owned(),
+            () = self.ended() => format!("the container {} has ended", self.container.name),
+            why = self.barred() => why,
+        }
+    }
+
+    /// Waits until the container has ended.
+    async fn ended(&self) {
+        let Container { service, id, .. } = &self.container;
+        let control = &self.app.control;
+        let Some(mut looks) = control.looks(service) else { return };
+        let runs = |one: &Checked| one.container.id == *id && one.container.is_running();
+        while control.observed(service).iter().any(runs) {
+            if looks.changed().await.is_err() {
+                return;
             }
         }
     }
 
+    /// Waits until the caller may not be there any more, and says why.
+    async fn barred(&self) -> String {
+        let store = &self.app.store;
+        let (mut events, mut sessions) = (store.watch(), store.watch_sessions());
+        loop {
+            if let Some(why) = self.why_not().await {
+                return why;
+            }
+            let goes_on = tokio::select! {
+                told = of_people(&mut events) => told,
+                ended = sessions.changed() => ended.is_ok(),
+                () = self.expired() => true,
+            };
+            if !goes_on {
+                return "the server stops".to_owned();
+            }
+        }
+    }
+
+    /// Waits for the moment at which the caller's session ends by itself.
+    async fn expired(&self) {
+        let Via::Session { expires_at, .. } = self.who.via else { return pending().await };
+        let left = expires_at.duration_since(self.app.now()).max(A_MOMENT);
+        tokio::time::sleep(left.unsigned_abs()).await;
+    }
+
     async fn why_not(&self) -> Option<String> {
-        let Container { service, version, id, name, .. } = &self.container;
+        let service = &self.container.service;
         let Some(now) = self.who.again(&self.app).await else {
             let what = if self.who.session().is_some() { "session" } else { "token" };
             return Some(format!("your {what} is not valid any more: come in again"));
         };
-        if !now.roles.include_on(Role::Admin, service) {
-            return Some(now.not_allowed(&format!("{} on {service}", Role::Admin), Role::Admin));
+        let may = now.roles.include_on(Role::Admin, service);
+        (!may).then(|| now.not_allowed(&format!("{} on {service}", Role::Admin), Role::Admin))
+    }
+}
+
+/// Waits for an event that is not about a service: it may be about people and tokens. False when there are no
+/// more.
+async fn of_people(events: &mut broadcast::Receiver<Event>) -> bool {
+    loop {
+        match events.recv().await {
+            Ok(event) if event.service.is_some() => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return true,
+            Err(RecvError::Closed) => return false,
         }
-        let runs = match self.app.control.environment(service, *version).await {
-            Ok(view) => {
-                let mut all = view.containers.iter();
-                all.any(|one| one.container.id == *id && one.container.is_running())
-            }
-            Err(Error::NoVersion(..) | Error::NoService(..)) => false,
-            // What is not known now is no reason to hang up.
-            Err(_) => true,
-        };
-        (!runs).then(|| format!("the container {name} has ended"))
     }
 }
 

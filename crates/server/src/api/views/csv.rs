@@ -1,31 +1,76 @@
-//! Who did what, as comma-separated values (RFC 4180).
+//! Lists as comma-separated values (RFC 4180).
+
+use launcher_model::event::Event;
 
 use super::AuditView;
 
-impl AuditView {
+/// What has a line among comma-separated values.
+pub trait Csv {
+    /// What its fields are called.
+    const NAMES: &'static [&'static str];
+
+    /// What stands in them.
+    fn fields(&self) -> Vec<String>;
+
     /// The line before all others.
-    pub const CSV_HEAD: &str =
-        "id,at,who,way,session,address,method,path,service,version,status,outcome\r\n";
+    #[must_use]
+    fn csv_head() -> String {
+        Self::NAMES.join(",") + "\r\n"
+    }
 
     /// Its line.
     #[must_use]
-    pub fn csv(&self) -> String {
-        let fields = [
+    fn csv(&self) -> String {
+        let fields: Vec<String> = self.fields().iter().map(|text| field(text)).collect();
+        fields.join(",") + "\r\n"
+    }
+}
+
+impl Csv for AuditView {
+    const NAMES: &'static [&'static str] = &[
+        "id", "at", "who", "way", "session", "address", "method", "path", "service", "version",
+        "status", "outcome",
+    ];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
             self.id.to_string(),
             self.at.to_string(),
             self.who.clone().unwrap_or_default(),
             word(serde_json::to_value(self.way)),
-            self.session.map(|id| id.to_string()).unwrap_or_default(),
-            self.address.map(|address| address.to_string()).unwrap_or_default(),
+            text(self.session.as_ref()),
+            text(self.address.as_ref()),
             self.method.clone(),
             self.path.clone(),
-            self.service.as_ref().map(ToString::to_string).unwrap_or_default(),
-            self.version.map(|version| version.0.to_string()).unwrap_or_default(),
+            text(self.service.as_ref()),
+            text(self.version.map(|version| version.0).as_ref()),
             self.status.to_string(),
             word(serde_json::to_value(self.outcome)),
-        ];
-        fields.map(|text| field(&text)).join(",") + "\r\n"
+        ]
     }
+}
+
+impl Csv for Event {
+    const NAMES: &'static [&'static str] =
+        &["id", "at", "kind", "service", "version", "deployment", "by", "text"];
+
+    fn fields(&self) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.at.to_string(),
+            self.kind.name(),
+            text(self.service.as_ref()),
+            text(self.version.map(|version| version.0).as_ref()),
+            text(self.deployment.as_ref()),
+            self.by.clone().unwrap_or_default(),
+            self.text.clone(),
+        ]
+    }
+}
+
+/// Nothing where there is none.
+fn text(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
 }
 
 fn word(value: serde_json::Result<serde_json::Value>) -> String {

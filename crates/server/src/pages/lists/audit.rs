@@ -54,12 +54,9 @@ impl List for Audit {
                 Vec::new()
             }
         };
-        let query = which.query(None);
-        let also = if query.is_empty() { "?" } else { "&" };
-        let file = format!("/api/v1/audit{query}{also}format=csv");
         let (found, older) = cut(found, &which, "/audit", |last| last.id.to_string());
         let lines = found.into_iter().map(|entry| AuditLine::new(entry, app.now())).collect();
-        Ok(Self { service: which.service, sought, file, lines, older })
+        Ok(Self { file: which.file("/audit"), service: which.service, sought, lines, older })
     }
 
     fn mark(&self) -> Mark {

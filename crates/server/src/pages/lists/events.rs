@@ -20,6 +20,8 @@ use crate::pages::visitor::Visitor;
 pub(super) struct Events {
     service: Option<ServiceName>,
     sought: Sought,
+    /// Where all of what is shown is had as a file.
+    file: String,
     lines: Vec<EventLine>,
     older: Option<String>,
 }
@@ -43,7 +45,7 @@ impl List for Events {
         };
         let (found, older) = cut(found, &which, "/events", |last| last.id.to_string());
         let lines = found.iter().map(|one| EventLine::new(one, app.now())).collect();
-        Ok(Self { service: which.service, sought, lines, older })
+        Ok(Self { file: which.file("/events"), service: which.service, sought, lines, older })
     }
 
     fn mark(&self) -> Mark {

@@ -46,6 +46,7 @@ struct TargetLine {
 
 impl List for Notifications {
     const NAME: &'static str = "notifications";
+    const BAR: &'static str = "server";
 
     async fn of(app: &App, _: Which, visitor: &Visitor) -> Result<Self, Problem> {
         let now = app.now();

@@ -3,10 +3,15 @@
 use launcher_model::{ServiceName, Span, VersionNumber};
 
 use super::service::ServiceView;
-use crate::graphs::{Kind, Picture, Subject};
+use crate::graphs::{HostKind, Kind, Picture, Subject};
 
 /// Of how long the graphs of a page are.
 const RANGE: Span = Span::secs(15 * 60);
+
+/// How all graphs of a page are drawn.
+fn pictured() -> Picture {
+    Picture { range: Some(RANGE), width: Some(390), height: Some(150), ..Picture::default() }
+}
 
 /// A picture of what was measured.
 pub(crate) struct GraphLine {
@@ -39,15 +44,22 @@ impl GraphLine {
         Self::of_versions(service, vec![version], None, false)
     }
 
+    /// Those of a host.
+    pub(crate) fn of_host(host: &str) -> Vec<Self> {
+        let graph = |kind: HostKind| Self {
+            title: kind.title(),
+            url: pictured().path(Subject::Host(host, kind), "svg"),
+        };
+        HostKind::ALL.map(graph).into()
+    }
+
     fn of_versions(
         service: &ServiceName,
         versions: Vec<VersionNumber>,
         past: Option<bool>,
         by_graphite: bool,
     ) -> Vec<Self> {
-        let range = Some(RANGE);
-        let (width, height) = (Some(390), Some(150));
-        let picture = Picture { versions, past, range, width, height, ..Picture::default() };
+        let picture = Picture { versions, past, ..pictured() };
         let format = if by_graphite { "graphite.png" } else { "svg" };
         let graph = |kind: Kind| Self {
             title: kind.title(),

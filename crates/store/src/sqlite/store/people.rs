@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use launcher_model::PersonName;
 use secrecy::SecretString;
+use tokio::sync::watch;
 
 use crate::sqlite::row::kept;
 use crate::sqlite::{SqliteStore, people, sessions};
@@ -131,5 +132,9 @@ impl SessionStore for SqliteStore {
 
     async fn sessions(&self, of: Option<&Owner>, now: Timestamp) -> Result<Vec<Session>> {
         self.read("listing sessions", sessions::list(&self.readers, of, now).await)
+    }
+
+    fn watch_sessions(&self) -> watch::Receiver<()> {
+        self.watchers.sessions.subscribe()
     }
 }
