@@ -202,14 +202,14 @@ pub(super) struct Target {
     /// The Authorization field was for the edge, and is not the container's.
     logged_in: bool,
 }
+
+impl Target {
     /// What is done with hints that come before the response.
     pub(super) fn early<'a>(&'a self, client: &'a Client) -> Early<'a> {
         let changes = self.fields.as_ref().map(|fields| &fields.response);
         Early { hints: &client.hints, changes }
     }
 
-
-impl Target {
     /// Looks the route up by the request's host and counts the request to its version, within the
     /// thread's gate.
     fn find(client: &Rc<Client>, request: &Request<RequestBody>) -> Result<(Self, Seen), Detour> {

@@ -19,6 +19,7 @@ mod grpc;
 mod h2c;
 mod headers;
 mod holding;
+mod http1;
 mod http2;
 mod https;
 mod leaving;
