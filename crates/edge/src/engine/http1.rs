@@ -26,6 +26,7 @@ mod body;
 #[cfg(feature = "fuzzing")]
 pub(super) mod fuzz;
 mod head;
+mod outbox;
 mod wire;
 
 use answer::{Answer, Asked};

@@ -254,6 +254,11 @@ impl Conn {
                 },
                 Rest::Length(_) | Rest::UntilClose => {}
             }
+            if let Rest::Length(left) = rest {
+                // What is known to come is read at once.
+                let left = usize::try_from(*left).unwrap_or(usize::MAX);
+                self.step = left.clamp(LEAST_READ, MOST_READ);
+            }
             match ready!(self.poll_fill(cx)) {
                 Ok(0) if matches!(rest, Rest::UntilClose) => return Poll::Ready(None),
                 Ok(0) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),

@@ -1,29 +1,28 @@
 //! A response on its way to a client by HTTP/1.
 //!
-//! What is there at once goes out at once: a head and a small body are one write. A part is taken from
-//! the container when the client has taken the one before.
+//! What is there at once goes out at once, as one write; no more is taken from the container than that until
+//! the client has taken it.
 
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::body::{Body, Frame};
 use hyper::ext::ReasonPhrase;
 
+use super::outbox::Outbox;
 use super::wire::Wire;
 use crate::engine::body::ResponseBody;
 
-/// Parts up to this size are copied behind what goes before them, in bytes.
-const SMALL: usize = 4 << 10;
+/// So many slices are written at once.
+const SLICES: usize = 16;
 
 /// So much is gathered before it is written, in bytes.
-const GATHERED: usize = 16 << 10;
-
-/// More room than this is not kept for the responses to come, in bytes.
-const KEPT: usize = 64 << 10;
+const GATHERED: usize = 128 << 10;
 
 /// Of a request, what its response depends on.
 #[derive(Debug, Clone, Copy)]
@@ -51,16 +50,7 @@ pub(super) struct Answer<'w> {
     body: ResponseBody,
     framing: Framing,
     keep_alive: bool,
-    /// What goes out next.
-    out: Vec<u8>,
-    /// So much of it has gone.
-    written: usize,
-    /// What follows it.
-    part: Bytes,
-    /// What follows the part: the end of a chunk, and of all chunks.
-    tail: &'static [u8],
-    /// What has come behind that.
-    next: Option<Frame<Bytes>>,
+    out: Outbox,
     stage: Stage,
 }
 
@@ -73,9 +63,6 @@ enum Stage {
     /// The body breaks off: what has come is sent, and the connection closed.
     Broken,
 }
-
-const CHUNK_ENDS: &[u8] = b"\r\n";
-const LAST_CHUNK_ENDS: &[u8] = b"\r\n0\r\n\r\n";
 
 impl<'w> Answer<'w> {
     /// Begins with the head of a response.
@@ -104,18 +91,7 @@ impl<'w> Answer<'w> {
         parts.headers.clear();
         worker.headers.keep(parts.headers);
         let stage = if framing == Framing::Nothing { Stage::Whole } else { Stage::Open };
-        Self {
-            wire,
-            body,
-            framing,
-            keep_alive,
-            out,
-            written: 0,
-            part: Bytes::new(),
-            tail: b"",
-            next: None,
-            stage,
-        }
+        Self { wire, body, framing, keep_alive, out: Outbox::new(out), stage }
     }
 
     /// Whether another request may follow.
@@ -130,79 +106,52 @@ impl<'w> Answer<'w> {
             if ready!(self.poll_write(cx)).is_err() {
                 return Poll::Ready(false);
             }
-            let is_out = self.next.is_none() && (waits || self.stage != Stage::Open);
-            if !is_out {
+            if self.stage == Stage::Open && !waits {
                 continue;
             }
             if ready!(self.wire.poll_flush(cx)).is_err() {
                 return Poll::Ready(false);
             }
-            match self.stage {
-                Stage::Open => return Poll::Pending,
-                Stage::Whole => return Poll::Ready(true),
-                Stage::Broken => return Poll::Ready(false),
-            }
+            return match self.stage {
+                Stage::Open => Poll::Pending,
+                Stage::Whole => Poll::Ready(true),
+                Stage::Broken => Poll::Ready(false),
+            };
         }
     }
 
     /// Takes what has come of the body, as long as there is room for it; whether more has to be waited for.
     fn gather(&mut self, cx: &mut Context<'_>) -> bool {
-        let is_free = |this: &Self| this.part.is_empty() && this.tail.is_empty();
-        while self.stage == Stage::Open && is_free(self) && self.out.len() < GATHERED {
-            let polled = match self.next.take() {
-                Some(next) => Poll::Ready(Some(Ok(next))),
-                None => Pin::new(&mut self.body).poll_frame(cx),
-            };
-            match polled {
+        while self.stage == Stage::Open && self.out.len() < GATHERED {
+            match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Pending => return true,
                 Poll::Ready(None) => self.end(None),
                 Poll::Ready(Some(Err(_))) => self.stage = Stage::Broken,
-                Poll::Ready(Some(Ok(frame))) => self.take(frame, cx),
+                Poll::Ready(Some(Ok(frame))) => self.take(frame),
             }
         }
         false
     }
 
-    fn take(&mut self, frame: Frame<Bytes>, cx: &mut Context<'_>) {
-        match frame.into_data() {
-            Ok(part) if part.is_empty() => {}
-            Ok(part) if self.framing == Framing::Chunked => self.take_chunk(part, cx),
-            Ok(part) => {
-                if let Framing::Length(left) = &mut self.framing {
-                    *left = left.saturating_sub(part.len() as u64);
-                }
-                self.put(part);
-                if self.body.is_end_stream() {
-                    self.end(None);
-                }
+    fn take(&mut self, frame: Frame<Bytes>) {
+        let part = match frame.into_data() {
+            Ok(part) if part.is_empty() => return,
+            Ok(part) => part,
+            Err(frame) => return self.end(frame.trailers_ref()),
+        };
+        match &mut self.framing {
+            Framing::Chunked => {
+                write_size(self.out.text(), part.len());
+                self.out.put(part);
+                self.out.text().extend_from_slice(b"\r\n");
+                return;
             }
-            Err(frame) => self.end(frame.trailers_ref()),
+            Framing::Length(left) => *left = left.saturating_sub(part.len() as u64),
+            Framing::UntilClose | Framing::Nothing => {}
         }
-    }
-
-    /// Puts a part behind what goes out.
-    fn put(&mut self, part: Bytes) {
-        if part.len() <= SMALL {
-            self.out.extend_from_slice(&part);
-        } else {
-            self.part = part;
-        }
-    }
-
-    fn take_chunk(&mut self, part: Bytes, cx: &mut Context<'_>) {
-        write_size(&mut self.out, part.len());
-        self.put(part);
-        if self.part.is_empty() {
-            self.out.extend_from_slice(CHUNK_ENDS);
-            return;
-        }
-        self.tail = CHUNK_ENDS;
-        // The end is mostly there by now, and then spares a write.
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(None) => (self.tail, self.stage) = (LAST_CHUNK_ENDS, Stage::Whole),
-            Poll::Ready(Some(Ok(frame))) => self.next = Some(frame),
-            Poll::Ready(Some(Err(_))) => self.stage = Stage::Broken,
-            Poll::Pending => {}
+        self.out.put(part);
+        if self.body.is_end_stream() {
+            self.end(None);
         }
     }
 
@@ -212,42 +161,32 @@ impl<'w> Answer<'w> {
             _ => Stage::Whole,
         };
         if self.framing == Framing::Chunked {
-            self.out.extend_from_slice(b"0\r\n");
+            let out = self.out.text();
+            out.extend_from_slice(b"0\r\n");
             let trailers = trailers.into_iter().flatten();
             for (name, value) in trailers.filter(|(name, _)| may_trail(name)) {
-                write_field(&mut self.out, name, value.as_bytes());
+                write_field(out, name, value.as_bytes());
             }
-            self.out.extend_from_slice(b"\r\n");
+            out.extend_from_slice(b"\r\n");
         }
     }
 
     /// Writes all that was gathered.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        loop {
-            let head = &self.out[self.written..];
-            if head.is_empty() && self.part.is_empty() && self.tail.is_empty() {
-                break;
-            }
-            let mut n = ready!(self.wire.poll_write(cx, head, &self.part, self.tail))?;
-            let of_head = n.min(head.len());
-            self.written += of_head;
-            n -= of_head;
-            let of_part = n.min(self.part.len());
-            self.part.advance(of_part);
-            self.tail = &self.tail[n - of_part..];
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.out.len() > 0 {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let n = self.out.slices(&mut slices);
+            let written = ready!(self.wire.poll_write(cx, &slices[..n]))?;
+            self.out.advance(written);
         }
-        self.out.clear();
-        self.written = 0;
-        self.part = Bytes::new();
         Poll::Ready(Ok(()))
     }
 }
 
 impl Drop for Answer<'_> {
     fn drop(&mut self) {
-        if self.out.capacity() <= KEPT {
-            self.out.clear();
-            self.wire.client().worker.outs.keep(std::mem::take(&mut self.out));
+        if let Some(room) = self.out.take_room() {
+            self.wire.client().worker.outs.keep(room);
         }
     }
 }

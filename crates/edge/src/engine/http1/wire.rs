@@ -237,7 +237,7 @@ impl Wire {
 
     fn poll_ask(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.asks.get().is_empty() {
-            let written = ready!(self.poll_write(cx, self.asks.get(), &[], &[]))?;
+            let written = ready!(self.poll_write(cx, &[IoSlice::new(self.asks.get())]))?;
             self.asks.set(&self.asks.get()[written..]);
         }
         // What is encrypted and cannot go out now goes with what is written next.
@@ -285,24 +285,18 @@ impl Wire {
         Poll::Ready(Ok(read))
     }
 
-    /// Writes of `head`, `part` and `tail`, one behind the other, as much as the client takes.
+    /// Writes one slice behind the other, as much as the client takes.
     pub(super) fn poll_write(
         &self,
         cx: &mut Context<'_>,
-        head: &[u8],
-        part: &[u8],
-        tail: &[u8],
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let stream = &mut *self.stream.borrow_mut();
         let stream = Pin::new(stream.as_mut().ok_or(io::ErrorKind::NotConnected)?);
         // A plain write costs the kernel noticeably less than a gathered one.
-        let polled = match (head, part, tail) {
-            (head, [], []) => stream.poll_write(cx, head),
-            ([], part, []) => stream.poll_write(cx, part),
-            _ => {
-                let all = [head, part, tail].map(IoSlice::new);
-                stream.poll_write_vectored(cx, &all)
-            }
+        let polled = match slices {
+            [only] => stream.poll_write(cx, only),
+            several => stream.poll_write_vectored(cx, several),
         };
         self.client.has_written(&polled);
         polled.map(|written| match written {
