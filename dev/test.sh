@@ -13,7 +13,8 @@ run_tests() {
     if have cargo-nextest; then
         # The runner leaves the examples in the documentation out.
         [[ $# -gt 0 ]] || cargo test "${features[@]}" --doc
-        cargo nextest run "${features[@]}" "$@"
+        # Two of them mostly wait (.config/nextest.toml).
+        NEXTEST_TEST_THREADS=${NEXTEST_TEST_THREADS:-$(($(nproc) + 1))} cargo nextest run "${features[@]}" "$@"
     else
         # Those on a real engine or in a browser in a row, as .config/nextest.toml has it.
         cargo test "${features[@]}" --no-fail-fast --tests "$@" -- docker_ heavy_ --test-threads 1

@@ -62,9 +62,7 @@ impl Control {
         let before = self.inner.store.service(name).await?;
         let before = before.ok_or_else(|| Error::NoService(name.clone()))?;
         if before.changed_at != seen && before.spec != *spec {
-            return Err(Error::Refused(format!(
-                "the settings of {name} were changed since you looked at them; nothing was saved"
-            )));
+            return Err(Error::Changed(name.clone()));
         }
         self.write_service(spec, by).await
     }

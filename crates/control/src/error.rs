@@ -22,6 +22,12 @@ pub enum Error {
     /// The state of something does not allow it.
     #[error("{0}")]
     Refused(String),
+    /// A service's settings are not those any more that were to be replaced.
+    #[error(
+        "the settings of {0} were changed since you looked at them, and nothing was saved; see what \
+         `launcher apply --dry-run` says of them now, or the service's page"
+    )]
+    Changed(ServiceName),
     /// Nothing goes live now, unless somebody insists.
     #[error(
         "{service} is frozen until {until} (deploy.freeze: {window}); wait until then, or insist and say why: \

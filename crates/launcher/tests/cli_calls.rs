@@ -70,6 +70,28 @@ async fn secrets_that_are_missing_are_told_when_a_service_is_applied() {
 }
 
 #[tokio::test]
+async fn a_service_is_changed_only_as_it_was_seen_when_that_is_said() {
+    let seen = "2026-11-30T12:00:00.25Z";
+    let stub = Stub::start(move |call, _| match call.line.contains("dry_run") {
+        true => answer(200, &json!({ "outcome": "changed", "changes": [], "changed_at": seen })),
+        false => problem(412, "changed", "the settings of shop were changed since you looked"),
+    });
+    let stub = stub.await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("launcher.toml");
+    std::fs::write(&file, "[service]\nname = \"shop\"\nport = 80\n").unwrap();
+    let file = file.to_str().unwrap();
+    let looked = run(&stub.url, &["apply", "-f", file, "--dry-run"]).await;
+    assert_eq!(looked.status, 0, "{looked:?}");
+    assert!(looked.stderr.contains(&format!("--seen {seen} instead of --dry-run")), "{looked:?}");
+    let refused = run(&stub.url, &["apply", "-f", file, "--seen", seen]).await;
+    assert_eq!(refused.status, 1);
+    assert!(refused.stderr.contains("were changed since"), "{refused:?}");
+    let calls = stub.calls();
+    assert_eq!(calls[1].header("if-match"), format!("{seen:?}"));
+}
+
+#[tokio::test]
 async fn a_command_is_never_begun_twice() {
     let stub = Stub::start(|_, _| events(&[("exit", 0, json!({ "code": 0 }))])).await;
     let line = stub.behind_bad_line(1).await;

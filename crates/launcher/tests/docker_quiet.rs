@@ -16,6 +16,8 @@ use switch::Switch;
 
 /// So much of a minute is watched: the time from one look at everything to the next.
 const WATCHED: Duration = Duration::from_secs(30);
+/// As many as would show if each of them cost a call.
+const SERVICES: usize = 6;
 /// So many calls are allowed in that time.
 const MOST: usize = 5;
 /// Nothing is under way when no call has come for so long.
@@ -31,27 +33,23 @@ async fn docker_is_asked_little_by_a_server_at_rest() {
     let mut installation = Installation::new(program, &engine);
     installation.set("LAUNCHER_DOCKER_HOST", switch.host());
     let api = installation.start().await;
-    let mut there = 0;
-    for services in [1, 5] {
-        while there < services {
-            there += 1;
-            let name = format!("idle-{there}");
-            api.put_service(json!({
-                "service": { "name": name, "replicas": 1, "port": 8080 },
-                "health": { "path": "/healthz", "interval": "1s" },
-            }))
-            .await;
-            api.launch_ready(&name, &image.id).await;
-        }
-        rest(&switch).await;
-        let before = switch.asked();
-        // What is measured is how little happens in this time.
-        tokio::time::sleep(WATCHED).await;
-        let calls = switch.asked() - before;
-        println!("{services} services: {calls} calls in {WATCHED:?}");
-        assert!(calls >= 1, "it does not look at all");
-        assert!(calls <= MOST, "{calls} calls in {WATCHED:?} with {services} services");
+    for number in 1..=SERVICES {
+        let name = format!("idle-{number}");
+        api.put_service(json!({
+            "service": { "name": name, "replicas": 1, "port": 8080 },
+            "health": { "path": "/healthz", "interval": "1s" },
+        }))
+        .await;
+        api.launch_ready(&name, &image.id).await;
     }
+    rest(&switch).await;
+    let before = switch.asked();
+    // What is measured is how little happens in this time.
+    tokio::time::sleep(WATCHED).await;
+    let calls = switch.asked() - before;
+    println!("{SERVICES} services: {calls} calls in {WATCHED:?}");
+    assert!(calls >= 1, "it does not look at all");
+    assert!(calls <= MOST, "{calls} calls in {WATCHED:?} with {SERVICES} services");
 }
 
 /// Waits until no call has come for a while.

@@ -7,4 +7,5 @@ pub(crate) mod moment;
 pub mod page;
 pub mod problem;
 pub mod sse;
+pub(crate) mod tag;
 pub(crate) mod websocket;

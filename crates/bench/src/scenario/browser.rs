@@ -1,11 +1,13 @@
 //! Pages of a large installation in a real browser: how soon something is seen, and how soon a change.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::cell::RefCell;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use launcher_browser::Browsers;
 use launcher_model::VersionNumber;
 use launcher_testkit::many;
+use launcher_testkit::wait::until;
 use serde_json::Value;
 use thirtyfour::prelude::*;
 
@@ -102,18 +104,12 @@ async fn one_update(browser: &WebDriver, large: &Large, turn: usize) -> Result<f
         });
     stopped?;
     let happened = happened?;
-    let began = Instant::now();
-    loop {
-        let seen = browser.execute("return window.seen", vec![]).await?;
-        let seen = seen.json().as_f64().unwrap_or_default();
-        if seen > 0.0 {
-            return Ok((seen - happened).max(0.0));
-        }
-        if began.elapsed() > PATIENCE {
-            bail!("the row of {service} never changes");
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let seen = until(&format!("the row of {service} changing"), PATIENCE, || async {
+        let seen = browser.execute("return window.seen", vec![]).await.ok()?;
+        seen.json().as_f64().filter(|seen| *seen > 0.0)
+    })
+    .await;
+    Ok((seen - happened).max(0.0))
 }
 
 /// Signs the browser in; where the server is.
@@ -134,18 +130,15 @@ async fn load(browser: &WebDriver, address: &str) -> Result<Loaded> {
     browser.get_log("performance").await?;
     browser.goto(address).await?;
     launcher_browser::is_whole(browser).await;
-    let (began, mut events) = (Instant::now(), Vec::new());
-    loop {
-        let log = browser.get_log("performance").await?;
+    let events = RefCell::new(Vec::new());
+    let what = format!("a paint of {address} in the browser's trace");
+    let loaded = until(&what, PATIENCE, || async {
+        let log = browser.get_log("performance").await.ok()?;
+        let mut events = events.borrow_mut();
         events.extend(log.iter().filter_map(|entry| traced(&entry.message)));
-        if let Some(loaded) = Loaded::read(&events, address) {
-            return Ok(loaded);
-        }
-        if began.elapsed() > PATIENCE {
-            bail!("the browser's trace has no paint of {address}");
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        Loaded::read(&events, address)
+    });
+    Ok(loaded.await)
 }
 
 /// The event of the trace in an entry of the log, which has other entries as well.

@@ -12,6 +12,7 @@ mod stream;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ConstantBuilder, ExponentialBuilder};
+use jiff::Timestamp;
 use reqwest::{Method, Response, Url};
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -57,6 +58,8 @@ struct Call {
     stream: bool,
     /// The event that a stream is to go on behind.
     behind: Option<String>,
+    /// What is to be changed has this `ETag`.
+    seen: Option<String>,
 }
 
 impl Client {
@@ -149,7 +152,23 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&impl Serialize>,
     ) -> Result<T, Failure> {
-        let mut call = self.with_body(self.call(method, path, query), body)?;
+        let call = self.with_body(self.call(method, path, query), body)?;
+        self.changed(call).await
+    }
+
+    /// The same, if what is to be changed is still as it was seen.
+    pub(super) async fn change_seen<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        seen: Option<Timestamp>,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let mut call = self.with_body(self.call(Method::PUT, path, &[]), Some(body))?;
+        call.seen = seen.map(|seen| format!("\"{seen}\""));
+        self.changed(call).await
+    }
+
+    async fn changed<T: DeserializeOwned>(&self, mut call: Call) -> Result<T, Failure> {
         call.key = Some(format!("{:032x}", rand::random::<u128>()));
         let (interval, times) = UNDER_WAY;
         let mut waits =
@@ -224,7 +243,7 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        Call { method, url, body: None, key: None, stream: false, behind: None }
+        Call { method, url, body: None, key: None, stream: false, behind: None, seen: None }
     }
 
     fn with_body(&self, mut call: Call, body: Option<&impl Serialize>) -> Result<Call, Failure> {
@@ -275,6 +294,9 @@ impl Client {
         }
         if let Some(id) = &call.behind {
             request = request.header("last-event-id", id);
+        }
+        if let Some(tag) = &call.seen {
+            request = request.header("if-match", tag);
         }
         if let Some(key) = &call.key {
             request = request.header("idempotency-key", key);

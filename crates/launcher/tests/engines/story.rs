@@ -108,7 +108,12 @@ async fn deploy(api: &Api, load: &Load, number: u64) -> Value {
 }
 
 async fn fails_without_harm(api: &Api, ground: &Ground, installation: &Installation, broken: &str) {
+    // What never gets ready is waited for to the end of this.
+    let mut impatient = shop();
+    impatient["health"]["start_period"] = json!("10s");
+    api.put_service(impatient).await;
     let number = api.launch("shop", broken).await;
+    api.put_service(shop()).await;
     let failed = until("the broken version failing", SOON, || async {
         let version = api.version("shop", number).await;
         (version["environment"]["state"] == "failed").then_some(version)

@@ -8,6 +8,8 @@ use launcher_scheduler::{Change, Scheduler};
 
 use crate::conformance::{eventually, place, running, until, version_of};
 
+/// As many as would show if each of them cost a call.
+pub(crate) const SERVICES: u32 = 20;
 /// So much of a minute is watched.
 const WATCHED: Duration = Duration::from_secs(30);
 

@@ -15,6 +15,7 @@ use crate::auth::Principal;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
+use crate::http::tag::Tag;
 use crate::{App, Settings};
 
 /// Lists the services that the caller may see, by name.
@@ -59,12 +60,16 @@ pub(super) async fn create(
 /// Shows a service.
 #[utoipa::path(get, path = "/services/{service}", tag = "services",
     params(("service" = String, Path)),
-    responses((status = 200, body = ServiceView), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = ServiceView,
+            headers(("ETag" = String, description = "Tells its settings from those before and after; \
+                for `If-Match`"))),
+        (status = "4XX", body = Problem)))]
 pub(super) async fn show(
     State(app): State<App>,
     Path(name): Path<ServiceName>,
-) -> Result<Answer<ServiceView>, Problem> {
-    one(&app, &name).await.map(Answer)
+) -> Result<(Tag, Answer<ServiceView>), Problem> {
+    let view = one(&app, &name).await?;
+    Ok((Tag(view.changed_at), Answer(view)))
 }
 
 /// Whether to change anything.
@@ -79,20 +84,27 @@ pub(super) struct PutQuery {
 
 /// Creates a service or replaces its settings. Versions that exist keep theirs.
 #[utoipa::path(put, path = "/services/{service}", tag = "services", request_body = ServiceSpec,
-    params(("service" = String, Path), PutQuery),
+    params(("service" = String, Path), PutQuery,
+        ("If-Match" = Option<String>, Header,
+            description = "Only when the service still has the settings with this `ETag`; 412 if not")),
     responses((status = 200, body = PutView), (status = "4XX", body = Problem)))]
 pub(super) async fn put(
     State(app): State<App>,
     principal: Principal,
     Path(name): Path<ServiceName>,
     Query(query): Query<PutQuery>,
+    seen: Option<Tag>,
     Json(spec): Json<ServiceSpec>,
 ) -> Result<Answer<PutView>, Problem> {
     if spec.service.name != name {
         let detail = format!("the body names the service {}, the path {name}", spec.service.name);
         return Err(Problem::invalid(detail));
     }
-    let how = if query.dry_run { How::Look } else { How::Put };
+    let how = match seen {
+        _ if query.dry_run => How::Look,
+        Some(Tag(seen)) => How::Change(seen),
+        None => How::Put,
+    };
     settle(&app, &spec, how, &principal.name).await.map(Answer)
 }
 
@@ -135,7 +147,9 @@ pub(crate) async fn settle(
         PutOutcome::Unchanged => (PutWord::Unchanged, Vec::new()),
     };
     let unset_secrets = app.control.unset_secrets(spec).await?;
-    Ok(PutView { outcome, changes, unset_secrets })
+    let there = app.store.service(&spec.service.name).await?;
+    let changed_at = there.map(|service| service.changed_at);
+    Ok(PutView { outcome, changes, unset_secrets, changed_at })
 }
 
 /// What to do with what a service has.

@@ -141,6 +141,10 @@ impl From<launcher_control::Error> for Problem {
             Error::NoService(_) | Error::NoVersion(..) | Error::NoHost(_) => Self::missing(detail),
             Error::Invalid(_) => Self::invalid(detail),
             Error::Refused(_) => Self::refused(detail),
+            Error::Changed(_) => {
+                let title = "It was changed meanwhile";
+                Self::new(StatusCode::PRECONDITION_FAILED, "changed", title, detail)
+            }
             Error::Frozen { .. } => {
                 Self::new(StatusCode::CONFLICT, "frozen", "Nothing is deployed now", detail)
             }

@@ -10,6 +10,7 @@ use launcher_model::{PersonName, ServiceName, VersionNumber};
 use launcher_scheduler::fake::{Command, Script};
 use launcher_server::access::Caller;
 use launcher_store::{AuditEntry, AuditFilter, NewPerson, Outcome, Owner, PersonChange, Way};
+use launcher_testkit::wait::until;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -235,16 +236,8 @@ async fn the_end_of_a_container_and_of_the_server_end_a_conversation() {
     let serving = tokio::spawn(launcher_server::serve(world.app.clone(), listener, async {
         let _ = stopped.await;
     }));
-    let mut runs = None;
-    for _ in 0..600 {
-        // The one that died is replaced.
-        runs = open(address, SH, &headers).await.ok();
-        if runs.is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let mut socket = runs.expect("another container runs");
+    let opened = || async { open(address, SH, &headers).await.ok() };
+    let mut socket = until("the one that died being replaced", PATIENCE, opened).await;
     assert_eq!(told(&mut socket).await["kind"], "began");
     printed(&mut socket, "sh").await;
     stop.send(()).unwrap();

@@ -10,6 +10,8 @@ pub(super) const APPLY: &str = "\
 EXAMPLES
   launcher apply                       what ./launcher.toml says
   launcher apply --dry-run             only show what would change
+  launcher apply --seen 2026-11-30T12:00:00.25Z
+                                       exactly what --dry-run has shown, or nothing
   launcher apply -f shop/launcher.toml";
 pub(super) const SERVICES: &str = "\
 EXAMPLES

@@ -18,9 +18,12 @@ pub(super) async fn apply((context, apply): (Context, Apply)) -> Result<(), Fail
     let (name, text) = read(&apply.file)?;
     let spec = service::read(&name, &text)?;
     let service = spec.service.name.clone();
-    let query: &[(&str, &str)] = if apply.dry_run { &[("dry_run", "true")] } else { &[] };
-    let path = ["services", service.as_str()];
-    let answer: Value = context.client.change(Method::PUT, &path, query, Some(&spec)).await?;
+    let (client, path) = (&context.client, ["services", service.as_str()]);
+    let answer: Value = if apply.dry_run {
+        client.change(Method::PUT, &path, &[("dry_run", "true")], Some(&spec)).await?
+    } else {
+        client.change_seen(&path, apply.seen, &spec).await?
+    };
     if apply.listing.json {
         return context.out.json(&answer);
     }
@@ -31,7 +34,12 @@ pub(super) async fn apply((context, apply): (Context, Apply)) -> Result<(), Fail
     }
     match (view.outcome, apply.dry_run) {
         (PutWord::Unchanged, _) => {}
-        (_, true) => say("nothing was changed; run it without --dry-run to change this"),
+        (_, true) => say(&match view.changed_at {
+            None => "nothing was changed; run it without --dry-run to change this".to_owned(),
+            Some(seen) => format!(
+                "nothing was changed; run it with --seen {seen} instead of --dry-run to change exactly this"
+            ),
+        }),
         (PutWord::Created, false) => {
             say(&first_version(&context, &spec));
         }

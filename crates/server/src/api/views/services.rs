@@ -118,6 +118,10 @@ pub struct PutView {
     /// Secrets that the settings name and that are not set, with what to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unset_secrets: Vec<String>,
+    /// Since when the service has the settings that it has now, which is its `ETag` as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub changed_at: Option<Timestamp>,
 }
 
 /// What putting a service did, in a word.

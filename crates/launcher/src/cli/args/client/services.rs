@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 use launcher_model::ServiceName;
 
 use super::Listing;
@@ -16,6 +17,9 @@ pub(crate) struct Apply {
     /// Only say what would change
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Only if nobody has changed the settings since then: a time that --dry-run has told
+    #[arg(long, value_name = "TIME", conflicts_with = "dry_run")]
+    pub(crate) seen: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) listing: Listing,
 }
