@@ -111,7 +111,8 @@ fn not_kept(error: &std::io::Error) -> String {
 
 impl Builtin {
     /// Is to serve on these sockets, with so many threads, what the directory `dir` keeps; nothing yet
-    /// without one. Those who speak TLS are shown these certificates; what becomes of requests is told to the log.
+    /// without one. Those who speak TLS are shown these certificates, and are led to the public port where there is
+    /// one; what becomes of requests is told to the log.
     /// Connections wait until the driver is [open](Driver::open).
     ///
     /// # Errors
@@ -121,6 +122,7 @@ impl Builtin {
         threads: usize,
         limits: &Limits,
         certificates: Arc<Certificates>,
+        public_port: Option<u16>,
         log: Option<Log>,
         dir: Option<&Path>,
     ) -> Result<Self, Error> {
@@ -132,8 +134,9 @@ impl Builtin {
             let site = Arc::new(Site::compile(&table, &[], threads));
             state.services.insert(name, Service { table, site });
         }
+        let shown = certificates.clone();
         let engine =
-            Engine::start(listening, threads, limits, certificates.clone(), log, state.table())?;
+            Engine::start(listening, threads, limits, shown, public_port, log, state.table())?;
         Ok(Self(Arc::new(Shared {
             engine,
             certificates,

@@ -29,7 +29,7 @@ impl Edge {
         let config = Config {
             name: EdgeName::new(name).unwrap(),
             http: vec![http],
-            https: Https { addresses, certificates: Vec::new() },
+            https: Https { addresses, ..Https::default() },
             threads: 1,
             data_dir: dir.clone(),
             control: ControlPlane::Local(socket),

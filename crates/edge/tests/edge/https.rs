@@ -58,7 +58,8 @@ impl Secure {
 }
 
 fn https(certificates: &[CertificateFiles]) -> Https {
-    Https { addresses: vec!["127.0.0.1:0".parse().unwrap()], certificates: certificates.to_vec() }
+    let addresses = vec!["127.0.0.1:0".parse().unwrap()];
+    Https { addresses, certificates: certificates.to_vec(), ..Https::default() }
 }
 
 fn live(container: &Container) -> ServiceTable {
@@ -144,6 +145,12 @@ async fn a_service_leads_to_https_and_has_browsers_remember() {
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "c"));
     assert_eq!(answer.headers["strict-transport-security"], "max-age=31536000");
     // Previews are looked at by whatever way people have to them.
+    // So does what the edge itself answers in its place.
+    let none = get_by(&secure, "v9.shop.preview.test").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert_eq!(none.headers["strict-transport-security"], "max-age=31536000");
+    let nobody = get_by(&secure, "other.test").await;
+    assert!(!nobody.headers.contains_key("strict-transport-security"));
     let preview = get(secure.lab.edge.http, "v1.shop.preview.test", "/").await;
     assert_eq!((preview.status, preview.body.as_str()), (StatusCode::OK, "c"));
     // Without HTTPS there is nowhere to lead to.
@@ -152,6 +159,29 @@ async fn a_service_leads_to_https_and_has_browsers_remember() {
 }
 
 #[tokio::test]
+/// What is answered to a request for another host over a connection to the tests' one.
+async fn get_by(secure: &Secure, host: &str) -> Answer {
+    let stream = greet(secure.address(), HOST, &secure.client).await.unwrap();
+    whole(ask(&mut speak(stream).await, request(host, "/")).await).await
+}
+
+#[tokio::test]
+async fn who_is_led_to_https_comes_by_its_public_port() {
+    let container = Container::named("c").await;
+    let mut service = live(&container);
+    let tls = Tls { redirect: true, hsts: None };
+    service.rules = Rules { tls, ..Rules::default() };
+    for (port, location) in
+        [(443, format!("https://{HOST}/a")), (4443, format!("https://{HOST}:4443/a"))]
+    {
+        let lab = Lab::start(std::slice::from_ref(&service), |config| {
+            config.https = Https { public_port: Some(port), ..https(&[]) };
+        })
+        .await;
+        assert_eq!(lab.get("/a").await.headers["location"], location);
+    }
+}
+
 async fn websockets_pass_encrypted_too() {
     let container = websocket_echo().await;
     let mut service = live(&container);
@@ -275,7 +305,7 @@ async fn a_successor_serves_https_on_the_same_sockets() {
     // It is told no address, and serves what there is.
     let config = launcher_edge::Config {
         http: Vec::new(),
-        https: Https { addresses: Vec::new(), certificates: vec![files] },
+        https: Https { certificates: vec![files], ..Https::default() },
         ..config(dir.path())
     };
     let start = Start { sockets: Vec::new(), take_over: true };
