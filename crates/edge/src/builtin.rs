@@ -13,7 +13,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
@@ -24,7 +24,7 @@ use crate::driver::switch::Committed;
 use crate::driver::{Driver, Resting};
 use crate::engine::{Engine, Limits, Listening};
 use crate::keep::{Common, Keep};
-use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Issued, Readiness};
+use crate::protocol::{CertificateFile, DrainOutcome, Flip, HoldOutcome, Issued, Readiness};
 use crate::samples::{self, Samples, Second};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
@@ -252,6 +252,10 @@ impl Driver for Builtin {
 
     async fn certify(&self, issued: Vec<Issued>, challenges: BTreeMap<String, String>) {
         self.0.certify(issued, challenges).await;
+    }
+
+    fn certificate_files(&self) -> watch::Receiver<Vec<CertificateFile>> {
+        self.0.certificates.told()
     }
 
     async fn at_rest(&self, resting: Resting, within: Duration) -> bool {
