@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use tokio::sync::watch::{self as channel, Receiver, Sender};
+use tokio::sync::watch::{Receiver, Sender, channel};
 
 use crate::protocol::{CertificateFile, InFile, Issued};
 
@@ -104,7 +104,7 @@ impl Certificates {
         let files = files.iter().map(unread).collect();
         let sources = Sources { files, issued: Vec::new(), own };
         let (sources, taken) = (Mutex::new(sources), Mutex::default());
-        let (told, _) = channel::channel(Vec::new());
+        let (told, _) = channel(Vec::new());
         let all = Self { sources, taken, shown: ArcSwap::default(), told };
         all.read_files();
         all

@@ -6,6 +6,7 @@
 mod access;
 mod bodies;
 mod branches;
+mod certificates;
 mod checkup;
 mod edges;
 mod errors;
