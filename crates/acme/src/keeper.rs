@@ -55,14 +55,15 @@ fn until(next: Timestamp, now: Timestamp) -> Duration {
     left.unwrap_or_default().min(AT_LEAST_EVERY)
 }
 
-/// Waits until a service is another one than it was.
+/// Waits until a service is another one than it was, or somebody asks for a certificate.
 async fn is_changed(events: &mut tokio::sync::broadcast::Receiver<launcher_model::event::Event>) {
     loop {
         match events.recv().await {
             Ok(event) => match event.kind {
                 EventKind::ServiceCreated
                 | EventKind::ServiceChanged
-                | EventKind::ServiceDeleted => {
+                | EventKind::ServiceDeleted
+                | EventKind::CertificateAsked => {
                     return;
                 }
                 _ => {}
@@ -172,6 +173,7 @@ impl Inner {
             names,
             issued: Some(issued),
             failure: None,
+            asked_at: None,
         };
         let event = NewEvent::new(kind, text).service(service);
         Ok(self.store.keep_certificate(&record, &[event], self.now()).await?)
@@ -195,7 +197,8 @@ impl Inner {
         let text = format!("no certificate for {}: {why}", names.join(", "));
         let event = NewEvent::new(EventKind::CertificateFailed, text).service(service);
         let failure = Some(CertificateFailure { why, at: now, again_at, times });
-        let record = CertificateRecord { service: service.clone(), names, issued, failure };
+        let service = service.clone();
+        let record = CertificateRecord { service, names, issued, failure, asked_at: None };
         let events = if is_news { vec![event] } else { Vec::new() };
         Ok(self.store.keep_certificate(&record, &events, now).await?)
     }

@@ -4,6 +4,8 @@
 //! orders what is missing or has had two thirds of its time, and gives the edges what there is. The authority
 //! asks for each name at `/.well-known/acme-challenge/…` (HTTP-01), and any edge answers.
 //!
+//! Certificates that edges read from files are renewed by others; that one has not been is told in time.
+//!
 //! What goes wrong is kept with its reason, told as an event, and tried again later. Nothing of it touches
 //! what is served: a certificate stays until another one is there.
 
@@ -11,6 +13,7 @@ mod account;
 mod challenges;
 mod client;
 mod error;
+mod files;
 mod keeper;
 mod order;
 mod settings;
@@ -77,6 +80,7 @@ impl Acme {
         let inner =
             Arc::new(Inner { control, store, vault, clock, settings, accounts, challenges });
         let mut running = JoinSet::new();
+        running.spawn(files::run(inner.clone()));
         running.spawn(keeper::run(inner));
         Self { _running: running }
     }

@@ -25,7 +25,7 @@ pub(crate) fn wanted(services: &[Service]) -> BTreeMap<ServiceName, Vec<String>>
 /// When a certificate is due to be ordered.
 pub(crate) fn due(names: &[String], record: Option<&CertificateRecord>) -> Timestamp {
     let Some(record) = record else { return Timestamp::MIN };
-    if record.names != names {
+    if record.names != names || record.asked_at.is_some() {
         return Timestamp::MIN;
     }
     let issued = record.issued.as_ref();
@@ -66,7 +66,7 @@ mod tests {
             at: at(1),
         };
         let service = ServiceName::new("shop").unwrap();
-        CertificateRecord { service, names, issued: Some(issued), failure: None }
+        CertificateRecord { service, names, issued: Some(issued), failure: None, asked_at: None }
     }
 
     #[test]
@@ -79,6 +79,9 @@ mod tests {
         let why = "it was away".to_owned();
         shop.failure = Some(CertificateFailure { why, at: at(61), again_at: at(70), times: 1 });
         assert_eq!(due(&names, Some(&shop)), at(70));
+        shop.asked_at = Some(at(65));
+        assert_eq!(due(&names, Some(&shop)), Timestamp::MIN, "somebody asks");
+        shop.asked_at = None;
         shop.issued = None;
         assert_eq!(due(&names, Some(&shop)), at(70), "it was tried");
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use launcher_acme::Settings;
+use launcher_edge::CertificateFiles;
 use launcher_model::event::EventKind;
 use launcher_testkit::installation::free_port;
 
@@ -137,11 +138,69 @@ async fn a_name_that_leads_elsewhere_is_refused_with_the_reason_and_tried_again(
     assert_eq!(record.failure, None);
     edge.shown(SHOP, &authority.roots().await).await;
 
+    // Somebody asks for another one, long before it is due.
+    let issued = record.issued.unwrap();
+    assert!(world.ask("shop").await);
+    let other = world
+        .until("another one", async |world| {
+            world.record("shop").await?.issued.filter(|other| *other != issued)
+        })
+        .await;
+    assert!(other.at > issued.at);
+    assert_eq!(world.record("shop").await.unwrap().asked_at, None);
+    assert_eq!(world.events(EventKind::CertificateRenewed).await, 1);
+
     // Who is no longer served has no certificate either.
     world.service(&["shop.localhost"]).await;
     world
         .until("forgetting", async |world| world.record("shop").await.is_none().then_some(()))
         .await;
+}
+
+/// Writes a certificate that counts until that day of January 2100.
+fn write(files: &CertificateFiles, day: u8) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec![SHOP.to_owned()]).unwrap();
+    (params.not_before, params.not_after) =
+        (rcgen::date_time_ymd(2026, 1, 1), rcgen::date_time_ymd(2100, 1, day));
+    std::fs::write(&files.certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(&files.key, key.serialize_pem()).unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_in_files_that_nobody_renews_or_that_is_of_no_use_is_told_once() {
+    let mut world = World::new().await;
+    let dir = world.folder();
+    let files = CertificateFiles { certificate: dir.join("a.pem"), key: dir.join("a.key") };
+    write(&files, 1);
+    let end = "2100-01-01T00:00:00Z".parse::<jiff::Timestamp>().unwrap();
+    let left = end.duration_since(jiff::Timestamp::now()).as_secs();
+    world.service(&[SHOP]).await;
+    world.passes(left - 10 * 24 * 3600).await;
+    world.start(None);
+    let _edge = world.edge_with("one", free_port(), vec![files.clone()]).await;
+    let overdue = async |world: &World| world.told(EventKind::CertificateOverdue).await.pop();
+    let told = world.until("a word", overdue).await;
+    let file = files.certificate.display();
+    let wanted = format!(
+        "the certificate for {SHOP} in {file} has not been renewed: it counts until 2100-01-01 00:00 UTC"
+    );
+    assert_eq!(told, wanted);
+    // What is shown stays; that the files are of no use is told.
+    std::fs::write(&files.key, "no key").unwrap();
+    let failed = async |world: &World| world.told(EventKind::CertificateFailed).await.pop();
+    let told = world.until("the reason", failed).await;
+    assert!(told.starts_with(&format!("the edge one cannot use {file}: there is no")), "{told}");
+    // A server that starts again does not tell it again.
+    world.start(None);
+    write(&files, 2);
+    world
+        .until("a word of the other one", async |world| {
+            (world.events(EventKind::CertificateOverdue).await > 1).then_some(())
+        })
+        .await;
+    assert_eq!(world.told(EventKind::CertificateOverdue).await[1], wanted);
+    assert_eq!(world.events(EventKind::CertificateFailed).await, 1);
 }
 
 #[tokio::test]

@@ -20,7 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use launcher_edge::protocol::{DrainOutcome, Flip, HoldOutcome, Readiness, ToEdge};
+use launcher_edge::protocol::{
+    CertificateFile, DrainOutcome, Flip, HoldOutcome, Readiness, ToEdge,
+};
 use launcher_edge::table::{Digest, RouteTable, ServiceTable};
 use launcher_model::measure::TrafficSample;
 use launcher_model::{DeploymentId, EdgeName, ServiceName, VersionNumber};
@@ -98,6 +100,8 @@ pub struct EdgeView {
     pub lag: Option<Duration>,
     /// Services whose newest table it has not acknowledged yet.
     pub behind: usize,
+    /// What its files of certificates hold.
+    pub certificate_files: Vec<CertificateFile>,
 }
 
 type Answer<T> = oneshot::Sender<Result<T, String>>;
@@ -184,6 +188,8 @@ pub struct Hub {
     notices: mpsc::UnboundedSender<Notice>,
     /// Told when an edge has acknowledged what it was told of certificates, or is gone.
     acknowledged: tokio::sync::watch::Sender<()>,
+    /// Told when what an edge's files of certificates hold has changed.
+    certificate_files: tokio::sync::watch::Sender<()>,
     on_measured: OnceLock<OnMeasured>,
 }
 
@@ -204,8 +210,16 @@ impl Hub {
         let (opened, _) = tokio::sync::watch::channel(false);
         let (connected, _) = tokio::sync::watch::channel(0);
         let (acknowledged, _) = tokio::sync::watch::channel(());
-        let on_measured = OnceLock::new();
-        let hub = Self { state, opened, connected, notices, acknowledged, on_measured };
+        let (certificate_files, _) = tokio::sync::watch::channel(());
+        let hub = Self {
+            state,
+            opened,
+            connected,
+            notices,
+            acknowledged,
+            certificate_files,
+            on_measured: OnceLock::new(),
+        };
         (Arc::new(hub), inbox)
     }
 

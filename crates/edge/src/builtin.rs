@@ -13,7 +13,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
@@ -24,7 +24,7 @@ use crate::driver::switch::Committed;
 use crate::driver::{Driver, Resting};
 use crate::engine::{Engine, Limits, Listening};
 use crate::keep::{Common, Keep};
-use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Issued, Readiness};
+use crate::protocol::{CertificateFile, DrainOutcome, Flip, HoldOutcome, Issued, Readiness};
 use crate::samples::{self, Samples, Second};
 use crate::stats::VersionCounters;
 use crate::table::{RouteTable, ServiceTable};
@@ -111,7 +111,8 @@ fn not_kept(error: &std::io::Error) -> String {
 
 impl Builtin {
     /// Is to serve on these sockets, with so many threads, what the directory `dir` keeps; nothing yet
-    /// without one. Those who speak TLS are shown these certificates; what becomes of requests is told to the log.
+    /// without one. Those who speak TLS are shown these certificates, and are led to the public port where there is
+    /// one; what becomes of requests is told to the log.
     /// Connections wait until the driver is [open](Driver::open).
     ///
     /// # Errors
@@ -121,6 +122,7 @@ impl Builtin {
         threads: usize,
         limits: &Limits,
         certificates: Arc<Certificates>,
+        public_port: Option<u16>,
         log: Option<Log>,
         dir: Option<&Path>,
     ) -> Result<Self, Error> {
@@ -132,8 +134,9 @@ impl Builtin {
             let site = Arc::new(Site::compile(&table, &[], threads));
             state.services.insert(name, Service { table, site });
         }
+        let shown = certificates.clone();
         let engine =
-            Engine::start(listening, threads, limits, certificates.clone(), log, state.table())?;
+            Engine::start(listening, threads, limits, shown, public_port, log, state.table())?;
         Ok(Self(Arc::new(Shared {
             engine,
             certificates,
@@ -249,6 +252,10 @@ impl Driver for Builtin {
 
     async fn certify(&self, issued: Vec<Issued>, challenges: BTreeMap<String, String>) {
         self.0.certify(issued, challenges).await;
+    }
+
+    fn certificate_files(&self) -> watch::Receiver<Vec<CertificateFile>> {
+        self.0.certificates.told()
     }
 
     async fn at_rest(&self, resting: Resting, within: Duration) -> bool {

@@ -17,12 +17,13 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tokio::sync::watch::{Receiver, Sender, channel};
 
-use crate::protocol::Issued;
+use crate::protocol::{CertificateFile, InFile, Issued};
 
 pub(crate) use issued::{Challenges, forget, keep};
 pub(crate) use own::own;
-pub use pair::{Certificate, Unusable};
+pub use pair::{Certificate, Unusable, issuer_of};
 
 /// Where a certificate is, and its key; both in PEM.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,6 +40,8 @@ pub(crate) struct Certificates {
     /// What the control plane has given last.
     taken: Mutex<Vec<Issued>>,
     shown: ArcSwap<Shown>,
+    /// What is told of the files.
+    told: Sender<Vec<CertificateFile>>,
 }
 
 #[derive(Default)]
@@ -101,14 +104,29 @@ impl Certificates {
         let files = files.iter().map(unread).collect();
         let sources = Sources { files, issued: Vec::new(), own };
         let (sources, taken) = (Mutex::new(sources), Mutex::default());
-        let all = Self { sources, taken, shown: ArcSwap::default() };
+        let (told, _) = channel(Vec::new());
+        let all = Self { sources, taken, shown: ArcSwap::default(), told };
         all.read_files();
         all
     }
 
     /// Reads the files again. Of a pair that is of no use the former one stays. Blocks on the disk.
     fn read_files(&self) {
-        self.change(|sources| sources.files.iter_mut().for_each(FromFiles::read));
+        let mut holds = Vec::new();
+        self.change(|sources| {
+            sources.files.iter_mut().for_each(FromFiles::read);
+            holds = sources.files.iter().map(FromFiles::told).collect();
+        });
+        self.told.send_if_modified(|told| {
+            let is_news = *told != holds;
+            *told = holds;
+            is_news
+        });
+    }
+
+    /// What the files hold, and each change of it.
+    pub(crate) fn told(&self) -> Receiver<Vec<CertificateFile>> {
+        self.told.subscribe()
     }
 
     /// Puts those in force that the control plane has had issued, in the place of those before.
@@ -129,6 +147,18 @@ impl Certificates {
 }
 
 impl FromFiles {
+    /// What is told of the files to those who list certificates.
+    fn told(&self) -> CertificateFile {
+        let shown = self.certificate.as_ref().map(|certificate| InFile {
+            names: certificate.names().to_vec(),
+            issuer: certificate.issuer().to_owned(),
+            not_before: certificate.not_before(),
+            not_after: certificate.not_after(),
+        });
+        let (file, refused) = (self.files.certificate.display().to_string(), self.refused.clone());
+        CertificateFile { file, shown, refused }
+    }
+
     /// Reads the files, and tells what is new of them.
     fn read(&mut self) {
         match Certificate::read(&self.files) {

@@ -54,6 +54,9 @@ pub struct Https {
     /// Certificates in files, which are watched. For names that none of them is for, clients are shown one
     /// that is signed by the edge itself.
     pub certificates: Vec<Files>,
+    /// The port by which clients reach the first of the addresses, where something in front has another one than
+    /// that.
+    pub public_port: Option<u16>,
 }
 
 /// How an edge begins.
@@ -226,7 +229,8 @@ fn start(
     let certificates = Arc::new(Certificates::open(&config.https.certificates, own));
     certificates.take_kept(&config.data_dir);
     let (shown, log) = (certificates.clone(), config.access.clone());
-    let builtin = Builtin::start(listening, config.threads, &config.limits, shown, log, dir)?;
+    let (threads, port) = (config.threads, config.https.public_port);
+    let builtin = Builtin::start(listening, threads, &config.limits, shown, port, log, dir)?;
     Ok((certificates, builtin))
 }
 

@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
+use tokio::sync::watch;
 
-use crate::protocol::{DrainOutcome, Flip, HoldOutcome, Issued, Readiness};
+use crate::protocol::{CertificateFile, DrainOutcome, Flip, HoldOutcome, Issued, Readiness};
 use crate::samples::Second;
 use crate::table::{RouteTable, ServiceTable};
 
@@ -102,6 +103,12 @@ pub trait Driver: Send + Sync + 'static {
     ) -> impl Future<Output = ()> + Send {
         drop((issued, challenges));
         async {}
+    }
+
+    /// What is read from files of certificates, and each change of it. A driver whose proxy has certificates of
+    /// its own reads none.
+    fn certificate_files(&self) -> watch::Receiver<Vec<CertificateFile>> {
+        watch::channel(Vec::new()).1
     }
 
     /// Waits until nothing of this is under way, for at most `within`. Whether it came to that.

@@ -117,12 +117,13 @@ pub(crate) struct Change {
 impl Engine {
     /// Starts `threads` threads, which serve `table` on these sockets once the engine is
     /// [open](Self::open), and tell the log what became of each request. Those who speak TLS are shown
-    /// these certificates.
+    /// these certificates, and reach the first address of HTTPS at its public port, where that is another one.
     pub(crate) fn start(
         listening: Vec<Listening>,
         threads: usize,
         limits: &Limits,
         certificates: Arc<Certificates>,
+        public_port: Option<u16>,
         log: Option<Log>,
         table: Table,
     ) -> Result<Self, Error> {
@@ -130,7 +131,7 @@ impl Engine {
         let of = |secure| served.iter().filter(move |one| one.secure == secure);
         let [http, https]: [Vec<SocketAddr>; 2] =
             [false, true].map(|secure| of(secure).map(|one| one.address).collect());
-        let tls = Tls::for_those(&https, certificates, limits)?;
+        let tls = Tls::for_those(&https, certificates, public_port, limits)?;
         let (inboxes, commands): (Vec<_>, Vec<_>) =
             (0..threads).map(|_| mpsc::unbounded_channel()).unzip();
         let threads = inboxes.into_iter().map(Thread::new).collect();

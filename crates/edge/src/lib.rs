@@ -32,7 +32,9 @@ mod takeover;
 mod wakes;
 pub mod wire;
 
-pub use certificates::{Certificate, Files as CertificateFiles, Unusable as UnusableCertificate};
+pub use certificates::{
+    Certificate, Files as CertificateFiles, Unusable as UnusableCertificate, issuer_of,
+};
 pub use daemon::{Config, Counters, Daemon, Https, NginxDaemon, Start, run};
 pub use engine::Limits;
 pub use error::Error;

@@ -11,6 +11,8 @@
 //! A connection that breaks abandons what was prepared on it; the welcome of the next one carries the
 //! truth.
 
+mod certificates;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -21,8 +23,10 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::table::{Digest, RouteTable, ServiceTable};
 
+pub use certificates::{CertificateFile, CertificateKey, InFile, Issued};
+
 /// The version of this protocol; a peer that speaks another one is refused.
-pub const PROTOCOL: u32 = 8;
+pub const PROTOCOL: u32 = 9;
 
 /// What is looked at is told so often at most.
 pub const LOOKS_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
@@ -246,6 +250,12 @@ pub enum FromEdge {
         /// What was carried.
         samples: Vec<TrafficSample>,
     },
+    /// What the edge's files of certificates hold, whole, in the place of what was told before. Told once it is
+    /// welcomed, if there are such files, and whenever it changes.
+    CertificateFiles {
+        /// Them.
+        files: Vec<CertificateFile>,
+    },
     /// The answer to [`ToEdge::Certify`].
     Certified {
         /// As in the message.
@@ -256,31 +266,6 @@ pub enum FromEdge {
         /// As in the question.
         nonce: u64,
     },
-}
-
-/// A certificate that was issued.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Issued {
-    /// It, and those that lead to its authority, in PEM.
-    pub chain: String,
-    /// Its key, in PEM.
-    pub key: CertificateKey,
-}
-
-/// The key of a certificate. It goes over the wire, and cannot be printed by accident.
-#[derive(Debug, Clone, Deserialize)]
-pub struct CertificateKey(pub SecretString);
-
-impl Serialize for CertificateKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose_secret())
-    }
-}
-
-impl PartialEq for CertificateKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.expose_secret() == other.0.expose_secret()
-    }
 }
 
 /// The secret part of a join token. It goes over the wire, and cannot be printed by accident.

@@ -11,7 +11,6 @@ use cli::Command;
 use cli::args::agent::Agent;
 use cli::args::nginx::DriverName;
 use cli::args::{DemoArgs, EdgeArgs, SettingArgs};
-use launcher_edge::Https;
 use run::config::{Config, Overrides};
 
 fn main() -> ExitCode {
@@ -74,8 +73,7 @@ async fn process(command: Command) -> anyhow::Result<()> {
             let (control, take_over) = (control.place(), !no_takeover);
             let nginx = (driver == DriverName::Nginx).then_some(nginx);
             let measures = !unmeasured;
-            let certificates = config.as_deref().map(run::config::certificates).transpose()?;
-            let https = Https { addresses: https, certificates: certificates.unwrap_or_default() };
+            let https = run::config::https(https, config.as_deref())?;
             let options = run::edge::Options {
                 control,
                 data,

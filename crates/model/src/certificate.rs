@@ -1,6 +1,6 @@
 //! What certificates are ordered for, and when they are renewed.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// The names of a service that an authority can be asked about: those that it can find. Sorted, each once.
 #[must_use]
@@ -27,9 +27,36 @@ pub fn renewal(not_before: Timestamp, not_after: Timestamp) -> Timestamp {
     Timestamp::from_second(at).unwrap_or(not_after)
 }
 
+/// So long before its end a certificate that others renew should have been.
+const RENEWED_BEFORE: SignedDuration = SignedDuration::from_hours(21 * 24);
+
+/// Whether a certificate that others renew is near its end, and should have been renewed: those that do so
+/// begin with a third of its time left. Of one that counts for days only, a quarter is near.
+#[must_use]
+pub fn is_overdue(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> bool {
+    let quarter = not_after.duration_since(not_before) / 4;
+    not_after.duration_since(now) < RENEWED_BEFORE.min(quarter)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_renew_is_overdue_three_weeks_before_its_end_or_in_its_last_quarter() {
+        let day = |day: i64| Timestamp::from_second(day * 86_400).unwrap();
+        for (lasts, now, overdue) in [
+            (90, 68, false),
+            (90, 70, true),
+            (365, 343, false),
+            (365, 345, true),
+            (8, 5, false),
+            (8, 7, true),
+            (8, 9, true),
+        ] {
+            assert_eq!(is_overdue(day(0), day(lasts), day(now)), overdue, "{lasts} {now}");
+        }
+    }
 
     #[test]
     fn names_that_an_authority_can_find_are_taken() {

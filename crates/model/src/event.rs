@@ -104,8 +104,12 @@ pub enum EventKind {
     CertificateIssued,
     /// It has issued another one in the place of one before.
     CertificateRenewed,
-    /// It has not.
+    /// It has not; or an edge cannot use a certificate in files.
     CertificateFailed,
+    /// A certificate in files has run out, or will soon.
+    CertificateOverdue,
+    /// Somebody has asked for another certificate.
+    CertificateAsked,
     /// A host takes nothing new.
     HostClosed,
     /// What is on a host goes elsewhere.
@@ -138,7 +142,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 64] = [
         Self::ServiceCreated,
         Self::ServiceChanged,
         Self::ServiceDeleting,
@@ -194,6 +198,8 @@ impl EventKind {
         Self::CertificateIssued,
         Self::CertificateRenewed,
         Self::CertificateFailed,
+        Self::CertificateOverdue,
+        Self::CertificateAsked,
         Self::SecretSet,
         Self::SecretUnset,
         Self::TokenCreated,

@@ -162,6 +162,7 @@ fn is_usual(kind: EventKind) -> bool {
             | K::AutoWaiting
             | K::AutoGivenUp
             | K::CertificateFailed
+            | K::CertificateOverdue
             | K::MaintenanceOn
             | K::MaintenanceOff
             | K::ServiceDeleted
@@ -212,7 +213,9 @@ fn group_of(kind: EventKind) -> Group {
         | K::EdgeRevoked
         | K::CertificateIssued
         | K::CertificateRenewed
-        | K::CertificateFailed => Group::Edges,
+        | K::CertificateFailed
+        | K::CertificateOverdue
+        | K::CertificateAsked => Group::Edges,
         K::HostClosed
         | K::HostDraining
         | K::HostDrained
@@ -251,6 +254,7 @@ pub(crate) fn is_bad(kind: EventKind) -> bool {
             | K::RegistryTroubled
             | K::BuildUnreported
             | K::CertificateFailed
+            | K::CertificateOverdue
     )
 }
 

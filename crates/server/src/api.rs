@@ -133,6 +133,7 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(hosts::metrics::graphs))
         .routes(routes!(infrastructure::containers))
         .routes(routes!(certificates::list))
+        .routes(routes!(certificates::renew))
         .routes(routes!(edges::list, edges::invite))
         .routes(routes!(edges::revoke))
         .routes(routes!(infrastructure::server))

@@ -68,6 +68,8 @@ pub struct Settings {
     pub preview_port: Option<u16>,
     /// Where edges of other machines may come in; none when they may not.
     pub edges: Option<EdgeDoor>,
+    /// Certificates are ordered from an authority.
+    pub orders_certificates: bool,
     /// For how long it is kept who did what.
     pub audit_keep: SignedDuration,
     /// Cookies are only sent over TLS.

@@ -6,6 +6,7 @@
 mod pages_support;
 
 use launcher_model::VersionNumber;
+use launcher_model::role::{Role, Roles};
 use pages_support::{Visitor, World};
 
 const LISTS: [&str; 5] = ["builds", "hosts", "edges", "deployments", "events"];
@@ -185,4 +186,35 @@ async fn the_audit_is_narrowed_and_its_file_has_what_is_shown() {
     assert!(lines[0].contains(refused), "{}", file.body);
     let odd = visitor.get("/audit?kind=lost").await.body;
     assert!(odd.contains("is no outcome of a call"), "{odd}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_ordered_anew_by_a_press() {
+    let world = World::new().await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    assert!(visitor.get("/certificates").await.body.contains("No certificate is ordered"));
+    let shop = world.service("shop", "").await;
+    let names = vec!["shop.example.com".to_owned()];
+    let at = world.app.now();
+    let why = "the authority was away".to_owned();
+    let failure = Some(launcher_store::CertificateFailure { why, at, again_at: at, times: 1 });
+    let (issued, asked_at) = (None, None);
+    let record =
+        launcher_store::CertificateRecord { service: shop, names, issued, failure, asked_at };
+    world.app.store.keep_certificate(&record, &[], at).await.unwrap();
+    let page = visitor.get("/certificates").await;
+    for told in ["shop.example.com", "The authority was away.", "missing", "Renew now"] {
+        assert!(page.body.contains(told), "{told}: {}", page.body);
+    }
+    let form = [("form_secret", page.field("form_secret"))];
+    let pressed = visitor.post("/certificates/shop/renew", &form).await;
+    assert_eq!(pressed.location(), "/certificates");
+    let page = visitor.get("/certificates").await;
+    assert!(page.flash().unwrap().contains("is being ordered"), "{:?}", page.flash());
+    assert!(page.body.contains("being ordered") && !page.body.contains("Renew now"));
+
+    let roles = Roles { role: Role::Viewer, services: Default::default() };
+    world.app.store.keep_certificate(&record, &[], at).await.unwrap();
+    let mut viewer = Visitor::person(&world, "vera", roles).await;
+    assert!(!viewer.get("/certificates").await.body.contains("Renew now"));
 }

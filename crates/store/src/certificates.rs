@@ -18,6 +18,8 @@ pub struct CertificateRecord {
     pub issued: Option<IssuedCertificate>,
     /// Why the last order failed, if it did.
     pub failure: Option<CertificateFailure>,
+    /// When somebody has asked for another one, if no order has had an outcome since.
+    pub asked_at: Option<Timestamp>,
 }
 
 /// A certificate.
@@ -66,6 +68,13 @@ pub trait CertificateStore: Send + Sync + 'static {
         events: &[NewEvent],
         at: Timestamp,
     ) -> Result<()>;
+    /// Notes that somebody asks for another certificate. False when none is ordered for this service.
+    async fn ask_for_certificate(
+        &self,
+        service: &ServiceName,
+        event: NewEvent,
+        at: Timestamp,
+    ) -> Result<bool>;
     /// Forgets a service's certificate.
     async fn forget_certificate(&self, service: &ServiceName) -> Result<()>;
 }

@@ -60,6 +60,7 @@ pub async fn assemble(folder: &Path, fake: &Fake, setup: Setup) -> App {
         preview_domain: "localhost".to_owned(),
         preview_port: Some(8080),
         edges,
+        orders_certificates: true,
         audit_keep: jiff::SignedDuration::from_hours(24 * 400),
         secure_cookies: false,
         configured: Configured::default(),

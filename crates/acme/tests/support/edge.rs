@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use launcher_edge::{Config, ControlPlane, Daemon, Https, Limits};
+use launcher_edge::{CertificateFiles, Config, ControlPlane, Daemon, Https, Limits};
 use launcher_model::EdgeName;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -24,12 +24,18 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    pub(crate) fn start(name: &str, dir: PathBuf, socket: PathBuf, http: SocketAddr) -> Self {
+    pub(crate) fn start(
+        name: &str,
+        dir: PathBuf,
+        socket: PathBuf,
+        http: SocketAddr,
+        certificates: Vec<CertificateFiles>,
+    ) -> Self {
         let addresses = vec![SocketAddr::new(http.ip(), 0)];
         let config = Config {
             name: EdgeName::new(name).unwrap(),
             http: vec![http],
-            https: Https { addresses, certificates: Vec::new() },
+            https: Https { addresses, certificates, ..Https::default() },
             threads: 1,
             data_dir: dir.clone(),
             control: ControlPlane::Local(socket),

@@ -10,9 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 use launcher_acme::{Acme, Settings};
 use launcher_control::hub::{self, Hub};
 use launcher_control::{Clock, Config, Control, Parts};
+use launcher_edge::CertificateFiles;
 use launcher_logs::{Bounds, Kept};
 use launcher_model::ServiceName;
-use launcher_model::event::EventKind;
+use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::service::ServiceSpec;
 use launcher_scheduler::fake::Fake;
 use launcher_store::vault::Vault;
@@ -93,7 +94,17 @@ impl World {
 
     /// An edge, when it is connected.
     pub(crate) async fn edge(&self, name: &str, http: SocketAddr) -> Edge {
-        let edge = self.start_edge(name, http);
+        self.edge_with(name, http, Vec::new()).await
+    }
+
+    /// One that reads these files of certificates.
+    pub(crate) async fn edge_with(
+        &self,
+        name: &str,
+        http: SocketAddr,
+        certificates: Vec<CertificateFiles>,
+    ) -> Edge {
+        let edge = self.start_edge(name, http, certificates);
         let is_there = || async {
             let edges = self.control.hub().edges();
             edges.iter().any(|edge| edge.name.as_str() == name).then_some(())
@@ -102,9 +113,9 @@ impl World {
         edge
     }
 
-    fn start_edge(&self, name: &str, http: SocketAddr) -> Edge {
+    fn start_edge(&self, name: &str, http: SocketAddr, of: Vec<CertificateFiles>) -> Edge {
         let (dir, socket) = (self.folder().join(name), self.folder().join("edge.sock"));
-        Edge::start(name, dir, socket, http)
+        Edge::start(name, dir, socket, http, of)
     }
 
     /// The control plane is away from now on.
@@ -133,7 +144,7 @@ impl World {
         let name = dir.file_name().unwrap().to_str().unwrap().to_owned();
         let free = || async { std::net::TcpListener::bind(http).ok().map(drop) };
         wait::until("the address", SOON, free).await;
-        self.start_edge(&name, http)
+        self.start_edge(&name, http, Vec::new())
     }
 
     /// The service `shop`, with these hostnames.
@@ -193,6 +204,20 @@ impl World {
                 panic!("{what} takes too long: {:?}", self.store.certificates().await)
             }
         }
+    }
+
+    /// Somebody asks for another certificate.
+    pub(crate) async fn ask(&self, service: &str) -> bool {
+        let service = ServiceName::new(service).unwrap();
+        let event = NewEvent::new(EventKind::CertificateAsked, "asked").service(&service);
+        self.store.ask_for_certificate(&service, event, (self.clock)()).await.unwrap()
+    }
+
+    /// What the events of a kind say, the newest first.
+    pub(crate) async fn told(&self, kind: EventKind) -> Vec<String> {
+        let filter = EventFilter { limit: 1000, kinds: vec![kind], ..EventFilter::default() };
+        let all = self.store.events(&filter).await.unwrap();
+        all.into_iter().map(|event| event.text).collect()
     }
 
     /// How many events of a kind there are.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use launcher_edge::protocol::{Issued, ToEdge};
 use launcher_model::EdgeName;
+use tokio::sync::watch;
 
 use super::{Hub, State};
 
@@ -58,6 +59,12 @@ impl Hub {
         let mut state = self.state();
         state.certified.challenges = challenges;
         state.certify_all()
+    }
+
+    /// Told whenever what an edge's files of certificates hold has changed.
+    #[must_use]
+    pub fn certificate_files(&self) -> watch::Receiver<()> {
+        self.certificate_files.subscribe()
     }
 
     /// Waits until every edge that is connected now has acknowledged what it was told of certificates.

@@ -63,6 +63,10 @@ impl Hub {
             FromEdge::Wake { service, version } => {
                 let _ = self.notices.send(Notice::Wake { service, version });
             }
+            FromEdge::CertificateFiles { files } => {
+                edge.view.certificate_files = files;
+                self.certificate_files.send_replace(());
+            }
             FromEdge::Certified { revision } => {
                 edge.certified = revision;
                 self.acknowledged.send_replace(());

@@ -112,9 +112,18 @@ impl Guest {
         };
         speaks_ours(protocol)?;
         let connected_at = Timestamp::now();
-        let (lag, behind) = (None, 0);
-        let view =
-            EdgeView { name, version, driver, http, https, remote, connected_at, lag, behind };
+        let view = EdgeView {
+            name,
+            version,
+            driver,
+            http,
+            https,
+            remote,
+            connected_at,
+            lag: None,
+            behind: 0,
+            certificate_files: Vec::new(),
+        };
         Ok(Self { view, installation, draining, has })
     }
 }

@@ -19,6 +19,7 @@ use super::Files;
 pub struct Certificate {
     key: Arc<CertifiedKey>,
     names: Vec<String>,
+    issuer: String,
     not_before: i64,
     not_after: i64,
 }
@@ -67,12 +68,13 @@ impl Certificate {
         if names.is_empty() {
             return Err(Unusable::NoNames);
         }
+        let issuer = issuer(&read);
         let validity = read.validity();
         let (not_before, not_after) =
             (validity.not_before.timestamp(), validity.not_after.timestamp());
         let provider = rustls::crypto::ring::default_provider();
         let key = CertifiedKey::from_der(chain, key, &provider).map_err(Unusable::NoPair)?;
-        Ok(Self { key: Arc::new(key), names, not_before, not_after })
+        Ok(Self { key: Arc::new(key), names, issuer, not_before, not_after })
     }
 
     /// Takes texts in PEM.
@@ -110,6 +112,12 @@ impl Certificate {
         &self.names
     }
 
+    /// Who has issued it.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// From when it counts, in seconds since 1970.
     #[must_use]
     pub fn not_before(&self) -> i64 {
@@ -143,6 +151,22 @@ fn names(read: &X509Certificate<'_>) -> Result<Vec<String>, x509_parser::error::
         _ => None,
     });
     Ok(names.collect())
+}
+
+/// Who has issued the first certificate of a chain in PEM; none when there is none that can be read.
+#[must_use]
+pub fn issuer_of(chain: &str) -> Option<String> {
+    let first = CertificateDer::pem_slice_iter(chain.as_bytes()).next()?.ok()?;
+    let (_, read) = X509Certificate::from_der(&first).ok()?;
+    Some(issuer(&read))
+}
+
+/// The organization and its own name for what it issues with; else all that it is called.
+fn issuer(read: &X509Certificate<'_>) -> String {
+    let name = read.issuer();
+    let called = name.iter_organization().chain(name.iter_common_name());
+    let called: Vec<&str> = called.filter_map(|part| part.as_str().ok()).collect();
+    if called.is_empty() { name.to_string() } else { called.join(" ") }
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {

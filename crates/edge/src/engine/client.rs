@@ -47,15 +47,17 @@ pub(super) struct Client {
     /// Since when the client takes none of the bytes that are ready for it.
     blocked_since: Cell<Option<u64>>,
     on: Cell<Option<(PoolId, bool)>>,
+    /// What the response to the request under way tells browsers to remember of HTTPS.
+    pub(super) hsts: Cell<Option<HeaderValue>>,
     /// The container that the request under way was sent to.
     at: RefCell<Option<Rc<Endpoint>>>,
     /// Whether what is under way is to end for the client to come again.
     pub(super) moving: Moving,
     tunnel: Cell<Option<Box<Tunnel>>>,
-    /// What the access log is to tell of the request under way.
-    pub(super) draft: RefCell<Option<Box<Draft>>>,
     /// Where early hints of the request under way go.
     pub(super) hints: Hints,
+    /// What the access log is to tell of the request under way.
+    pub(super) draft: RefCell<Option<Box<Draft>>>,
 }
 
 /// What somebody is the client of.
@@ -109,6 +111,7 @@ impl Client {
             began: Cell::new(Instant::now()),
             blocked_since: Cell::new(None),
             on: Cell::new(None),
+            hsts: Cell::new(None),
             at: RefCell::default(),
             moving: Moving::default(),
             tunnel: Cell::default(),
@@ -184,7 +187,8 @@ impl Client {
     /// The edge's own answer to the request under way.
     pub(super) fn page(&self, page: Page, accept: Option<&HeaderValue>) -> Response<ResponseBody> {
         self.idle();
-        let response = page.respond(accept);
+        let mut response = page.respond(accept);
+        self.tell_to_remember(response.headers_mut());
         self.log_page(&response);
         self.says_goodbye_if_leaving();
         response
@@ -230,6 +234,7 @@ impl Client {
         self.blocked_since.set(None);
         self.moving.forget();
         self.tunnel.take();
+        self.hsts.take();
         self.draft.take();
     }
 

@@ -189,8 +189,6 @@ pub(super) struct Target {
     cookie: Option<Arc<HeaderValue>>,
     /// What is done to the fields of the request and of the response.
     fields: Option<Arc<Fields>>,
-    /// What browsers are told to remember of HTTPS.
-    hsts: Option<HeaderValue>,
     pub(super) connect_timeout: Duration,
     pub(super) response_timeout: Duration,
     silence_timeout: Option<Duration>,
@@ -230,6 +228,7 @@ impl Target {
         let table = client.worker.common.table.load();
         let found = table.find(name);
         client.log_found(&found);
+        client.remembers(secure::to_remember(client, &found));
         if let Found::Production(site) = &found
             && let Some(page) = secure::redirect(client, site, name, request)
         {
@@ -245,6 +244,9 @@ impl Target {
             waking::looked(&client.worker.common, site, pool);
         }
         let (found, by_path) = elsewhere::follow(found, &table, name, request)?;
+        if by_path.is_some() {
+            client.remembers(secure::to_remember(client, &found));
+        }
         let (site, way) = match found {
             Found::Production(site) => {
                 if let Some(page) = trial::followed(request, site) {
@@ -280,7 +282,6 @@ impl Target {
             ticket: Ticket::new(client.clone(), pool, way.live),
             cookie: way.cookie.cloned(),
             fields: site.fields.clone(),
-            hsts: secure::to_remember(client, site),
             connect_timeout: site.traffic.connect_timeout.duration(),
             response_timeout: site.traffic.response_timeout.duration(),
             silence_timeout: site.traffic.silence_timeout.map(Span::duration),
@@ -294,7 +295,7 @@ impl Target {
 }
 
 fn respond(
-    Target { mut ticket, cookie, fields, hsts, silence_timeout, compress, .. }: Target,
+    Target { mut ticket, cookie, fields, silence_timeout, compress, .. }: Target,
     client: &Client,
     line: Line,
     mut head: Head,
@@ -329,9 +330,7 @@ fn respond(
     if let Some(fields) = fields {
         fields.response.apply(response.headers_mut());
     }
-    if let Some(hsts) = hsts {
-        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts);
-    }
+    client.tell_to_remember(response.headers_mut());
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, HeaderValue::clone(&cookie));
     }

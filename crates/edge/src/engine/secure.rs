@@ -2,11 +2,11 @@
 //! (RFC 6797).
 
 use http::header::{self, HeaderValue};
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 
 use super::client::Client;
 use super::page::Page;
-use crate::compiled::Site;
+use crate::compiled::{Found, Site};
 
 /// Where an authority asks whether a name leads here (RFC 8555 §8.3).
 const ASKED_AT: &str = "/.well-known/acme-challenge/";
@@ -42,6 +42,29 @@ pub(super) fn redirect<B>(
 }
 
 /// What browsers are told to remember, over HTTPS alone (RFC 6797 §7.2).
-pub(super) fn to_remember(client: &Client, site: &Site) -> Option<HeaderValue> {
-    site.tls.hsts.clone().filter(|_| client.secure)
+pub(super) fn to_remember(client: &Client, found: &Found<'_>) -> Option<HeaderValue> {
+    if !client.secure {
+        return None;
+    }
+    match found {
+        Found::Production(site)
+        | Found::Preview(site, _)
+        | Found::Resting(site, ..)
+        | Found::NoSuchVersion(site, _) => site.tls.hsts.clone(),
+        Found::Unknown => None,
+    }
+}
+
+impl Client {
+    /// Notes what the response is to tell browsers to remember of HTTPS.
+    pub(super) fn remembers(&self, hsts: Option<HeaderValue>) {
+        self.hsts.set(hsts);
+    }
+
+    /// Tells them.
+    pub(super) fn tell_to_remember(&self, headers: &mut HeaderMap) {
+        if let Some(hsts) = self.hsts.take() {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+        }
+    }
 }

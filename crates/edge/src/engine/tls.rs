@@ -51,13 +51,14 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// TLS at these addresses, if there are any.
+    /// TLS at these addresses, if there are any. Others are led to the public port, or else to that of the first.
     ///
     /// # Errors
     /// [`Error::Tls`].
     pub(super) fn for_those(
         addresses: &[SocketAddr],
         certificates: Arc<Certificates>,
+        public_port: Option<u16>,
         limits: &Limits,
     ) -> Result<Option<Self>, Error> {
         let Some(first) = addresses.first() else { return Ok(None) };
@@ -73,7 +74,7 @@ impl Tls {
             config: Arc::new(config),
             turns: Semaphore::new(limits.handshakes),
             within: limits.handshake_timeout,
-            port: first.port(),
+            port: public_port.unwrap_or(first.port()),
         }))
     }
 

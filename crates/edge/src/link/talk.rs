@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use launcher_model::{DeploymentId, ServiceName};
 use tokio::io::{AsyncRead, AsyncWrite, WriteHalf};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Introduction, Quiet, belonging};
 use crate::driver::{Driver, Resting};
-use crate::protocol::{FromEdge, PROTOCOL, Readiness, ToEdge};
+use crate::protocol::{CertificateFile, FromEdge, PROTOCOL, Readiness, ToEdge};
 use crate::samples::Second;
 use crate::table::{RouteTable, ServiceTable};
 use crate::wire::{self, Reader, WireError, Writer};
@@ -52,6 +53,11 @@ where
         told: BTreeSet::new(),
         switches: BTreeSet::new(),
     };
+    let mut files = driver.certificate_files();
+    // On this connection nothing has been told of them.
+    if !files.borrow().is_empty() {
+        files.mark_changed();
+    }
     talk.hello(introduction).await?;
     let ended = loop {
         tokio::select! {
@@ -95,6 +101,9 @@ where
                 talk.say(FromEdge::Measured { at, samples }).await?;
                 driver.measured_told(at);
             }
+            files = changed(&mut files), if *welcomed => {
+                talk.say(FromEdge::CertificateFiles { files }).await?;
+            }
             () = driver.drain_ended(), if *welcomed => talk.tell_outcomes().await?,
         }
     };
@@ -112,6 +121,15 @@ async fn heard<R: AsyncRead + Unpin>(
     match tokio::time::timeout(SILENCE, reader.next()).await {
         Ok(message) => message,
         Err(_elapsed) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
+}
+
+/// What files of certificates hold, when that has changed.
+async fn changed(files: &mut watch::Receiver<Vec<CertificateFile>>) -> Vec<CertificateFile> {
+    match files.changed().await {
+        Ok(()) => files.borrow_and_update().clone(),
+        // Nothing is read that could.
+        Err(_) => std::future::pending().await,
     }
 }
 

@@ -8,14 +8,16 @@ use futures_util::future::join_all;
 use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::net::UnixStream;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::message::{Left, ToPredecessor};
 use super::part::Parts;
 use super::predecessor::{FromIt, Predecessor, ToIt};
 use crate::builtin::Builtin;
 use crate::driver::{Driver, Resting};
-use crate::protocol::{DrainOutcome, Flip, HoldOutcome, InFlight, Issued, Readiness};
+use crate::protocol::{
+    CertificateFile, DrainOutcome, Flip, HoldOutcome, InFlight, Issued, Readiness,
+};
 use crate::samples::Second;
 use crate::table::{RouteTable, ServiceTable};
 
@@ -286,6 +288,10 @@ impl Driver for Succession {
     }
 
     /// A predecessor takes no connections any more, and what an authority asks comes on new ones.
+    fn certificate_files(&self) -> watch::Receiver<Vec<CertificateFile>> {
+        self.builtin.certificate_files()
+    }
+
     async fn certify(&self, issued: Vec<Issued>, challenges: BTreeMap<String, String>) {
         self.builtin.certify(issued, challenges).await;
     }

@@ -58,7 +58,8 @@ impl Secure {
 }
 
 fn https(certificates: &[CertificateFiles]) -> Https {
-    Https { addresses: vec!["127.0.0.1:0".parse().unwrap()], certificates: certificates.to_vec() }
+    let addresses = vec!["127.0.0.1:0".parse().unwrap()];
+    Https { addresses, certificates: certificates.to_vec(), ..Https::default() }
 }
 
 fn live(container: &Container) -> ServiceTable {
@@ -143,12 +144,41 @@ async fn a_service_leads_to_https_and_has_browsers_remember() {
     let answer = secure.get("/").await;
     assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "c"));
     assert_eq!(answer.headers["strict-transport-security"], "max-age=31536000");
+    // So does what the edge itself answers in its place.
+    let none = get_by(&secure, "v9.shop.preview.test").await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    assert_eq!(none.headers["strict-transport-security"], "max-age=31536000");
+    let nobody = get_by(&secure, "other.test").await;
+    assert!(!nobody.headers.contains_key("strict-transport-security"));
     // Previews are looked at by whatever way people have to them.
     let preview = get(secure.lab.edge.http, "v1.shop.preview.test", "/").await;
     assert_eq!((preview.status, preview.body.as_str()), (StatusCode::OK, "c"));
     // Without HTTPS there is nowhere to lead to.
     let lab = Lab::new(&[service]).await;
     assert_eq!(lab.get("/").await.body, "c");
+}
+
+/// What is answered to a request for another host over a connection to the tests' one.
+async fn get_by(secure: &Secure, host: &str) -> Answer {
+    let stream = greet(secure.address(), HOST, &secure.client).await.unwrap();
+    whole(ask(&mut speak(stream).await, request(host, "/")).await).await
+}
+
+#[tokio::test]
+async fn who_is_led_to_https_comes_by_its_public_port() {
+    let container = Container::named("c").await;
+    let mut service = live(&container);
+    let tls = Tls { redirect: true, hsts: None };
+    service.rules = Rules { tls, ..Rules::default() };
+    for (port, location) in
+        [(443, format!("https://{HOST}/a")), (4443, format!("https://{HOST}:4443/a"))]
+    {
+        let lab = Lab::start(std::slice::from_ref(&service), |config| {
+            config.https = Https { public_port: Some(port), ..https(&[]) };
+        })
+        .await;
+        assert_eq!(lab.get("/a").await.headers["location"], location);
+    }
 }
 
 #[tokio::test]
@@ -252,6 +282,42 @@ async fn a_certificate_is_renewed_and_no_handshake_fails() {
 }
 
 #[tokio::test]
+async fn what_the_files_hold_is_told() {
+    let container = Container::named("c").await;
+    let Secure { mut lab, authority, files, dir, .. } = Secure::new(&[live(&container)]).await;
+    let [told] = &lab.control.files().await[..] else { panic!("there is one") };
+    assert_eq!((&*told.file, &told.refused), (text_of(&files.certificate), &None));
+    let first = told.shown.clone().unwrap();
+    assert_eq!(
+        (&first.names[..], &*first.issuer),
+        (&[HOST.to_owned()][..], "The tests' authority")
+    );
+    assert!(first.not_before < first.not_after, "{first:?}");
+    // What is of no use is told, beside what is shown meanwhile.
+    std::fs::write(&files.key, "no key").unwrap();
+    let [told] = &lab.control.files().await[..] else { panic!("there is one") };
+    assert_eq!(told.shown, Some(first));
+    let why = told.refused.as_deref().unwrap();
+    assert!(why.contains("no private key"), "{why}");
+    let refused = told.clone();
+    // A control plane that comes again is told again.
+    drop(lab.control);
+    let mut control = Control::accept(&lab.listener).await;
+    control.welcome(&[live(&container)]).await;
+    assert_eq!(control.files().await, [refused]);
+    authority.issue(dir.path(), "shop", &[HOST, "*.shop.test"]);
+    soon("the new one", async {
+        loop {
+            let told = control.files().await.remove(0);
+            if told.refused.is_none() && told.shown.unwrap().names.len() == 2 {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_successor_serves_https_on_the_same_sockets() {
     let container = Container::named("c").await;
     let secure = Secure::new(&[live(&container)]).await;
@@ -275,7 +341,7 @@ async fn a_successor_serves_https_on_the_same_sockets() {
     // It is told no address, and serves what there is.
     let config = launcher_edge::Config {
         http: Vec::new(),
-        https: Https { addresses: Vec::new(), certificates: vec![files] },
+        https: Https { certificates: vec![files], ..Https::default() },
         ..config(dir.path())
     };
     let start = Start { sockets: Vec::new(), take_over: true };

@@ -36,9 +36,9 @@ use serde_json::Value;
 
 use super::Failure;
 use super::args::client::{
-    Branches, BranchesCommand, Builds, BuildsCommand, ClientCommand, Edges, EdgesCommand, Hosts,
-    HostsCommand, Notifications, NotificationsCommand, PersonCommand, SecretCommand,
-    SessionCommand, To, TokenCommand,
+    Branches, BranchesCommand, Builds, BuildsCommand, Certificates, CertificatesCommand,
+    ClientCommand, Edges, EdgesCommand, Hosts, HostsCommand, Notifications, NotificationsCommand,
+    PersonCommand, SecretCommand, SessionCommand, To, TokenCommand,
 };
 use super::client::Client;
 use super::foreign::Shown;
@@ -171,7 +171,12 @@ pub(super) async fn run(command: ClientCommand) -> Result<(), Failure> {
             HostsCommand::Open(to) => hosts::open(Context::new(to)?).await,
             HostsCommand::Label(to) => hosts::label(Context::new(to)?).await,
         },
-        C::Certificates(list) => certificates::list(Context::new(list)?).await,
+        C::Certificates(Certificates { act: None, list }) => {
+            certificates::list(Context::new(list)?).await
+        }
+        C::Certificates(Certificates { act: Some(CertificatesCommand::Renew(to)), .. }) => {
+            certificates::renew(Context::new(to)?).await
+        }
         C::Edges(Edges { act: None, list }) => edges::list(Context::new(list)?).await,
         C::Edges(Edges { act: Some(EdgesCommand::Invite(to)), .. }) => {
             edges::invite(Context::new(to)?).await

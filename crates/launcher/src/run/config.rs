@@ -29,7 +29,7 @@ use serde::Deserialize;
 
 use self::address::{maybe_listened, several_listened};
 use self::audit::Audit;
-pub(crate) use self::certificates::certificates;
+pub(crate) use self::certificates::https;
 use self::fluentd::{AccessLog, Fluentd};
 use self::graphite::Graphite;
 use self::logs::Logs;
@@ -55,6 +55,8 @@ struct File {
     https: Option<Vec<SocketAddr>>,
     #[serde(default)]
     certificates: Vec<certificates::Pair>,
+    #[serde(default)]
+    tls: certificates::Tls,
     acme: Option<acme::Acme>,
     #[serde(default)]
     edges: Edges,

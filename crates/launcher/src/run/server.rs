@@ -160,6 +160,7 @@ async fn assemble(
         preview_domain: config.preview_domain.clone(),
         preview_port: config.preview_port,
         edges,
+        orders_certificates: config.acme.is_some(),
         audit_keep: config.audit.keep(),
         secure_cookies: config.is_secure(),
         configured: Configured {

@@ -21,7 +21,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use branches::{BranchSummary, NextSummary};
-pub use certificates::{CertificateFailureView, CertificateState, CertificateView};
+pub use certificates::{
+    CertificateFailureView, CertificateFileView, CertificateState, CertificateView,
+};
 pub use checkup::{CheckupView, ProviderCheckView, RegistryCheckView};
 pub use credentials::{NewTokenView, SecretBody, SecretView, TokenBody, TokenView};
 pub use csv::Csv;

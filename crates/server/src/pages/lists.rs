@@ -36,6 +36,7 @@ pub(super) fn router() -> Router<App> {
         .route("/builds", get(page::<builds::Builds>))
         .route("/hosts", get(page::<hosts::Hosts>))
         .route("/certificates", get(page::<certificates::Certificates>))
+        .route("/certificates/{service}/renew", post(certificates::renew))
         .route("/edges", get(page::<edges::Edges>))
         .route("/deployments", get(page::<deployments::Deployments>))
         .route("/events", get(page::<events::Events>))

@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod bodies;
 mod branches;
+mod certificates;
 mod checkup;
 mod edges;
 mod errors;

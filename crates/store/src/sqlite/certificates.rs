@@ -73,6 +73,7 @@ fn from_row(row: &SqliteRow) -> Result<CertificateRecord, Fault> {
         names: json(row, "names", CERTIFICATE)?,
         issued,
         failure,
+        asked_at: maybe_time(row, "asked_at")?,
     })
 }
 
@@ -82,12 +83,12 @@ pub(super) async fn keep(
     events: &[NewEvent],
     at: Timestamp,
 ) -> Result<(), Fault> {
-    let CertificateRecord { service, names, issued, failure } = record;
+    let CertificateRecord { service, names, issued, failure, asked_at } = record;
     let issued_names = issued.as_ref().map(|one| to_json(CERTIFICATE, &one.names)).transpose()?;
     let sql =
         "INSERT OR REPLACE INTO certificates (service, names, issued_names, chain, sealed_key,
-            not_before, not_after, issued_at, failure, failed_at, again_at, failures)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+            not_before, not_after, issued_at, failure, failed_at, again_at, failures, asked_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     sqlx::query(sql)
         .bind(service.as_str())
         .bind(to_json(CERTIFICATE, names)?)
@@ -101,9 +102,29 @@ pub(super) async fn keep(
         .bind(failure.as_ref().map(|one| one.at.as_microsecond()))
         .bind(failure.as_ref().map(|one| one.again_at.as_microsecond()))
         .bind(failure.as_ref().map_or(0, |one| one.times))
+        .bind(asked_at.map(|at| at.as_microsecond()))
         .execute(write.connection()?)
         .await?;
     events::record(write, events, at).await
+}
+
+pub(super) async fn ask(
+    write: &mut Write,
+    service: &ServiceName,
+    event: NewEvent,
+    at: Timestamp,
+) -> Result<bool, Fault> {
+    let sql = "UPDATE certificates SET asked_at = ? WHERE service = ?";
+    let asked = sqlx::query(sql)
+        .bind(at.as_microsecond())
+        .bind(service.as_str())
+        .execute(write.connection()?)
+        .await?;
+    if asked.rows_affected() == 0 {
+        return Ok(false);
+    }
+    events::record(write, &[event], at).await?;
+    Ok(true)
 }
 
 pub(super) async fn forget(write: &mut Write, service: &ServiceName) -> Result<(), Fault> {

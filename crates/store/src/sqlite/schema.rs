@@ -31,6 +31,7 @@ const STEPS: &[(i64, &str, &str)] = &[
     (15, "openid", include_str!("../../migrations/sqlite/0015_openid.sql")),
     (16, "commits", include_str!("../../migrations/sqlite/0016_commits.sql")),
     (17, "certificates", include_str!("../../migrations/sqlite/0017_certificates.sql")),
+    (18, "certificates asked", include_str!("../../migrations/sqlite/0018_certificates_asked.sql")),
 ];
 
 /// Brings a database to the newest schema.

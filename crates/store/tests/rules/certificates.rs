@@ -1,6 +1,6 @@
 use launcher_model::ServiceName;
 use launcher_model::event::{EventKind, NewEvent};
-use launcher_store::{CertificateFailure, CertificateRecord, IssuedCertificate};
+use launcher_store::{CertificateFailure, CertificateRecord, EventFilter, IssuedCertificate};
 
 use crate::support::*;
 
@@ -15,7 +15,7 @@ fn record() -> CertificateRecord {
         at: at(11),
     };
     let service = ServiceName::new("shop").unwrap();
-    CertificateRecord { service, names, issued: Some(issued), failure: None }
+    CertificateRecord { service, names, issued: Some(issued), failure: None, asked_at: None }
 }
 
 #[tokio::test]
@@ -38,6 +38,28 @@ async fn a_certificate_outlives_a_restart_until_another_takes_its_place_or_it_is
     store.forget_certificate(&kept.service).await.unwrap();
     store.forget_certificate(&kept.service).await.unwrap();
     assert!(store.certificates().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_asked_for_is_remembered_until_an_order_has_an_outcome() {
+    let store = Temporary::open().await;
+    let asked = || NewEvent::new(EventKind::CertificateAsked, "somebody asks").by("mika");
+    let kept = record();
+    assert!(!store.ask_for_certificate(&kept.service, asked(), at(20)).await.unwrap());
+    assert!(
+        store.events(&EventFilter { limit: 9, ..Default::default() }).await.unwrap().is_empty()
+    );
+    store.keep_certificate(&kept, &[], at(11)).await.unwrap();
+    assert!(store.ask_for_certificate(&kept.service, asked(), at(20)).await.unwrap());
+    let store = store.reopen().await;
+    let remembered = CertificateRecord { asked_at: Some(at(20)), ..kept.clone() };
+    assert_eq!(store.certificates().await.unwrap(), [remembered]);
+    assert_eq!(
+        store.events(&EventFilter { limit: 9, ..Default::default() }).await.unwrap().len(),
+        1
+    );
+    store.keep_certificate(&kept, &[], at(21)).await.unwrap();
+    assert_eq!(store.certificates().await.unwrap(), [kept]);
 }
 
 #[tokio::test]

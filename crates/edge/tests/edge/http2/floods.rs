@@ -1,5 +1,7 @@
 //! Clients that send what costs the edge something and them nothing.
 
+use launcher_edge::Limits;
+
 use crate::support::*;
 
 const ENHANCE_YOUR_CALM: u32 = 11;
@@ -116,4 +118,101 @@ async fn a_connection_has_so_many_requests_under_way_and_no_more() {
         assert_eq!((refused.kind, refused.code()), (RST_STREAM, 7), "{refused:?}");
     }
     until("the others are there", || container.requests() == 128).await;
+}
+
+const WINDOW_UPDATE: u8 = 8;
+
+#[tokio::test]
+async fn requests_that_the_edge_is_made_to_take_back_break_their_connection() {
+    // It answers none, so that there is something to take back.
+    let container = Container::serve("never", |_| std::future::pending()).await;
+    let lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
+    let mut frames = Frames::connect(lab.edge.http).await;
+    let head = fields("GET", "/", HOST);
+    let mut pairs = Vec::new();
+    for n in 0..5_000 {
+        pairs.extend(frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &head));
+        // A window may not grow so large (RFC 9113 §6.9.1).
+        pairs.extend(frame(WINDOW_UPDATE, 0, 2 * n + 1, &[0x7f, 0xff, 0xff, 0xff]));
+    }
+    frames.write(&pairs).await;
+    let away = frames.next_of(&[GOAWAY]).await.expect("GOAWAY");
+    assert_eq!(away.code(), ENHANCE_YOUR_CALM);
+    assert!(container.requests() < 1_000, "{}", container.requests());
+    until("nothing is left of them", || lab.edge.in_flight() == 0).await;
+}
+
+/// Each costs its sender some bytes; what the edge would have to say to it is not read.
+#[tokio::test]
+async fn small_frames_without_end_cost_no_memory() {
+    const PRIORITY: u8 = 2;
+    const PING: u8 = 6;
+    const UNKNOWN: u8 = 0xfa;
+    let (lab, _container) = lab().await;
+    let open = frame(HEADERS, END_HEADERS, 1, &fields("POST", "/", HOST));
+    for (what, small) in [
+        ("PING", frame(PING, 0, 0, &[1; 8])),
+        ("SETTINGS", frame(SETTINGS, 0, 0, &[])),
+        ("SETTINGS that say something", frame(SETTINGS, 0, 0, &[0, 4, 0, 1, 0, 0])),
+        ("PRIORITY", frame(PRIORITY, 0, 3, &[0, 0, 0, 0, 1])),
+        ("WINDOW_UPDATE", frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1])),
+        ("empty DATA", frame(DATA, 0, 1, &[])),
+        ("an unknown frame", frame(UNKNOWN, 0, 0, &[1; 8])),
+    ] {
+        let before = memory();
+        let mut frames = Frames::connect(lab.edge.http).await;
+        assert!(frames.write(&open).await, "{what}");
+        let many = small.repeat(16_384 / small.len());
+        let writes = async {
+            for _ in 0..2_000 {
+                if !frames.write(&many).await {
+                    break;
+                }
+            }
+        };
+        // Or the edge takes no more of them, as nobody takes its answers.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), writes).await;
+        let more = memory().saturating_sub(before);
+        assert!(more < 32 << 20, "{what}: {more} bytes more");
+        still_serves(&lab).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_a_response_is_given_up() {
+    let large = bytes::Bytes::from(vec![b'x'; 8 << 20]);
+    let container = Container::serve("large", move |_| {
+        let large = large.clone();
+        async move { text(large) }
+    })
+    .await;
+    let limits =
+        Limits { write_timeout: std::time::Duration::from_millis(300), ..Limits::default() };
+    let lab = Lab::with(&[shop(1, &[(1, 100)], &[(1, &[&container])])], limits).await;
+    let before = memory();
+    let mut frames = Frames::connect(lab.edge.http).await;
+    let head = fields("GET", "/", HOST);
+    for n in 0..100 {
+        assert!(frames.write(&frame(HEADERS, END_HEADERS | END_STREAM, 2 * n + 1, &head)).await);
+    }
+    until("all are there", || container.requests() == 100).await;
+    let more = memory().saturating_sub(before);
+    assert!(more < 128 << 20, "of 800 MiB, {more} bytes");
+    until("nothing is under way", || lab.edge.in_flight() == 0).await;
+    assert_eq!(lab.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_keeps_its_connection_no_longer_than_nothing_does() {
+    let (container, limits) = (
+        Container::named("calm").await,
+        Limits { keep_alive: std::time::Duration::from_millis(200), ..Limits::default() },
+    );
+    let lab = Lab::with(&[shop(1, &[(1, 100)], &[(1, &[&container])])], limits).await;
+    let mut frames = Frames::connect(lab.edge.http).await;
+    let head = fields("GET", "/", HOST);
+    assert!(frames.write(&frame(HEADERS, END_STREAM, 1, &head)).await);
+    while frames.next().await.is_some() {}
+    assert_eq!(container.requests(), 0);
+    still_serves(&lab).await;
 }

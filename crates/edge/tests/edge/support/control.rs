@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use launcher_edge::protocol::{DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
+use launcher_edge::protocol::{CertificateFile, DrainOutcome, Flip, FromEdge, Readiness, ToEdge};
 use launcher_edge::table::{RouteTable, ServiceTable};
 use launcher_edge::wire::{self, Writer};
 use launcher_model::measure::{Merge, Traffic, TrafficSample};
@@ -21,6 +21,8 @@ pub(crate) struct Control {
     from_edge: mpsc::UnboundedReceiver<FromEdge>,
     /// What was carried in each second that the edge has told of.
     measured: mpsc::UnboundedReceiver<(i64, Vec<TrafficSample>)>,
+    /// What its files of certificates hold.
+    files: mpsc::UnboundedReceiver<Vec<CertificateFile>>,
     reading: JoinHandle<()>,
     /// Outcomes of drains that came while something else was waited for.
     pub(crate) outcomes: Vec<(i64, DrainOutcome)>,
@@ -39,11 +41,13 @@ impl Control {
         let (mut reader, to_edge) = wire::split::<_, FromEdge, ToEdge>(stream);
         let (heard, from_edge) = mpsc::unbounded_channel();
         let (tell, measured) = mpsc::unbounded_channel();
+        let (of_files, files) = mpsc::unbounded_channel();
         let hello = soon("hello", reader.next()).await.unwrap().unwrap();
         let reading = tokio::spawn(async move {
             while let Ok(Some(message)) = reader.next().await {
                 let told = match message {
                     FromEdge::Measured { at, samples } => tell.send((at, samples)).is_ok(),
+                    FromEdge::CertificateFiles { files } => of_files.send(files).is_ok(),
                     message => heard.send(message).is_ok(),
                 };
                 if !told {
@@ -51,7 +55,7 @@ impl Control {
                 }
             }
         });
-        Self { hello, to_edge, from_edge, measured, reading, outcomes: Vec::new() }
+        Self { hello, to_edge, from_edge, measured, files, reading, outcomes: Vec::new() }
     }
 
     pub(crate) async fn say(&mut self, message: ToEdge) {
@@ -61,6 +65,11 @@ impl Control {
     /// The next message.
     pub(crate) async fn hear(&mut self) -> FromEdge {
         soon("a message of the edge", self.from_edge.recv()).await.expect("the edge is connected")
+    }
+
+    /// What the edge's files of certificates hold, when it tells of them.
+    pub(crate) async fn files(&mut self) -> Vec<CertificateFile> {
+        soon("what the files hold", self.files.recv()).await.expect("the edge is connected")
     }
 
     /// What was carried for each version, once so many requests have been answered.

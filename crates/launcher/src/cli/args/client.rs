@@ -2,6 +2,7 @@
 
 mod branches;
 mod builds;
+mod certificates;
 mod credentials;
 mod deployments;
 mod edges;
@@ -22,6 +23,7 @@ use super::examples;
 
 pub(crate) use branches::{Branches, BranchesCommand, BranchesOf, OneBranch};
 pub(crate) use builds::{BuildList, BuildLog, Builds, BuildsCommand, Init, OneBuild, SendIn};
+pub(crate) use certificates::{Certificates, CertificatesCommand, RenewCertificate};
 pub(crate) use credentials::{
     Login, NewToken, SecretCommand, SecretSet, SecretUnset, TokenCommand, TokenName, TokenRecover,
 };
@@ -149,9 +151,9 @@ pub(crate) enum ClientCommand {
     /// List the hosts that containers run on; close, drain, open and label one
     #[command(after_help = examples::HOSTS, args_conflicts_with_subcommands = true)]
     Hosts(Hosts),
-    /// List the certificates that are ordered from an authority
-    #[command(after_help = examples::CERTIFICATES)]
-    Certificates(To<Listing>),
+    /// List certificates, of an authority and in files; have one ordered anew
+    #[command(after_help = examples::CERTIFICATES, args_conflicts_with_subcommands = true)]
+    Certificates(Certificates),
     /// List the edges that carry the traffic; invite and revoke those of other machines
     #[command(after_help = examples::EDGES, args_conflicts_with_subcommands = true)]
     Edges(Edges),

@@ -223,8 +223,15 @@ pub(super) const CERTIFICATES: &str = "\
 EXAMPLES
   launcher certificates
   launcher certificates --json
+  launcher certificates renew shop     now, though it is not due
 
 [acme] in the server's configuration says from which authority; docs/tls.md has more.";
+pub(super) const CERTIFICATES_RENEW: &str = "\
+EXAMPLES
+  launcher certificates renew shop     after its names lead to the edges again
+
+The one that there is stays until another one is there. Authorities issue only so many for a name in
+a week. One in files is renewed by what has put it there.";
 pub(super) const EDGES: &str = "\
 EXAMPLES
   launcher edges

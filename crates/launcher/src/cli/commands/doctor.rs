@@ -183,22 +183,34 @@ async fn certificates(client: &Client) -> Check {
     let all = all.into_iter().filter_map(|one| serde_json::from_value(one).ok());
     let all: Vec<CertificateView> = all.collect();
     let of = |so: fn(&CertificateView) -> bool| {
-        let named = all.iter().filter(|one| so(one)).map(|one| one.service.as_str());
-        named.collect::<Vec<_>>().join(", ")
+        let mut named: Vec<String> = all.iter().filter(|one| so(one)).map(called).collect();
+        named.dedup();
+        named.join(", ")
     };
-    let to_do = "`launcher certificates` tells why; the authority is asked again by itself";
+    let to_do = "`launcher certificates` tells why; an authority is asked again by itself, what is in files is for you to put there";
     let gone = of(|one| matches!(one.state, CertificateState::Expired | CertificateState::Missing));
     if !gone.is_empty() {
         return bad(name, format!("none that counts for {gone}"), to_do);
     }
     let soon =
-        of(|one| one.not_after.is_some_and(|until| until.duration_since(Timestamp::now()) < SOON));
+        of(|one| one.state == CertificateState::Overdue || one.file.is_none() && ends_soon(one));
     let failing = of(|one| one.state == CertificateState::Failing);
     match (soon.as_str(), failing.as_str(), all.len()) {
-        ("", "", 0) => good(name, "none is ordered from an authority".to_owned()),
+        ("", "", 0) => good(name, "none is ordered from an authority, or in files".to_owned()),
         ("", "", count) => good(name, format!("{count} valid")),
         ("", failing, _) => warning(name, format!("not renewed for {failing}"), to_do),
         (soon, ..) => warning(name, format!("soon to run out for {soon}"), to_do),
+    }
+}
+
+fn ends_soon(one: &CertificateView) -> bool {
+    one.not_after.is_some_and(|until| until.duration_since(Timestamp::now()) < SOON)
+}
+
+fn called(one: &CertificateView) -> String {
+    match &one.file {
+        None => one.whose().to_owned(),
+        Some(file) => format!("{} of the edge {}", file.path, file.edge),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Certificates that are ordered from an authority.
+//! Certificates.
 
 use comfy_table::{Cell, Color};
 use jiff::Timestamp;
@@ -8,21 +8,22 @@ use super::{Columns, Look, or_dash, plain};
 
 /// The certificates, and under them why some are missing.
 pub(in crate::cli) fn certificates(certificates: &[CertificateView], look: &Look) -> String {
-    let mut columns = Columns::new(look, &["SERVICE", "STATE", "NAMES", "UNTIL", "RENEWED"]);
+    let mut columns =
+        Columns::new(look, &["OF", "STATE", "NAMES", "ISSUED BY", "UNTIL", "RENEWED"]);
     for one in certificates {
         columns.row([
-            plain(&one.service),
-            state(one.state),
+            plain(whose(one)),
+            state(one),
             plain(one.names.join(", ")),
+            or_dash(one.issuer.as_deref()),
             or_dash(one.not_after.map(day)),
             or_dash(one.renews_at.map(day)),
         ]);
     }
     let mut text = columns.text();
     for one in certificates {
-        if let Some(failure) = &one.failure {
-            let (service, why, again) = (&one.service, &failure.why, failure.again_at);
-            text.push_str(&format!("{service}: {why} (tried again at {again})\n"));
+        if let Some(note) = note(one) {
+            text.push_str(&format!("{}: {note}\n", whose(one)));
         }
     }
     text
@@ -33,10 +34,34 @@ fn day(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
 
-fn state(state: CertificateState) -> Cell {
-    match state {
+/// The service, or the edge that reads it from files.
+fn whose(one: &CertificateView) -> String {
+    match &one.file {
+        None => one.whose().to_owned(),
+        Some(file) => format!("edge {}", file.edge),
+    }
+}
+
+/// What somebody has to see to, and where.
+fn note(one: &CertificateView) -> Option<String> {
+    let Some(file) = &one.file else {
+        let again = one.failure.as_ref()?.again_at;
+        return Some(format!("{} (tried again at {again})", one.why()?));
+    };
+    let what = match (one.why(), one.state) {
+        (Some(why), _) => why,
+        (None, CertificateState::Valid) => return None,
+        (None, _) => "what renews it has not done so",
+    };
+    Some(format!("{}: {what}", file.path))
+}
+
+fn state(one: &CertificateView) -> Cell {
+    match one.state {
+        _ if one.asked_at.is_some() => plain("being ordered").fg(Color::Yellow),
         CertificateState::Valid => plain("valid").fg(Color::Green),
         CertificateState::Failing => plain("not renewed").fg(Color::Yellow),
+        CertificateState::Overdue => plain("overdue").fg(Color::Yellow),
         CertificateState::Expired => plain("expired").fg(Color::Red),
         CertificateState::Missing => plain("missing").fg(Color::Red),
     }

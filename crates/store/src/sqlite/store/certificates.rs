@@ -37,6 +37,17 @@ impl CertificateStore for SqliteStore {
         write.end(outcome).await
     }
 
+    async fn ask_for_certificate(
+        &self,
+        service: &ServiceName,
+        event: NewEvent,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let mut write = self.begin("asking for a certificate").await?;
+        let outcome = certificates::ask(&mut write, service, event, kept(at)).await;
+        write.end(outcome).await
+    }
+
     async fn forget_certificate(&self, service: &ServiceName) -> Result<()> {
         let mut write = self.begin("forgetting a certificate").await?;
         let outcome = certificates::forget(&mut write, service).await;
