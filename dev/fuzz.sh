@@ -14,15 +14,17 @@ source "$(dirname "$0")/lib.sh"
 cd "$root"
 
 seconds=60 jobs=$(nproc) targets=()
+all=(crates/fuzz/seeds/*)
+all=("${all[@]##*/}")
 while [[ $# -gt 0 ]]; do
     case $1 in
         --list)
-            ls crates/fuzz/seeds
+            printf '%s\n' "${all[@]}"
             exit
             ;;
         --seconds | --jobs)
             [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || fail "$1 wants a number, such as $1 10"
-            [[ $1 == --seconds ]] && seconds=$2 || jobs=$2
+            declare "${1#--}=$2"
             shift
             ;;
         *)
@@ -32,7 +34,7 @@ while [[ $# -gt 0 ]]; do
     esac
     shift
 done
-[[ ${#targets[@]} -gt 0 ]] || mapfile -t targets < <(ls crates/fuzz/seeds)
+[[ ${#targets[@]} -gt 0 ]] || targets=("${all[@]}")
 
 dev/setup.sh fuzz
 folder=$target/fuzz
@@ -68,8 +70,8 @@ summary() {
     local log=$folder/$1.log executions speed edges
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     speed=$(sed -n 's/^stat::average_exec_per_sec: *//p' "$log")
-    edges=$(grep -o 'cov: [0-9]*' "$log" | tail -n 1)
-    printf '%-18s %12s runs %8s a second %7s edges\n' "$1" "${executions:-?}" "${speed:-?}" "${edges#cov: }"
+    edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
+    printf '%-18s %12s runs %8s a second %7s edges\n' "$1" "${executions:-?}" "${speed:-?}" "${edges:-?}"
 }
 
 broken=()
