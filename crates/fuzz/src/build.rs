@@ -82,11 +82,10 @@ fn written(push: &Push) -> BytesMut {
     let mut capabilities = Vec::from(["\0"]);
     capabilities.extend(push.progress.wanted.then_some(" side-band-64k"));
     capabilities.extend((!push.options.is_empty()).then_some(" push-options"));
-    let mut capabilities = capabilities.concat();
+    let capabilities = capabilities.concat();
     for update in &push.updates {
         let line = format!("{} {} {}{capabilities}\n", update.old, update.new, update.name);
         text.unsplit(fuzz::as_packets(line.as_bytes()));
-        capabilities.clear();
     }
     text.extend_from_slice(b"0000");
     for option in &push.options {

@@ -24,7 +24,8 @@ pub(crate) fn dockerignore(bytes: &[u8]) {
     for kept in ["Dockerfile", ".dockerignore", "Dockerfile.dockerignore"] {
         assert!(!ignore.excludes(kept), "{kept}");
     }
-    let commented = format!("# nothing\n\n{}\n#", patterns.trim_start_matches('\u{feff}'));
+    let bare = patterns.strip_prefix('\u{feff}').unwrap_or(patterns);
+    let commented = format!("# nothing\n\n{bare}\n#");
     let commented = Ignore::parse(&commented, "Dockerfile");
     for path in paths.lines() {
         let excluded = ignore.excludes(path);
