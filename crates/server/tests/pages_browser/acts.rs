@@ -55,7 +55,6 @@ async fn heavy_browser_all_that_is_done_to_a_service_is_done_by_clicks() {
     click(&browser, "#sure .do").await;
     arrives(&browser, "/services/shop").await;
     world.reaches(&shop, V4, EnvironmentState::Stopped).await;
-    shows(&browser, "#live", "starts 3 first").await;
 
     // The service is closed and opened again, and its requests wait.
     click(&browser, "#m-service summary").await;
