@@ -12,6 +12,7 @@ use launcher_acme::Settings;
 use launcher_edge::CertificateFiles;
 use launcher_model::event::EventKind;
 use launcher_testkit::installation::free_port;
+use launcher_testkit::wait::until;
 
 use support::{Authority, World, handshake, shown_by};
 
@@ -47,7 +48,10 @@ async fn a_certificate_is_issued_answered_by_two_edges_and_renewed_under_load() 
         assert!(!bytes.windows(11).any(|part| part == b"PRIVATE KEY"));
     }
     let kept = one.dir.join("certificates.json");
-    let mode = std::fs::metadata(&kept).unwrap().permissions().mode();
+    // It is shown first, and kept then.
+    let metadata = || async { std::fs::metadata(&kept).ok() };
+    let metadata = until("the kept certificates", Duration::from_secs(10), metadata).await;
+    let mode = metadata.permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     // Two thirds of its time have passed.

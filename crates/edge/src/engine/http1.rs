@@ -89,9 +89,18 @@ async fn exchange(wire: &Rc<Wire>) -> Next {
 /// Has a request answered, as long as its client is there.
 async fn answered(wire: &Wire, request: Request<RequestBody>) -> Option<Response<ResponseBody>> {
     let mut handling = pin!(proxy::handle(wire.client().clone(), request));
-    poll_fn(|cx| match handling.as_mut().poll(cx) {
-        Poll::Ready(Ok(response)) => Poll::Ready(Some(response)),
-        Poll::Pending => wire.poll_gone(cx).map(|()| None),
+    poll_fn(|cx| {
+        // First, so that nothing is begun for a client that has gone. It cannot be seen before all of the
+        // request has come.
+        let watched = wire.left() == Left::Nothing;
+        if watched && wire.poll_gone(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        match handling.as_mut().poll(cx) {
+            Poll::Ready(Ok(response)) => Poll::Ready(Some(response)),
+            Poll::Pending if watched => Poll::Pending,
+            Poll::Pending => wire.poll_gone(cx).map(|()| None),
+        }
     })
     .await
 }

@@ -6,6 +6,7 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+#[allow(unused_imports)] // Not every test has both.
 pub(crate) use visitor::{Answer, Visitor};
 pub(crate) use world::{WHO, World};
 
