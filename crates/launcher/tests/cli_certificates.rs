@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[allow(dead_code)]
 mod cli_support;
 
 use cli_support::{Ran, Stub, answer, run, unexpected};
 use serde_json::{Value, json};
 
 /// A certificate that was asked for at noon, as a server shows it.
-fn certificate(more: Value) -> Value {
+fn certificate(more: &Value) -> Value {
     let mut view = json!({
         "service": "shop",
         "state": "valid",
@@ -28,9 +27,9 @@ fn certificate(more: Value) -> Value {
 async fn renewed(outcome: Value, arguments: &[&str]) -> Ran {
     let asked = json!({ "asked_at": "2026-11-24T12:00:00Z" });
     let stub = Stub::start(move |call, so_far| match call.line.as_str() {
-        "POST /api/v1/certificates/shop/renew" => answer(202, &certificate(asked.clone())),
+        "POST /api/v1/certificates/shop/renew" => answer(202, &certificate(&asked)),
         "GET /api/v1/certificates?limit=500" => {
-            let view = if so_far < 1 { asked.clone() } else { outcome.clone() };
+            let view = if so_far < 1 { &asked } else { &outcome };
             answer(200, &json!({ "items": [certificate(view)], "next": null }))
         }
         _ => unexpected(call),

@@ -135,7 +135,7 @@ pub(crate) struct EdgeArgs {
     /// Where it serves HTTPS; may be given several times
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub(crate) https: Vec<SocketAddr>,
-    /// A configuration file, as the server has one: of it the certificates and [tls] count
+    /// A configuration file, as the server has one: of it the certificates and the section tls count
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// How many threads carry traffic [default: one per processor]
