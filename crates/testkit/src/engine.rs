@@ -143,12 +143,22 @@ impl Engine {
         for (name, value) in environment {
             command.args(["--env", &format!("{name}={value}")]);
         }
-        let output = command.output().unwrap();
+        let mut output = command.output().unwrap();
+        for _ in 0..MOST_TAKEN_AWAY {
+            // The engine builds on what it has of other images, which another test may remove this moment.
+            if !String::from_utf8_lossy(&output.stderr).contains("No such image") {
+                break;
+            }
+            output = command.output().unwrap();
+        }
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         Image { id, tag, engine: self.clone(), names: Mutex::default() }
     }
 }
+
+/// So often a build begins anew when what it builds on has been taken away.
+const MOST_TAKEN_AWAY: u32 = 5;
 
 fn serving(installation: &str) -> Vec<String> {
     vec![format!("launcher.installation={installation}"), "launcher.role=serve".to_owned()]
