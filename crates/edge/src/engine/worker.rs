@@ -75,8 +75,8 @@ pub(super) struct Worker {
     /// Room for what clients send, and for the places of the fields in a head.
     pub(super) room: RefCell<Room>,
     pub(super) fields: RefCell<Fields>,
-    /// For the fields of a message, the head of a request as it goes out, and what goes out to a client. All
-    /// of them are empty.
+    /// For the fields of a message, the head of a request as it goes out, and what goes out to a client. A head
+    /// is written over; the others are empty.
     pub(super) headers: Spare<HeaderMap>,
     pub(super) heads: Spare<Vec<u8>>,
     pub(super) outs: Spare<Vec<u8>>,
