@@ -178,8 +178,9 @@ async fn docker_lab_pushes_an_image_of_this_machine() {
     let tag = format!("launcher-lab-test:{}", std::process::id());
     let built = format!(
         "d=$(mktemp -d) && cp /bin/busybox $d && \
-         printf 'FROM scratch\\nLABEL launcher.test=1\\nCOPY busybox /\\n' >$d/Dockerfile && \
-         DOCKER_BUILDKIT=0 docker build --quiet --tag {tag} $d; rm -r $d"
+         printf 'FROM scratch\\nLABEL launcher.test=1 lab={}\\nCOPY busybox /\\n' >$d/Dockerfile && \
+         DOCKER_BUILDKIT=0 docker build --quiet --tag {tag} $d; rm -r $d",
+        std::process::id()
     );
     shell(&built);
     let pushed = lab.push("shop:7", &Image::Local(tag.clone())).await;

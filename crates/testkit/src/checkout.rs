@@ -75,8 +75,9 @@ impl Checkout {
         checkout.write(
             "Dockerfile",
             format!(
-                "FROM scratch\nLABEL {}\nCOPY busybox /bin/busybox\nCOPY www /www\nCMD {command:?}\n",
-                crate::engine::TEST_LABEL
+                "FROM scratch\nLABEL {} {}\nCOPY busybox /bin/busybox\nCOPY www /www\nCMD {command:?}\n",
+                crate::engine::TEST_LABEL,
+                crate::engine::own_label(),
             )
             .as_bytes(),
         );

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bollard::Docker;
@@ -16,6 +16,15 @@ use futures_util::TryStreamExt;
 
 /// The label of everything that a test builds, by which what is left behind is found.
 pub const TEST_LABEL: &str = "launcher.test=1";
+
+/// A label that no other process gives its images. A build takes up the layers of one that began alike, and fails
+/// when a test beside it removes these at the same moment; worse, an engine that has lost one so fails every such
+/// build from then on. So every image begins with this.
+#[must_use]
+pub fn own_label() -> String {
+    static OWN: LazyLock<u32> = LazyLock::new(rand::random);
+    format!("launcher.test.process={}-{:x}", std::process::id(), *OWN)
+}
 
 /// An engine.
 #[derive(Clone)]
@@ -140,25 +149,16 @@ impl Engine {
         let mut command = Command::new(program);
         command.args(["sample-image", "--tag", &tag, "--version", &version.to_string()]);
         command.args(["--label", TEST_LABEL]).env("LAUNCHER_DOCKER_HOST", &self.host);
+        command.args(["--label", &own_label()]);
         for (name, value) in environment {
             command.args(["--env", &format!("{name}={value}")]);
         }
-        let mut output = command.output().unwrap();
-        for _ in 0..MOST_TAKEN_AWAY {
-            // The engine builds on what it has of other images, which another test may remove this moment.
-            if !String::from_utf8_lossy(&output.stderr).contains("No such image") {
-                break;
-            }
-            output = command.output().unwrap();
-        }
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let id = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         Image { id, tag, engine: self.clone(), names: Mutex::default() }
     }
 }
-
-/// So often a build begins anew when what it builds on has been taken away.
-const MOST_TAKEN_AWAY: u32 = 5;
 
 fn serving(installation: &str) -> Vec<String> {
     vec![format!("launcher.installation={installation}"), "launcher.role=serve".to_owned()]

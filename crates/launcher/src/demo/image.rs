@@ -74,12 +74,16 @@ impl Base {
     }
 }
 
-/// Labels come first, so that also what a build leaves that is broken off has them. What differs from
-/// version to version comes last, so that versions share all layers with files.
+/// Labels come first and together, so that also what a build leaves that is broken off has all of them. What
+/// differs from version to version comes last, so that versions share all layers with files.
 pub(super) fn dockerfile(recipe: &Recipe) -> Result<String> {
     let mut text = "FROM scratch\n".to_owned();
-    for (name, value) in &recipe.labels {
-        writeln!(text, "LABEL {}={}", quoted(name)?, quoted(value)?)?;
+    if !recipe.labels.is_empty() {
+        text.push_str("LABEL");
+        for (name, value) in &recipe.labels {
+            write!(text, " {}={}", quoted(name)?, quoted(value)?)?;
+        }
+        text.push('\n');
     }
     writeln!(text, "COPY {}/ /", archive::ROOT)?;
     writeln!(text, "ENTRYPOINT [\"/launcher\", \"sample\"]")?;

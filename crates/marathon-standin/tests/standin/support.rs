@@ -7,6 +7,7 @@ use std::process::Command;
 use bollard::Docker;
 use bollard::query_parameters::ListContainersOptions;
 use launcher_marathon_standin::{AgentOptions, Options, StandIn};
+use launcher_testkit::engine::{TEST_LABEL, own_label};
 pub(crate) use launcher_testkit::wait::SOON;
 use serde_json::{Value, json};
 
@@ -27,8 +28,9 @@ impl Image {
         std::fs::copy("/bin/busybox", folder.path().join("busybox")).unwrap();
         let serve = "mkdir -p /w && echo well > /w/health && exec busybox httpd -f -p 8080 -h /w";
         let file = format!(
-            "FROM scratch\nLABEL launcher.test=1\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n\
-             ENV PATH=/bin\nCMD [\"/bin/sh\", \"-c\", \"{serve}\"]\n"
+            "FROM scratch\nLABEL {TEST_LABEL} {}\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\n\
+             ENV PATH=/bin\nCMD [\"/bin/sh\", \"-c\", \"{serve}\"]\n",
+            own_label()
         );
         std::fs::write(folder.path().join("Dockerfile"), file).unwrap();
         let tag =
