@@ -144,17 +144,11 @@ pub(in crate::sqlite) async fn live(
     new_events: &[NewEvent],
     at: Timestamp,
 ) -> Result<Deployment, Fault> {
-    let mut deployment = existing(write, id).await?;
-    match deployment.state {
-        DeploymentState::Committing => {}
-        DeploymentState::Draining => return Ok(deployment),
-        _ => return Err(wrong_state(&deployment, DeploymentState::Draining)),
-    }
-    deployment.state = DeploymentState::Draining;
-    deployment.receipt = Some(receipt.clone());
-    update(write, &deployment).await?;
-    events::record_for(write, id, new_events, at).await?;
-    Ok(deployment)
+    let (from, to) = ([DeploymentState::Committing], DeploymentState::Draining);
+    step(write, id, &from, to, new_events, at, |deployment| {
+        deployment.receipt = Some(receipt.clone());
+    })
+    .await
 }
 
 pub(in crate::sqlite) async fn drained(
@@ -164,18 +158,12 @@ pub(in crate::sqlite) async fn drained(
     new_events: &[NewEvent],
     at: Timestamp,
 ) -> Result<Deployment, Fault> {
-    let mut deployment = existing(write, id).await?;
-    match deployment.state {
-        DeploymentState::Draining => {}
-        DeploymentState::Done => return Ok(deployment),
-        _ => return Err(wrong_state(&deployment, DeploymentState::Done)),
-    }
-    deployment.state = DeploymentState::Done;
-    deployment.receipt = Some(receipt.clone());
-    deployment.finished_at = Some(at);
-    update(write, &deployment).await?;
-    events::record_for(write, id, new_events, at).await?;
-    Ok(deployment)
+    let (from, to) = ([DeploymentState::Draining], DeploymentState::Done);
+    step(write, id, &from, to, new_events, at, |deployment| {
+        deployment.receipt = Some(receipt.clone());
+        deployment.finished_at = Some(at);
+    })
+    .await
 }
 
 pub(in crate::sqlite) async fn abort(
@@ -185,15 +173,33 @@ pub(in crate::sqlite) async fn abort(
     new_events: &[NewEvent],
     at: Timestamp,
 ) -> Result<Deployment, Fault> {
+    let from = [DeploymentState::Starting, DeploymentState::Preparing];
+    step(write, id, &from, DeploymentState::Aborted, new_events, at, |deployment| {
+        deployment.abort_reason = Some(reason.to_owned());
+        deployment.finished_at = Some(at);
+    })
+    .await
+}
+
+/// Takes a deployment from one state to the next, with what is told of it; once, however often it is asked for.
+async fn step(
+    write: &mut Write,
+    id: DeploymentId,
+    from: &[DeploymentState],
+    to: DeploymentState,
+    new_events: &[NewEvent],
+    at: Timestamp,
+    change: impl FnOnce(&mut Deployment),
+) -> Result<Deployment, Fault> {
     let mut deployment = existing(write, id).await?;
-    match deployment.state {
-        DeploymentState::Starting | DeploymentState::Preparing => {}
-        DeploymentState::Aborted => return Ok(deployment),
-        _ => return Err(wrong_state(&deployment, DeploymentState::Aborted)),
+    if deployment.state == to {
+        return Ok(deployment);
     }
-    deployment.state = DeploymentState::Aborted;
-    deployment.abort_reason = Some(reason.to_owned());
-    deployment.finished_at = Some(at);
+    if !from.contains(&deployment.state) {
+        return Err(wrong_state(&deployment, to));
+    }
+    deployment.state = to;
+    change(&mut deployment);
     update(write, &deployment).await?;
     events::record_for(write, id, new_events, at).await?;
     Ok(deployment)
