@@ -77,7 +77,14 @@ enum Phase {
     Head { since: u64 },
     /// A request is under way.
     Busy,
+    /// The same, of a client that has closed its side. It may wait for its answer or be gone, which can only be
+    /// told by sending it something: since then nothing was.
+    Closed { since: u64 },
 }
+
+/// How long a client that has closed its side may be sent nothing, in milliseconds. The ticks by which that is
+/// counted take up to a second of it.
+const CLOSED_MS: u64 = 2_000;
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, peer: SocketAddr, secure: bool) -> Rc<Self> {
@@ -305,7 +312,8 @@ impl Client {
 
     /// Whether no request is under way and no byte of a response is left to be taken.
     pub(super) fn is_at_rest(&self) -> bool {
-        !matches!(self.phase.get(), Phase::Busy) && self.blocked_since.get().is_none()
+        !matches!(self.phase.get(), Phase::Busy | Phase::Closed { .. })
+            && self.blocked_since.get().is_none()
     }
 
     /// Whether the client has taken longer over something than it may.
@@ -314,8 +322,12 @@ impl Client {
         let over = |since: u64, most: Duration| u128::from(now - since) > most.as_millis();
         match self.phase.get() {
             Phase::Idle { since } => over(since, limits.keep_alive),
-            Phase::Head { since } => over(since, limits.head_timeout),
-            Phase::Busy => {
+            // Who waits for the rest of a head says that it is late, and has the time for it.
+            Phase::Head { since } => over(since, limits.head_timeout + limits.tick() * 4),
+            Phase::Closed { since } if self.blocked_since.get().is_none() => {
+                now.saturating_sub(since) > CLOSED_MS
+            }
+            Phase::Busy | Phase::Closed { .. } => {
                 self.blocked_since.get().is_some_and(|since| over(since, limits.write_timeout))
             }
         }
@@ -325,7 +337,7 @@ impl Client {
     pub(super) fn is_idle_since_before(&self, began: u64, most: u64) -> bool {
         let idle = match self.phase.get() {
             Phase::Idle { since } => self.worker.now().saturating_sub(since.max(began)) > most,
-            Phase::Head { .. } | Phase::Busy => false,
+            Phase::Head { .. } | Phase::Busy | Phase::Closed { .. } => false,
         };
         idle && self.is_at_rest()
     }
@@ -346,8 +358,29 @@ impl Client {
         }
     }
 
+    /// When the head that is coming has taken too long.
+    pub(super) fn head_ends(&self) -> Instant {
+        let (now, limits) = (self.worker.now(), self.worker.limits());
+        let since = match self.phase.get() {
+            Phase::Head { since } => since,
+            Phase::Idle { .. } | Phase::Busy | Phase::Closed { .. } => now,
+        };
+        let passed = Duration::from_millis(now.saturating_sub(since));
+        self.worker.deadline(limits.head_timeout.saturating_sub(passed))
+    }
+
+    /// Notes that the client has closed its side while it is being answered.
+    pub(super) fn has_closed(&self) {
+        if let Phase::Busy = self.phase.get() {
+            self.phase.set(Phase::Closed { since: self.worker.now() });
+        }
+    }
+
     /// Notes whether the client has taken what was ready for it.
     pub(super) fn has_written<T>(&self, polled: &Poll<T>) {
+        if let (Phase::Closed { .. }, Poll::Ready(_)) = (self.phase.get(), polled) {
+            self.phase.set(Phase::Closed { since: self.worker.now() });
+        }
         let blocked = match polled {
             Poll::Ready(_) => None,
             Poll::Pending => self.blocked_since.get().or_else(|| Some(self.worker.now())),

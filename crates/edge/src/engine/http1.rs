@@ -27,13 +27,15 @@ mod body;
 pub(super) mod fuzz;
 mod head;
 mod outbox;
+mod peer;
 mod wire;
 
 use answer::{Answer, Asked};
 pub(super) use body::Incoming;
 use head::{Head, Refused};
+use peer::Peer;
+pub(super) use peer::{Room, linger};
 use wire::{Left, Wire};
-pub(super) use wire::{Room, linger};
 
 /// What becomes of a connection after a response.
 enum Next {
@@ -47,15 +49,18 @@ enum Next {
 
 /// Serves a connection to its end.
 pub(super) fn serve(client: Rc<Client>, stream: Stream) -> impl Future<Output = ()> {
-    let wire = Rc::new(Wire::new(client, stream));
+    let mut peer = Peer::new(client, stream);
     async move {
-        while poll_fn(|cx| wire.poll_begun(cx)).await {
+        while let Some(first) = poll_fn(|cx| peer.poll_begun(cx)).await {
             // Apart, and gone by when the next one is waited for: it is much larger than what waits.
+            let wire = Rc::new(Wire::new(peer, first));
             match Box::pin(exchanges(&wire)).await {
                 Next::Request => {}
                 Next::Close => return,
                 Next::Tunnel => return Box::pin(tunnel(&wire)).await,
             }
+            let Some(rests) = wire.take_peer() else { return };
+            peer = rests;
         }
     }
 }
@@ -72,7 +77,7 @@ async fn exchanges(wire: &Rc<Wire>) -> Next {
 
 /// Answers one request.
 async fn exchange(wire: &Rc<Wire>) -> Next {
-    let head = match poll_fn(|cx| wire.poll_head(cx)).await {
+    let head = match head(wire).await {
         Some(Ok(head)) => head,
         Some(Err(refused)) => return refuse(wire, refused).await,
         None => return Next::Close,
@@ -81,9 +86,31 @@ async fn exchange(wire: &Rc<Wire>) -> Next {
     wire.begin(left, expects_continue);
     let is_head = request.method() == Method::HEAD;
     let body = RequestBody::Http1(Incoming::new(wire.clone()));
-    let Some(response) = answered(wire, request.map(|()| body)).await else { return Next::Close };
+    let answered = answered(wire, request.map(|()| body)).await;
+    let Some(response) = answered else { return Next::Close };
     let asked = Asked { is_head, is_1_0, keep_alive };
     send(wire, asked, response).await
+}
+
+/// Waits for a request's head, for as long as it may take.
+async fn head(wire: &Wire) -> Option<Result<Head, Refused>> {
+    let client = wire.client();
+    let mut late = None;
+    let head = poll_fn(|cx| {
+        if let Poll::Ready(head) = wire.poll_head(cx) {
+            return Poll::Ready(head);
+        }
+        // Most come whole, and need no timer.
+        let late = late.get_or_insert_with(|| {
+            let mut timer = client.worker.take_timer();
+            timer.as_mut().reset(client.head_ends());
+            timer
+        });
+        late.as_mut().poll(cx).map(|()| Some(Err(Refused::Late)))
+    });
+    let head = head.await;
+    late.into_iter().for_each(|timer| client.worker.keep_timer(timer));
+    head
 }
 
 /// Has a request answered, as long as its client is there.
@@ -98,6 +125,9 @@ async fn answered(wire: &Wire, request: Request<RequestBody>) -> Option<Response
         }
         match handling.as_mut().poll(cx) {
             Poll::Ready(Ok(response)) => Poll::Ready(Some(response)),
+            Poll::Pending if matches!(wire.poll_ahead(cx), Poll::Ready(Err(_))) => {
+                Poll::Ready(None)
+            }
             Poll::Pending if watched => Poll::Pending,
             Poll::Pending => wire.poll_gone(cx).map(|()| None),
         }
