@@ -16,6 +16,7 @@ use http::{Method, Request, Response, StatusCode};
 
 use super::body::ResponseBody;
 use super::client::Client;
+use super::hints::To;
 use super::page::Page;
 use super::proxy;
 use super::request_body::RequestBody;
@@ -35,7 +36,8 @@ pub(super) use body::Incoming;
 use head::{Head, Refused};
 use peer::Peer;
 pub(super) use peer::{Room, linger};
-use wire::{Left, Wire};
+use wire::Left;
+pub(super) use wire::Wire;
 
 /// What becomes of a connection after a response.
 enum Next {
@@ -85,8 +87,11 @@ async fn exchange(wire: &Rc<Wire>) -> Next {
     let Head { request, left, is_1_0, keep_alive, expects_continue } = head;
     wire.begin(left, expects_continue);
     let is_head = request.method() == Method::HEAD;
+    // Who speaks HTTP/1.0 knows of none (RFC 9110 §15.2).
+    wire.client().hints.go_to(if is_1_0 { To::Nowhere } else { To::Http1(Rc::downgrade(wire)) });
     let body = RequestBody::Http1(Incoming::new(wire.clone()));
     let answered = answered(wire, request.map(|()| body)).await;
+    wire.client().hints.go_to(To::Nowhere);
     let Some(response) = answered else { return Next::Close };
     let asked = Asked { is_head, is_1_0, keep_alive };
     send(wire, asked, response).await

@@ -19,6 +19,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::Limits;
 use super::body::ResponseBody;
 use super::client::Client;
+use super::hints::To;
 use super::page::Page;
 use super::proxy;
 
@@ -35,7 +36,7 @@ mod websocket;
 
 use answer::Gone;
 pub(super) use body::Incoming;
-pub(super) use body::Respond;
+use body::Respond;
 pub(super) use goodbye::Goodbye;
 use socket::{Heard, Watched};
 use streams::Streams;
@@ -179,7 +180,7 @@ async fn carry(
             return answer::send(&client, &respond, is_head, response).await;
         }
     };
-    client.hints.go_to(&respond);
+    client.hints.go_to(To::Http2(Rc::downgrade(&respond)));
     let answering = pin!(proxy::handle(client.clone(), taken.request));
     let mut response = unless_taken_back(answering, &respond).await?;
     let Some(websocket) = taken.websocket else {

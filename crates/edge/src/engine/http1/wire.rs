@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 
+use super::answer::write_field;
 use super::head::{self, Head, Refused};
 use super::peer::Peer;
 use crate::engine::chunks::{Chunks, Piece};
@@ -52,7 +54,7 @@ enum Asking {
 }
 
 /// A connection, shared by who serves it and by the body of the request under way. Both belong to one task.
-pub(super) struct Wire {
+pub(in crate::engine) struct Wire {
     client: Rc<Client>,
     /// None once somebody else has it.
     peer: RefCell<Option<Peer>>,
@@ -227,6 +229,16 @@ impl Wire {
                 Err(_) => self.left.set(Left::Gone),
             }
         }
+    }
+
+    /// Has hints go to the client before the response.
+    pub(in crate::engine) fn hints(&self, headers: &HeaderMap) {
+        let ahead = &mut *self.ahead.borrow_mut();
+        ahead.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\n");
+        for (name, value) in headers {
+            write_field(ahead, name, value.as_bytes());
+        }
+        ahead.extend_from_slice(b"\r\n");
     }
 
     /// Sends what goes before the response.
