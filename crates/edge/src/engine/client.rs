@@ -1,9 +1,9 @@
 //! One client's connection.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -35,11 +35,8 @@ use crate::compiled::{PoolId, Standing};
 /// of HTTP/2 has one of these for itself, and one for each request that is under way on it.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
-    /// Who it is.
-    pub(super) address: IpAddr,
-    /// It speaks HTTPS, and not HTTP.
-    pub(super) secure: bool,
-    pub(super) forwarding: Rc<Forwarding>,
+    /// Who it is, and what containers are told of that.
+    pub(super) forwarding: Forwarding,
     part: Part,
     phase: Cell<Phase>,
     /// When the head of the last request had come.
@@ -48,9 +45,9 @@ pub(super) struct Client {
     blocked_since: Cell<Option<u64>>,
     on: Cell<Option<(PoolId, bool)>>,
     /// What the response to the request under way tells browsers to remember of HTTPS.
-    pub(super) hsts: Cell<Option<HeaderValue>>,
+    pub(super) hsts: Cell<Option<Arc<HeaderValue>>>,
     /// The container that the request under way was sent to.
-    at: RefCell<Option<Rc<Endpoint>>>,
+    at: Cell<Option<Rc<Endpoint>>>,
     /// Whether what is under way is to end for the client to come again.
     pub(super) moving: Moving,
     tunnel: Cell<Option<Box<Tunnel>>>,
@@ -88,29 +85,19 @@ const CLOSED_MS: u64 = 2_000;
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, peer: SocketAddr, secure: bool) -> Rc<Self> {
-        let forwarding = Rc::new(Forwarding::of(peer.ip(), secure));
         let part = Part::Connection(OnceCell::new());
-        Self::of(worker, peer.ip().to_canonical(), forwarding, part, secure)
+        Self::of(worker, Forwarding::of(peer.ip(), secure), part)
     }
 
     /// The client of one request of those that this connection carries.
     pub(super) fn of_stream(&self, goodbye: Rc<Goodbye>) -> Rc<Self> {
-        let (worker, forwarding) = (self.worker.clone(), self.forwarding.clone());
-        Self::of(worker, self.address, forwarding, Part::Stream(goodbye), self.secure)
+        Self::of(self.worker.clone(), self.forwarding.again(), Part::Stream(goodbye))
     }
 
-    fn of(
-        worker: Rc<Worker>,
-        address: IpAddr,
-        forwarding: Rc<Forwarding>,
-        part: Part,
-        secure: bool,
-    ) -> Rc<Self> {
+    fn of(worker: Rc<Worker>, forwarding: Forwarding, part: Part) -> Rc<Self> {
         let since = worker.now();
         Rc::new(Self {
             worker,
-            address,
-            secure,
             forwarding,
             part,
             // A client that connects has a request to send.
@@ -119,7 +106,7 @@ impl Client {
             blocked_since: Cell::new(None),
             on: Cell::new(None),
             hsts: Cell::new(None),
-            at: RefCell::default(),
+            at: Cell::default(),
             moving: Moving::default(),
             tunnel: Cell::default(),
             draft: RefCell::default(),
@@ -135,21 +122,21 @@ impl Client {
     ) -> impl Future<Output = ()> {
         // Apart, what begins: a connection's own future is as large as the largest of its parts, and
         // there may be very many that wait for their next request.
-        let begins = Box::pin(self.clone().begins(stream));
+        let begins = Box::pin(self.begins(stream));
         async move {
-            let _place = place;
-            if let Some(stream) = begins.await {
-                http1::serve(self, stream).await;
-            }
+            http1::serve(begins).await;
+            drop(place);
         }
     }
 
-    /// Finds out what a connection speaks. What it carries one request after the other over; one that
-    /// speaks HTTP/2 is served to its end.
-    async fn begins(self: Rc<Self>, stream: TcpStream) -> Option<Stream> {
-        if self.secure {
+    /// Finds out what a connection speaks: who is to be served one request after the other is returned. One
+    /// that speaks HTTP/2 is served to its end.
+    async fn begins(self: Rc<Self>, stream: TcpStream) -> Option<http1::Peer> {
+        if self.forwarding.is_secure() {
             return match self.greet(stream).await? {
-                (stream, Protocol::Http1) => Some(Stream::Tls(Box::new(stream))),
+                (stream, Protocol::Http1) => {
+                    Some(http1::Peer::new(self, Stream::Tls(Box::new(stream))))
+                }
                 (stream, Protocol::Http2) => {
                     http2::serve(self, stream).await;
                     None
@@ -160,7 +147,7 @@ impl Client {
             http2::serve(self, stream).await;
             return None;
         }
-        Some(Stream::Plain(stream))
+        Some(http1::Peer::new(self, Stream::Plain(stream)))
     }
 
     /// Has the handshake of TLS done.
@@ -171,7 +158,8 @@ impl Client {
                 Some(greeted)
             }
             Err(error) => {
-                tracing::debug!(%error, client = %self.address, "no TLS with a client");
+                let client = self.forwarding.address();
+                tracing::debug!(%error, %client, "no TLS with a client");
                 None
             }
         }
@@ -288,16 +276,15 @@ impl Client {
 
     /// Notes which container the request under way is sent to.
     pub(super) fn is_at(&self, container: Rc<Endpoint>) {
-        self.at.replace(Some(container));
+        self.at.set(Some(container));
     }
 
     /// Whether what is under way is with one of these containers.
     pub(super) fn is_at_one_of(&self, containers: &[Weak<Standing>]) -> bool {
-        let at = self.at.borrow();
-        let Some(standing) = at.as_ref().map(|container| container.standing()) else {
-            return false;
-        };
-        containers.iter().any(|one| std::ptr::eq(one.as_ptr(), standing))
+        let Some(at) = self.at.take() else { return false };
+        let is_one = containers.iter().any(|one| std::ptr::eq(one.as_ptr(), at.standing()));
+        self.at.set(Some(at));
+        is_one
     }
 
     /// What the connection becomes once the response is out.
@@ -388,3 +375,6 @@ impl Client {
         self.blocked_since.set(blocked);
     }
 }
+
+#[cfg(test)]
+mod tests;

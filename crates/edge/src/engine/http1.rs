@@ -8,19 +8,17 @@
 //! A connection without a request has neither buffers nor the state of a request: there may be very many.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::{Method, Request, Response, StatusCode};
 
 use super::body::ResponseBody;
-use super::client::Client;
 use super::hints::To;
 use super::page::Page;
 use super::proxy;
 use super::request_body::RequestBody;
-use super::socket::Stream;
 
 mod answer;
 mod body;
@@ -34,8 +32,7 @@ mod wire;
 use answer::{Answer, Asked};
 pub(super) use body::Incoming;
 use head::{Head, Refused};
-use peer::Peer;
-pub(super) use peer::{Room, linger};
+pub(super) use peer::{Peer, Room, linger};
 use wire::Left;
 pub(super) use wire::Wire;
 
@@ -49,20 +46,15 @@ enum Next {
     Tunnel,
 }
 
-/// Serves a connection to its end.
-pub(super) fn serve(client: Rc<Client>, stream: Stream) -> impl Future<Output = ()> {
-    let mut peer = Peer::new(client, stream);
-    async move {
-        while let Some(first) = poll_fn(|cx| peer.poll_begun(cx)).await {
-            // Apart, and gone by when the next one is waited for: it is much larger than what waits.
-            let wire = Rc::new(Wire::new(peer, first));
-            match Box::pin(exchanges(&wire)).await {
-                Next::Request => {}
-                Next::Close => return,
-                Next::Tunnel => return Box::pin(tunnel(&wire)).await,
-            }
-            let Some(rests) = wire.take_peer() else { return };
-            peer = rests;
+/// Serves a connection to its end, once its client is there that speaks HTTP/1.
+pub(super) async fn serve(begins: Pin<Box<impl Future<Output = Option<Peer>>>>) {
+    let mut peer = begins.await;
+    while let Some(wire) = poll_fn(|cx| Wire::poll_begun(&mut peer, cx)).await {
+        // Apart, and gone by when the next one is waited for: it is much larger than what waits.
+        match Box::pin(exchanges(&wire)).await {
+            Next::Request => peer = wire.take_peer(),
+            Next::Close => return,
+            Next::Tunnel => return Box::pin(tunnel(&wire)).await,
         }
     }
 }

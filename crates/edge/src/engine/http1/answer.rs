@@ -185,9 +185,7 @@ impl<'w> Answer<'w> {
 
 impl Drop for Answer<'_> {
     fn drop(&mut self) {
-        if let Some(room) = self.out.take_room() {
-            self.wire.client().worker.outs.keep(room);
-        }
+        self.wire.client().worker.outs.keep_room(self.out.take_room());
     }
 }
 

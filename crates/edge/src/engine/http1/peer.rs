@@ -32,14 +32,14 @@ impl Default for Room {
 }
 
 /// A client, and its socket.
-pub(super) struct Peer {
+pub(in crate::engine) struct Peer {
     client: Rc<Client>,
     /// None once somebody else has it.
     stream: Option<Stream>,
 }
 
 impl Peer {
-    pub(super) fn new(client: Rc<Client>, stream: Stream) -> Self {
+    pub(in crate::engine) fn new(client: Rc<Client>, stream: Stream) -> Self {
         Self { client, stream: Some(stream) }
     }
 
@@ -54,12 +54,6 @@ impl Peer {
 
     fn stream(&mut self) -> io::Result<Pin<&mut Stream>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
-    }
-
-    /// Waits for the first bytes of a request; none when the client has gone.
-    pub(super) fn poll_begun(&mut self, cx: &mut Context<'_>) -> Poll<Option<BytesMut>> {
-        let mut first = BytesMut::new();
-        self.poll_read(cx, &mut first).map(|read| matches!(read, Ok(1..)).then_some(first))
     }
 
     /// Reads what has come, however little it is.

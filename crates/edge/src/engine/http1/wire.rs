@@ -73,8 +73,20 @@ pub(in crate::engine) struct Wire {
 }
 
 impl Wire {
+    /// Waits for the first bytes of a request, and takes the connection; none when the client has gone.
+    pub(super) fn poll_begun(
+        waiting: &mut Option<Peer>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Rc<Self>>> {
+        let Some(peer) = waiting else { return Poll::Ready(None) };
+        let mut first = BytesMut::new();
+        let has_begun = matches!(ready!(peer.poll_read(cx, &mut first)), Ok(1..));
+        let peer = waiting.take().filter(|_| has_begun);
+        Poll::Ready(peer.map(|peer| Rc::new(Self::new(peer, first))))
+    }
+
     /// A connection of which this much has come.
-    pub(super) fn new(peer: Peer, first: BytesMut) -> Self {
+    fn new(peer: Peer, first: BytesMut) -> Self {
         Self {
             client: peer.client().clone(),
             peer: RefCell::new(Some(peer)),
