@@ -1,5 +1,7 @@
 //! What a service wants of HTTPS, in the form that requests need.
 
+use std::sync::Arc;
+
 use http::HeaderValue;
 use launcher_model::service::Tls;
 
@@ -9,13 +11,13 @@ pub(crate) struct Secured {
     /// Production requests that come by HTTP are led to HTTPS.
     pub(crate) redirect: bool,
     /// What browsers are told to remember (RFC 6797 §6.1).
-    pub(crate) hsts: Option<HeaderValue>,
+    pub(crate) hsts: Option<Arc<HeaderValue>>,
 }
 
 impl Secured {
     pub(super) fn compile(tls: &Tls) -> Self {
         let told = tls.hsts.map(|span| format!("max-age={}", span.duration().as_secs()));
         let hsts = told.and_then(|told| HeaderValue::try_from(told).ok());
-        Self { redirect: tls.redirect, hsts }
+        Self { redirect: tls.redirect, hsts: hsts.map(Arc::new) }
     }
 }

@@ -79,7 +79,7 @@ impl Client {
     pub(super) fn log_begin<B>(&self, request: &Request<B>) {
         let Some(access) = &self.worker.access else { return };
         let mut draft = access.draft();
-        draft.begin(request, self.address);
+        draft.begin(request, self.forwarding.address());
         self.draft.replace(Some(draft));
     }
 

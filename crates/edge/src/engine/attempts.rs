@@ -12,6 +12,7 @@ use super::outgoing::Outgoing;
 use super::page::Page;
 use super::pool::Endpoint;
 use super::proxy::Target;
+use super::request_body::BadBody;
 use super::upstream::{Conn, Exchange, Head, Lost, Malformed, Upload};
 use super::worker::Worker;
 use crate::compiled::Failure;
@@ -46,6 +47,8 @@ enum Failed {
     Malformed(Malformed),
     Late,
     ClientLate,
+    /// The request's body does not come to its end.
+    BadBody(BadBody),
     TooLarge,
     /// It is asked for what its protocol is not used for.
     NoWebSockets,
@@ -59,6 +62,7 @@ impl From<Lost> for Failed {
             Lost::Malformed(what) => Self::Malformed(what),
             Lost::Late => Self::Late,
             Lost::ClientLate => Self::ClientLate,
+            Lost::BadBody(bad) => Self::BadBody(bad),
             Lost::TooLarge => Self::TooLarge,
         }
     }
@@ -68,7 +72,11 @@ impl Failed {
     /// How the container has failed, if it was the container.
     fn by_container(&self) -> Option<Failure> {
         match self {
-            Self::Stale | Self::ClientLate | Self::TooLarge | Self::NoWebSockets => None,
+            Self::Stale
+            | Self::ClientLate
+            | Self::BadBody(_)
+            | Self::TooLarge
+            | Self::NoWebSockets => None,
             Self::Unreachable(_) => Some(Failure::Unreachable),
             Self::Broke | Self::Malformed(_) | Self::Late => Some(Failure::Unanswered),
         }
@@ -117,6 +125,7 @@ impl Attempts {
                     let text = "The rest of the request did not come in time.";
                     return Err(Page::new(StatusCode::REQUEST_TIMEOUT, text));
                 }
+                Failed::BadBody(bad) => return Err(refusal(bad)),
                 Failed::TooLarge => return Err(self.target.body.too_large()),
                 Failed::NoWebSockets => {
                     let text = format!(
@@ -237,4 +246,14 @@ impl Attempts {
         let id: String = endpoint.container().chars().take(12).collect();
         format!("Container {id} of {}", self.target.ticket.pool().name())
     }
+}
+
+/// The answer to a request whose body does not come to its end. One that broke off may be read by a client that
+/// has closed only its own side (RFC 9112 §8).
+fn refusal(bad: BadBody) -> Page {
+    let text = match bad {
+        BadBody::Malformed => "The request's body is not in chunks as it should be.",
+        BadBody::BrokenOff => "The request's body broke off before its end.",
+    };
+    Page::new(StatusCode::BAD_REQUEST, text)
 }

@@ -85,9 +85,10 @@ impl Relay {
         }
         match polled {
             Poll::Ready(Some(Err(error))) => {
-                ticket.failed();
-                // A client that does not send its body to the end has the connection broken off too.
+                // A client that does not send its body to the end has the connection broken off too, and
+                // nobody has failed it.
                 if error.kind() != io::ErrorKind::ConnectionAborted {
+                    ticket.failed();
                     ticket.container_failed(Failure::Unanswered);
                 }
                 self.source = None;

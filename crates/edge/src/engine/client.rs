@@ -1,9 +1,9 @@
 //! One client's connection.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -35,11 +35,8 @@ use crate::compiled::{PoolId, Standing};
 /// of HTTP/2 has one of these for itself, and one for each request that is under way on it.
 pub(super) struct Client {
     pub(super) worker: Rc<Worker>,
-    /// Who it is.
-    pub(super) address: IpAddr,
-    /// It speaks HTTPS, and not HTTP.
-    pub(super) secure: bool,
-    pub(super) forwarding: Rc<Forwarding>,
+    /// Who it is, and what containers are told of that.
+    pub(super) forwarding: Forwarding,
     part: Part,
     phase: Cell<Phase>,
     /// When the head of the last request had come.
@@ -48,9 +45,9 @@ pub(super) struct Client {
     blocked_since: Cell<Option<u64>>,
     on: Cell<Option<(PoolId, bool)>>,
     /// What the response to the request under way tells browsers to remember of HTTPS.
-    pub(super) hsts: Cell<Option<HeaderValue>>,
+    pub(super) hsts: Cell<Option<Arc<HeaderValue>>>,
     /// The container that the request under way was sent to.
-    at: RefCell<Option<Rc<Endpoint>>>,
+    at: Cell<Option<Rc<Endpoint>>>,
     /// Whether what is under way is to end for the client to come again.
     pub(super) moving: Moving,
     tunnel: Cell<Option<Box<Tunnel>>>,
@@ -77,33 +74,30 @@ enum Phase {
     Head { since: u64 },
     /// A request is under way.
     Busy,
+    /// The same, of a client that has closed its side. It may wait for its answer or be gone, which can only be
+    /// told by sending it something: since then nothing was.
+    Closed { since: u64 },
 }
+
+/// How long a client that has closed its side may be sent nothing, in milliseconds. The ticks by which that is
+/// counted take up to a second of it.
+const CLOSED_MS: u64 = 2_000;
 
 impl Client {
     pub(super) fn new(worker: Rc<Worker>, peer: SocketAddr, secure: bool) -> Rc<Self> {
-        let forwarding = Rc::new(Forwarding::of(peer.ip(), secure));
         let part = Part::Connection(OnceCell::new());
-        Self::of(worker, peer.ip().to_canonical(), forwarding, part, secure)
+        Self::of(worker, Forwarding::of(peer.ip(), secure), part)
     }
 
     /// The client of one request of those that this connection carries.
     pub(super) fn of_stream(&self, goodbye: Rc<Goodbye>) -> Rc<Self> {
-        let (worker, forwarding) = (self.worker.clone(), self.forwarding.clone());
-        Self::of(worker, self.address, forwarding, Part::Stream(goodbye), self.secure)
+        Self::of(self.worker.clone(), self.forwarding.again(), Part::Stream(goodbye))
     }
 
-    fn of(
-        worker: Rc<Worker>,
-        address: IpAddr,
-        forwarding: Rc<Forwarding>,
-        part: Part,
-        secure: bool,
-    ) -> Rc<Self> {
+    fn of(worker: Rc<Worker>, forwarding: Forwarding, part: Part) -> Rc<Self> {
         let since = worker.now();
         Rc::new(Self {
             worker,
-            address,
-            secure,
             forwarding,
             part,
             // A client that connects has a request to send.
@@ -112,7 +106,7 @@ impl Client {
             blocked_since: Cell::new(None),
             on: Cell::new(None),
             hsts: Cell::new(None),
-            at: RefCell::default(),
+            at: Cell::default(),
             moving: Moving::default(),
             tunnel: Cell::default(),
             draft: RefCell::default(),
@@ -128,21 +122,21 @@ impl Client {
     ) -> impl Future<Output = ()> {
         // Apart, what begins: a connection's own future is as large as the largest of its parts, and
         // there may be very many that wait for their next request.
-        let begins = Box::pin(self.clone().begins(stream));
+        let begins = Box::pin(self.begins(stream));
         async move {
-            let _place = place;
-            if let Some(stream) = begins.await {
-                http1::serve(self, stream).await;
-            }
+            http1::serve(begins).await;
+            drop(place);
         }
     }
 
-    /// Finds out what a connection speaks. What it carries one request after the other over; one that
-    /// speaks HTTP/2 is served to its end.
-    async fn begins(self: Rc<Self>, stream: TcpStream) -> Option<Stream> {
-        if self.secure {
+    /// Finds out what a connection speaks: who is to be served one request after the other is returned. One
+    /// that speaks HTTP/2 is served to its end.
+    async fn begins(self: Rc<Self>, stream: TcpStream) -> Option<http1::Peer> {
+        if self.forwarding.is_secure() {
             return match self.greet(stream).await? {
-                (stream, Protocol::Http1) => Some(Stream::Tls(Box::new(stream))),
+                (stream, Protocol::Http1) => {
+                    Some(http1::Peer::new(self, Stream::Tls(Box::new(stream))))
+                }
                 (stream, Protocol::Http2) => {
                     http2::serve(self, stream).await;
                     None
@@ -153,7 +147,7 @@ impl Client {
             http2::serve(self, stream).await;
             return None;
         }
-        Some(Stream::Plain(stream))
+        Some(http1::Peer::new(self, Stream::Plain(stream)))
     }
 
     /// Has the handshake of TLS done.
@@ -164,7 +158,8 @@ impl Client {
                 Some(greeted)
             }
             Err(error) => {
-                tracing::debug!(%error, client = %self.address, "no TLS with a client");
+                let client = self.forwarding.address();
+                tracing::debug!(%error, %client, "no TLS with a client");
                 None
             }
         }
@@ -281,16 +276,15 @@ impl Client {
 
     /// Notes which container the request under way is sent to.
     pub(super) fn is_at(&self, container: Rc<Endpoint>) {
-        self.at.replace(Some(container));
+        self.at.set(Some(container));
     }
 
     /// Whether what is under way is with one of these containers.
     pub(super) fn is_at_one_of(&self, containers: &[Weak<Standing>]) -> bool {
-        let at = self.at.borrow();
-        let Some(standing) = at.as_ref().map(|container| container.standing()) else {
-            return false;
-        };
-        containers.iter().any(|one| std::ptr::eq(one.as_ptr(), standing))
+        let Some(at) = self.at.take() else { return false };
+        let is_one = containers.iter().any(|one| std::ptr::eq(one.as_ptr(), at.standing()));
+        self.at.set(Some(at));
+        is_one
     }
 
     /// What the connection becomes once the response is out.
@@ -305,7 +299,8 @@ impl Client {
 
     /// Whether no request is under way and no byte of a response is left to be taken.
     pub(super) fn is_at_rest(&self) -> bool {
-        !matches!(self.phase.get(), Phase::Busy) && self.blocked_since.get().is_none()
+        !matches!(self.phase.get(), Phase::Busy | Phase::Closed { .. })
+            && self.blocked_since.get().is_none()
     }
 
     /// Whether the client has taken longer over something than it may.
@@ -314,8 +309,12 @@ impl Client {
         let over = |since: u64, most: Duration| u128::from(now - since) > most.as_millis();
         match self.phase.get() {
             Phase::Idle { since } => over(since, limits.keep_alive),
-            Phase::Head { since } => over(since, limits.head_timeout),
-            Phase::Busy => {
+            // Who waits for the rest of a head says that it is late, and has the time for it.
+            Phase::Head { since } => over(since, limits.head_timeout + limits.tick() * 4),
+            Phase::Closed { since } if self.blocked_since.get().is_none() => {
+                now.saturating_sub(since) > CLOSED_MS
+            }
+            Phase::Busy | Phase::Closed { .. } => {
                 self.blocked_since.get().is_some_and(|since| over(since, limits.write_timeout))
             }
         }
@@ -325,7 +324,7 @@ impl Client {
     pub(super) fn is_idle_since_before(&self, began: u64, most: u64) -> bool {
         let idle = match self.phase.get() {
             Phase::Idle { since } => self.worker.now().saturating_sub(since.max(began)) > most,
-            Phase::Head { .. } | Phase::Busy => false,
+            Phase::Head { .. } | Phase::Busy | Phase::Closed { .. } => false,
         };
         idle && self.is_at_rest()
     }
@@ -346,8 +345,29 @@ impl Client {
         }
     }
 
+    /// When the head that is coming has taken too long.
+    pub(super) fn head_ends(&self) -> Instant {
+        let (now, limits) = (self.worker.now(), self.worker.limits());
+        let since = match self.phase.get() {
+            Phase::Head { since } => since,
+            Phase::Idle { .. } | Phase::Busy | Phase::Closed { .. } => now,
+        };
+        let passed = Duration::from_millis(now.saturating_sub(since));
+        self.worker.deadline(limits.head_timeout.saturating_sub(passed))
+    }
+
+    /// Notes that the client has closed its side while it is being answered.
+    pub(super) fn has_closed(&self) {
+        if let Phase::Busy = self.phase.get() {
+            self.phase.set(Phase::Closed { since: self.worker.now() });
+        }
+    }
+
     /// Notes whether the client has taken what was ready for it.
     pub(super) fn has_written<T>(&self, polled: &Poll<T>) {
+        if let (Phase::Closed { .. }, Poll::Ready(_)) = (self.phase.get(), polled) {
+            self.phase.set(Phase::Closed { since: self.worker.now() });
+        }
         let blocked = match polled {
             Poll::Ready(_) => None,
             Poll::Pending => self.blocked_since.get().or_else(|| Some(self.worker.now())),
@@ -355,3 +375,6 @@ impl Client {
         self.blocked_since.set(blocked);
     }
 }
+
+#[cfg(test)]
+mod tests;

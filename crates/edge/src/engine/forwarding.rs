@@ -1,6 +1,6 @@
 //! What containers are told of a client: the X-Forwarded fields and Forwarded (RFC 7239).
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ pub(super) struct Forwarding {
     address: IpAddr,
     secure: bool,
     /// Put together once, and not per request.
-    last: RefCell<Option<Box<Lines>>>,
+    last: Cell<Option<Box<Lines>>>,
 }
 
 /// What is said with one Host.
@@ -24,7 +24,22 @@ struct Lines {
 impl Forwarding {
     pub(super) fn of(address: IpAddr, secure: bool) -> Self {
         // A client of IPv4 on a socket of IPv6 is known by its real address.
-        Self { address: address.to_canonical(), secure, last: RefCell::default() }
+        Self { address: address.to_canonical(), secure, last: Cell::default() }
+    }
+
+    /// The same of another request of the client.
+    pub(super) fn again(&self) -> Self {
+        Self::of(self.address, self.secure)
+    }
+
+    /// Who the client is.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// It speaks HTTPS, and not HTTP.
+    pub(super) fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// Lets go of what is put together anew with the next request.
@@ -41,16 +56,13 @@ impl Forwarding {
             let forwarded = before(header::FORWARDED.as_str(), said.forwarded);
             return self.lines(out, host, &forwarded_for, &forwarded);
         }
-        let last = &mut *self.last.borrow_mut();
-        let last = match last {
-            Some(last) if last.host == host => last,
-            last => {
-                let mut lines = Vec::new();
-                self.lines(&mut lines, host, &[], &[]);
-                last.insert(Box::new(Lines { host: host.to_vec(), lines }))
-            }
-        };
+        let last = self.last.take().filter(|last| last.host == host).unwrap_or_else(|| {
+            let mut lines = Vec::new();
+            self.lines(&mut lines, host, &[], &[]);
+            Box::new(Lines { host: host.to_vec(), lines })
+        });
         out.extend_from_slice(&last.lines);
+        self.last.set(Some(last));
     }
 
     fn scheme(&self) -> &'static str {

@@ -16,7 +16,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Reads one Connection field.
     pub(super) fn read(&mut self, value: &[u8]) {
-        for token in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        for token in tokens(value) {
             match token {
                 _ if token.eq_ignore_ascii_case(b"close") => self.close = true,
                 _ if token.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
@@ -51,11 +51,15 @@ fn may_be_taken(name: &HeaderName) -> bool {
     !matches!(*name, header::HOST | header::CONTENT_LENGTH)
 }
 
+/// The members of one value of a comma-separated field.
+pub(super) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
 /// The members of a comma-separated field.
 pub(super) fn members<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
 ) -> impl Iterator<Item = &'h [u8]> {
-    let values = headers.get_all(name).into_iter();
-    values.flat_map(|value| value.as_bytes().split(|b| *b == b',')).map(<[u8]>::trim_ascii)
+    headers.get_all(name).into_iter().flat_map(|value| tokens(value.as_bytes()))
 }

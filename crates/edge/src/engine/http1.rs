@@ -8,18 +8,17 @@
 //! A connection without a request has neither buffers nor the state of a request: there may be very many.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use http::{Method, Request, Response, StatusCode};
 
 use super::body::ResponseBody;
-use super::client::Client;
+use super::hints::To;
 use super::page::Page;
 use super::proxy;
 use super::request_body::RequestBody;
-use super::socket::Stream;
 
 mod answer;
 mod body;
@@ -27,13 +26,15 @@ mod body;
 pub(super) mod fuzz;
 mod head;
 mod outbox;
+mod peer;
 mod wire;
 
 use answer::{Answer, Asked};
 pub(super) use body::Incoming;
 use head::{Head, Refused};
-use wire::{Left, Wire};
-pub(super) use wire::{Room, linger};
+pub(super) use peer::{Peer, Room, linger};
+use wire::Left;
+pub(super) use wire::Wire;
 
 /// What becomes of a connection after a response.
 enum Next {
@@ -45,17 +46,15 @@ enum Next {
     Tunnel,
 }
 
-/// Serves a connection to its end.
-pub(super) fn serve(client: Rc<Client>, stream: Stream) -> impl Future<Output = ()> {
-    let wire = Rc::new(Wire::new(client, stream));
-    async move {
-        while poll_fn(|cx| wire.poll_begun(cx)).await {
-            // Apart, and gone by when the next one is waited for: it is much larger than what waits.
-            match Box::pin(exchanges(&wire)).await {
-                Next::Request => {}
-                Next::Close => return,
-                Next::Tunnel => return Box::pin(tunnel(&wire)).await,
-            }
+/// Serves a connection to its end, once its client is there that speaks HTTP/1.
+pub(super) async fn serve(begins: Pin<Box<impl Future<Output = Option<Peer>>>>) {
+    let mut peer = begins.await;
+    while let Some(wire) = poll_fn(|cx| Wire::poll_begun(&mut peer, cx)).await {
+        // Apart, and gone by when the next one is waited for: it is much larger than what waits.
+        match Box::pin(exchanges(&wire)).await {
+            Next::Request => peer = wire.take_peer(),
+            Next::Close => return,
+            Next::Tunnel => return Box::pin(tunnel(&wire)).await,
         }
     }
 }
@@ -72,7 +71,7 @@ async fn exchanges(wire: &Rc<Wire>) -> Next {
 
 /// Answers one request.
 async fn exchange(wire: &Rc<Wire>) -> Next {
-    let head = match poll_fn(|cx| wire.poll_head(cx)).await {
+    let head = match head(wire).await {
         Some(Ok(head)) => head,
         Some(Err(refused)) => return refuse(wire, refused).await,
         None => return Next::Close,
@@ -80,10 +79,35 @@ async fn exchange(wire: &Rc<Wire>) -> Next {
     let Head { request, left, is_1_0, keep_alive, expects_continue } = head;
     wire.begin(left, expects_continue);
     let is_head = request.method() == Method::HEAD;
+    // Who speaks HTTP/1.0 knows of none (RFC 9110 §15.2).
+    wire.client().hints.go_to(if is_1_0 { To::Nowhere } else { To::Http1(Rc::downgrade(wire)) });
     let body = RequestBody::Http1(Incoming::new(wire.clone()));
-    let Some(response) = answered(wire, request.map(|()| body)).await else { return Next::Close };
+    let answered = answered(wire, request.map(|()| body)).await;
+    wire.client().hints.go_to(To::Nowhere);
+    let Some(response) = answered else { return Next::Close };
     let asked = Asked { is_head, is_1_0, keep_alive };
     send(wire, asked, response).await
+}
+
+/// Waits for a request's head, for as long as it may take.
+async fn head(wire: &Wire) -> Option<Result<Head, Refused>> {
+    let client = wire.client();
+    let mut late = None;
+    let head = poll_fn(|cx| {
+        if let Poll::Ready(head) = wire.poll_head(cx) {
+            return Poll::Ready(head);
+        }
+        // Most come whole, and need no timer.
+        let late = late.get_or_insert_with(|| {
+            let mut timer = client.worker.take_timer();
+            timer.as_mut().reset(client.head_ends());
+            timer
+        });
+        late.as_mut().poll(cx).map(|()| Some(Err(Refused::Late)))
+    });
+    let head = head.await;
+    late.into_iter().for_each(|timer| client.worker.keep_timer(timer));
+    head
 }
 
 /// Has a request answered, as long as its client is there.
@@ -98,6 +122,9 @@ async fn answered(wire: &Wire, request: Request<RequestBody>) -> Option<Response
         }
         match handling.as_mut().poll(cx) {
             Poll::Ready(Ok(response)) => Poll::Ready(Some(response)),
+            Poll::Pending if matches!(wire.poll_ahead(cx), Poll::Ready(Err(_))) => {
+                Poll::Ready(None)
+            }
             Poll::Pending if watched => Poll::Pending,
             Poll::Pending => wire.poll_gone(cx).map(|()| None),
         }

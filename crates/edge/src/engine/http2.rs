@@ -2,11 +2,11 @@
 //! request as any other, with a [`Client`] of its own, from when it has come until its response has
 //! gone; who carries the connection takes them out of it, and sees to what they have in common.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,11 +14,12 @@ use h2::server::{Builder, Connection, SendResponse};
 use h2::{Ping, PingPong, Reason, RecvStream};
 use http::{Method, Request, Response, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep_until};
 
 use super::Limits;
 use super::body::ResponseBody;
 use super::client::Client;
+use super::hints::To;
 use super::page::Page;
 use super::proxy;
 
@@ -27,6 +28,7 @@ mod asked;
 mod body;
 pub(super) mod fields;
 mod goodbye;
+mod heads;
 mod socket;
 mod storm;
 mod streams;
@@ -34,9 +36,9 @@ mod websocket;
 
 use answer::Gone;
 pub(super) use body::Incoming;
-pub(super) use body::Respond;
+use body::Respond;
 pub(super) use goodbye::Goodbye;
-use socket::Watched;
+use socket::{Heard, Watched};
 use streams::Streams;
 
 /// Requests that one connection may have under way.
@@ -85,7 +87,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let goodbye = client.speaks_http2();
-    let heard = Rc::new(Cell::new(client.worker.now()));
+    let heard = Rc::<Heard>::default();
+    heard.at.set(client.worker.now());
     let socket = Watched::new(socket, client.clone(), heard.clone());
     let mut connection = match settings(client.worker.limits()).handshake(socket).await {
         Ok(connection) => connection,
@@ -96,7 +99,8 @@ where
     let most = usize::try_from(MOST_STREAMS).unwrap_or(usize::MAX);
     let streams = Streams::new(client.clone(), goodbye.clone(), most);
     let mut carrier = Carrier {
-        alive: Alive::new(client.clone(), heard, connection.ping_pong()),
+        alive: Alive::new(client.clone(), heard.clone(), connection.ping_pong()),
+        late: Late::new(heard, client.worker.limits().head_timeout),
         connection,
         streams,
         goodbye,
@@ -115,6 +119,7 @@ struct Carrier<S: AsyncRead + AsyncWrite + Unpin + 'static> {
     /// The client has been told to send no more requests.
     told: bool,
     alive: Alive,
+    late: Late,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
@@ -132,10 +137,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Carrier<S> {
             if self.alive.poll_gone(cx, self.streams.any()).is_ready() {
                 return Poll::Ready(Ok(()));
             }
-            if self.streams.poll_room(cx).is_pending() {
-                return self.connection.poll_closed(cx);
-            }
-            match self.connection.poll_accept(cx) {
+            let polled = match self.streams.poll_room(cx) {
+                Poll::Ready(()) => self.connection.poll_accept(cx),
+                Poll::Pending => self.connection.poll_closed(cx).map(|end| end.err().map(Err)),
+            };
+            match polled {
+                Poll::Pending if self.late.poll(cx).is_ready() => {
+                    tracing::debug!("the head of a client's request did not come in time");
+                    self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
@@ -170,7 +180,7 @@ async fn carry(
             return answer::send(&client, &respond, is_head, response).await;
         }
     };
-    client.hints.go_to(&respond);
+    client.hints.go_to(To::Http2(Rc::downgrade(&respond)));
     let answering = pin!(proxy::handle(client.clone(), taken.request));
     let mut response = unless_taken_back(answering, &respond).await?;
     let Some(websocket) = taken.websocket else {
@@ -204,17 +214,44 @@ async fn unless_taken_back<E>(
     .await
 }
 
+/// Sees whether the head of a request takes too long to come.
+struct Late {
+    heard: Rc<Heard>,
+    most: Duration,
+    /// Only while one is coming that has not come at once.
+    timer: Option<(tokio::time::Instant, Pin<Box<Sleep>>)>,
+    found: bool,
+}
+
+impl Late {
+    fn new(heard: Rc<Heard>, most: Duration) -> Self {
+        Self { heard, most, timer: None, found: false }
+    }
+
+    /// Ready, once, when one does.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let since = self.heard.heads.borrow().since();
+        self.timer.take_if(|(of, _)| Some(*of) != since);
+        let Some(since) = since.filter(|_| !self.found) else { return Poll::Pending };
+        let ends = since + self.most;
+        let timer = self.timer.get_or_insert_with(|| (since, Box::pin(sleep_until(ends))));
+        ready!(timer.1.as_mut().poll(cx));
+        self.found = true;
+        Poll::Ready(())
+    }
+}
+
 /// Sees whether a client is still there that has requests under way and says nothing.
 struct Alive {
     client: Rc<Client>,
-    heard: Rc<Cell<u64>>,
+    heard: Rc<Heard>,
     pings: Option<PingPong>,
     asked: bool,
     timer: Pin<Box<Sleep>>,
 }
 
 impl Alive {
-    fn new(client: Rc<Client>, heard: Rc<Cell<u64>>, pings: Option<PingPong>) -> Self {
+    fn new(client: Rc<Client>, heard: Rc<Heard>, pings: Option<PingPong>) -> Self {
         let timer = Box::pin(tokio::time::sleep(ASKED_EVERY));
         Self { client, heard, pings, asked: false, timer }
     }
@@ -227,7 +264,7 @@ impl Alive {
         }
         while self.timer.as_mut().poll(cx).is_ready() {
             self.timer.as_mut().reset(tokio::time::Instant::now() + ASKED_EVERY);
-            let silent = self.client.worker.now().saturating_sub(self.heard.get());
+            let silent = self.client.worker.now().saturating_sub(self.heard.at.get());
             if !has_requests || u128::from(silent) + 1_000 < ASKED_EVERY.as_millis() {
                 continue;
             }

@@ -2,13 +2,13 @@
 //! from request to request. An attempt that fails leaves it as it is, for the next.
 
 use http::header::{self, HeaderValue};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Version};
 use hyper::body::Body;
 
 use super::elsewhere::Stripped;
 use super::forged;
 use super::forwarding::{Forwarding, Said};
-use super::hop::{Connection, members};
+use super::hop::{Connection, members, tokens};
 use super::page::Page;
 use super::request_body::RequestBody;
 use crate::compiled::Changes;
@@ -83,8 +83,14 @@ impl Outgoing {
                 header::TE => te = true,
                 header::UPGRADE => upgrade = connection.upgrade,
                 header::FORWARDED => said.forwarded = true,
+                // In HTTP/1.0 it means nothing (RFC 9110 §10.1.1).
+                header::EXPECT if request.version() == Version::HTTP_10 => {}
                 header::EXPECT => {
-                    expects_continue = value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+                    if !tokens(value.as_bytes()).all(is_continue) {
+                        let text = "The edge meets no other expectation than 100-continue.";
+                        return Err(Page::new(StatusCode::EXPECTATION_FAILED, text));
+                    }
+                    expects_continue = true;
                 }
                 _ => match name.as_str() {
                     "x-forwarded-for" => said.forwarded_for = true,
@@ -203,6 +209,10 @@ fn write_connection(out: &mut Vec<u8>, request: &Request<RequestBody>, te: bool,
 /// whoever they are for, past all rules of the edge. RFC 9113 §3.1 has done away with it.
 fn is_http2(protocol: &[u8]) -> bool {
     protocol.eq_ignore_ascii_case(b"h2c") || protocol.eq_ignore_ascii_case(b"h2")
+}
+
+fn is_continue(expected: &[u8]) -> bool {
+    expected.eq_ignore_ascii_case(b"100-continue")
 }
 
 fn is_websocket(protocol: &[u8]) -> bool {

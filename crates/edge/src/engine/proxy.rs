@@ -168,7 +168,7 @@ fn answer(
             }
             attempted => attempted,
         };
-        client.worker.heads.keep(attempts.head);
+        client.worker.heads.keep_room(attempts.head);
         let target = attempts.target;
         let answered = match attempted {
             Ok((line, head)) => respond(target, &client, line, head, attempts.request.upgrade),

@@ -1,6 +1,5 @@
 //! The body of a client's request, whatever protocol it comes by.
 
-use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,6 +7,15 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::{http1, http2};
+
+/// Why a body does not come to its end. Of a client that has gone nothing comes at all: who serves it notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BadBody {
+    /// It is not in chunks as it should be.
+    Malformed,
+    /// The client has closed its side within it.
+    BrokenOff,
+}
 
 /// A body on its way from a client.
 pub(super) enum RequestBody {
@@ -19,15 +27,15 @@ pub(super) enum RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = io::Error;
+    type Error = BadBody;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BadBody>>> {
         match self.get_mut() {
             Self::Http1(body) => body.poll_frame(cx),
-            Self::Http2(body) => body.poll_frame(cx),
+            Self::Http2(body) => body.poll_frame(cx).map(|frame| frame.map(Ok)),
             Self::None => Poll::Ready(None),
         }
     }

@@ -1,6 +1,8 @@
 //! What a service wants of HTTPS: that others are led to it (RFC 9110 §15.4.9), and that browsers remember
 //! (RFC 6797).
 
+use std::sync::Arc;
+
 use http::header::{self, HeaderValue};
 use http::{HeaderMap, Request, StatusCode};
 
@@ -27,7 +29,7 @@ pub(super) fn redirect<B>(
     host: &str,
     request: &Request<B>,
 ) -> Option<Page> {
-    if client.secure || !site.tls.redirect {
+    if client.forwarding.is_secure() || !site.tls.redirect {
         return None;
     }
     let port = client.worker.common.tls.as_ref()?.port;
@@ -42,8 +44,8 @@ pub(super) fn redirect<B>(
 }
 
 /// What browsers are told to remember, over HTTPS alone (RFC 6797 §7.2).
-pub(super) fn to_remember(client: &Client, found: &Found<'_>) -> Option<HeaderValue> {
-    if !client.secure {
+pub(super) fn to_remember(client: &Client, found: &Found<'_>) -> Option<Arc<HeaderValue>> {
+    if !client.forwarding.is_secure() {
         return None;
     }
     match found {
@@ -57,14 +59,14 @@ pub(super) fn to_remember(client: &Client, found: &Found<'_>) -> Option<HeaderVa
 
 impl Client {
     /// Notes what the response is to tell browsers to remember of HTTPS.
-    pub(super) fn remembers(&self, hsts: Option<HeaderValue>) {
+    pub(super) fn remembers(&self, hsts: Option<Arc<HeaderValue>>) {
         self.hsts.set(hsts);
     }
 
     /// Tells them.
     pub(super) fn tell_to_remember(&self, headers: &mut HeaderMap) {
         if let Some(hsts) = self.hsts.take() {
-            headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::clone(&hsts));
         }
     }
 }

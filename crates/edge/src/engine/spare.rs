@@ -5,6 +5,9 @@ use std::cell::RefCell;
 /// So much of a kind is kept.
 const MOST: usize = 256;
 
+/// Room for more bytes than this is not kept: who sends one large head leaves nothing behind.
+const KEPT: usize = 16 << 10;
+
 /// Of one kind, what no request uses this moment.
 #[derive(Debug)]
 pub(super) struct Spare<T>(RefCell<Vec<T>>);
@@ -30,9 +33,32 @@ impl<T> Spare<T> {
     }
 }
 
+impl Spare<Vec<u8>> {
+    /// Keeps the room of one, unless it is large.
+    pub(super) fn keep_room(&self, room: Vec<u8>) {
+        if room.capacity() <= KEPT {
+            self.keep(room);
+        }
+    }
+}
+
 impl<T: Default> Spare<T> {
     /// Takes one, or makes one.
     pub(super) fn take(&self) -> T {
         self.find().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let rooms = Spare::default();
+        rooms.keep_room(Vec::with_capacity(KEPT + 1));
+        assert!(rooms.find().is_none());
+        (0..2 * MOST).for_each(|_| rooms.keep_room(Vec::with_capacity(1)));
+        assert_eq!(std::iter::from_fn(|| rooms.find()).count(), MOST);
     }
 }

@@ -24,6 +24,7 @@ use tokio_util::io::poll_read_buf;
 use super::chunks::{Chunks, Piece};
 use super::hints::Early;
 use super::outgoing::Outgoing;
+use super::request_body::BadBody;
 use super::worker::Worker;
 
 pub(in crate::engine) mod head;
@@ -61,7 +62,7 @@ pub(super) struct Conn {
 #[derive(Debug, Clone, Copy)]
 enum Abandoned {
     /// The client has not sent all of it.
-    ByClient,
+    ByClient(BadBody),
     /// It is too large.
     TooLarge,
 }
@@ -78,6 +79,8 @@ pub(super) enum Lost {
     Late,
     /// The client took too long to send the body.
     ClientLate,
+    /// The body does not come to its end.
+    BadBody(BadBody),
     /// The body is larger than the service takes.
     TooLarge,
 }
@@ -213,7 +216,7 @@ impl Conn {
             self.spent |= sent.is_err();
             self.abandoned = match sent {
                 Ok(()) | Err(Stopped::ByContainer) => None,
-                Err(Stopped::ByClient) => Some(Abandoned::ByClient),
+                Err(Stopped::ByClient(bad)) => Some(Abandoned::ByClient(bad)),
                 Err(Stopped::TooLarge) => Some(Abandoned::TooLarge),
             };
             self.upload = None;
@@ -352,7 +355,7 @@ impl Exchange<'_> {
             }
             match self.conn.abandoned {
                 None => {}
-                Some(Abandoned::ByClient) => return Poll::Ready(Err(Lost::ClientLate)),
+                Some(Abandoned::ByClient(bad)) => return Poll::Ready(Err(Lost::BadBody(bad))),
                 Some(Abandoned::TooLarge) => return Poll::Ready(Err(Lost::TooLarge)),
             }
             if !matches!(ready!(self.conn.poll_fill(cx)), Ok(1..)) {

@@ -15,7 +15,8 @@ use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::support::{
-    Client, Container, HOST, Lab, get, request, shop, soon, text, until, websocket, websocket_echo,
+    Client, Container, HOST, Lab, get, request, reset, shop, soon, text, until, websocket,
+    websocket_echo,
 };
 
 /// What a test looks at of an entry.
@@ -196,6 +197,36 @@ async fn an_answer_that_ends_early_is_told_as_such() {
     let told = book.one().await;
     assert_eq!((told.status, told.version, told.end), (None, Some(3), End::Gone));
     assert_eq!((told.traffic, told.head), (Traffic::Preview, None));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_whole_is_told_as_what_it_is() {
+    let container = Container::serve("c", |request| async move {
+        let body = request.into_body().collect().await;
+        text(body.map_or_else(|_| "broken".into(), |body| body.to_bytes()))
+    })
+    .await;
+    let (book, log, _writer) = Book::open();
+    let lab = lab(log, &[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
+    let head = "POST / HTTP/1.1\r\nhost: shop.test\r\ntransfer-encoding: chunked\r\n\r\n";
+    let begin = async || {
+        let mut stream = tokio::net::TcpStream::connect(lab.edge.http).await.unwrap();
+        stream.write_all(format!("{head}5\r\nhello\r\n").as_bytes()).await.unwrap();
+        stream
+    };
+    let mut stream = begin().await;
+    stream.write_all(b"zz\r\n").await.unwrap();
+    let told = book.one().await;
+    assert_eq!((told.status, told.end, told.bytes.0), (Some(400), End::Whole, 5));
+    let mut stream = begin().await;
+    stream.shutdown().await.unwrap();
+    let told = book.one().await;
+    assert_eq!((told.status, told.end), (Some(400), End::Whole));
+    let stream = begin().await;
+    until("the request", || lab.edge.in_flight() == 1).await;
+    reset(stream);
+    let told = book.one().await;
+    assert_eq!((told.status, told.end), (None, End::Gone));
 }
 
 #[tokio::test]

@@ -212,7 +212,7 @@ async fn a_client_that_gives_up_costs_nothing() {
     stream.write_all(b"GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n").await.unwrap();
     let asking = [asking(Client::connect(lab.edge.http).await)];
     wait_at_the_edge(&asking).await;
-    drop(stream);
+    reset(stream);
     tokio::time::sleep(Duration::from_millis(100)).await;
     let outcome = release(&mut lab).await;
     assert_eq!(outcome.requests, 2, "both waited");

@@ -60,7 +60,10 @@ async fn what_is_no_request_is_told_why() {
     for (request, status, why) in [
         ("\u{16}\u{3}\u{1}\0\0", 400, "no request of HTTP"),
         ("GET / HTTP/1.1\nHost: a\r\n\r\n", 400, "ends with CR and LF"),
-        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", 400, "no version of HTTP"),
+        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505, "no version of HTTP"),
+        ("GET / HTTP/1.x\r\nHost: a\r\n\r\n", 400, "no request of HTTP"),
+        ("GET /x#y HTTP/1.1\r\nHost: shop.test\r\n\r\n", 400, "has no fragment"),
+        ("GET http://shop.test/x?a#y HTTP/1.1\r\nHost: a\r\n\r\n", 400, "has no fragment"),
         ("GET / HTTP/1.1\r\nno field\r\n\r\n", 400, "A header field"),
         ("GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400, "how long its body is"),
         (&many, 431, "too many header fields"),
@@ -72,6 +75,48 @@ async fn what_is_no_request_is_told_why() {
         assert!(body.contains(why), "{request:?}: {body}");
     }
     assert_eq!(container.requests(), 0);
+}
+
+/// What must be understood of it is the same (RFC 9110 §2.5).
+#[tokio::test]
+async fn a_request_of_a_later_minor_version_is_one_of_1_1() {
+    let container = Container::serve("c", |request| async move {
+        text(format!("<{:?} {}>", request.version(), request.uri()))
+    })
+    .await;
+    let lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
+    let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
+    for version in ["1.2", "1.9", "1.1"] {
+        let request = format!("GET /{version} HTTP/{version}\r\nHost: shop.test\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = read_until(&mut stream, ">").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with(&format!("<HTTP/1.1 /{version}>")), "{answer}");
+    }
+}
+
+/// Who is not told would take it for met (RFC 9110 §10.1.1).
+#[tokio::test]
+async fn an_expectation_that_is_not_met_is_told_so() {
+    let container = Container::named("c").await;
+    let lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
+    let asking = |version: &str, expects: &str| {
+        format!(
+            "POST / HTTP/{version}\r\nHost: shop.test\r\nConnection: close\r\nExpect: {expects}\r\n\
+             Content-Length: 2\r\n\r\nno"
+        )
+    };
+    for expects in ["200-ok", "100-continue, x", "x\r\nExpect: 100-continue", ""] {
+        let (head, body) = ask(&lab, &asking("1.1", expects)).await;
+        assert!(head.starts_with("HTTP/1.1 417 "), "{expects:?}: {head}");
+        assert!(String::from_utf8_lossy(&body).contains("100-continue"), "{expects:?}");
+    }
+    assert_eq!(container.requests(), 0);
+    for (version, expects) in [("1.1", "100-Continue"), ("1.0", "x")] {
+        let (head, body) = ask(&lab, &asking(version, expects)).await;
+        let head = head.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200 ") || body.ends_with(b"c"), "{expects}: {head}");
+    }
 }
 
 #[tokio::test]

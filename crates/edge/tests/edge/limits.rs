@@ -31,6 +31,35 @@ async fn a_head_that_comes_too_slowly_ends_the_connection() {
     closes(silent).await;
 }
 
+#[tokio::test]
+async fn a_head_that_does_not_end_is_told_that_it_is_late() {
+    let container = Container::named("c").await;
+    let limits = Limits { head_timeout: Duration::from_millis(200), ..Limits::default() };
+    let lab = lab(&container, limits).await;
+    for before in ["", "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n"] {
+        let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
+        stream.write_all(before.as_bytes()).await.unwrap();
+        if !before.is_empty() {
+            read_until(&mut stream, "\r\n\r\nc").await;
+        }
+        let (mut read, mut write) = stream.into_split();
+        write.write_all(b"GET / HTTP/1.1\r\nHost: shop.test\r\n").await.unwrap();
+        // It goes on and on, and is not waited for.
+        let drips = tokio::spawn(async move {
+            while write.write_all(b"X: y\r\n").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let mut answer = String::new();
+        let _ = soon("the end", read.read_to_string(&mut answer)).await;
+        assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert!(answer.contains("did not come in time"), "{answer}");
+        soon("the drip to end", drips).await.unwrap();
+    }
+    assert_eq!(container.requests(), 1);
+}
+
 /// Sends a head byte by byte; says whether the connection ended before it did.
 async fn drip(mut stream: TcpStream) -> bool {
     for _ in 0..500 {

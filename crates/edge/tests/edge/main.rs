@@ -17,6 +17,7 @@ mod ejection;
 mod framing;
 mod grpc;
 mod h2c;
+mod half_closed;
 mod headers;
 mod holding;
 mod http1;

@@ -159,7 +159,7 @@ async fn a_client_that_gives_up_leaves_the_queue() {
     let ask = format!("GET / HTTP/1.1\r\nHost: {BRANCH}\r\n\r\n");
     stream.write_all(ask.as_bytes()).await.unwrap();
     is_woken(&mut lab).await;
-    drop(stream);
+    reset(stream);
     // Nobody waits any more, so that the next one is news: its place is given back in a moment.
     soon("an empty queue", async {
         loop {
@@ -167,7 +167,7 @@ async fn a_client_that_gives_up_leaves_the_queue() {
             stream.write_all(ask.as_bytes()).await.unwrap();
             lab.control.say(ToEdge::Ping { nonce: 1 }).await;
             let news = matches!(lab.control.hear().await, FromEdge::Wake { .. });
-            drop(stream);
+            reset(stream);
             if news {
                 break;
             }

@@ -267,8 +267,8 @@ impl Sending<'_> {
         call.send_body(cx);
         match call.abandoned {
             Some(Stopped::TooLarge) => return Poll::Ready(Err(Lost::TooLarge)),
-            Some(_) => return Poll::Ready(Err(Lost::ClientLate)),
-            None => {}
+            Some(Stopped::ByClient(bad)) => return Poll::Ready(Err(Lost::BadBody(bad))),
+            Some(Stopped::ByContainer) | None => {}
         }
         let Some(response) = &mut self.response else { return Poll::Pending };
         while let Poll::Ready(Some(Ok(said))) = response.poll_informational(cx) {

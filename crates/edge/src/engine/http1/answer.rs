@@ -185,9 +185,7 @@ impl<'w> Answer<'w> {
 
 impl Drop for Answer<'_> {
     fn drop(&mut self) {
-        if let Some(room) = self.out.take_room() {
-            self.wire.client().worker.outs.keep(room);
-        }
+        self.wire.client().worker.outs.keep_room(self.out.take_room());
     }
 }
 
@@ -259,7 +257,7 @@ fn write_connection(out: &mut Vec<u8>, asked: Asked, keep_alive: bool) {
     }
 }
 
-fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
+pub(super) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &[u8]) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);

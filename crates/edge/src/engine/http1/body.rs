@@ -1,6 +1,5 @@
 //! The body of a client's request that comes by HTTP/1.
 
-use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -9,6 +8,7 @@ use hyper::body::Frame;
 
 use super::wire::{Left, Wire};
 use crate::engine::chunks::Piece;
+use crate::engine::request_body::BadBody;
 
 /// A body on its way from a client. What is not taken stays with the client.
 pub(in crate::engine) struct Incoming {
@@ -30,19 +30,19 @@ impl Incoming {
         match self.wire.left() {
             Left::Nothing => Some(0),
             Left::Length(left) => Some(left),
-            Left::Chunks(_) | Left::Broken => None,
+            Left::Chunks(_) | Left::Bad(_) | Left::Gone => None,
         }
     }
 
     pub(in crate::engine) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BadBody>>> {
         Poll::Ready(match ready!(self.wire.poll_piece(cx)) {
             Ok(Piece::Data(part)) => Some(Ok(Frame::data(part))),
             Ok(Piece::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             Ok(Piece::End) => None,
-            Err(error) => Some(Err(error)),
+            Err(bad) => Some(Err(bad)),
         })
     }
 }

@@ -27,14 +27,14 @@ pub struct RequestHead {
 /// # Errors
 /// When it is none.
 pub fn request_head(buffer: &mut BytesMut) -> Result<Option<RequestHead>, &'static str> {
-    let head = read(buffer, MOST_HEAD, &mut Vec::new(), HeaderMap::new());
+    let head = read(buffer, MOST_HEAD, &mut Vec::new(), HeaderMap::new);
     let Some(head) = head.map_err(|refused| refused.why())? else { return Ok(None) };
     Ok(Some(RequestHead {
         request: head.request,
         length: match head.left {
             Left::Nothing => Some(0),
             Left::Length(length) => Some(length),
-            Left::Chunks(_) | Left::Broken => None,
+            Left::Chunks(_) | Left::Bad(_) | Left::Gone => None,
         },
         is_1_0: head.is_1_0,
         keep_alive: head.keep_alive,

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use bytes::{Buf, BytesMut};
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, Version};
 use httparse::{ParserConfig, Status};
 
 use super::wire::Left;
 use crate::engine::chunks::Chunks;
 use crate::engine::fields::{self, Fields, has_whole_lines, place};
-use crate::engine::hop::Connection;
+use crate::engine::hop;
 
 /// The head of a request.
 #[derive(Debug)]
@@ -36,12 +36,16 @@ pub(super) enum Refused {
     TargetTooLong,
     /// A version of HTTP that is not spoken so.
     Version,
+    /// It has taken too long.
+    Late,
 }
 
 impl Refused {
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::Malformed(_) | Self::Version => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Late => StatusCode::REQUEST_TIMEOUT,
             Self::TooManyFields | Self::TooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TargetTooLong => StatusCode::URI_TOO_LONG,
         }
@@ -54,6 +58,7 @@ impl Refused {
             Self::TooLong => "The request's header fields are too long.",
             Self::TargetTooLong => "The request's target is too long.",
             Self::Version => "The request is of no version of HTTP that is spoken here.",
+            Self::Late => "The head of the request did not come in time.",
         }
     }
 }
@@ -62,17 +67,19 @@ const NO_HTTP: Refused = Refused::Malformed("This is no request of HTTP.");
 const BAD_LINE: Refused =
     Refused::Malformed("Each line of a request's head ends with CR and LF, and with nothing else.");
 const BAD_FIELD: Refused = Refused::Malformed("A header field of the request is none.");
+const FRAGMENT: Refused =
+    Refused::Malformed("A request's target has no fragment: '#' is written %23.");
 const BAD_LENGTH: Refused = Refused::Malformed(
     "The request says in two ways how long its body is, or in none that can be read.",
 );
 
-/// Takes a head off the front of what has been read. `None` while it is not complete. `headers` is an
-/// empty map, whose room is used.
+/// Takes a head off the front of what has been read. `None` while it is not complete. `room` is an empty map,
+/// whose room is used.
 pub(super) fn read(
     buffer: &mut BytesMut,
     most_bytes: usize,
     fields: &mut Fields,
-    headers: HeaderMap,
+    room: impl FnOnce() -> HeaderMap,
 ) -> Result<Option<Head>, Refused> {
     // Empty lines before a request are passed over (RFC 9112 §2.2).
     while buffer.starts_with(b"\r\n") {
@@ -81,7 +88,14 @@ pub(super) fn read(
     if matches!(buffer[..], [] | [b'\r']) {
         return Ok(None);
     }
-    let Some(line) = parse(buffer, fields)? else {
+    let parsed = match parse(buffer, fields) {
+        Err(Refused::Version) => match lower_version(buffer)? {
+            Lowered::Yes => parse(buffer, fields)?,
+            Lowered::NotYet => None,
+        },
+        parsed => parsed?,
+    };
+    let Some(line) = parsed else {
         // What does not end so will not be taken when it has come whole either.
         return match buffer.len() {
             _ if !has_whole_lines(buffer) => Err(BAD_LINE),
@@ -100,13 +114,19 @@ pub(super) fn read(
     } else {
         buffer.split_to(line.length).freeze()
     };
+    if bytes[line.target.clone()].contains(&b'#') {
+        return Err(FRAGMENT);
+    }
     let mut collected = Collected::default();
     let mut request = Request::new(());
     *request.method_mut() = line.method;
+    if line.is_1_0 {
+        *request.version_mut() = Version::HTTP_10;
+    }
     *request.uri_mut() = Uri::from_maybe_shared(bytes.slice(line.target)).map_err(|error| {
         if error.to_string().contains("too long") { Refused::TargetTooLong } else { NO_HTTP }
     })?;
-    *request.headers_mut() = headers;
+    *request.headers_mut() = room();
     request.headers_mut().reserve(fields.len());
     for (name, range) in fields.drain(..) {
         collected.take(&name, &bytes[range.clone()])?;
@@ -114,7 +134,7 @@ pub(super) fn read(
         request.headers_mut().append(name, value);
     }
     let left = collected.left(line.is_1_0)?;
-    let Connection { close, keep_alive, .. } = collected.connection;
+    let Collected { close, keep_alive, .. } = collected;
     Ok(Some(Head {
         request,
         left,
@@ -123,6 +143,31 @@ pub(super) fn read(
         // In HTTP/1.0 it means nothing (RFC 9110 §10.1.1).
         expects_continue: collected.expects_continue && !line.is_1_0,
     }))
+}
+
+/// Whether a request could be made one of HTTP/1.1.
+enum Lowered {
+    Yes,
+    /// Its line has not come whole.
+    NotYet,
+}
+
+/// Makes a request of a later minor version one of HTTP/1.1, as what must be understood of it is the same
+/// (RFC 9110 §2.5).
+fn lower_version(buffer: &mut [u8]) -> Result<Lowered, Refused> {
+    let Some(end) = memchr::memchr(b'\n', buffer) else { return Ok(Lowered::NotYet) };
+    let line = buffer[..end].strip_suffix(b"\r").ok_or(BAD_LINE)?;
+    let minor = line.len().saturating_sub(1);
+    match line.rsplit(|byte| *byte == b' ').next() {
+        Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9']) => {
+            buffer[minor] = b'1';
+            Ok(Lowered::Yes)
+        }
+        Some([b'H', b'T', b'T', b'P', b'/', b'0' | b'2'..=b'9', b'.', b'0'..=b'9']) => {
+            Err(Refused::Version)
+        }
+        _ => Err(NO_HTTP),
+    }
 }
 
 struct RequestLine {
@@ -163,7 +208,8 @@ fn parse(buffer: &[u8], fields: &mut Fields) -> Result<Option<RequestLine>, Refu
 /// What the fields say about the connection and the body.
 #[derive(Default)]
 struct Collected {
-    connection: Connection,
+    close: bool,
+    keep_alive: bool,
     length: Option<u64>,
     /// Whether the last transfer coding is chunked, if there are some.
     chunked: Option<bool>,
@@ -173,7 +219,11 @@ struct Collected {
 impl Collected {
     fn take(&mut self, name: &HeaderName, value: &[u8]) -> Result<(), Refused> {
         match *name {
-            header::CONNECTION => self.connection.read(value),
+            // What else it says is for whoever passes the request on.
+            header::CONNECTION => hop::tokens(value).for_each(|token| {
+                self.close |= token.eq_ignore_ascii_case(b"close");
+                self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+            }),
             header::CONTENT_LENGTH => {
                 let length = number(value).ok_or(BAD_LENGTH)?;
                 if self.length.replace(length).is_some_and(|before| before != length) {

@@ -8,9 +8,6 @@ use bytes::{Buf, Bytes};
 /// Parts up to this size are copied, in bytes: that costs less than to write them apart.
 const SMALL: usize = 4 << 10;
 
-/// More room than this is not kept for the responses to come, in bytes.
-const KEPT: usize = 64 << 10;
-
 /// What has been gathered and has not been taken by the client.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -89,11 +86,11 @@ impl Outbox {
         }
     }
 
-    /// The room of the text, empty, for somebody else; none when it is too large to be kept.
-    pub(super) fn take_room(&mut self) -> Option<Vec<u8>> {
+    /// The room of the text, empty, for somebody else.
+    pub(super) fn take_room(&mut self) -> Vec<u8> {
         let mut room = std::mem::take(self).text;
         room.clear();
-        (room.capacity() <= KEPT).then_some(room)
+        room
     }
 }
 

@@ -1,24 +1,21 @@
-//! The bytes of one client's connection, on which a request's head, its body and the response follow each
-//! other.
+//! The bytes of one client's connection while it has requests: a request's head, its body and the response follow
+//! each other.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio_util::io::poll_read_buf;
+use http::HeaderMap;
 
+use super::answer::write_field;
 use super::head::{self, Head, Refused};
+use super::peer::Peer;
 use crate::engine::chunks::{Chunks, Piece};
 use crate::engine::client::Client;
+use crate::engine::request_body::BadBody;
 use crate::engine::socket::Stream;
-
-/// So much is read at once before it is known what comes, in bytes.
-const ROOM: usize = 64 << 10;
 
 /// The least and the most of a body that is read at once, in bytes.
 const LEAST_READ: usize = 8 << 10;
@@ -27,22 +24,8 @@ const MOST_READ: usize = 128 << 10;
 /// So much is taken of what follows a request before that is answered, in bytes.
 const MOST_AHEAD: usize = 64 << 10;
 
-/// How long a connection is listened to after the edge has closed its side. How much comes meanwhile does
-/// not count: a client may be in the middle of a large body, and reads the answer when it gets to it.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// What asks a client for the body that it holds back (RFC 9110 §15.2.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// Room for what is read, which the connections of one thread use one after the other: so one that waits
-/// needs none.
-pub(in crate::engine) struct Room(Box<[u8]>);
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(vec![0; ROOM].into())
-    }
-}
 
 /// What is still to come of a request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,37 +37,65 @@ pub(super) enum Left {
     /// Chunks.
     Chunks(Chunks),
     /// It is not known where it ends.
-    Broken,
+    Bad(BadBody),
+    /// The client has gone.
+    Gone,
+}
+
+/// Whether the client is asked for the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// It sends it anyway, or has been asked.
+    Done,
+    /// It holds it back until then.
+    ToDo,
+    /// It was answered before. It may send the body, or another request.
+    Omitted,
 }
 
 /// A connection, shared by who serves it and by the body of the request under way. Both belong to one task.
-pub(super) struct Wire {
+pub(in crate::engine) struct Wire {
     client: Rc<Client>,
     /// None once somebody else has it.
-    stream: RefCell<Option<Stream>>,
+    peer: RefCell<Option<Peer>>,
     /// What has been read and not been used.
     buffer: RefCell<BytesMut>,
     /// So much of the head that is coming has been looked at.
     looked: Cell<usize>,
     left: Cell<Left>,
-    /// What is to be sent before the client sends the body.
-    asks: Cell<&'static [u8]>,
-    /// The client was answered before it was asked for the body. It may send that, or another request.
-    unasked: Cell<bool>,
+    asking: Cell<Asking>,
+    /// What goes to the client before the response.
+    ahead: RefCell<Vec<u8>>,
+    /// The client has closed its side.
+    ended: Cell<bool>,
     /// How much of a body to read next.
     step: Cell<usize>,
 }
 
 impl Wire {
-    pub(super) fn new(client: Rc<Client>, stream: Stream) -> Self {
+    /// Waits for the first bytes of a request, and takes the connection; none when the client has gone.
+    pub(super) fn poll_begun(
+        waiting: &mut Option<Peer>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Rc<Self>>> {
+        let Some(peer) = waiting else { return Poll::Ready(None) };
+        let mut first = BytesMut::new();
+        let has_begun = matches!(ready!(peer.poll_read(cx, &mut first)), Ok(1..));
+        let peer = waiting.take().filter(|_| has_begun);
+        Poll::Ready(peer.map(|peer| Rc::new(Self::new(peer, first))))
+    }
+
+    /// A connection of which this much has come.
+    fn new(peer: Peer, first: BytesMut) -> Self {
         Self {
-            client,
-            stream: RefCell::new(Some(stream)),
-            buffer: RefCell::default(),
+            client: peer.client().clone(),
+            peer: RefCell::new(Some(peer)),
+            buffer: RefCell::new(first),
             looked: Cell::new(0),
             left: Cell::new(Left::Nothing),
-            asks: Cell::default(),
-            unasked: Cell::new(false),
+            asking: Cell::new(Asking::Done),
+            ahead: RefCell::default(),
+            ended: Cell::new(false),
             step: Cell::new(LEAST_READ),
         }
     }
@@ -96,11 +107,6 @@ impl Wire {
     /// Whether something has come that has not been used.
     pub(super) fn has_more(&self) -> bool {
         !self.buffer.borrow().is_empty()
-    }
-
-    /// Waits for the first bytes of a request; false when there are none, as the client has gone.
-    pub(super) fn poll_begun(&self, cx: &mut Context<'_>) -> Poll<bool> {
-        self.poll_read(cx).map(|read| matches!(read, Ok(1..)))
     }
 
     /// Takes a request's head. None when the client has gone.
@@ -132,8 +138,8 @@ impl Wire {
             return Ok(None);
         }
         let worker = &self.client.worker;
-        let read =
-            head::read(buffer, most, &mut worker.fields.borrow_mut(), worker.headers.take())?;
+        let fields = &mut worker.fields.borrow_mut();
+        let read = head::read(buffer, most, fields, || worker.headers.take())?;
         self.looked.set(if read.is_some() { 0 } else { buffer.len() });
         Ok(read)
     }
@@ -142,7 +148,7 @@ impl Wire {
     pub(super) fn begin(&self, left: Left, expects_continue: bool) {
         self.left.set(left);
         let asks = expects_continue && left != Left::Nothing;
-        self.asks.set(if asks { CONTINUE } else { b"" });
+        self.asking.set(if asks { Asking::ToDo } else { Asking::Done });
     }
 
     /// What is still to come of the request's body.
@@ -150,30 +156,27 @@ impl Wire {
         self.left.get()
     }
 
-    /// The response begins. What asks for the body and has gone out in part goes before it.
+    /// The response begins. What was to go before it and has not does so.
     pub(super) fn answers(&self, out: &mut Vec<u8>) {
-        let asks = self.asks.take();
-        self.unasked.set(asks == CONTINUE);
-        if asks != CONTINUE {
-            out.extend_from_slice(asks);
+        out.append(&mut self.ahead.borrow_mut());
+        if self.asking.get() == Asking::ToDo {
+            self.asking.set(Asking::Omitted);
         }
     }
 
-    /// Whether another request may follow, as far as the client has kept to the rules.
+    /// Whether another request may follow, as far as the client has kept to the rules, and can still say
+    /// something.
     pub(super) fn may_go_on(&self) -> bool {
-        self.left.get() != Left::Broken && !self.unasked.get()
+        !matches!(self.left.get(), Left::Bad(_) | Left::Gone)
+            && self.asking.get() == Asking::Done
+            && (!self.ended.get() || self.has_more())
     }
 
     /// Passes over what has come of a body that nobody wants, and makes room for another request; false
     /// when that cannot follow.
     pub(super) fn ends_request(&self) -> bool {
-        let ends = self.skips();
         self.step.set(LEAST_READ);
-        let buffer = &mut *self.buffer.borrow_mut();
-        if buffer.is_empty() {
-            *buffer = BytesMut::new();
-        }
-        ends
+        self.skips()
     }
 
     /// Passes over what has come of the body; whether that was all.
@@ -188,95 +191,122 @@ impl Wire {
     }
 
     /// The next piece of the body, of what has come.
-    fn next(&self) -> Option<io::Result<Piece>> {
+    fn next(&self) -> Option<Result<Piece, BadBody>> {
         let buffer = &mut *self.buffer.borrow_mut();
         let (left, piece) = match self.left.get() {
-            Left::Nothing => (Left::Nothing, Piece::End),
-            Left::Broken => return Some(Err(io::ErrorKind::InvalidData.into())),
+            Left::Nothing => (Left::Nothing, Ok(Piece::End)),
+            Left::Bad(bad) => return Some(Err(bad)),
+            Left::Gone => return None,
             Left::Length(_) if buffer.is_empty() => return None,
             Left::Length(length) => {
                 let here = usize::try_from(length).unwrap_or(usize::MAX).min(buffer.len());
                 let left = length - here as u64;
                 let left = if left == 0 { Left::Nothing } else { Left::Length(left) };
-                (left, Piece::Data(buffer.split_to(here).freeze()))
+                (left, Ok(Piece::Data(buffer.split_to(here).freeze())))
             }
             Left::Chunks(mut chunks) => match chunks.next(buffer) {
-                Ok(Some(Piece::End)) => (Left::Nothing, Piece::End),
-                Ok(Some(piece)) => (Left::Chunks(chunks), piece),
+                Ok(Some(Piece::End)) => (Left::Nothing, Ok(Piece::End)),
+                Ok(Some(piece)) => (Left::Chunks(chunks), Ok(piece)),
                 Ok(None) => {
                     self.left.set(Left::Chunks(chunks));
                     return None;
                 }
-                Err(_) => {
-                    self.left.set(Left::Broken);
-                    return Some(Err(io::ErrorKind::InvalidData.into()));
-                }
+                Err(_) => (Left::Bad(BadBody::Malformed), Err(BadBody::Malformed)),
             },
         };
         self.left.set(left);
-        Some(Ok(piece))
+        Some(piece)
     }
 
-    /// The next piece of the request's body, for which the client is asked if it waits for that.
-    pub(super) fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<io::Result<Piece>> {
-        if !self.asks.get().is_empty() {
-            ready!(self.poll_ask(cx))?;
+    /// The next piece of the request's body, for which the client is asked if it waits for that. None comes of
+    /// a client that has gone, which [`Self::poll_gone`] tells.
+    pub(super) fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Result<Piece, BadBody>> {
+        if self.asking.get() == Asking::ToDo {
+            self.asking.set(Asking::Done);
+            self.ahead.borrow_mut().extend_from_slice(CONTINUE);
+        }
+        if ready!(self.poll_ahead(cx)).is_err() {
+            return Poll::Pending;
         }
         loop {
             if let Some(next) = self.next() {
                 return Poll::Ready(next);
             }
-            let read = ready!(self.poll_fill(cx));
-            if !matches!(read, Ok(1..)) {
-                self.left.set(Left::Broken);
-                let gone = || io::ErrorKind::UnexpectedEof.into();
-                return Poll::Ready(Err(read.err().unwrap_or_else(gone)));
+            if self.left.get() == Left::Gone {
+                return Poll::Pending;
+            }
+            match ready!(self.poll_fill(cx)) {
+                Ok(1..) => {}
+                Ok(0) => self.left.set(Left::Bad(BadBody::BrokenOff)),
+                Err(_) => self.left.set(Left::Gone),
             }
         }
     }
 
-    fn poll_ask(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.asks.get().is_empty() {
-            let written = ready!(self.poll_write(cx, &[IoSlice::new(self.asks.get())]))?;
-            self.asks.set(&self.asks.get()[written..]);
+    /// Has hints go to the client before the response.
+    pub(in crate::engine) fn hints(&self, headers: &HeaderMap) {
+        let ahead = &mut *self.ahead.borrow_mut();
+        ahead.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\n");
+        for (name, value) in headers {
+            write_field(ahead, name, value.as_bytes());
+        }
+        ahead.extend_from_slice(b"\r\n");
+    }
+
+    /// Sends what goes before the response.
+    pub(super) fn poll_ahead(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let ahead = &mut *self.ahead.borrow_mut();
+        if ahead.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        while !ahead.is_empty() {
+            match ready!(self.poll_write(cx, &[IoSlice::new(ahead)])) {
+                Ok(written) => drop(ahead.drain(..written)),
+                Err(error) => {
+                    self.left.set(Left::Gone);
+                    return Poll::Ready(Err(error));
+                }
+            }
         }
         // What is encrypted and cannot go out now goes with what is written next.
-        let _ = self.poll_flush(cx)?;
+        let _ = self.poll_flush(cx);
         Poll::Ready(Ok(()))
     }
 
     /// Ready when the client has gone, which is noticed once all of its request has come. What comes
-    /// of the next one meanwhile is kept.
+    /// of the next one meanwhile is kept. One that closes its side may wait for its answer nevertheless,
+    /// and has a little time for it.
     pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.left.get() == Left::Nothing && self.buffer.borrow().len() < MOST_AHEAD {
-            if !matches!(ready!(self.poll_read(cx)), Ok(1..)) {
-                return Poll::Ready(());
+        while self.left.get() == Left::Nothing
+            && !self.ended.get()
+            && self.buffer.borrow().len() < MOST_AHEAD
+        {
+            let Poll::Ready(read) = self.poll_read(cx) else { return Poll::Pending };
+            match read {
+                Ok(1..) => {}
+                Ok(0) => self.ended.set(true),
+                Err(_) => self.left.set(Left::Gone),
             }
         }
-        Poll::Pending
+        if self.ended.get() {
+            self.client.has_closed();
+        }
+        if self.left.get() == Left::Gone { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Reads what has come, however little it is.
     fn poll_read(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let stream = &mut *self.stream.borrow_mut();
-        let stream = stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let room = &mut *self.client.worker.room.borrow_mut();
-        let mut read = ReadBuf::new(&mut room.0);
-        ready!(Pin::new(stream).poll_read(cx, &mut read))?;
-        self.client.has_read();
-        self.buffer.borrow_mut().extend_from_slice(read.filled());
-        Poll::Ready(Ok(read.filled().len()))
+        let buffer = &mut *self.buffer.borrow_mut();
+        self.with_peer(|peer| peer.poll_read(cx, buffer))
     }
 
-    /// Reads what has come of a body, where it stays: that may be much.
+    /// Reads what has come of a body.
     fn poll_fill(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let stream = &mut *self.stream.borrow_mut();
-        let stream = stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         let buffer = &mut *self.buffer.borrow_mut();
         let step = self.step.get();
         buffer.reserve(step);
         let room = buffer.capacity() - buffer.len();
-        let read = ready!(poll_read_buf(Pin::new(stream), cx, buffer))?;
+        let read = ready!(self.with_peer(|peer| peer.poll_fill(cx, buffer)))?;
         if read == room {
             self.step.set((step * 2).min(MOST_READ));
         } else if read < step / 4 {
@@ -291,57 +321,32 @@ impl Wire {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let stream = &mut *self.stream.borrow_mut();
-        let stream = Pin::new(stream.as_mut().ok_or(io::ErrorKind::NotConnected)?);
-        // A plain write costs the kernel noticeably less than a gathered one.
-        let polled = match slices {
-            [only] => stream.poll_write(cx, only),
-            several => stream.poll_write_vectored(cx, several),
-        };
-        self.client.has_written(&polled);
-        polled.map(|written| match written {
-            Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-            written => written,
-        })
+        self.with_peer(|peer| peer.poll_write(cx, slices))
     }
 
     /// Has what was written go out.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = &mut *self.stream.borrow_mut();
-        let stream = Pin::new(stream.as_mut().ok_or(io::ErrorKind::NotConnected)?);
-        let polled = stream.poll_flush(cx);
-        // What is encrypted may have been taken and not be out yet.
-        self.client.has_written(&polled);
-        polled
+        self.with_peer(|peer| peer.poll_flush(cx))
+    }
+
+    fn with_peer<T>(
+        &self,
+        poll: impl FnOnce(&mut Peer) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        match &mut *self.peer.borrow_mut() {
+            Some(peer) => poll(peer),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    /// Hands the client over, between two requests.
+    pub(super) fn take_peer(&self) -> Option<Peer> {
+        self.peer.take()
     }
 
     /// Hands the connection over, with what has been read of it.
     pub(super) fn take(&self) -> Option<(Stream, Bytes)> {
-        let stream = self.stream.take()?;
+        let stream = self.take_peer()?.into_stream()?;
         Some((stream, self.buffer.take().freeze()))
     }
-}
-
-/// A socket that is closed while the client still sends is reset, and the client may never see the
-/// response that said why (RFC 9112 §9.6). So the edge closes its own side and listens a little longer.
-impl Drop for Wire {
-    fn drop(&mut self) {
-        let Some(stream) = self.stream.take() else { return };
-        let stream = stream.into_tcp(self.client.is_at_rest());
-        let client_is_there = matches!(stream.try_read(&mut [0; 512]), Ok(1..) | Err(_));
-        if client_is_there && !self.client.worker.is_closing() && !std::thread::panicking() {
-            tokio::task::spawn_local(linger(stream));
-        }
-    }
-}
-
-/// Closes the edge's side, and listens a little longer.
-pub(in crate::engine) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let listened = async {
-        stream.shutdown().await?;
-        let mut buffer = vec![0; 16 << 10];
-        while stream.read(&mut buffer).await? > 0 {}
-        io::Result::Ok(())
-    };
-    let _ = tokio::time::timeout(LINGER, listened).await;
 }

@@ -1,7 +1,6 @@
 //! The body of a client's request that comes by HTTP/2.
 
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -43,27 +42,28 @@ impl Incoming {
         self.left
     }
 
+    /// The next part. Of a request that its client has taken back, or whose body is not as was said, none
+    /// comes: who answers it finds it reset.
     pub(in crate::engine) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<Frame<Bytes>>> {
         if let Some(respond) = self.asks.take() {
             ask(&respond);
         }
         if !self.data_ended {
-            match ready!(self.stream.poll_data(cx)) {
-                Some(part) => return Poll::Ready(Some(self.take(part).map_err(io::Error::other))),
+            match ready!(self.stream.poll_data(cx)).map(|part| self.take(part)) {
+                Some(Ok(frame)) => return Poll::Ready(Some(frame)),
+                Some(Err(_)) => return Poll::Pending,
                 None => self.data_ended = true,
             }
         }
-        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(io::Error::other)?;
+        let Ok(trailers) = ready!(self.stream.poll_trailers(cx)) else { return Poll::Pending };
         let trailers = trailers.map(|mut trailers| {
             fields::clean_trailers(&mut trailers);
             trailers
         });
-        Poll::Ready(
-            trailers.filter(|some: &HeaderMap| !some.is_empty()).map(Frame::trailers).map(Ok),
-        )
+        Poll::Ready(trailers.filter(|some: &HeaderMap| !some.is_empty()).map(Frame::trailers))
     }
 
     fn take(&mut self, part: Result<Bytes, h2::Error>) -> Result<Frame<Bytes>, h2::Error> {

@@ -1,6 +1,6 @@
 //! The socket of a client that speaks HTTP/2, which keeps the client's clocks as bytes pass.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -8,21 +8,30 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::heads::Heads;
 use crate::engine::client::Client;
 use crate::engine::http1::linger;
+
+/// What is known of what a client has said.
+#[derive(Default)]
+pub(super) struct Heard {
+    /// When it was last heard, by the thread's clock.
+    pub(super) at: Cell<u64>,
+    /// The heads of its requests.
+    pub(super) heads: RefCell<Heads>,
+}
 
 /// A client's socket, whatever it is.
 pub(super) struct Watched<S: AsyncRead + AsyncWrite + Unpin + 'static> {
     socket: Option<S>,
     client: Rc<Client>,
-    /// When the client has last been heard.
-    heard: Rc<Cell<u64>>,
+    heard: Rc<Heard>,
     /// The client has closed its side.
     ended: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Watched<S> {
-    pub(super) fn new(socket: S, client: Rc<Client>, heard: Rc<Cell<u64>>) -> Self {
+    pub(super) fn new(socket: S, client: Rc<Client>, heard: Rc<Heard>) -> Self {
         Self { socket: Some(socket), client, heard, ended: false }
     }
 
@@ -40,7 +49,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
         let before = buf.filled().len();
         let read = ready!(self.socket()?.poll_read(cx, buf));
         self.ended |= read.is_err() || buf.filled().len() == before;
-        self.heard.set(self.client.worker.now());
+        self.heard.at.set(self.client.worker.now());
+        self.heard.heads.borrow_mut().pass(&buf.filled()[before..]);
         Poll::Ready(read)
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use httparse::{ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 
-use crate::engine::fields::{self, Fields, place};
+use crate::engine::fields::{self, Fields, has_whole_lines, place};
 use crate::engine::hop::Connection;
 
 /// How the body of a response is framed (RFC 9112 §6.3).
@@ -36,6 +36,9 @@ pub(in crate::engine) struct Head {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct Malformed(pub(in crate::engine) &'static str);
 
+/// Whoever does not take it for the end of a line would see other fields (RFC 9112 §2.2).
+const BARE_LF: Malformed = Malformed("a head whose lines do not end with CR and LF");
+
 /// Takes a head off the front of what has been read. `None` while it is not complete. `headers` is an
 /// empty map, whose room is used.
 pub(in crate::engine) fn read_head(
@@ -49,11 +52,18 @@ pub(in crate::engine) fn read_head(
         return Ok(None);
     }
     let Some(line) = parse(buffer, fields)? else {
-        let too_long = buffer.len() >= most_bytes;
-        return if too_long { Err(Malformed("a head that is too long")) } else { Ok(None) };
+        // What does not end so will not be taken when it has come whole either.
+        return match buffer.len() {
+            _ if !has_whole_lines(buffer) => Err(BARE_LF),
+            length if length >= most_bytes => Err(Malformed("a head that is too long")),
+            _ => Ok(None),
+        };
     };
     if line.length > most_bytes {
         return Err(Malformed("a head that is too long"));
+    }
+    if !has_whole_lines(&buffer[..line.length]) {
+        return Err(BARE_LF);
     }
     let bytes = buffer.split_to(line.length).freeze();
     let reason = line.reason.and_then(|range| ReasonPhrase::try_from(bytes.slice(range)).ok());

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio_util::io::poll_write_buf;
 
 use crate::engine::outgoing::Length;
-use crate::engine::request_body::RequestBody;
+use crate::engine::request_body::{BadBody, RequestBody};
 use crate::engine::ticket::Meter;
 
 pub(in crate::engine) struct Upload {
@@ -35,9 +35,10 @@ pub(in crate::engine) struct Upload {
 }
 
 /// Why a body did not get through.
+#[derive(Debug, Clone, Copy)]
 pub(in crate::engine) enum Stopped {
     /// The client did not send it to its end.
-    ByClient,
+    ByClient(BadBody),
     /// It is larger than the service takes.
     TooLarge,
     /// The container does not take it.
@@ -132,7 +133,7 @@ impl Upload {
                 Some(Ok(frame))
             }
             Some(Ok(_)) => Some(Err(Stopped::TooLarge)),
-            Some(Err(_)) => Some(Err(Stopped::ByClient)),
+            Some(Err(bad)) => Some(Err(Stopped::ByClient(bad))),
             None => None,
         })
     }

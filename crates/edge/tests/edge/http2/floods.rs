@@ -1,6 +1,9 @@
 //! Clients that send what costs the edge something and them nothing.
 
+use std::time::Duration;
+
 use launcher_edge::Limits;
+use tokio::io::AsyncWriteExt;
 
 use crate::support::*;
 
@@ -39,6 +42,43 @@ async fn requests_taken_back_at_once_break_their_connection() {
     let away = frames.next_of(&[GOAWAY]).await.expect("GOAWAY");
     assert_eq!(away.code(), ENHANCE_YOUR_CALM);
     assert!(container.requests() < 1_000, "{}", container.requests());
+    still_serves(&lab).await;
+}
+
+/// It would hold the connection for as long as it likes: nothing else can come meanwhile.
+#[tokio::test]
+async fn a_head_that_does_not_end_breaks_its_connection() {
+    let container = Container::serve("never", |_| std::future::pending()).await;
+    let calm = Container::named("calm").await;
+    let table = shop(1, &[(2, 100)], &[(1, &[&container]), (2, &[&calm])]);
+    let limits = Limits { head_timeout: Duration::from_millis(300), ..Limits::default() };
+    let lab = Lab::with(&[table], limits).await;
+    for busy in [false, true] {
+        let mut frames = Frames::connect(lab.edge.http).await;
+        if busy {
+            let head = fields("GET", "/", "v1.shop.preview.test");
+            frames.write(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &head)).await;
+            until("the request", || container.requests() == 1).await;
+        }
+        frames.write(&frame(HEADERS, END_STREAM, 3, &fields("GET", "/", HOST))).await;
+        let socket = socket2::SockRef::from(&frames.0).try_clone().unwrap();
+        let mut stream = tokio::net::TcpStream::from_std(socket.into()).unwrap();
+        // Now and then a field more, of which there is room for many.
+        let drips = tokio::spawn(async move {
+            let more = frame(CONTINUATION, 0, 3, &field("x", b"y"));
+            while stream.write_all(&more).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        let away = frames.next_of(&[GOAWAY]).await.expect("GOAWAY");
+        assert_eq!(away.code(), ENHANCE_YOUR_CALM);
+        while frames.next().await.is_some() {}
+        soon("the drip to end", drips).await.unwrap();
+    }
+    until("all to end", || {
+        lab.edge.counters.read().iter().all(|version| version.counted.previews.requests == 0)
+    })
+    .await;
     still_serves(&lab).await;
 }
 

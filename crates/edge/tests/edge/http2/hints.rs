@@ -17,15 +17,15 @@ async fn hinting(hints: usize) -> (Container, watch::Sender<bool>) {
     let container = Container::raw("hints", move |mut stream: TcpStream| {
         let mut wait = wait.clone();
         async move {
-            read_until(&mut stream, "\r\n\r\n").await;
             let hint = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload; as=style\r\n\
                         X-Inner: secret\r\nConnection: keep-alive\r\n\r\n";
             let first = format!("HTTP/1.1 102 Processing\r\n\r\n{}", hint.repeat(hints));
-            stream.write_all(first.as_bytes()).await.unwrap();
-            wait.wait_for(|go| *go).await.unwrap();
-            let last = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage";
-            stream.write_all(last.as_bytes()).await.unwrap();
-            read_until(&mut stream, "never").await;
+            while !read_until(&mut stream, "\r\n\r\n").await.is_empty() {
+                stream.write_all(first.as_bytes()).await.unwrap();
+                wait.wait_for(|go| *go).await.unwrap();
+                let last = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage";
+                stream.write_all(last.as_bytes()).await.unwrap();
+            }
         }
     })
     .await;
@@ -96,12 +96,82 @@ async fn containers_that_speak_http_2_give_them_too() {
     assert_eq!(answer.body, "page");
 }
 
-/// A client of before there were any takes the response for what it is.
+/// A hint as a client of HTTP/1.1 sees it: without what the service takes away, and what was for one hop.
+const HINT: &str = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload; as=style\r\n\r\n";
+
+fn get(version: &str) -> String {
+    format!("GET / HTTP/{version}\r\nHost: {HOST}\r\n\r\n")
+}
+
 #[tokio::test]
-async fn a_client_of_http_1_1_gets_none() {
+async fn a_client_of_http_1_1_gets_them_before_the_response() {
+    let (container, go) = hinting(500).await;
+    let lab = lab(&container).await;
+    let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
+    stream.write_all(get("1.1").as_bytes()).await.unwrap();
+    // They do not wait for it.
+    let hints = read_until(&mut stream, &HINT.repeat(8)).await;
+    assert_eq!(hints, HINT.repeat(8));
+    go.send(true).unwrap();
+    let answer = read_until(&mut stream, "page").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    // Then another request may follow, with hints of its own.
+    stream.write_all(get("1.1").as_bytes()).await.unwrap();
+    let answer = read_until(&mut stream, "page").await;
+    let response = answer.strip_prefix(&HINT.repeat(8)).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+/// It would take them for the response (RFC 9110 §15.2).
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_none() {
     let (container, go) = hinting(2).await;
     go.send(true).unwrap();
     let lab = lab(&container).await;
-    let answer = lab.get("/").await;
-    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "page"));
+    let answer = raw(lab.edge.http, get("1.0").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("page"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_is_asked_for_its_body_gets_hints_behind() {
+    let container = Container::raw("hints", |mut stream: TcpStream| async move {
+        read_until(&mut stream, "\r\n\r\n").await;
+        let first = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload; as=style\r\n\r\n";
+        stream.write_all(first.as_bytes()).await.unwrap();
+        read_until(&mut stream, "hello").await;
+        let last = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npage";
+        stream.write_all(last.as_bytes()).await.unwrap();
+        read_until(&mut stream, "never").await;
+    })
+    .await;
+    let lab = lab(&container).await;
+    let mut stream = TcpStream::connect(lab.edge.http).await.unwrap();
+    let head = get("1.1")
+        .replace("GET", "POST")
+        .replace("\r\n\r\n", "\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut said = read_until(&mut stream, "preload; as=style\r\n\r\n").await;
+    while !said.contains("100 Continue\r\n\r\n") {
+        said += &read_until(&mut stream, "\r\n\r\n").await;
+    }
+    assert!(said.contains(HINT), "{said}");
+    stream.write_all(b"hello").await.unwrap();
+    let answer = read_until(&mut stream, "page").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn curl_shows_them() {
+    let (container, go) = hinting(1).await;
+    go.send(true).unwrap();
+    let lab = lab(&container).await;
+    let url = format!("http://{HOST}:{}/", lab.edge.http.port());
+    let resolve = format!("{HOST}:{}:127.0.0.1", lab.edge.http.port());
+    let asks = tokio::process::Command::new("curl")
+        .args(["-sSi", "--http1.1", "--resolve", &resolve, &url])
+        .output();
+    let said = soon("curl", asks).await.unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let response = said.strip_prefix(HINT).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("page"), "{said}");
 }

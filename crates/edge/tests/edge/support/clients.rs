@@ -1,6 +1,7 @@
 //! Clients.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -66,6 +67,13 @@ pub(crate) async fn raw(to: SocketAddr, bytes: &[u8]) -> String {
     let mut answer = Vec::new();
     soon("the end of the connection", stream.read_to_end(&mut answer)).await.unwrap();
     String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// Is gone as a program is that has been killed: who only closes a connection may wait for an answer for all that
+/// the other side knows.
+pub(crate) fn reset(stream: TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
 }
 
 /// Reads until the text has come.
