@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use launcher_browser::Browsers;
 use launcher_model::VersionNumber;
 use launcher_testkit::many;
