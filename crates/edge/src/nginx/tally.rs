@@ -80,6 +80,9 @@ struct Line {
     /// Empty when the client has not said how much it sends.
     #[serde(default)]
     received: String,
+    /// What has come of the request, with its head: a client may say more than it sends.
+    #[serde(default)]
+    length: String,
 }
 
 impl Tally {
@@ -211,11 +214,16 @@ impl Inner {
         };
         counted.previews += u64::from(line.live.is_empty());
         let since = &mut counted.since;
-        let (sent, received) = (line.sent.parse().unwrap_or(0), line.received.parse().unwrap_or(0));
-        counted.sent += sent;
-        counted.received += received;
-        since.sent += sent;
-        since.received += received;
+        let bytes = |text: &str| text.parse::<u64>().unwrap_or(0);
+        let (sent, received) = (bytes(&line.sent), bytes(&line.received).min(bytes(&line.length)));
+        for (sum, more) in [
+            (&mut counted.sent, sent),
+            (&mut since.sent, sent),
+            (&mut counted.received, received),
+            (&mut since.received, received),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
         let status: usize = line.status.parse().unwrap_or(0);
         if let Some(class) = (status / 100).checked_sub(1).and_then(|n| counted.requests.get_mut(n))
         {
@@ -345,6 +353,21 @@ mod tests {
         tally.serves([(shop, VersionNumber(1))].into_iter());
         assert_eq!(tally.read().len(), 1);
         assert_eq!(tally.read()[0].counted.requests, [0, 2, 0, 0, 4]);
+    }
+
+    #[test]
+    fn what_a_client_says_it_sends_counts_as_far_as_it_has_come() {
+        let dir = launcher_testkit::Folder::new();
+        let path = dir.path().join("log");
+        let tally = Tally::new(path.clone());
+        let shop = ServiceName::new("shop").unwrap();
+        tally.serves([(shop, VersionNumber(1))].into_iter());
+        let most = u64::MAX.to_string();
+        for (received, length) in [("500", "620"), (&*most, "120"), (&*most, "120"), ("", "90")] {
+            let more = format!("\"received\":\"{received}\",\"length\":\"{length}\"}}");
+            append(&path, &line(1, "1", "413", "", "").replace('}', &format!(",{more}")));
+        }
+        assert_eq!(tally.read()[0].counted.received, 500 + 120 + 120);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Clients that close their side and wait for the answer, and those that are gone: both look the same at first.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::support::*;
@@ -7,7 +8,8 @@ use bytes::Bytes;
 use http::Response;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use launcher_edge::Https;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -15,7 +17,10 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: shop.test\r\n\r\n";
 
 /// Sends something, closes that side, and reads all that comes.
 async fn send_and_close(to: std::net::SocketAddr, bytes: &str) -> String {
-    let mut stream = TcpStream::connect(to).await.unwrap();
+    close_behind(TcpStream::connect(to).await.unwrap(), bytes).await
+}
+
+async fn close_behind(mut stream: impl AsyncRead + AsyncWrite + Unpin, bytes: &str) -> String {
     stream.write_all(bytes.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
     let mut all = Vec::new();
@@ -55,6 +60,23 @@ async fn who_closes_its_side_is_answered() {
         answers.split('<').skip(1).filter_map(|rest| rest.split_once('>')).collect();
     assert_eq!(bodies.iter().map(|(path, _)| *path).collect::<Vec<_>>(), ["/", "/b", "/c"]);
     assert_eq!(container.requests(), 4);
+}
+
+/// Of what is encrypted one side can be closed alone (RFC 8446 §6.1).
+#[tokio::test]
+async fn who_closes_its_side_is_answered_by_https_too() {
+    let container = Container::named("c").await;
+    let (dir, authority) = (launcher_testkit::Folder::new(), Authority::new());
+    let https = Https {
+        addresses: vec!["127.0.0.1:0".parse().unwrap()],
+        certificates: vec![authority.issue(dir.path(), "shop", &[HOST])],
+        ..Https::default()
+    };
+    let table = shop(1, &[(1, 100)], &[(1, &[&container])]);
+    let lab = Lab::start(&[table], |config| config.https = https).await;
+    let stream = greet(lab.edge.https[0], HOST, &Arc::new(authority.client())).await.unwrap();
+    let answer = close_behind(stream, GET).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("c"), "{answer}");
 }
 
 #[tokio::test]

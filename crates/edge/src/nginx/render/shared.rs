@@ -15,7 +15,7 @@ pub(super) fn shared(frame: &Frame, stamp: &str) -> String {
 log_format launcher escape=json '{{"service":"$launcher_service","version":"$launcher_version",'
     '"live":"$launcher_live","status":"$status",'
     '"upstream":"$upstream_addr","head":"$upstream_header_time","took":"$request_time",'
-    '"sent":"$body_bytes_sent","received":"$content_length"}}';
+    '"sent":"$body_bytes_sent","received":"$content_length","length":"$request_length"}}';
 
 # Requests that may be silent for long: upgraded connections and streams of events.
 map "$http_upgrade|$http_accept" $launcher_endless {{
