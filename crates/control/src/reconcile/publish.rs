@@ -12,9 +12,9 @@ use launcher_model::plan::environment::Checked;
 use super::{Reconciler, Wish};
 use crate::Result;
 
-/// For how long after a start the first verdicts on what is not live are waited for. Production waits as
-/// long with them, so that a check that hangs must not decide it.
-const PREVIEWS_AWAITED: Duration = Duration::from_secs(5);
+/// For how long after a start verdicts are waited for that the first check has not brought: on what is not live,
+/// and on what has failed it. Production waits as long with them, so that a check that hangs must not decide it.
+const AWAITED: Duration = Duration::from_secs(5);
 
 impl Reconciler {
     /// Hands edges the service's table, where it differs from the one that they have. Whether they have
@@ -37,21 +37,25 @@ impl Reconciler {
 
     /// Lets edges in once the table is complete; how long that may still take, when it is not. Before the
     /// first verdict on a container is known, the table would take it away from edges that were told of it
-    /// by the server before this one.
+    /// by the server before this one. Nothing served before it was judged, so that one check that fails, of a
+    /// server that is busy with its own start, is no verdict yet.
     pub(super) fn settle(
         &self,
         published: bool,
         wish: &Wish,
         observed: &[Checked],
     ) -> Option<Duration> {
+        let left = AWAITED.saturating_sub(self.began.elapsed());
+        let is_open = |checked: &&Checked| match &checked.health {
+            Health::Unknown { last: None } => true,
+            Health::Unknown { last: Some(_) } => !left.is_zero(),
+            Health::Healthy | Health::Unhealthy { .. } => false,
+        };
         let running = observed.iter().filter(|checked| checked.container.is_running());
-        let mut unknown = running
-            .filter(|checked| checked.health == Health::Unknown { last: None })
-            .map(|checked| checked.container.version);
-        let left = PREVIEWS_AWAITED.saturating_sub(self.began.elapsed());
+        let mut open = running.filter(is_open).map(|checked| checked.container.version);
         let is_complete = match left {
-            Duration::ZERO => unknown.all(|version| !wish.is_led_to(version)),
-            _ => unknown.all(|version| !wish.is_led_to(version) && !wish.is_ready(version)),
+            Duration::ZERO => open.all(|version| !wish.is_led_to(version)),
+            _ => open.all(|version| !wish.is_led_to(version) && !wish.is_ready(version)),
         };
         if published && is_complete {
             self.slot.settle();
