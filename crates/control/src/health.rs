@@ -146,8 +146,6 @@ impl Follower {
         let mut tally = Tally { proven: self.proven, ..Tally::default() };
         loop {
             let outcome = self.check().await;
-            if let Err(e) = &outcome {
-            }
             let health = tally.count(outcome, &self.contact.health);
             self.learn(health);
             let waiting = !tally.has_passed && began.elapsed() < EAGER_FOR;

@@ -185,8 +185,9 @@ async fn a_check_that_fails_at_the_start_takes_nothing_from_edges() {
     let (mut world, edge, shop, one, _) = two().await;
     let welcomes = edge.state().welcomes;
     let ids = world.running(&shop, one);
+    world.kill().await;
     ids.iter().for_each(|id| world.fake.set_address(id, NOBODY));
-    world.restart().await;
+    world.start().await;
     eventually("each was checked", async || {
         let checked = world.environment(&shop, one).await.containers;
         let failed = |one: &Checked| matches!(one.health, Health::Unknown { last: Some(_) });
@@ -206,8 +207,9 @@ async fn what_goes_on_failing_keeps_edges_waiting_for_a_moment_only() {
     let (mut world, edge, shop, one, _) = two().await;
     let welcomes = edge.state().welcomes;
     let ids = world.running(&shop, one);
+    world.kill().await;
     world.fake.set_address(&ids[0], NOBODY);
-    world.restart().await;
+    world.start().await;
     eventually("the edge is welcomed", async || edge.state().welcomes > welcomes).await;
     eventually("it has the other one", async || edge.endpoints(&shop, one) == 1).await;
     assert_eq!(edge.live(&shop), [one]);
