@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use launcher_model::VersionNumber;
-use launcher_model::container::Health;
+use launcher_model::container::{Container, Health};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
+use launcher_model::service::ServiceSpec;
 
 use super::{Reconciler, Wish};
 use crate::Result;
@@ -74,20 +75,26 @@ impl Reconciler {
         };
         let environments = wish.environments.iter();
         let leaving: Vec<_> =
-            environments.map(|environment| (environment.version, leaves(environment))).collect();
+            environments.map(|environment| (environment, leaves(environment))).collect();
         let all = leaving.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
         self.leaving.retain(&all);
         let slot = Arc::clone(&self.slot);
         let Some(turn) = slot.try_turn() else { return };
         let Some(table) = &turn.published else { return };
         let within = wish.spec.traffic.drain.duration();
-        for (version, ids) in leaving {
+        for (environment, ids) in leaving {
+            let version = environment.version;
             let pool = table.pools.get(&version);
             let is_out = |id: &str| pool.is_none_or(|pool| !pool.endpoints.contains_key(id));
             let left = observed.iter().map(|checked| &checked.container);
             let left = left.filter(|one| ids.contains(&one.id) && is_out(&one.id)).cloned();
-            let (to, left) = ((&self.inner, &slot), left.collect());
-            self.leaving.follow(to, version, left, table.revision, within);
+            let (replaced, surplus): (Vec<_>, Vec<_>) =
+                left.partition(|one| is_replaced(environment, one));
+            let proof = wish.versions.get(&version).map_or(Duration::ZERO, |one| proof(&one.spec));
+            for (left, least) in [(replaced, proof), (surplus, Duration::ZERO)] {
+                let to = (&self.inner, &slot);
+                self.leaving.follow(to, version, left, table.revision, within, least);
+            }
         }
     }
 
@@ -95,6 +102,18 @@ impl Reconciler {
     pub(super) fn have_left(&self, version: VersionNumber, observed: &[Checked]) -> bool {
         running(version, observed).is_subset(&self.leaving.released(version))
     }
+}
+
+/// Whether a container that leaves does so for another one in its place.
+fn is_replaced(environment: &Environment, container: &Container) -> bool {
+    environment.wanted == Wanted::Running && (1..=environment.replicas).contains(&container.slot)
+}
+
+/// How long one that is replaced is kept: until the other has been checked as often again as had made it healthy,
+/// and once more. It has had no requests until now, and may not bear them; while it fails, the one before it
+/// is there and serves again.
+fn proof(spec: &ServiceSpec) -> Duration {
+    spec.health.interval.duration() * (u32::from(spec.health.healthy_after) + 1)
 }
 
 /// The ids of a version's running containers.
