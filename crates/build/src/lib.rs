@@ -35,7 +35,7 @@ pub use launcher_registry::Error as RegistryError;
 pub use log::{Entries, Placed, SoFar};
 pub use narrate::{clean, narrate};
 pub use registries::Looked;
-pub use upload::{About, LONGEST_BRANCH, LONGEST_SETTINGS, MOST_SENT, Upload};
+pub use upload::{About, LONGEST_SETTINGS, MOST_SENT, Upload};
 
 /// The result of what was asked of builds.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use launcher_model::branch::is_git_branch;
 use launcher_model::build::Origin;
 use launcher_model::{BuildId, ServiceName};
 use launcher_store::{NewBuild, Queued};
@@ -17,8 +18,6 @@ use crate::{Builds, Error, Result};
 pub const MOST_SENT: u64 = 4 << 30;
 /// The longest settings that are taken, in bytes.
 pub const LONGEST_SETTINGS: usize = 256 << 10;
-/// The longest name of a branch that is taken, in bytes.
-pub const LONGEST_BRANCH: usize = 200;
 
 /// A working copy that is coming in. What has come of one that is dropped is removed.
 pub struct Upload {
@@ -137,7 +136,7 @@ impl Upload {
         if !is_there(&self.folder.join(CONTEXT)).await {
             return Err(Error::Protocol("nothing to build: the part `context` is missing"));
         }
-        if let Some(branch) = about.branch.as_deref().filter(|branch| !is_branch(branch)) {
+        if let Some(branch) = about.branch.as_deref().filter(|branch| !is_git_branch(branch)) {
             return Err(Error::Refused(format!("{branch:?} is no name of a branch in git")));
         }
         let new = NewBuild {
@@ -163,55 +162,6 @@ impl Drop for Upload {
     }
 }
 
-/// Whether git would take a branch of this name (git-check-ref-format).
-fn is_branch(name: &str) -> bool {
-    let bad =
-        |c: char| c.is_control() || matches!(c, ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\');
-    let whole = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    name.len() <= LONGEST_BRANCH
-        && name != "@"
-        && !name.starts_with('-')
-        && !name.ends_with('.')
-        && !name.contains("..")
-        && !name.contains("@{")
-        && !name.contains(bad)
-        && name.split('/').all(whole)
-}
-
 async fn is_there(path: &Path) -> bool {
     tokio::fs::try_exists(path).await.unwrap_or(false)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_branch;
-
-    #[test]
-    fn branches_are_named_as_git_names_them() {
-        for name in ["main", "feature/login", "1.0", "a@b", "größe"] {
-            assert!(is_branch(name), "{name}");
-        }
-        for name in [
-            "",
-            "a b",
-            "-a",
-            "a..b",
-            "a/",
-            "/a",
-            "a//b",
-            ".a",
-            "a/.b",
-            "a.lock",
-            "a\n",
-            "@",
-            "a@{1}",
-            "a~1",
-            "a.",
-            "a*",
-            "a\\b",
-            &"a".repeat(201),
-        ] {
-            assert!(!is_branch(name), "{name:?}");
-        }
-    }
 }

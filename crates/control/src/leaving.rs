@@ -35,7 +35,7 @@ impl Leaving {
 
     /// Waits for these containers of a version, unless it does already. They are not in the table of this
     /// revision, nor in a newer one. What still is under way after `within`, or may be on an edge that is
-    /// away, is not waited for.
+    /// away, is not waited for. They are kept for `least`, whatever is under way.
     pub(crate) fn follow(
         &mut self,
         (inner, slot): (&Arc<Inner>, &Arc<Slot>),
@@ -43,6 +43,7 @@ impl Leaving {
         mut containers: Vec<Container>,
         revision: u64,
         within: Duration,
+        least: Duration,
     ) {
         containers.retain(|one| !self.0.iter().any(|group| group.containers.contains(&one.id)));
         if containers.is_empty() {
@@ -51,7 +52,9 @@ impl Leaving {
         let ids = containers.iter().map(|container| container.id.clone()).collect();
         let (inner, own) = (Arc::clone(inner), Arc::clone(slot));
         let waiting = Waiting::begin(Arc::clone(slot), async move {
-            rest(&inner, &own, version, &containers, revision, within).await;
+            let kept = tokio::time::sleep(least);
+            tokio::join!(rest(&inner, &own, version, &containers, revision, within), kept);
+            launcher_fault::point("container.released");
         });
         self.0.push(Group { version, containers: ids, waiting });
     }
@@ -88,5 +91,4 @@ async fn rest(
         let containers = containers.len();
         tracing::info!(service = %slot.name, %version, containers, "what still is under way is cut, or on an edge that is away");
     }
-    launcher_fault::point("container.released");
 }

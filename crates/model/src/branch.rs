@@ -128,13 +128,30 @@ fn hash(branch: &str) -> String {
     Sha256::digest(branch).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether text may be the name of a branch, by the rules that Git has and that make a difference here:
-/// see `git help check-ref-format`.
+/// How long the name of a branch may be, in bytes.
+pub const LONGEST_BRANCH: usize = 250;
+
+/// Whether text may be the name of a branch, by the rules that Git has and that make a difference where a
+/// branch is but a name: see `git help check-ref-format`.
 #[must_use]
 pub fn is_branch(name: &str) -> bool {
     !name.is_empty()
-        && name.len() <= 250
+        && name.len() <= LONGEST_BRANCH
         && !name.chars().any(|char| char.is_control() || char == ' ')
+}
+
+/// Whether git takes a name for a branch, by all rules of its `check-ref-format`: git is asked for it.
+#[must_use]
+pub fn is_git_branch(name: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    is_branch(name)
+        && !name.starts_with('-')
+        && name != "@"
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !name.contains("@{")
+        && !name.contains(['~', '^', ':', '?', '*', '[', '\\'])
+        && name.split('/').all(part)
 }
 
 #[cfg(test)]
@@ -192,6 +209,45 @@ mod tests {
                 proptest::prop_assert!(!label.contains("--") && !is_of_version(&label), "{label}");
                 proptest::prop_assert!(labels.insert(label));
             }
+        }
+    }
+
+    #[test]
+    fn names_that_git_does_not_take_are_no_branches() {
+        for name in
+            ["main", "feature/login", "a.b", "grün", "v1.x-rc", "a@b", "dependabot/npm/x-1.2.3"]
+        {
+            assert!(is_git_branch(name), "{name}");
+        }
+        for name in [
+            "",
+            "/",
+            "a//b",
+            "/a",
+            "a/",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "a.lock/b",
+            "a..b",
+            "a.",
+            "a b",
+            "a~1",
+            "a^",
+            "a:b",
+            "a?",
+            "a*",
+            "a[b",
+            "a\\b",
+            "a@{1}",
+            "@",
+            "-a",
+            "a\u{7f}",
+            "a\nb",
+            "../../x",
+            &"a".repeat(251),
+        ] {
+            assert!(!is_git_branch(name), "{name:?}");
         }
     }
 }

@@ -151,6 +151,14 @@ impl Docker {
     }
 }
 
+impl Docker {
+    /// The own engine of a host on which another scheduler has placed containers. What no scheduler of many
+    /// hosts has a call for is asked of it, and of it only containers of this installation are touched.
+    pub(crate) fn of_host(address: &str, installation: &str) -> Result<Self> {
+        Self::connect(Config { host: address.to_owned(), ..Config::new(installation) })
+    }
+}
+
 #[async_trait]
 impl Scheduler for Docker {
     fn capabilities(&self) -> Capabilities {

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use launcher_model::{BuildId, ServiceName, VersionNumber};
 
-use crate::{Error, labels};
+use crate::{BuildOrder, Error, labels};
 
 /// An installation as containers' names and labels have it.
 #[derive(Debug, Clone)]
 pub(crate) struct Installation(String);
+
+/// What names of images that are in no registry have in a registry's place.
+const BUILT_HERE: &str = "launcher.local";
 
 /// How much of an installation's name goes into the names of its containers.
 const SHORT: usize = 8;
@@ -84,6 +87,21 @@ impl Installation {
         all.into_iter().map(|(label, value)| (label.to_owned(), value)).collect()
     }
 
+    /// The name of the image that comes out of a build. The whole of the installation's is in it, because an
+    /// engine moves a name to the image that was given it last.
+    pub(crate) fn image_name(&self, build: &BuildIdentity) -> String {
+        let BuildIdentity { service, id } = build;
+        format!("{BUILT_HERE}/{service}:{}-b{id}", self.0)
+    }
+
+    /// Whether it has given an image this name, `repository:tag`.
+    pub(crate) fn has_named(&self, name: &str) -> bool {
+        let Some((repository, tag)) = name.rsplit_once(':') else { return false };
+        let (host, _service) = repository.split_once('/').unwrap_or_default();
+        let build = tag.strip_prefix(self.as_str()).and_then(|rest| rest.strip_prefix("-b"));
+        host == BUILT_HERE && build.is_some_and(|id| id.parse::<BuildId>().is_ok())
+    }
+
     /// A container's labels.
     pub(crate) fn labels(&self, identity: &Identity) -> HashMap<String, String> {
         let mut all = HashMap::from([
@@ -110,6 +128,11 @@ pub(crate) struct BuildIdentity {
 }
 
 impl BuildIdentity {
+    /// Of what is to be built.
+    pub(crate) fn of(order: &BuildOrder) -> Self {
+        Self { service: order.service.clone(), id: order.id }
+    }
+
     /// Of whose labels these are, when they are those of a build.
     pub(crate) fn id_of(labels: &HashMap<String, String>) -> Option<BuildId> {
         labels.get(labels::BUILD)?.parse().ok()
@@ -194,6 +217,23 @@ mod tests {
         assert_eq!(ours.name(&release), "launcher-01234567-shop-v42-release");
         let run = Identity { part: Part::Run { nonce: "cafe".into() }, ..serving(1, 0) };
         assert_eq!(ours.name(&run), "launcher-01234567-shop-v42-run-cafe");
+    }
+
+    #[test]
+    fn images_are_known_again_by_their_names() {
+        let ours = Installation::new("ab-1").unwrap();
+        let build = BuildIdentity { service: ServiceName::new("shop").unwrap(), id: BuildId(12) };
+        let name = ours.image_name(&build);
+        assert_eq!(name, "launcher.local/shop:ab-1-b12");
+        assert!(ours.has_named(&name));
+        for other in ["ab", "ab-1-b1", "b-1"] {
+            assert!(!Installation::new(other).unwrap().has_named(&name), "{other}");
+        }
+        for strange in
+            ["launcher.local/shop:ab-1", "shop:ab-1-b12", "ab-1-b12", "launcher.local/shop"]
+        {
+            assert!(!ours.has_named(strange), "{strange}");
+        }
     }
 
     #[test]

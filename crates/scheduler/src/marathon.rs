@@ -257,7 +257,8 @@ impl Scheduler for Marathon {
         container: &str,
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
-        self.0.exec(container, request).await
+        let (engine, id) = self.0.reached(container).await?;
+        engine.exec(&id, request).await
     }
 
     /// Marathon starts again whatever ends, and does not tell with which status it ended well.
@@ -267,7 +268,8 @@ impl Scheduler for Marathon {
         request: InteractRequest,
         input: BoxStream<'static, Input>,
     ) -> Result<BoxStream<'static, Result<Piece>>> {
-        self.0.interact(container, request, input).await
+        let (engine, id) = self.0.reached(container).await?;
+        engine.interact(&id, request, input).await
     }
 
     async fn run_once(&self, _one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {

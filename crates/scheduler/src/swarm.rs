@@ -246,7 +246,8 @@ impl Scheduler for Swarm {
         container: &str,
         request: ExecRequest,
     ) -> Result<BoxStream<'static, Result<Output>>> {
-        self.exec(container, request).await
+        let (engine, id) = self.reached(container).await?;
+        engine.exec(&id, request).await
     }
 
     async fn interact(
@@ -255,7 +256,8 @@ impl Scheduler for Swarm {
         request: InteractRequest,
         input: BoxStream<'static, Input>,
     ) -> Result<BoxStream<'static, Result<Piece>>> {
-        self.interact(container, request, input).await
+        let (engine, id) = self.reached(container).await?;
+        engine.interact(&id, request, input).await
     }
 
     async fn run_once(&self, one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {

@@ -6,6 +6,7 @@ mod sign;
 
 use http::HeaderMap;
 use jiff::Timestamp;
+use launcher_model::branch::is_git_branch;
 use launcher_model::service::{CodeHost, RepositoryUrl, Upstream};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -129,7 +130,7 @@ fn moved(
     let Some(branch) = reference.strip_prefix("refs/heads/") else {
         return Ok(What::Nothing("only branches are built".to_owned()));
     };
-    if !is_branch(branch) {
+    if !is_git_branch(branch) {
         return Err(Refused::Malformed("a branch of a name that git does not take"));
     }
     if !matches!(after.len(), 40 | 64) || !after.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -143,20 +144,6 @@ fn moved(
     }
     let subject = subject.and_then(|text| text.lines().next()).map(plain);
     Ok(What::Moved(Moved { branch, commit: after.to_ascii_lowercase(), subject, by }))
-}
-
-/// Whether git takes a name for a branch (its `check-ref-format`).
-pub(crate) fn is_branch(name: &str) -> bool {
-    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
-    let forbidden = |b: u8| b <= b' ' || b == 0x7f || b"~^:?*[\\".contains(&b);
-    name.len() <= 250
-        && !name.starts_with('-')
-        && name != "@"
-        && !name.ends_with('.')
-        && !name.contains("..")
-        && !name.contains("@{")
-        && !name.bytes().any(forbidden)
-        && name.split('/').all(part)
 }
 
 /// A text of somebody else, as it may be shown.

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use launcher_model::VersionNumber;
-use launcher_model::container::Health;
+use launcher_model::container::{Container, Health};
 use launcher_model::environment::{Environment, Wanted};
 use launcher_model::plan::environment::Checked;
+use launcher_model::service::ServiceSpec;
 
 use super::{Reconciler, Wish};
 use crate::Result;
 
-/// For how long after a start the first verdicts on what is not live are waited for. Production waits as
-/// long with them, so that a check that hangs must not decide it.
-const PREVIEWS_AWAITED: Duration = Duration::from_secs(5);
+/// For how long after a start verdicts are waited for that the first check has not brought: on what is not live,
+/// and on what has failed it. Production waits as long with them, so that a check that hangs must not decide it.
+const AWAITED: Duration = Duration::from_secs(5);
 
 impl Reconciler {
     /// Hands edges the service's table, where it differs from the one that they have. Whether they have
@@ -37,21 +38,25 @@ impl Reconciler {
 
     /// Lets edges in once the table is complete; how long that may still take, when it is not. Before the
     /// first verdict on a container is known, the table would take it away from edges that were told of it
-    /// by the server before this one.
+    /// by the server before this one. Nothing served before it was judged, so that one check that fails, of a
+    /// server that is busy with its own start, is no verdict yet.
     pub(super) fn settle(
         &self,
         published: bool,
         wish: &Wish,
         observed: &[Checked],
     ) -> Option<Duration> {
+        let left = AWAITED.saturating_sub(self.began.elapsed());
+        let is_open = |checked: &&Checked| match &checked.health {
+            Health::Unknown { last: None } => true,
+            Health::Unknown { last: Some(_) } => !left.is_zero(),
+            Health::Healthy | Health::Unhealthy { .. } => false,
+        };
         let running = observed.iter().filter(|checked| checked.container.is_running());
-        let mut unknown = running
-            .filter(|checked| checked.health == Health::Unknown { last: None })
-            .map(|checked| checked.container.version);
-        let left = PREVIEWS_AWAITED.saturating_sub(self.began.elapsed());
+        let mut open = running.filter(is_open).map(|checked| checked.container.version);
         let is_complete = match left {
-            Duration::ZERO => unknown.all(|version| !wish.is_led_to(version)),
-            _ => unknown.all(|version| !wish.is_led_to(version) && !wish.is_ready(version)),
+            Duration::ZERO => open.all(|version| !wish.is_led_to(version)),
+            _ => open.all(|version| !wish.is_led_to(version) && !wish.is_ready(version)),
         };
         if published && is_complete {
             self.slot.settle();
@@ -70,20 +75,26 @@ impl Reconciler {
         };
         let environments = wish.environments.iter();
         let leaving: Vec<_> =
-            environments.map(|environment| (environment.version, leaves(environment))).collect();
+            environments.map(|environment| (environment, leaves(environment))).collect();
         let all = leaving.iter().flat_map(|(_, ids)| ids.iter().cloned()).collect();
         self.leaving.retain(&all);
         let slot = Arc::clone(&self.slot);
         let Some(turn) = slot.try_turn() else { return };
         let Some(table) = &turn.published else { return };
         let within = wish.spec.traffic.drain.duration();
-        for (version, ids) in leaving {
+        for (environment, ids) in leaving {
+            let version = environment.version;
             let pool = table.pools.get(&version);
             let is_out = |id: &str| pool.is_none_or(|pool| !pool.endpoints.contains_key(id));
             let left = observed.iter().map(|checked| &checked.container);
             let left = left.filter(|one| ids.contains(&one.id) && is_out(&one.id)).cloned();
-            let (to, left) = ((&self.inner, &slot), left.collect());
-            self.leaving.follow(to, version, left, table.revision, within);
+            let (replaced, surplus): (Vec<_>, Vec<_>) =
+                left.partition(|one| is_replaced(environment, one));
+            let proof = wish.versions.get(&version).map_or(Duration::ZERO, |one| proof(&one.spec));
+            for (left, least) in [(replaced, proof), (surplus, Duration::ZERO)] {
+                let to = (&self.inner, &slot);
+                self.leaving.follow(to, version, left, table.revision, within, least);
+            }
         }
     }
 
@@ -91,6 +102,18 @@ impl Reconciler {
     pub(super) fn have_left(&self, version: VersionNumber, observed: &[Checked]) -> bool {
         running(version, observed).is_subset(&self.leaving.released(version))
     }
+}
+
+/// Whether a container that leaves does so for another one in its place.
+fn is_replaced(environment: &Environment, container: &Container) -> bool {
+    environment.wanted == Wanted::Running && (1..=environment.replicas).contains(&container.slot)
+}
+
+/// How long one that is replaced is kept: until the other has been checked as often again as had made it healthy,
+/// and once more. It has had no requests until now, and may not bear them; while it fails, the one before it
+/// is there and serves again.
+fn proof(spec: &ServiceSpec) -> Duration {
+    spec.health.interval.duration() * (u32::from(spec.health.healthy_after) + 1)
 }
 
 /// The ids of a version's running containers.

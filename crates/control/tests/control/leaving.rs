@@ -1,11 +1,13 @@
 //! Containers that leave are out of the tables first, and end when edges have nothing of them.
 
+use launcher_model::Span;
 use launcher_model::environment::EnvironmentState;
 use launcher_model::event::EventKind;
+use launcher_model::service::ServiceSpec;
 use launcher_scheduler::fake::Verb;
 
 use crate::edge::Reply;
-use crate::world::{World, eventually};
+use crate::world::{NOBODY, World, eventually};
 
 #[tokio::test]
 async fn what_is_too_much_is_ended_when_edges_have_nothing_of_it() {
@@ -153,4 +155,37 @@ async fn a_stop_that_is_taken_back_while_it_waits_ends_nothing() {
     world.passes(&shop, 3).await;
     world.reaches(&shop, other, EnvironmentState::Ready).await;
     assert_eq!(world.running(&shop, other), before);
+}
+
+#[tokio::test]
+async fn what_was_replaced_serves_again_while_the_one_in_its_place_fails() {
+    let (world, edge) = World::new().await;
+    world.fake.set_hosts(["a"]);
+    let patient = |spec: &mut ServiceSpec| {
+        spec.service.replicas = 1;
+        (spec.health.interval, spec.health.healthy_after) = (Span::secs(60), 1);
+    };
+    let shop = world.service("shop", patient).await;
+    let number = world.live(&shop).await;
+    let before = world.running(&shop, number);
+    world.fake.set_hosts(["a", "b"]);
+    world.ask(|control| async move { control.drain_host("a", "anna").await }).await.unwrap();
+    let served = || -> Vec<String> {
+        let table = edge.table(&shop).unwrap();
+        table.pools[&number].endpoints.keys().cloned().collect()
+    };
+    eventually("the newer one serves alone", async || served().len() == 1 && served() != before)
+        .await;
+    let newer = served();
+    eventually("nothing of the older one is left", async || edge.state().asked.contains(&"rest"))
+        .await;
+    world.passes(&shop, 3).await;
+    assert!(world.running(&shop, number).contains(&before[0]), "the newer one has proved nothing");
+
+    world.fake.set_address(&newer[0], NOBODY);
+    eventually("the older one serves again", async || served() == before).await;
+    world.fake.set_address(&newer[0], world.healthy);
+    eventually("the newer one does", async || served() == newer).await;
+    assert!(world.running(&shop, number).contains(&before[0]));
+    edge.is_unharmed();
 }

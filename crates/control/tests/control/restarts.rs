@@ -2,8 +2,10 @@
 
 use launcher_control::Target;
 use launcher_edge::protocol::DrainOutcome;
+use launcher_model::container::Health;
 use launcher_model::environment::EnvironmentState::{Ready, Stopped};
 use launcher_model::event::EventKind;
+use launcher_model::plan::environment::Checked;
 use launcher_model::route::DeploymentState;
 use launcher_model::service::ServiceSpec;
 use launcher_model::{ServiceName, VersionNumber};
@@ -15,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::edge::{Edge, Reply};
-use crate::world::{World, eventually};
+use crate::world::{NOBODY, World, eventually};
 
 /// Version 1 is live, version 2 ready.
 async fn two() -> (World, Edge, ServiceName, VersionNumber, VersionNumber) {
@@ -176,6 +178,41 @@ async fn what_was_not_checked_since_is_told_as_such() {
     eventually("one is healthy", async || known(&world).await == (2, 1, 1)).await;
     world.fake.set_check(&ids[1], false, "bad");
     eventually("one is not", async || known(&world).await == (2, 1, 0)).await;
+}
+
+#[tokio::test]
+async fn a_check_that_fails_at_the_start_takes_nothing_from_edges() {
+    let (mut world, edge, shop, one, _) = two().await;
+    let welcomes = edge.state().welcomes;
+    let ids = world.running(&shop, one);
+    world.kill().await;
+    ids.iter().for_each(|id| world.fake.set_address(id, NOBODY));
+    world.start().await;
+    eventually("each was checked", async || {
+        let checked = world.environment(&shop, one).await.containers;
+        let failed = |one: &Checked| matches!(one.health, Health::Unknown { last: Some(_) });
+        checked.len() == 2 && checked.iter().all(failed)
+    })
+    .await;
+    world.passes(&shop, 3).await;
+    assert_eq!(edge.state().welcomes, welcomes, "once may be by chance");
+    ids.iter().for_each(|id| world.fake.set_address(id, world.healthy));
+    eventually("the edge is welcomed", async || edge.state().welcomes > welcomes).await;
+    edge.is_unharmed();
+    is_well(&world, &edge, &shop, one).await;
+}
+
+#[tokio::test]
+async fn what_goes_on_failing_keeps_edges_waiting_for_a_moment_only() {
+    let (mut world, edge, shop, one, _) = two().await;
+    let welcomes = edge.state().welcomes;
+    let ids = world.running(&shop, one);
+    world.kill().await;
+    world.fake.set_address(&ids[0], NOBODY);
+    world.start().await;
+    eventually("the edge is welcomed", async || edge.state().welcomes > welcomes).await;
+    eventually("it has the other one", async || edge.endpoints(&shop, one) == 1).await;
+    assert_eq!(edge.live(&shop), [one]);
 }
 
 /// Version 1 is live; version 2 is ready, and answers checks only while it is let.

@@ -108,10 +108,10 @@ async fn deploy(api: &Api, load: &Load, number: u64) -> Value {
 }
 
 async fn fails_without_harm(api: &Api, ground: &Ground, installation: &Installation, broken: &str) {
-    // What never gets ready is waited for to the end of this.
-    let mut impatient = shop();
-    impatient["health"]["start_period"] = json!("10s");
-    api.put_service(impatient).await;
+    // What ends again and again is not waited for to the end of this.
+    let mut patient = shop();
+    patient["health"]["start_period"] = json!("10m");
+    api.put_service(patient).await;
     let number = api.launch("shop", broken).await;
     api.put_service(shop()).await;
     let failed = until("the broken version failing", SOON, || async {
@@ -121,7 +121,9 @@ async fn fails_without_harm(api: &Api, ground: &Ground, installation: &Installat
     .await;
     let failure = &failed["environment"]["failure"];
     let reason = failure["reason"].as_str().unwrap();
-    assert!(reason.contains("exited with status 1"), "{reason}");
+    let (code, times) =
+        (" exited with status 1: ", " have ended in its place, and no other is healthy");
+    assert!(reason.contains(code) && reason.ends_with(times), "{reason}");
     let log = failure["log"].to_string();
     assert!(log.contains("database") || !ground.tells_logs(), "{failure}");
     let refused = api

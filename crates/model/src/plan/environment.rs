@@ -144,7 +144,7 @@ fn starting(view: View<'_>, since: Timestamp) -> Decision {
         verdict: Some(verdict),
         ..Decision::default()
     };
-    if let Some(verdict) = unstartable(view) {
+    if let Some(verdict) = unstartable(view).or_else(|| dying(view, since)) {
         return failed(verdict);
     }
     let restart_period = since > view.now;
@@ -189,6 +189,43 @@ fn unstartable(view: View<'_>) -> Option<Verdict> {
         }),
         _ => None,
     })
+}
+
+/// So many containers of a new version end in one place, one soon after the other, before nothing more is
+/// expected of it: the first may have come too early for what it needs, the third has not.
+const MOST_ENDS: u32 = 3;
+
+/// What ends again and again does not get well by being started once more. That holds for a version that was
+/// never ready, as long as none of its containers is healthy.
+fn dying(view: View<'_>, since: Timestamp) -> Option<Verdict> {
+    if view.environment.state != EnvironmentState::Creating
+        || view.containers.iter().any(Checked::serves)
+    {
+        return None;
+    }
+    let counted = view.containers.iter().map(|checked| (ends(&checked.container, since), checked));
+    let (ends, last) =
+        counted.max_by_key(|(ends, _)| *ends).filter(|(ends, _)| *ends >= MOST_ENDS)?;
+    let (_, text) = complaint(last)?;
+    let slot = last.container.slot;
+    Some(Verdict {
+        reason: format!(
+            "container {slot} {text}: {ends} have ended in its place, and no other is healthy"
+        ),
+        container: Some(last.container.id.clone()),
+    })
+}
+
+/// How many containers have ended in this one's place one soon after the other, since the environment was
+/// asked to start.
+fn ends(container: &Container, since: Timestamp) -> u32 {
+    match container.phase {
+        ContainerPhase::Exited { finished, .. } if finished >= since => {
+            let before = if container.created < since { 0 } else { container.failures };
+            before.saturating_add(1)
+        }
+        _ => 0,
+    }
 }
 
 /// What a person needs to know of an environment that was not ready in time: of all containers, the

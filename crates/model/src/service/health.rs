@@ -36,7 +36,7 @@ pub struct Health {
     #[serde(default = "defaults::unhealthy_after")]
     #[schema(minimum = 1)]
     pub unhealthy_after: u16,
-    /// An environment that is not ready by then has failed.
+    /// An environment that is not ready by then has failed; one whose containers end again and again has before.
     #[serde(default = "defaults::start_period")]
     pub start_period: Span,
 }

@@ -66,11 +66,16 @@ impl Builder for Docker {
 }
 
 impl Engine {
+    /// The name of the image that comes out of a build. What has none an engine takes for left over:
+    /// `docker system prune` removes it as soon as no container uses it, though a version may need it again.
+    fn image_name(&self, order: &BuildOrder) -> String {
+        self.installation.image_name(&BuildIdentity::of(order))
+    }
+
     /// The labels of the image that comes out of a build.
     fn image_labels(&self, order: &BuildOrder) -> HashMap<String, String> {
-        let identity = BuildIdentity { service: order.service.clone(), id: order.id };
         let mut labels: HashMap<_, _> = order.labels.clone().into_iter().collect();
-        labels.extend(self.installation.image_labels(&identity));
+        labels.extend(self.installation.image_labels(&BuildIdentity::of(order)));
         labels
     }
 }

@@ -7,11 +7,8 @@ use futures_util::stream::BoxStream;
 use launcher_model::container::Container;
 
 use super::Engine;
-use crate::docker::{Config, Docker};
-use crate::{
-    Error, ExecRequest, Input, InteractRequest, LogLine, LogOptions, Output, Piece, Result,
-    Scheduler,
-};
+use crate::docker::Docker;
+use crate::{Error, LogLine, LogOptions, Result, Scheduler};
 
 /// What tells a task's container from others: each is told the id of its task.
 const TASK: &str = "MESOS_TASK_ID";
@@ -24,9 +21,8 @@ pub(super) fn connect(
     engines: &BTreeMap<String, String>,
     installation: &str,
 ) -> Result<BTreeMap<String, Docker>> {
-    let one = |(name, host): (&String, &String)| {
-        let config = Config { host: host.clone(), ..Config::new(installation) };
-        Ok((name.clone(), Docker::connect(config)?))
+    let one = |(name, address): (&String, &String)| {
+        Ok((name.clone(), Docker::of_host(address, installation)?))
     };
     engines.iter().map(one).collect()
 }
@@ -44,27 +40,8 @@ impl Engine {
         engine.logs(&of_task(engine, &task).await?, options).await
     }
 
-    pub(super) async fn exec(
-        &self,
-        container: &str,
-        request: ExecRequest,
-    ) -> Result<BoxStream<'static, Result<Output>>> {
-        let (engine, id) = self.reached(container).await?;
-        engine.exec(&id, request).await
-    }
-
-    pub(super) async fn interact(
-        &self,
-        container: &str,
-        request: InteractRequest,
-        input: BoxStream<'static, Input>,
-    ) -> Result<BoxStream<'static, Result<Piece>>> {
-        let (engine, id) = self.reached(container).await?;
-        engine.interact(&id, request, input).await
-    }
-
     /// The engine of a container's agent, and the container's id there.
-    async fn reached(&self, container: &str) -> Result<(&Docker, String)> {
+    pub(super) async fn reached(&self, container: &str) -> Result<(&Docker, String)> {
         let what = "run a command in that container: give the address of its agent's own engine in \
             [marathon.engines], such as NAME = \"tcp://10.0.0.2:2375\", or use `docker exec` there";
         let (engine, task) = self.engine_of(container, what).await?;

@@ -1,35 +1,15 @@
 //! Commands in running containers: no manager runs any, so the engine of the container's host does.
 
 use bollard::models::Node;
-use futures_util::stream::BoxStream;
 
 use super::logs::find;
 use super::{Swarm, read, task};
-use crate::docker::{Config, Docker};
-use crate::{Error, ExecRequest, Input, InteractRequest, Output, Piece, Result, Scheduler};
+use crate::docker::Docker;
+use crate::{Error, Result};
 
 impl Swarm {
-    pub(super) async fn exec(
-        &self,
-        container: &str,
-        request: ExecRequest,
-    ) -> Result<BoxStream<'static, Result<Output>>> {
-        let (engine, id) = self.running(container).await?;
-        engine.exec(&id, request).await
-    }
-
-    pub(super) async fn interact(
-        &self,
-        container: &str,
-        request: InteractRequest,
-        input: BoxStream<'static, Input>,
-    ) -> Result<BoxStream<'static, Result<Piece>>> {
-        let (engine, id) = self.running(container).await?;
-        engine.interact(&id, request, input).await
-    }
-
     /// The engine of a container's host, and the container's id there.
-    async fn running(&self, container: &str) -> Result<(Docker, String)> {
+    pub(super) async fn reached(&self, container: &str) -> Result<(Docker, String)> {
         let picture = self.picture().await?;
         let missing = || Error::NoContainer(container.to_owned());
         let task = find(&picture, container).ok_or_else(missing)?;
@@ -45,13 +25,13 @@ impl Swarm {
     /// The engine of a host: by the address that the configuration gives it, or as one of the managers.
     async fn engine_of(&self, node: &Node) -> Result<Docker> {
         if let Some(address) = self.0.engines.get(read::host_name(node)) {
-            return self.engine_at(address.clone());
+            return self.engine_at(address);
         }
         for manager in self.0.managers.all() {
             // One that is away is some other host's, or no help.
             let Ok((_, info)) = manager.open("looking for a host's engine").await else { continue };
             if info.swarm.and_then(|swarm| swarm.node_id) == node.id {
-                return self.engine_at(manager.host().to_owned());
+                return self.engine_at(manager.host());
             }
         }
         Err(Error::Unsupported {
@@ -60,8 +40,8 @@ impl Swarm {
         })
     }
 
-    /// An engine, of which only containers of this installation are touched.
-    pub(super) fn engine_at(&self, host: String) -> Result<Docker> {
-        Docker::connect(Config { host, ..Config::new(self.0.installation.as_str()) })
+    /// The engine that listens there.
+    pub(super) fn engine_at(&self, address: &str) -> Result<Docker> {
+        Docker::of_host(address, self.0.installation.as_str())
     }
 }

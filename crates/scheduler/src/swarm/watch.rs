@@ -263,7 +263,7 @@ async fn listen(swarm: &Swarm) -> Result<(BoxStream<'static, Result<EventMessage
 fn engines(swarm: &Swarm) -> SelectAll<BoxStream<'static, Change>> {
     let managers = swarm.0.managers.all().iter().map(|manager| manager.host().to_owned());
     let all: BTreeSet<String> = managers.chain(swarm.0.engines.values().cloned()).collect();
-    let engines = all.into_iter().filter_map(|host| swarm.engine_at(host).ok());
+    let engines = all.into_iter().filter_map(|host| swarm.engine_at(&host).ok());
     engines.map(|engine| watch_only(engine.0)).collect()
 }
 

@@ -6,7 +6,8 @@ use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartReject
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use launcher_build::{About, LONGEST_BRANCH, LONGEST_SETTINGS};
+use launcher_build::{About, LONGEST_SETTINGS};
+use launcher_model::branch::LONGEST_BRANCH;
 use launcher_model::build::Build;
 use launcher_model::{BuildId, ServiceName};
 use launcher_store::{BuildFilter, Page as Part};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use launcher_model::service::{CodeHost, Upstream};
 use secrecy::SecretString;
 
-use super::{What, is_branch, read, sign};
+use super::{What, read, sign};
 use crate::Refused;
 
 fn upstream(host: CodeHost) -> Upstream {
@@ -108,19 +108,4 @@ fn the_example_of_standard_webhooks_is_believed_for_five_minutes() {
     // A secret that signs is not accepted as a password.
     let token = [("x-gitlab-token", secret), ("x-gitlab-event", "Push Hook")];
     assert_eq!(forged(&token, body), Err(Refused::Unsigned("webhook-signature")));
-}
-
-#[test]
-fn names_that_git_does_not_take_are_no_branches() {
-    for name in ["main", "feature/login", "a.b", "grün", "v1.x-rc", "a@b", "dependabot/npm/x-1.2.3"]
-    {
-        assert!(is_branch(name), "{name}");
-    }
-    for name in [
-        "", "/", "a//b", "/a", "a/", ".a", "a/.b", "a.lock", "a.lock/b", "a..b", "a.", "a b",
-        "a~1", "a^", "a:b", "a?", "a*", "a[b", "a\\b", "a@{1}", "@", "-a", "a\u{7f}", "a\nb",
-        "../../x",
-    ] {
-        assert!(!is_branch(name), "{name}");
-    }
 }

@@ -1,10 +1,12 @@
 //! What Jenkins' Notification plugin sends (the page of the plugin shows an example).
 
-use serde::Deserialize;
 use std::collections::BTreeMap;
 
+use launcher_model::branch::is_git_branch;
+use serde::Deserialize;
+
 use crate::Refused;
-use crate::hook::{is_branch, plain};
+use crate::hook::plain;
 
 /// What a run has told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +79,7 @@ pub fn read(body: &[u8]) -> Result<Notified, Refused> {
         // The plugin names the branch of the remote.
         branch.strip_prefix("origin/").map(str::to_owned).unwrap_or(branch)
     });
-    if branch.as_deref().is_some_and(|branch| !is_branch(branch)) {
+    if branch.as_deref().is_some_and(|branch| !is_git_branch(branch)) {
         return Err(Refused::Malformed("a branch of a name that git does not take"));
     }
     let is_commit = |commit: &String| {

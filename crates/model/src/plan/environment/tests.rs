@@ -96,6 +96,44 @@ fn what_cannot_be_started_fails_at_once() {
     assert_eq!(decision.reached, Some(EnvironmentState::Failed));
 }
 
+/// One that has ended as the last of so many.
+fn ended_after(slot: u16, failures: u32) -> Checked {
+    let mut last = exited(slot, 3);
+    last.container.failures = failures;
+    last
+}
+
+#[test]
+fn the_third_that_ends_in_a_place_is_the_last() {
+    let creating = environment(EnvironmentState::Creating, Wanted::Running);
+    let two = [ended_after(1, 1), ended_after(2, 1)];
+    assert_eq!(decide_at(&creating, &two, 2).reached, None);
+    let three = [ended_after(1, 1), ended_after(2, 2)];
+    let decision = decide_at(&creating, &three, 2);
+    assert_eq!(decision.reached, Some(EnvironmentState::Failed));
+    let verdict = decision.verdict.unwrap();
+    assert_eq!(verdict.container.as_deref(), Some("c2"));
+    insta::assert_snapshot!(
+        verdict.reason,
+        @"container 2 exited with status 3: 3 have ended in its place, and no other is healthy"
+    );
+}
+
+#[test]
+fn what_ends_is_given_the_whole_start_period_where_something_else_was_well() {
+    let third = || ended_after(2, 2);
+    let creating = environment(EnvironmentState::Creating, Wanted::Running);
+    let one_is_well = [up(1, Health::Healthy), third()];
+    assert_eq!(decide_at(&creating, &one_is_well, 2).reached, None);
+    // It was ready before.
+    let stopped = environment(EnvironmentState::Stopped, Wanted::Running);
+    assert_eq!(decide_at(&stopped, &[third()], 2).reached, None);
+    // It ended before it was asked to start again.
+    let mut again = environment(EnvironmentState::Creating, Wanted::Running);
+    again.starting_since = Some(NOW + SignedDuration::from_secs(1));
+    assert_eq!(decide_at(&again, &[third()], 2).reached, None);
+}
+
 #[test]
 fn a_clock_set_back_does_not_prolong_the_start_period() {
     let mut creating = environment(EnvironmentState::Creating, Wanted::Running);

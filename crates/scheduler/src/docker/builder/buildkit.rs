@@ -5,7 +5,7 @@ mod progress;
 mod session;
 mod trace;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bollard::errors::Error as EngineError;
@@ -64,7 +64,7 @@ impl BuildKit {
         context: Context,
     ) -> BoxStream<'static, Result<Building>> {
         let timeout = order.settings.timeout.duration();
-        let path = self.path(order, &engine.image_labels(order));
+        let path = self.path(engine, order);
         telling(|to| async move {
             let work = Box::pin(self.run(path, context, to));
             let in_time = tokio::time::timeout(timeout, work).await;
@@ -73,13 +73,14 @@ impl BuildKit {
         })
     }
 
-    fn path(&self, order: &BuildOrder, labels: &HashMap<String, String>) -> String {
-        let settings = &order.settings;
+    fn path(&self, engine: &Engine, order: &BuildOrder) -> String {
+        let (settings, labels) = (&order.settings, engine.image_labels(order));
         let mut query = vec![
             ("version", "2".to_owned()),
             ("session", self.session.id.clone()),
             ("buildid", self.session.id.clone()),
             ("dockerfile", settings.dockerfile.clone()),
+            ("t", engine.image_name(order)),
             ("buildargs", json(&settings.args)),
             ("labels", json(&labels.iter().collect())),
             ("rm", "1".to_owned()),

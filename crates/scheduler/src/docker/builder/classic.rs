@@ -43,6 +43,7 @@ fn options(engine: &Engine, order: &BuildOrder) -> BuildImageOptions {
     let settings = &order.settings;
     let options = BuildImageOptionsBuilder::new()
         .dockerfile(&settings.dockerfile)
+        .t(&engine.image_name(order))
         .labels(&engine.image_labels(order))
         .buildargs(&settings.args.clone().into_iter().collect())
         // Containers of steps go, also when a step fails.

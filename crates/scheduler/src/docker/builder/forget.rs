@@ -23,8 +23,9 @@ impl Engine {
         Ok(())
     }
 
-    /// The names by which we have the image, so that it goes with the last of them; by its id when it has
-    /// none. Names that others gave stay, and the image with them.
+    /// The names by which we have the image, so that it goes with the last of them: the one that it was built
+    /// under, and those in the repository that it went to. By its id when it has none. Names that others gave
+    /// stay, and the image with them.
     fn names_to_remove(&self, image: &PinnedImage, told: &ImageInspect) -> Vec<String> {
         let names: Vec<&String> =
             told.repo_tags.iter().flatten().chain(told.repo_digests.iter().flatten()).collect();
@@ -36,16 +37,17 @@ impl Engine {
         if names.is_empty() {
             return Vec::from_iter(told.id.clone());
         }
-        match repository(image).filter(|_| built_here) {
-            Some(repository) => {
-                let ours = |name: &&&String| {
-                    name_of(name).is_some_and(|name| is_same_repository(name, repository))
-                };
-                names.iter().filter(ours).map(|name| (*name).clone()).collect()
-            }
-            None if matches!(image.reference, ImageRef::Id(_)) => Vec::new(),
-            None => vec![image.reference.to_string()],
+        if !built_here {
+            let by_name = !matches!(image.reference, ImageRef::Id(_));
+            return Vec::from_iter(by_name.then(|| image.reference.to_string()));
         }
+        let repository = repository(image);
+        let is_pushed = |name: &str| {
+            let known = name_of(name).zip(repository);
+            known.is_some_and(|(known, repository)| is_same_repository(known, repository))
+        };
+        let ours = |name: &&String| self.installation.has_named(name) || is_pushed(name);
+        names.into_iter().filter(ours).cloned().collect()
     }
 
     /// Whether a container is there that was created from the image, running or not.

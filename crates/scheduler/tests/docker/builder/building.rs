@@ -43,6 +43,8 @@ async fn docker_builds_a_stage_with_arguments_and_labels_and_a_cache(
     assert_eq!(found[labels::IMAGE_SERVICE], "shop");
     assert_eq!(found[labels::IMAGE_BUILD], "12");
     assert_eq!(found["commit"], "abc");
+    let name = format!("launcher.local/shop:{}-b12", ground.installation());
+    assert_eq!(told.repo_tags.unwrap(), [name]);
 
     let (lines, again) = built(engine.build(&order, context(&files)).await).await;
     assert_eq!(again.unwrap(), image, "{lines:#?}");

@@ -1,8 +1,12 @@
 //! Pushing images, and forgetting them.
 
-use bollard::query_parameters::TagImageOptionsBuilder;
+use std::collections::HashMap;
+
+use bollard::query_parameters::{PruneImagesOptionsBuilder, TagImageOptionsBuilder};
 use launcher_model::image::{Digest, ImageRef, PinnedImage};
-use launcher_scheduler::{Builder, Error, Scheduler};
+use launcher_scheduler::docker::ImageBuilder;
+use launcher_scheduler::{Builder, Error, Scheduler, labels};
+use rstest::rstest;
 
 use super::ground::{build, pushed, words};
 use crate::busybox::command;
@@ -60,6 +64,43 @@ async fn docker_forgets_no_image_that_others_have_named() {
     let other = build(&ground, &engine, "ENV a=b").await.1.unwrap();
     engine.forget_image(&by_id(other.clone())).await.unwrap();
     assert!(!has(&ground, &other).await);
+}
+
+/// What `docker image prune` does, among the images of an installation.
+async fn prune(ground: &DockerGround) {
+    let label = format!("{}={}", labels::IMAGE_INSTALLATION, ground.installation());
+    let filters = HashMap::from([("label", vec![label]), ("dangling", vec!["true".to_owned()])]);
+    let options = PruneImagesOptionsBuilder::new().filters(&filters).build();
+    ground.api.prune_images(Some(options)).await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn docker_keeps_what_was_built_until_it_is_forgotten(
+    #[values(ImageBuilder::BuildKit, ImageBuilder::Classic)] builder: ImageBuilder,
+) {
+    let ground = DockerGround::prepare().await;
+    let engine = ground.driver(|config| config.builder = builder);
+    let lines = command("while :; do busybox sleep 1; done");
+    let image = build(&ground, &engine, &lines).await.1.unwrap();
+    prune(&ground).await;
+    assert!(has(&ground, &image).await, "nothing has used it yet");
+
+    // The containers of a version that is stopped may be pruned, too.
+    let placement = place(version_of("shop", 1, by_id(image.clone())), 1);
+    settle(&engine, &placement).await;
+    let (service, number) = (&placement.version.service, placement.version.number);
+    engine.remove(service, number, Default::default()).await.unwrap();
+    prune(&ground).await;
+    settle(&engine, &placement).await;
+    engine.remove(service, number, Default::default()).await.unwrap();
+
+    // A build that is done again has its name; what it had before is left over.
+    let again = build(&ground, &engine, "ENV again=yes").await.1.unwrap();
+    prune(&ground).await;
+    assert_eq!((has(&ground, &image).await, has(&ground, &again).await), (false, true));
+    engine.forget_image(&by_id(again.clone())).await.unwrap();
+    assert!(!has(&ground, &again).await);
 }
 
 #[tokio::test]
