@@ -5,6 +5,7 @@
 mod accessible;
 mod acts;
 mod away;
+mod bar;
 mod busy_day;
 mod graphs;
 mod large;
