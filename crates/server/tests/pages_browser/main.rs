@@ -7,6 +7,7 @@ mod acts;
 mod away;
 mod bar;
 mod busy_day;
+mod care;
 mod graphs;
 mod large;
 #[allow(dead_code)]
