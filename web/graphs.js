@@ -76,6 +76,7 @@ const mark = (plot, graph, palette) => {
   ctx.strokeStyle = ctx.fillStyle = palette.soft;
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  ctx.textAlign = "left";
   ctx.font = `${10 * devicePixelRatio}px sans-serif`;
   let freeUntil = Infinity;
   for (const { at, label } of graph.marks.toReversed().toSorted((one, other) => other.at - one.at)) {

@@ -116,11 +116,11 @@ const begin = (command) => {
     if (!told) tell("The connection is gone; the command was ended. Load this page anew to see why.", true);
     runs(false);
     // And not the button, which a key that is still meant for the command would press.
-    commandField.focus();
+    commandField.select();
   });
 };
 
-commandField?.focus();
+commandField?.select();
 beginForm?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const command = words(commandField.value);

@@ -12,7 +12,7 @@ const BROWSERS: [(&str, &str); 13] = [
     ("FxiOS/", "Firefox"),
     ("Firefox/", "Firefox"),
     ("CriOS/", "Chrome"),
-    ("HeadlessChrome/", "Chrome without a window"),
+    ("HeadlessChrome/", "Headless Chrome"),
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
     ("curl/", "curl"),
@@ -60,7 +60,7 @@ mod tests {
             ),
             (
                 "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/140.0.0.0 Safari/537.36",
-                "Chrome without a window on Linux",
+                "Headless Chrome on Linux",
             ),
             (
                 "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
