@@ -179,7 +179,8 @@ const keys = {
 };
 const writes = (element) => element?.closest("input, textarea, select, [contenteditable]");
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest?.(".xterm")) return;
+  // Where one types into a terminal, keys mean nothing else: neither before it begins nor when it has ended.
+  if (document.getElementById("terminal")) return;
   if (event.key === "Escape" && writes(event.target)) event.target.blur();
   if (event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
   if (document.querySelector("dialog[open]")) return;
@@ -253,6 +254,14 @@ body.addEventListener("htmx:afterRequest", ({ detail }) => {
   look();
 });
 
+// What was written is not left without a question, wherever one goes; sent with its own form it may go.
+let sent = null;
+const isWrittenOnly = (field) =>
+  field.form !== sent && (field.dataset.unsaved !== undefined || field.value !== field.defaultValue);
+addEventListener("beforeunload", (event) => {
+  if ([...document.querySelectorAll("main textarea")].some(isWrittenOnly)) event.preventDefault();
+});
+
 // A press that leads to another page counts once; who comes back to this one sees it as it is then.
 const known = new WeakSet();
 document.addEventListener("submit", (event) => {
@@ -267,6 +276,7 @@ document.addEventListener("submit", (event) => {
     });
     return;
   }
+  sent = form;
   // What the pressed button says is sent along, so it must not be disabled before that.
   setTimeout(() => {
     for (const button of form.querySelectorAll("button")) button.disabled = true;

@@ -67,24 +67,30 @@ const tell = (head, graph, at) => {
   head.replaceChildren(part(graph.title, "soft"), ...told);
 };
 
-// Deployments of that time: a line for each, with what became live.
+// Deployments of that time: a line for each, with what became live. Where there is no room for the words of all, the
+// newest have them.
 const mark = (plot, graph, palette) => {
   const { ctx, bbox } = plot;
+  const [left, right] = [bbox.left, bbox.left + bbox.width];
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = palette.soft;
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  ctx.textAlign = "left";
   ctx.font = `${10 * devicePixelRatio}px sans-serif`;
-  for (const { at, label } of graph.marks) {
+  let freeUntil = Infinity;
+  for (const { at, label } of graph.marks.toReversed().toSorted((one, other) => other.at - one.at)) {
     const x = Math.round(plot.valToPos(at, "x", true));
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    if (x < left || x > right) continue;
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    const width = ctx.measureText(label).width;
-    const isAtEnd = x + width + 6 > bbox.left + bbox.width;
-    ctx.fillText(label, isAtEnd ? x - width - 4 : x + 4, bbox.top + 10 * devicePixelRatio);
+    const long = ctx.measureText(label).width + 6 * devicePixelRatio;
+    const begin = x + long > right ? x - long : x;
+    if (begin + long > freeUntil) continue;
+    freeUntil = begin;
+    ctx.fillText(label, begin + (begin < x ? 2 : 4) * devicePixelRatio, bbox.top + 10 * devicePixelRatio);
   }
   ctx.restore();
 };

@@ -4,6 +4,7 @@
 const terminalPart = document.getElementById("terminal");
 const beginForm = document.getElementById("begin");
 const toldPart = document.getElementById("told");
+const commandField = beginForm?.elements.command;
 const STDOUT = 1;
 const STDERR = 2;
 
@@ -59,10 +60,10 @@ const make = async () => {
   terminal.loadAddon(fit);
   terminal.open(terminalPart);
   fit.fit();
-  // The one key that it leaves to who cannot use a pointer.
+  // The one key that it leaves to who cannot use a pointer: to what is said of it, before which all else stands.
   terminal.attachCustomKeyEventHandler((event) => {
     if (event.key !== "Escape" || !event.shiftKey) return true;
-    if (event.type === "keydown") beginForm.querySelector("button").focus();
+    if (event.type === "keydown") toldPart.focus();
     return false;
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -114,13 +115,15 @@ const begin = (command) => {
   mine.addEventListener("close", () => {
     if (!told) tell("The connection is gone; the command was ended. Load this page anew to see why.", true);
     runs(false);
-    beginForm.querySelector("button").focus();
+    // And not the button, which a key that is still meant for the command would press.
+    commandField.select();
   });
 };
 
+commandField?.select();
 beginForm?.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const command = words(beginForm.elements.command.value);
+  const command = words(commandField.value);
   if (!command.length) return;
   runs(true);
   tell("It begins.");

@@ -9,6 +9,7 @@ use launcher_edge::protocol::DrainOutcome;
 use launcher_model::event::{EventKind, NewEvent};
 use launcher_model::route::{DeploymentState, Receipt};
 use launcher_model::{DeploymentId, EdgeName, ServiceName, Span};
+use launcher_store::{DeploymentFilter, Page};
 use tokio::sync::mpsc;
 
 use crate::hub::Notice;
@@ -41,6 +42,9 @@ impl Draining {
         self.live && (!silent || self.until <= now)
     }
 }
+
+/// Among so many of the newest deployments of a service the one is found that took a drain over.
+const LATER: u32 = 50;
 
 /// What an edge may take beyond the drain deadline to report.
 const SILENCE: SignedDuration = SignedDuration::from_secs(30);
@@ -245,17 +249,19 @@ async fn finish(
     service: &ServiceName,
     receipt: &Receipt,
 ) {
-    let moved = match receipt.moved {
-        0 => String::new(),
-        moved => format!("{moved} moved, "),
-    };
-    let text = format!(
-        "deployment {deployment} has drained: {} ended by themselves, {moved}{} failed, {} cut",
-        receipt.drained, receipt.failed, receipt.cut
-    );
-    let event =
-        NewEvent::new(EventKind::DeploymentDrained, text).service(service).deployment(deployment);
-    match inner.store.deployment_done(deployment, receipt, &[event], inner.now()).await {
+    let mut receipt = receipt.clone();
+    if receipt.superseded {
+        receipt.superseded_by = match successor(inner, deployment, service).await {
+            Ok(successor) => successor,
+            Err(error) => {
+                tracing::error!(%error, %deployment, "what took a drain over could not be looked up");
+                return;
+            }
+        };
+    }
+    let event = NewEvent::new(EventKind::DeploymentDrained, told(deployment, &receipt));
+    let event = event.service(service).deployment(deployment);
+    match inner.store.deployment_done(deployment, &receipt, &[event], inner.now()).await {
         Ok(_) => {
             inner.drains.lock().remove(&deployment);
             for part in &receipt.edges {
@@ -268,6 +274,39 @@ async fn finish(
         Err(error) => {
             tracing::error!(%error, %deployment, "the end of a drain could not be stored");
         }
+    }
+}
+
+/// The deployment that made a version live again which this one took out of production.
+async fn successor(
+    inner: &Inner,
+    deployment: DeploymentId,
+    service: &ServiceName,
+) -> Result<Option<DeploymentId>> {
+    let page = Page { before: None, limit: LATER };
+    let filter = DeploymentFilter { service: Some(service.clone()), among: None, page };
+    let newest = inner.store.deployments(&filter).await?;
+    let Some(own) = newest.iter().find(|one| one.id == deployment) else { return Ok(None) };
+    let left = |version: &_| own.from.contains_key(version) && !own.to.contains_key(version);
+    let later = newest.iter().rev().skip_while(|one| one.id <= deployment);
+    let mut made = later.filter(|one| one.state != DeploymentState::Aborted);
+    Ok(made.find(|one| one.to.keys().any(left)).map(|one| one.id))
+}
+
+/// How a drain ended, as an event says it.
+fn told(deployment: DeploymentId, receipt: &Receipt) -> String {
+    let Receipt { drained, failed, cut, .. } = receipt;
+    let moved = match receipt.moved {
+        0 => String::new(),
+        moved => format!("{moved} moved, "),
+    };
+    let ended = format!("{drained} ended by themselves, {moved}{failed} failed, {cut} cut");
+    match receipt.taken_over_by() {
+        None => format!("deployment {deployment} has drained: {ended}"),
+        Some(by) => format!(
+            "{by} took over what deployment {deployment} drained: until then {ended}; {} went on",
+            receipt.went_on()
+        ),
     }
 }
 

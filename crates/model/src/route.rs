@@ -166,6 +166,9 @@ pub struct Receipt {
     pub moved: u64,
     /// A version that left went live again before it had drained.
     pub superseded: bool,
+    /// The deployment that made it live again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<DeploymentId>,
     /// Milliseconds until the last edge had drained; none while one still drains.
     pub drain_ms: Option<u64>,
     /// The server was restarted in the middle, and finished what had been decided.
@@ -176,6 +179,32 @@ pub struct Receipt {
     pub hold: Option<HoldReceipt>,
     /// Each edge's part.
     pub edges: Vec<EdgeReceipt>,
+}
+
+impl Receipt {
+    /// Requests and upgraded connections in flight on the versions that left, at the flip.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight_requests + self.in_flight_connections
+    }
+
+    /// What took the drain over before it was over, in words: then nothing is said of how the rest ended.
+    #[must_use]
+    pub fn taken_over_by(&self) -> Option<String> {
+        let by = || match self.superseded_by {
+            Some(id) => format!("deployment {id}"),
+            None => "a later deployment".to_owned(),
+        };
+        self.superseded.then(by)
+    }
+
+    /// Of what was in flight: what was so still when the drain was taken over, and went on.
+    #[must_use]
+    pub fn went_on(&self) -> u64 {
+        let ended = [self.drained, self.failed, self.cut, self.moved];
+        let ended = ended.into_iter().fold(0, u64::saturating_add);
+        if self.superseded { self.in_flight().saturating_sub(ended) } else { 0 }
+    }
 }
 
 /// How new requests waited around a flip.

@@ -28,7 +28,7 @@ impl std::fmt::Debug for Round {
 }
 
 impl Round {
-    /// One that begins, and ends at a page of ours: a path that needs no escaping.
+    /// One that begins, and ends at a page of ours: a path, perhaps with a query, that a cookie can hold as it is.
     #[must_use]
     pub fn begin(next: &str, now: Timestamp) -> Self {
         Self { secret: rand::random(), began: now.as_second(), next: next.to_owned() }

@@ -27,6 +27,7 @@ mod live;
 mod login;
 mod maintenance;
 mod new_service;
+mod next;
 mod once;
 mod one;
 mod openid;

@@ -6,7 +6,7 @@
 mod pages_support;
 
 use axum::http::StatusCode;
-use launcher_control::LaunchRequest;
+use launcher_control::{DeployRequest, LaunchRequest, Target};
 use launcher_model::environment::EnvironmentState;
 use launcher_model::measure::{Traffic, TrafficSample};
 use launcher_model::{EdgeName, ServiceName, VersionNumber};
@@ -135,4 +135,30 @@ async fn what_is_not_there_is_a_page_for_who_looks_at_pages() {
     let pressed = visitor.get_with("/services/shop/deploy", accept).await;
     assert_eq!(pressed.status, StatusCode::METHOD_NOT_ALLOWED);
     assert!(pressed.body.contains("is for a button of a page"), "{}", pressed.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_rolled_back_from_is_said_to_be_left_and_urges_nobody() {
+    let world = World::new().await;
+    let shop = world.service("shop", "").await;
+    goes_live(&world, &shop, "First").await;
+    goes_live(&world, &shop, "Second").await;
+    let back = DeployRequest::new(shop.clone(), Target::RollbackTo(V1), WHO);
+    world.app.control.deploy(back).await.unwrap();
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/").await.body;
+    let own = row(&page, "shop");
+    assert!(own.contains("v2 was left just now"), "{own}");
+    assert!(own.contains("data-mark=\"live\""), "{own}");
+    assert!(!own.contains("class=\"go\"") && !own.contains("Deploy v2"), "{own}");
+    assert!(page.contains("<title>All quiet"), "{page}");
+    // Who wants it all the same finds it on the service's page, and is asked.
+    let page = visitor.get("/services/shop").await.body;
+    assert!(page.contains("<title>shop: v1 live, v2 left</title>"), "{page}");
+    assert!(page.contains("data-sure=\"Deploy v2 of shop\""), "{page}");
+
+    // The next version waits for a person again.
+    world.ready(&shop, "3").await;
+    let page = visitor.get("/").await.body;
+    assert!(row(&page, "shop").contains("v3 is ready: deploy it, or leave it"), "{page}");
 }

@@ -107,7 +107,25 @@ async fn a_revoked_token_hears_nothing_more() {
     let url = world.listen().await;
     let mut all = Listener::new(&world, &url, "after=1000").await;
     world.app.store.revoke_token(WHO, "test", world.app.now()).await.unwrap();
+    assert_eq!(all.changed().await.as_deref(), Some("*"), "it is told to look again");
     assert_eq!(all.changed().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_ended_is_told_so_at_once() {
+    let mut world = World::without_edge().await;
+    let url = world.listen().await;
+    let mut listener = Listener::new(&world, &url, "after=1000").await;
+    let sessions = world.app.store.sessions(None, world.app.now()).await.unwrap();
+    let [session] = sessions.as_slice() else { panic!("{} sessions", sessions.len()) };
+    let mut other = Listener::new(&world, &url, "after=1000").await;
+    assert!(world.app.store.revoke_session(session.id, None, world.app.now()).await.unwrap());
+    assert_eq!(listener.changed().await.as_deref(), Some("*"));
+    assert_eq!(listener.changed().await, None, "nothing more is told");
+    happens(&world, None).await;
+    assert_eq!(other.changed().await.as_deref(), Some("*"), "another one goes on");
+    happens(&world, None).await;
+    assert_eq!(other.changed().await.as_deref(), Some("*"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

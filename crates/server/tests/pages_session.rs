@@ -36,6 +36,27 @@ async fn pages_lead_strangers_to_the_sign_in_page_and_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_was_asked_for_outlives_signing_in() {
+    let world = World::without_edge().await;
+    let mut visitor = Visitor::stranger(&world);
+    let page = "/services/shop/versions/1?find=a%20b&container=web";
+    let door = visitor.get(page).await;
+    let escaped = "/login?next=/services/shop/versions/1?find=a%2520b%26container=web";
+    assert_eq!(door.location(), escaped);
+    let door = visitor.get(escaped).await;
+    assert_eq!(door.field("next").replace("&#38;", "&"), page);
+
+    // A token that is not valid is asked for again where it was given.
+    assert!(door.body.contains("<details>"), "{}", door.body);
+    let refused = visitor.post("/login", &[("token", "rl_wrong"), ("next", page)]).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(refused.body.contains("<details open>"), "{}", refused.body);
+    assert_eq!(refused.field("next").replace("&#38;", "&"), page);
+    let form = [("token", world.token.expose()), ("next", page)];
+    assert_eq!(visitor.post("/login", &form).await.location(), page);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_script_asks_for_does_not_become_a_sign_in_page() {
     let world = World::without_edge().await;
     let mut visitor = Visitor::stranger(&world);
@@ -47,6 +68,9 @@ async fn what_a_script_asks_for_does_not_become_a_sign_in_page() {
             assert_eq!(answer.headers["hx-redirect"], "/login");
         }
     }
+    let page = ("hx-current-url", "http://launcher.test/services/shop?a=b");
+    let answer = visitor.get_with("/live/services/shop", page).await;
+    assert_eq!(answer.location(), "/login?next=/live/services/shop", "no script says so");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,11 +70,19 @@ async fn a_new_switch_does_not_wait_for_the_drain_of_the_one_before() {
     for version in [two, one, two] {
         ids.push(world.deploy(&shop, version).await.unwrap().deployment.id);
     }
-    for id in &ids[..2] {
+    for (id, successor) in ids.iter().zip(&ids[1..]) {
         edge.drained(*id, DrainOutcome { superseded: true, ..outcome(1, 0, 0, 1) });
         let done = world.deployment_reaches(*id, DeploymentState::Done).await;
-        assert!(done.receipt.unwrap().superseded);
+        let receipt = done.receipt.unwrap();
+        assert!(receipt.superseded);
+        assert_eq!(receipt.superseded_by, Some(*successor));
     }
+    let events = world.events().await;
+    let told = format!(
+        "deployment {} took over what deployment {} drained: until then 1 ended by themselves, 0 failed, 0 cut; 0 went on",
+        ids[1], ids[0]
+    );
+    assert!(events.iter().any(|event| event.text == told), "{events:?}");
     assert_eq!(world.deployment(ids[2]).await.state, DeploymentState::Draining);
     edge.drained(ids[2], outcome(1, 0, 0, 1));
     world.deployment_reaches(ids[2], DeploymentState::Done).await;

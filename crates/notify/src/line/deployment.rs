@@ -14,7 +14,11 @@ pub(super) fn told(kind: EventKind, deployment: &Deployment) -> Option<String> {
         EventKind::DeploymentDrained => {
             let receipt = deployment.receipt.as_ref()?;
             let (id, drained) = (deployment.id, drained(receipt)?);
-            Some(format!("{service}: what deployment {id} found in flight is over: {drained}"))
+            let found = format!("{service}: what deployment {id} found in flight");
+            Some(match receipt.superseded {
+                true => format!("{found} is drained no more: {drained}"),
+                false => format!("{found} is over: {drained}"),
+            })
         }
         EventKind::DeploymentAborted => {
             let why = deployment.abort_reason.as_deref().unwrap_or("nobody said why");
@@ -101,7 +105,7 @@ fn in_flight(receipt: &Receipt) -> String {
 
 /// How what was in flight ended; none when nothing was.
 fn drained(receipt: &Receipt) -> Option<String> {
-    if receipt.in_flight_requests + receipt.in_flight_connections == 0 {
+    if receipt.in_flight() == 0 {
         return None;
     }
     let (drained, failed) = (receipt.drained, receipt.failed);
@@ -112,5 +116,8 @@ fn drained(receipt: &Receipt) -> Option<String> {
         }
     }
     text.push_str(&format!(", {failed} failed"));
+    if let Some(by) = receipt.taken_over_by() {
+        text.push_str(&format!(", and {} went on as {by} took over", receipt.went_on()));
+    }
     Some(text)
 }

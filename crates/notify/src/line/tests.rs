@@ -123,6 +123,18 @@ fn a_long_drain_is_told_for_itself_and_a_short_one_is_not() {
 }
 
 #[test]
+fn a_drain_that_was_taken_over_is_not_told_as_over() {
+    let mut taken = receipt();
+    (taken["drained"], taken["superseded"], taken["superseded_by"]) =
+        (json!(9), json!(true), json!(18));
+    assert_eq!(
+        told(EventKind::DeploymentDrained, json!({ "receipt": taken })),
+        "shop: what deployment 17 found in flight is drained no more: 12 requests in flight: 9 drained, 0 failed, \
+         and 3 went on as deployment 18 took over"
+    );
+}
+
+#[test]
 fn a_deployment_that_drains_is_awaited_for_a_moment() {
     let draining = deployment(json!({ "state": "draining" }));
     let event = event(EventKind::DeploymentLive, "");

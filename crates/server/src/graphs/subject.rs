@@ -66,7 +66,7 @@ impl Kind {
         match self {
             Self::Requests => "Requests",
             Self::Errors => "Errors (5xx)",
-            Self::Latency => "Latency of 99 %",
+            Self::Latency => "99 of 100 answered within",
             Self::Cpu => "Processors",
             Self::Memory => "Memory",
         }

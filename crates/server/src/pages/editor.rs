@@ -74,6 +74,8 @@ pub(super) struct Editor {
     /// Where it is sent to; with `/check` behind it to be looked at.
     pub(super) path: String,
     pub(super) text: String,
+    /// Somebody has written it here, and it is not saved.
+    pub(super) is_written: bool,
     pub(super) loaded: Option<i64>,
     pub(super) seen: Option<i64>,
     /// That somebody else has changed the settings meanwhile.
@@ -140,18 +142,21 @@ impl Editor {
         };
         let path = format!("/services/{name}/settings");
         let (loaded, seen) = (Some(loaded), Some(seen));
-        Ok(Self { path, text, loaded, seen, overtaken, told, verb: "Save these settings" })
+        let is_written = form.is_some() && !matches!(told, Told::Same);
+        let verb = "Save these settings";
+        Ok(Self { path, text, is_written, loaded, seen, overtaken, told, verb })
     }
 
-    /// A text that is to make a service.
+    /// A text that is to make a service: one that somebody has written, or one to begin with.
     ///
     /// # Errors
     /// When the store fails.
-    pub(super) async fn of_new(app: &App, text: String) -> Result<Self, Problem> {
+    pub(super) async fn of_new(app: &App, text: String, is_written: bool) -> Result<Self, Problem> {
         let told = told(app, &text, None).await?;
         let path = "/new/service".to_owned();
         let (loaded, seen) = (None, None);
-        Ok(Self { path, text, loaded, seen, overtaken: None, told, verb: "Create this service" })
+        let (overtaken, verb) = (None, "Create this service");
+        Ok(Self { path, text, is_written, loaded, seen, overtaken, told, verb })
     }
 
     /// Stands for the text: what is saved is what was shown.

@@ -12,7 +12,7 @@ use launcher_model::event::Event;
 use launcher_store::EventFilter;
 use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::error::PageError;
@@ -63,8 +63,9 @@ pub(super) async fn stream(
     // Subscribed before the store is asked, so that nothing falls between the two; and both before the
     // answer begins, so that its reader hears of each change from then on, and not only that there was one.
     let watch = app.store.watch();
+    let ends = app.store.watch_sessions();
     let missed = newest(&app).await.is_ok_and(|newest| newest > followed.after);
-    tokio::spawn(follow(app, visitor, Following { followed, watch, missed }, sender));
+    tokio::spawn(follow(app, visitor, Following { followed, watch, ends, missed }, sender));
     Ok(sse::stream(ReceiverStream::new(receiver)))
 }
 
@@ -72,13 +73,16 @@ pub(super) async fn stream(
 struct Following {
     followed: Followed,
     watch: broadcast::Receiver<Event>,
+    /// Sessions that end before their time.
+    ends: watch::Receiver<()>,
     /// Something happened before.
     missed: bool,
 }
 
-/// Tells of changes until the reader or its session is gone.
+/// Tells of changes until the reader or its session is gone. Where the session is, that is the last that is told:
+/// the page looks again, and is led to where one signs in.
 async fn follow(app: App, visitor: Visitor, following: Following, sender: mpsc::Sender<Message>) {
-    let Following { followed, mut watch, missed } = following;
+    let Following { followed, mut watch, mut ends, missed } = following;
     if missed && sender.send(message(ALL)).await.is_err() {
         return;
     }
@@ -89,11 +93,15 @@ async fn follow(app: App, visitor: Visitor, following: Following, sender: mpsc::
     loop {
         let changed = tokio::select! {
             changed = gather(&mut watch, &followed) => changed,
+            ended = ends.changed() => ended.ok().map(|()| BTreeSet::new()),
             () = sender.closed() => return,
-            () = &mut end => return,
+            () = &mut end => Some(BTreeSet::new()),
         };
         let Some(changed) = changed else { return };
-        let Some(now) = visitor.again(&app).await else { return };
+        let Some(now) = visitor.again(&app).await else {
+            let _ = sender.send(message(ALL)).await;
+            return;
+        };
         let sees = |changed: &&String| {
             ServiceName::new(changed.as_str()).map_or(true, |name| now.roles.see(&name))
         };

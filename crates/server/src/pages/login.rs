@@ -18,6 +18,7 @@ use super::cookies;
 use super::error::PageError;
 use super::forms::{ButtonForm, Own, Signed};
 use super::layout::{Frame, Page, render};
+use super::next::{is_plain, leading_to};
 use super::visitor::cookie;
 use crate::App;
 use crate::access::{Caller, Note};
@@ -36,6 +37,8 @@ struct LoginPage<'a> {
     frame: Frame,
     next: &'a str,
     name: &'a str,
+    /// It was tried with a token.
+    with_token: bool,
     fault: Option<&'a str>,
     provider: Option<Provider<'a>>,
 }
@@ -85,18 +88,6 @@ pub(super) struct LinkForm {
     again: SecretString,
 }
 
-/// The sign-in page that leads back to a page afterwards.
-pub(super) fn path_from(page: &str) -> String {
-    // Paths that the router knows need no escaping; of others the beginning is enough.
-    if page == "/" || !is_plain(page) { PATH.to_owned() } else { format!("{PATH}?next={page}") }
-}
-
-/// A page of ours that one may be led to: a path and nothing else.
-pub(super) fn is_plain(path: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-');
-    path.starts_with('/') && !path.starts_with("//") && path.bytes().all(plain)
-}
-
 pub(super) async fn page(
     State(app): State<App>,
     Query(Next { next }): Query<Next>,
@@ -110,30 +101,40 @@ pub(super) async fn page(
         return Ok(Redirect::to("/").into_response());
     }
     let next = next.as_deref().unwrap_or_default();
-    Ok(shown(&app, next, "", None))
+    Ok(shown(&app, next, Tried::Nothing, None))
+}
+
+/// What somebody tried to come in with.
+#[derive(Clone, Copy)]
+pub(super) enum Tried<'a> {
+    Nothing,
+    Name(&'a str),
+    Token,
 }
 
 /// The sign-in page, which leads to a page of ours afterwards.
-fn shown(app: &App, next: &str, name: &str, fault: Option<&str>) -> Response {
+fn shown(app: &App, next: &str, tried: Tried<'_>, fault: Option<&str>) -> Response {
     let provider = app.openid.as_ref().map(|openid| {
         let settings = openid.settings();
         let mut start = settings.start();
         if !next.is_empty() && is_plain(next) {
-            start = format!("{start}?next={next}");
+            start = leading_to(&start, next);
         }
         Provider { name: &settings.name, start }
     });
-    render(&LoginPage { frame: Frame::bare(), next, name, fault, provider })
+    let name = if let Tried::Name(name) = tried { name } else { "" };
+    let with_token = matches!(tried, Tried::Token);
+    render(&LoginPage { frame: Frame::bare(), next, name, with_token, fault, provider })
 }
 
 /// The sign-in page, for who does not come in.
 pub(super) fn refused(
     app: &App,
     next: &str,
-    name: &str,
+    tried: Tried<'_>,
     Refused(status, why): &Refused,
 ) -> Response {
-    (*status, shown(app, next, name, Some(why))).into_response()
+    (*status, shown(app, next, tried, Some(why))).into_response()
 }
 
 /// Why somebody does not come in.
@@ -167,10 +168,11 @@ pub(super) async fn sign_in(
     headers: HeaderMap,
     Own(form): Own<SignInForm>,
 ) -> Page {
-    let begun = if form.token.expose_secret().is_empty() && !form.name.is_empty() {
-        with_password(&app, &throttle, &caller, &note, &form).await?
+    let (begun, tried) = if form.token.expose_secret().is_empty() && !form.name.is_empty() {
+        let begun = with_password(&app, &throttle, &caller, &note, &form).await?;
+        (begun, Tried::Name(form.name.trim()))
     } else {
-        with_token(&app, &throttle, &caller, &note, &form).await?
+        (with_token(&app, &throttle, &caller, &note, &form).await?, Tried::Token)
     };
     match begun {
         Ok(begun) => {
@@ -178,7 +180,7 @@ pub(super) async fn sign_in(
             let next = if is_plain(&form.next) { form.next.as_str() } else { "/" };
             enter(&app, &headers, &begun, next).await
         }
-        Err(why) => Ok(refused(&app, &form.next, form.name.trim(), &why)),
+        Err(why) => Ok(refused(&app, &form.next, tried, &why)),
     }
 }
 
@@ -345,20 +347,4 @@ pub(super) async fn logout(
     visitor.leave(&app).await?;
     let gone = cookies::set(&app.settings, session::COOKIE, "", 0);
     Ok(([(header::SET_COOKIE, gone)], Redirect::to(PATH)).into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_is_led_back_to_pages_of_ours_only() {
-        assert_eq!(path_from("/services/shop-2"), "/login?next=/services/shop-2");
-        assert_eq!(path_from("/"), "/login");
-        for foreign in
-            ["//evil.example.com", "https://evil.example.com", "/\\evil", "/a?b", "a", "/%2f"]
-        {
-            assert_eq!(path_from(foreign), "/login", "{foreign}");
-        }
-    }
 }

@@ -58,7 +58,7 @@ impl NewService {
 
 pub(super) async fn page(State(app): State<App>, visitor: Visitor, headers: HeaderMap) -> Page {
     let taken = app.store.services().await?.into_iter().map(|taken| taken.spec.service.name);
-    let editor = Editor::of_new(&app, least(&taken.collect::<Vec<_>>())).await?;
+    let editor = Editor::of_new(&app, least(&taken.collect::<Vec<_>>()), false).await?;
     let page = NewService::new(editor, &visitor, &headers);
     Ok(render_once(&app, page.frame.flash.is_some(), &page))
 }
@@ -69,7 +69,7 @@ pub(super) async fn check(
     headers: HeaderMap,
     Signed(visitor, form): Signed<EditorForm>,
 ) -> Page {
-    let editor = Editor::of_new(&app, form.text()).await?;
+    let editor = Editor::of_new(&app, form.text(), true).await?;
     if asks_for_part(&headers) {
         return Ok(render(&ToldPart { editor }));
     }
@@ -83,7 +83,7 @@ pub(super) async fn press(
     headers: HeaderMap,
     Signed(visitor, form): Signed<EditorForm>,
 ) -> Page {
-    let editor = Editor::of_new(&app, form.text()).await?;
+    let editor = Editor::of_new(&app, form.text(), true).await?;
     let shown = |status: StatusCode, editor: Editor| -> Page {
         note.refused();
         Ok((status, render(&NewService::new(editor, &visitor, &headers))).into_response())

@@ -16,7 +16,8 @@ use serde::Deserialize;
 use super::acts::sentence;
 use super::cookies;
 use super::layout::Page;
-use super::login::{self, Next, Refused, TOO_OFTEN, is_plain};
+use super::login::{self, Next, Refused, TOO_OFTEN, Tried};
+use super::next::is_plain;
 use crate::App;
 use crate::access::{Caller, Note};
 use crate::auth::session::Begun;
@@ -38,7 +39,9 @@ pub(super) async fn begin(State(app): State<App>, Query(Next { next }): Query<Ne
             let cookie = kept(openid.settings(), &round.cookie(), Round::seconds());
             Ok(([(header::SET_COOKIE, cookie)], Redirect::to(address.as_str())).into_response())
         }
-        Err(error) => Ok(login::refused(&app, next, "", &not_told(openid.settings(), &error))),
+        Err(error) => {
+            Ok(login::refused(&app, next, Tried::Nothing, &not_told(openid.settings(), &error)))
+        }
     }
 }
 
@@ -69,7 +72,7 @@ pub(super) async fn end(
     let round = cookie.and_then(|cookie| Round::read(cookie, app.now()));
     let Some(round) = round.filter(|round| round.is_state(&back.state)) else {
         // Whatever this browser has begun goes on.
-        return Ok(login::refused(&app, "", "", &not_begun_here()));
+        return Ok(login::refused(&app, "", Tried::Nothing, &not_begun_here()));
     };
     let next = if is_plain(round.next()) { round.next() } else { "/" };
     let mut response =
@@ -78,7 +81,7 @@ pub(super) async fn end(
                 note.session(begun.id);
                 login::enter(&app, &headers, &begun, next).await?
             }
-            Err(why) => login::refused(&app, next, "", &why),
+            Err(why) => login::refused(&app, next, Tried::Nothing, &why),
         };
     response.headers_mut().append(header::SET_COOKIE, kept(settings, "", 0));
     Ok(response)

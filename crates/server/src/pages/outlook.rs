@@ -137,6 +137,11 @@ impl One {
         if self.card.back && self.share.is_none() { "Roll back" } else { "Deploy" }
     }
 
+    /// Whether it has fewer containers than what is launched for production.
+    fn is_smaller(&self) -> bool {
+        self.card.replicas < self.service.replicas
+    }
+
     fn title(&self) -> String {
         let share = self.share.map(|share| format!(", {share} %")).unwrap_or_default();
         format!("{}: {} {}{share}", self.service.name, self.verb(), self.card.version)

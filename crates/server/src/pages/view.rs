@@ -2,6 +2,7 @@
 
 pub(super) mod ago;
 pub(super) mod branch;
+pub(super) mod browser;
 pub(super) mod build;
 pub(super) mod changes;
 pub(super) mod closed;

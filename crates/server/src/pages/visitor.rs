@@ -2,7 +2,8 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -12,7 +13,7 @@ use subtle::ConstantTimeEq;
 
 use super::cookies;
 use super::error::PageError;
-use super::login;
+use super::next;
 use crate::App;
 use crate::auth::token::TokenText;
 use crate::auth::{Principal, Via, session};
@@ -98,8 +99,15 @@ pub(crate) fn sign_in_first(parts: &Parts) -> Response {
     let accepts = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let streams = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
     if streams || parts.headers.contains_key("hx-request") {
-        return (StatusCode::UNAUTHORIZED, [("hx-redirect", login::PATH)]).into_response();
+        let door = next::path_from(&open_page(&parts.headers).unwrap_or_default());
+        return (StatusCode::UNAUTHORIZED, [("hx-redirect", door)]).into_response();
     }
-    let from = if parts.method == Method::GET { parts.uri.path() } else { "/" };
-    Redirect::to(&login::path_from(from)).into_response()
+    let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+    Redirect::to(&next::path_from(asked.map_or("/", PathAndQuery::as_str))).into_response()
+}
+
+/// The page that a script asks for more of.
+fn open_page(headers: &HeaderMap) -> Option<String> {
+    let uri: Uri = headers.get("hx-current-url")?.to_str().ok()?.parse().ok()?;
+    uri.path_and_query().map(ToString::to_string)
 }

@@ -65,6 +65,41 @@ async fn heavy_browser_a_graph_tells_the_numbers_of_a_moment() {
     browser.quit().await.unwrap();
 }
 
+/// Has what is written into canvases be noted, and what is drawn be drawn anew.
+const NOTE: &str = "window.written = [];\
+    const write = CanvasRenderingContext2D.prototype.fillText;\
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {\
+        if (/^v\\d/.test(text)) window.written.push([text, x, x + this.measureText(text).width]);\
+        write.call(this, text, x, y);\
+    };\
+    document.dispatchEvent(new Event('visibilitychange'))";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_of_deployments_close_together_the_newest_is_named() {
+    let mut world = World::new().await;
+    let shop = world.service("shop", "").await;
+    let versions = [world.ready(&shop, "1.0").await, world.ready(&shop, "1.1").await];
+    for version in versions.iter().cycle().take(4) {
+        world.deploy(&shop, *version).await;
+    }
+    carry(&world);
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &url).await;
+    browser.goto(format!("{url}/services/shop/versions/2")).await.unwrap();
+    shows(&browser, "#g-1.is-drawn .plot-head", "Requests").await;
+    ask(&browser, NOTE).await;
+    eventually("a deployment is named", async || {
+        ask(&browser, "return window.written.length").await != json!(0)
+    })
+    .await;
+    let written = ask(&browser, "return window.written").await;
+    let mut labels = written.as_array().unwrap().iter();
+    assert!(labels.all(|label| label[0] == "v2"), "the newest, and nothing over it: {written}");
+    browser.quit().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn heavy_browser_a_host_has_graphs_as_a_service_has() {
     let mut world = World::new().await;

@@ -5,7 +5,9 @@
 mod accessible;
 mod acts;
 mod away;
+mod bar;
 mod busy_day;
+mod care;
 mod graphs;
 mod large;
 #[allow(dead_code)]

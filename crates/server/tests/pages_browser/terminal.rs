@@ -29,6 +29,13 @@ async fn heavy_browser_a_terminal_begins_by_a_press_and_ends_with_its_container(
     is_whole(&browser).await;
     // A link alone, which anybody may send, does nothing.
     assert!(browser.find(By::Css(".xterm")).await.is_err());
+    // What one types goes where the command is written, and nowhere where that is left.
+    let focused = "return document.activeElement.id";
+    assert_eq!(browser.execute(focused, vec![]).await.unwrap().json(), "command");
+    browser.find(By::Id("terminal")).await.unwrap().click().await.unwrap();
+    browser.action_chain().send_keys("h?").perform().await.unwrap();
+    assert!(browser.find(By::Css("#keys[open]")).await.is_err(), "no key means anything here");
+    assert!(browser.current_url().await.unwrap().path().contains("/terminal/"));
 
     let command = browser.find(By::Id("command")).await.unwrap();
     command.clear().await.unwrap();
@@ -51,6 +58,11 @@ async fn heavy_browser_a_terminal_begins_by_a_press_and_ends_with_its_container(
     })
     .await;
     shows(&browser, "#told", &format!("the container {} has ended", container.name)).await;
+    let focused = "return document.activeElement.id";
+    eventually("a command can be written", async || {
+        browser.execute(focused, vec![]).await.unwrap().json() == "command"
+    })
+    .await;
     no_complaints(&browser).await;
     browser.quit().await.unwrap();
 }

@@ -1,9 +1,11 @@
 //! What a deployment will do, shown before.
 
+use launcher_control::LaunchRequest;
 use launcher_model::Span;
+use launcher_model::environment::EnvironmentState;
 use launcher_model::role::{Role, Roles};
 
-use super::pages_support::{Visitor, World, eventually};
+use super::pages_support::{Visitor, WHO, World, eventually};
 use super::{OUTLOOK, V1, V2, V3, blue_and_green, built, fields, says};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,4 +133,38 @@ async fn who_may_only_look_sees_all_of_it_and_no_buttons() {
     }
     assert_eq!(world.live(&shop).await, [V1]);
     assert!(world.app.control.hub().held(&shop).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_of_a_branch_is_deployed_as_any_other_and_its_branch_is_named() {
+    let world = World::new().await;
+    let shop = blue_and_green(&world).await;
+    world.service("shop", "[branches]\nmatch = [\"*\"]\nreplicas = 1\n").await;
+    let request = LaunchRequest {
+        image: Some(":1.2".to_owned()),
+        branch: Some("feature/login".to_owned()),
+        ..LaunchRequest::new(shop.clone(), WHO)
+    };
+    assert_eq!(world.app.control.launch(request).await.unwrap().0.number, V3);
+    world.reaches(&shop, V3, EnvironmentState::Ready).await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/services/shop").await;
+    says(&page, &["href=\"/services/shop/versions/3\"", "Deploy v3, instant"]);
+    says(&visitor.get("/services/shop/versions/3").await, &["made for the branch feature/login;"]);
+    let page = visitor.get("/services/shop/versions/3/deploy").await;
+    says(
+        &page,
+        &[
+            "v3 was made for the branch feature/login.",
+            "fewer containers than the 3",
+            "the traffic goes from v1 to v3",
+        ],
+    );
+    let pressed = visitor.press(&page, "/services/shop/deploy").await;
+    let page = visitor.get(&pressed.location().to_owned()).await;
+    eventually("it is live", async || world.live(&shop).await == [V3]).await;
+    says(&page, &["deployment 2 of"]);
+    let page = visitor.get("/services/shop/versions/3/deploy").await;
+    says(&page, &["v3 is live already."]);
+    assert!(!page.body.contains("id=\"of-branch\""), "it is a version as any other now");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use launcher_model::environment::Failure;
 use launcher_model::route::{EdgeReceipt, HoldReceipt, Receipt, Weights};
 use launcher_model::service::{Health, Hooks, Keep, Resources, ServiceSpec, Traffic};
-use launcher_model::{Bytes, Cpus, EdgeName, Span, VersionNumber, Weight};
+use launcher_model::{Bytes, Cpus, DeploymentId, EdgeName, Span, VersionNumber, Weight};
 use launcher_store::{EnvironmentChange, PutOutcome};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -106,6 +106,7 @@ prop_compose! {
         numbers in any::<[u64; 9]>(),
         drain_ms in option::of(any::<u64>()),
         superseded: bool,
+        superseded_by in option::of((1..i64::MAX).prop_map(DeploymentId)),
         recovered: bool,
         held in option::of(any::<(u64, u64, bool, bool)>()),
         fenced in vec(option::of(any::<String>()), 0..3),
@@ -130,6 +131,7 @@ prop_compose! {
             cut,
             moved,
             superseded,
+            superseded_by,
             drain_ms,
             recovered,
             hold: held.map(|(requests, longest_us, rested, lapsed)| HoldReceipt {

@@ -165,7 +165,7 @@ impl<'g> Drawing<'g> {
     fn marks(&mut self) {
         let graph = self.graph;
         let mut free_until = f64::INFINITY;
-        let mut marks: Vec<&Mark> = graph.marks.iter().collect();
+        let mut marks: Vec<&Mark> = graph.marks.iter().rev().collect();
         marks.retain(|mark| (graph.from..=graph.until).contains(&mark.at));
         marks.sort_by_key(|mark| std::cmp::Reverse(mark.at));
         for mark in marks {

@@ -127,7 +127,7 @@ pub(in crate::cli) fn released(service: &ServiceName, view: &ReleasedView) -> St
 }
 
 fn drained(receipt: &Receipt, service: &ServiceName) -> String {
-    if receipt.in_flight_requests + receipt.in_flight_connections == 0 {
+    if receipt.in_flight() == 0 {
         return "nothing was in flight at the switch\n".to_owned();
     }
     let in_flight = format!(
@@ -143,10 +143,15 @@ fn drained(receipt: &Receipt, service: &ServiceName) -> String {
         0 => String::new(),
         moved => format!("{moved} moved, "),
     };
-    format!(
-        "{in_flight}; {drained} drained, {moved}{failed} failed, {cut} cut, in {}\n",
-        millis(took)
-    )
+    let ended = format!("{drained} drained, {moved}{failed} failed, {cut} cut");
+    let took = millis(took);
+    match receipt.taken_over_by() {
+        None => format!("{in_flight}; {ended}, in {took}\n"),
+        Some(by) => {
+            let went_on = receipt.went_on();
+            format!("{in_flight}; {ended} until {by} took over, after {took}; {went_on} went on\n")
+        }
+    }
 }
 
 fn edges(receipt: &Receipt, look: &Look) -> String {
@@ -181,7 +186,7 @@ pub(in crate::cli) fn history(deployments: &[Deployment], look: &Look) -> String
             plain(change(one)),
             alarming(plain(one.state.as_str()), aborted),
             or_dash(receipt.map(|receipt| micros(receipt.switch_us))),
-            or_dash(receipt.map(|r| r.in_flight_requests + r.in_flight_connections)),
+            or_dash(receipt.map(Receipt::in_flight)),
             alarming(or_dash(lost), lost.is_some_and(|lost| lost > 0)),
             plain(&one.by),
             plain(one.note.as_deref().unwrap_or_default()),
@@ -191,6 +196,12 @@ pub(in crate::cli) fn history(deployments: &[Deployment], look: &Look) -> String
     for one in deployments {
         if let Some(why) = &one.abort_reason {
             text.push_str(&format!("{} was aborted, nothing was changed: {why}\n", one.id));
+        }
+        if let Some(receipt) = &one.receipt
+            && let Some(by) = receipt.taken_over_by()
+        {
+            let (id, went_on) = (one.id, receipt.went_on());
+            text.push_str(&format!("{by} took over what {id} drained: {went_on} went on\n"));
         }
     }
     text
@@ -248,6 +259,25 @@ mod tests {
         (receipt.drained, receipt.moved) = (0, 1);
         let told = deployed(&view, true, &look());
         assert!(told.contains("; 0 drained, 1 moved, 0 failed, 1 cut, in"), "{told}");
+    }
+
+    #[test]
+    fn a_drain_that_was_taken_over_says_by_what_and_what_went_on() {
+        let mut view = view(true, 2);
+        let receipt = view.deployment.receipt.as_mut().unwrap();
+        (receipt.drained, receipt.cut) = (1, 0);
+        (receipt.superseded, receipt.superseded_by) = (true, Some(DeploymentId(12)));
+        let went_on = receipt.in_flight() - 1;
+        let told = deployed(&view, true, &look());
+        let ended = "; 1 drained, 0 failed, 0 cut until deployment 12 took over, after ";
+        assert!(told.contains(ended), "{told}");
+        assert!(told.contains(&format!("; {went_on} went on\n")), "{told}");
+        let told = history(std::slice::from_ref(&view.deployment), &look());
+        let taken_over = format!(
+            "deployment 12 took over what {} drained: {went_on} went on\n",
+            view.deployment.id
+        );
+        assert!(told.ends_with(&taken_over), "{told}");
     }
 
     #[test]

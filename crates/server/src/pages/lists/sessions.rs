@@ -15,6 +15,7 @@ use crate::pages::flash::Flash;
 use crate::pages::forms::{ButtonForm, Signed};
 use crate::pages::layout::Page;
 use crate::pages::view::ago::Ago;
+use crate::pages::view::browser;
 use crate::pages::view::escaped;
 use crate::pages::view::mark::Mark;
 use crate::pages::visitor::Visitor;
@@ -33,6 +34,8 @@ struct SessionLine {
     id: i64,
     whose: String,
     browser: String,
+    /// What that says of itself.
+    agent: String,
     address: String,
     since: Ago,
     seen: Option<Ago>,
@@ -64,10 +67,12 @@ impl List for Sessions {
 
 impl SessionLine {
     fn new(session: Session, own: Option<i64>, now: jiff::Timestamp) -> Self {
+        let agent = session.agent.unwrap_or_default();
         Self {
             id: session.id,
             whose: session.owner.name().to_owned(),
-            browser: session.agent.unwrap_or_default(),
+            browser: browser::named(&agent),
+            agent,
             address: session.address.map(|address| address.to_string()).unwrap_or_default(),
             since: Ago::new(session.began_at, now),
             seen: session.last_seen.map(|seen| Ago::new(seen, now)),

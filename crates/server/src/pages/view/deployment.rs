@@ -136,7 +136,8 @@ fn facts(receipt: &Receipt, over: bool) -> Vec<Fact> {
             count(usize::try_from(hold.requests).unwrap_or(usize::MAX), "request", "requests");
         facts.push(fact(weight, format!("{held} held, at most {longest}")));
     }
-    let in_flight = receipt.in_flight_requests + receipt.in_flight_connections;
+    let in_flight = receipt.in_flight();
+    let taken_over = receipt.taken_over_by().filter(|_| over);
     if over && in_flight > 0 {
         let took = receipt.drain_ms.map(|ms| format!(" in {}", micros(ms * 1000)));
         let took = took.unwrap_or_default();
@@ -151,8 +152,16 @@ fn facts(receipt: &Receipt, over: bool) -> Vec<Fact> {
         facts.push(fact(FactWeight::Bad, format!("{} cut", receipt.cut)));
     }
     if over || receipt.failed > 0 {
-        let weight = if receipt.failed == 0 { FactWeight::Good } else { FactWeight::Bad };
+        // Nothing vouches for what went on.
+        let weight = match receipt.failed {
+            0 if taken_over.is_some() => FactWeight::Plain,
+            0 => FactWeight::Good,
+            _ => FactWeight::Bad,
+        };
         facts.push(fact(weight, format!("{} failed", receipt.failed)));
+    }
+    if let Some(by) = taken_over {
+        facts.push(plain(format!("then {by} took over: {} went on", receipt.went_on())));
     }
     if receipt.recovered {
         facts.push(plain("finished after a restart of the server".to_owned()));
@@ -198,6 +207,26 @@ mod tests {
             told(&receipt, true),
             "switched on 2 edges in 3.8 ms · skew 0.9 ms · 61 of 75 in flight drained in 30.1 s · 14 moved · 0 failed"
         );
+    }
+
+    #[test]
+    fn a_drain_that_was_taken_over_says_so() {
+        let receipt = Receipt {
+            switch_us: 3_840,
+            in_flight_requests: 5,
+            drained: 2,
+            superseded: true,
+            superseded_by: Some(DeploymentId(8)),
+            drain_ms: Some(4_300),
+            edges: vec![edge("a", None)],
+            ..Receipt::default()
+        };
+        assert_eq!(
+            told(&receipt, true),
+            "switched on 1 edge in 3.8 ms · 2 of 5 in flight drained in 4.3 s · 0 failed · then deployment 8 took over: 3 went on"
+        );
+        let good = facts(&receipt, true).into_iter().find(|fact| fact.weight == FactWeight::Good);
+        assert_eq!(good, None, "nobody knows how the others end");
     }
 
     #[test]

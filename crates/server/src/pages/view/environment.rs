@@ -26,7 +26,8 @@ pub(crate) struct Card {
     pub(crate) since: Ago,
     /// Its share of the production traffic in percent.
     pub(crate) share: Option<u8>,
-    pub(crate) image: String,
+    /// What the image was asked for as; none where that was by its digest alone.
+    pub(crate) image: Option<String>,
     pub(crate) digest: String,
     pub(crate) commit: Option<String>,
     /// What the author of the commit said of it.
@@ -44,6 +45,8 @@ pub(crate) struct Card {
     /// Whether its preview can be looked at.
     pub(crate) answers: bool,
     pub(crate) containers: Vec<Square>,
+    /// How many it has when it runs.
+    pub(crate) replicas: u16,
     /// The hosts that run its containers.
     pub(crate) hosts: String,
     pub(crate) preview_url: String,
@@ -54,6 +57,10 @@ pub(crate) struct Card {
     pub(crate) press: Option<Press>,
     /// It was live before what is live now.
     pub(crate) back: bool,
+    /// It is newer than what is live, was live, and was taken out then.
+    pub(crate) left: Option<Ago>,
+    /// The branch whose environment it is, as long as it is no version as any other.
+    pub(crate) of_branch: Option<String>,
     /// It can be given a share of the traffic.
     pub(crate) may_share: bool,
     /// Whoever looks may change it.
@@ -105,6 +112,7 @@ impl Card {
             whole: view.healthy() >= usize::from(environment.replicas),
             answers: view.healthy() + view.unchecked() > 0,
             containers: squares(view),
+            replicas: environment.replicas,
             hosts: hosts.into_iter().collect::<Vec<_>>().join(", "),
             preview_host: preview_url.split_once("://").map_or("", |(_, host)| host).to_owned(),
             preview_url,
@@ -112,6 +120,8 @@ impl Card {
             pinned: environment.pinned,
             press,
             back: false,
+            left: None,
+            of_branch: environment.branch.clone(),
             may_share: false,
             may_act: true,
             may_start: stopped && environment.state != EnvironmentState::Failed,
@@ -120,9 +130,24 @@ impl Card {
         }
     }
 
+    /// What it was made of, for who asks: the image's name, or its digest.
+    pub(crate) fn made_of(&self) -> &str {
+        self.image.as_deref().unwrap_or(&self.digest)
+    }
+
     /// What it is called in a list: by what was said of it, or else by its image.
     pub(crate) fn title(&self) -> &str {
-        self.subject.as_deref().unwrap_or(&self.image)
+        let named = self.subject.as_deref().or(self.image.as_deref());
+        named.unwrap_or("launched without a message")
+    }
+
+    /// That it was taken out of production then: it waits for nobody.
+    pub(crate) fn leave(&mut self, at: Ago) {
+        self.since = at.clone();
+        self.left = Some(at);
+        if self.mark == Mark::Waiting {
+            (self.mark, self.word) = (Mark::Idle, "left");
+        }
     }
 
     /// Whether it is live as it should be, and alone.
@@ -168,13 +193,13 @@ pub(super) fn health(view: &EnvironmentView) -> String {
 }
 
 /// What the image was asked for as, without the registry and the digest that people do not read.
-fn image_name(version: &Version) -> String {
+fn image_name(version: &Version) -> Option<String> {
     let text = version.image.requested.to_string();
     if text.starts_with("sha256:") {
-        return format!("image {}", version.image.digest.short());
+        return None;
     }
     let named = text.split('@').next().unwrap_or_default();
-    named.rsplit('/').next().unwrap_or_default().to_owned()
+    Some(named.rsplit('/').next().unwrap_or_default().to_owned())
 }
 
 /// A square for each place: the newest container in it, or what is missing.

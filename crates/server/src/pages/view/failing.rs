@@ -31,6 +31,11 @@ impl Need {
             return trouble(format!("{} of its requests fail", figures.error_share));
         }
         let beside = service.beside.as_ref()?;
+        if let Some(at) = &beside.left {
+            let ago = if at.is_now() { "just now".to_owned() } else { format!("{at} ago") };
+            let told = format!("{} was left {ago}", beside.version);
+            return Some(Self { mark: Mark::Idle, told });
+        }
         match beside.mark {
             // Its reason stands beside it.
             Mark::Trouble if beside.failure.is_some() => {

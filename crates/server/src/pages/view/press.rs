@@ -62,6 +62,10 @@ impl Press {
         } else {
             ("instant".to_owned(), format!("switches {edges}{}", usual(history)))
         };
+        let how = match &environment.branch {
+            Some(branch) => format!("made for the branch {branch}; {how}"),
+            None => how,
+        };
         let frozen = frozen.filter(|_| !back).map(str::to_owned);
         Some(Self { version: environment.version, back, takes, how, held, frozen })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use launcher_control::hub::EdgeStep;
 use launcher_model::EdgeName;
-use launcher_model::route::{Deployment, DeploymentState, EdgeReceipt};
+use launcher_model::route::{Deployment, DeploymentState, EdgeReceipt, Receipt};
 
 use super::mark::Mark;
 use crate::words::micros;
@@ -131,15 +131,26 @@ fn told(deployment: &Deployment, step: DeploymentState, at: StepAt) -> String {
             format!("every edge had acknowledged {} after the press", micros(receipt.switch_us))
         }
         (DeploymentState::Committing, ..) => "all edges switch at once".to_owned(),
-        (_, Some(receipt), StepAt::Over) => match receipt.drain_ms {
-            Some(ms) => format!("what was in flight had run out after {}", micros(ms * 1000)),
-            None => "nothing was in flight".to_owned(),
-        },
+        (_, Some(receipt), StepAt::Over) => drained(receipt),
         (_, Some(receipt), StepAt::Now) => {
-            let in_flight = receipt.in_flight_requests + receipt.in_flight_connections;
-            format!("what was in flight runs out: {in_flight} at the switch")
+            format!("what was in flight runs out: {} at the switch", receipt.in_flight())
         }
         _ => "what is in flight runs out".to_owned(),
+    }
+}
+
+/// How what was in flight came to rest, if it did.
+fn drained(receipt: &Receipt) -> String {
+    let after = receipt.drain_ms.map(|ms| format!("after {}", micros(ms * 1000)));
+    let after = after.as_deref();
+    match (receipt.taken_over_by(), after) {
+        (Some(by), after) => format!(
+            "taken over by {by}, which made it live again {}: {} of what was in flight went on",
+            after.unwrap_or("meanwhile"),
+            receipt.went_on()
+        ),
+        (None, Some(after)) => format!("what was in flight had run out {after}"),
+        (None, None) => "nothing was in flight".to_owned(),
     }
 }
 
@@ -161,6 +172,9 @@ fn part(
     let told = match &edge.fenced {
         Some(why) => format!("not acknowledged, it serves what it had: {why}"),
         None if drains => "switched, draining".to_owned(),
+        None if deployment.receipt.as_ref().is_some_and(|receipt| receipt.superseded) => {
+            "switched; its drain was taken over".to_owned()
+        }
         None => "switched and drained".to_owned(),
     };
     let took = |us: u64| (us > 0).then(|| micros(us));
@@ -190,7 +204,7 @@ fn under_way(name: &EdgeName, step: EdgeStep) -> EdgeLine {
 mod tests {
     use jiff::Timestamp;
     use launcher_model::plan::shares;
-    use launcher_model::route::{DeploymentKind, Receipt};
+    use launcher_model::route::DeploymentKind;
     use launcher_model::{DeploymentId, ServiceName, VersionNumber};
 
     use super::*;
@@ -234,6 +248,33 @@ mod tests {
         ] {
             assert_eq!(at(state, receipt), steps, "{state:?}");
         }
+    }
+
+    #[test]
+    fn a_drain_that_was_taken_over_is_not_said_to_have_ended() {
+        let edge = EdgeName::new("a").unwrap();
+        let receipt = Receipt {
+            in_flight_requests: 5,
+            drained: 2,
+            superseded: true,
+            superseded_by: Some(DeploymentId(8)),
+            drain_ms: Some(4_300),
+            edges: vec![EdgeReceipt {
+                edge,
+                prepare_us: 1,
+                commit_us: 1,
+                checked: 1,
+                fenced: None,
+            }],
+            ..Receipt::default()
+        };
+        let done = deployment(DeploymentState::Done, Some(receipt));
+        let progress = Progress::new(&done, &BTreeMap::new());
+        assert_eq!(
+            progress.steps[3].told,
+            "taken over by deployment 8, which made it live again after 4.3 s: 3 of what was in flight went on"
+        );
+        assert_eq!(progress.edges[0].told, "switched; its drain was taken over");
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(crate) struct ServiceView {
     pub(crate) compared: Option<Compared>,
     /// The others, newest first; none in [short](Extent::Short).
     pub(crate) kept: Vec<Card>,
+    /// Those that branches have for themselves; none in [short](Extent::Short).
+    pub(crate) of_branches: Vec<Card>,
     /// The way back in one press: to the version that was live before.
     pub(crate) way_back: Option<Press>,
     /// Something is on its way that no event tells each step of.
@@ -182,18 +184,19 @@ impl ServiceView {
         let was_live = was_live(&history);
         let branches = branches.into_iter();
         let branches = branches.map(|one| BranchLine::new(one, &app.settings, installation.now));
-        let others = environments.iter().filter(|view| view.environment.branch.is_none());
         let newest = Standing::among(&route, &environments).beside;
 
         let (mut live, mut beside, mut kept) = (Vec::new(), None, Vec::new());
+        let mut of_branches = Vec::new();
         let (mut live_version, mut beside_version) = (None, None);
         let previous = shares::before(&history, &route.weights);
         let under_way = told_under_way(&history);
         let (mut way_back, mut moves) =
             (None, under_way.is_some() || held.is_some() || deleting.is_some());
-        for view in others {
+        for view in &environments {
             let number = view.environment.version;
-            moves |= state_of(view).0 == Mark::Moving;
+            let is_branchs = view.environment.branch.is_some();
+            moves |= !is_branchs && state_of(view).0 == Mark::Moving;
             let is_kept = view.weight.is_none() && newest != Some(number);
             let is_shown = !is_kept || extent == Extent::Whole;
             if !is_shown && previous != Some(number) {
@@ -221,7 +224,13 @@ impl ServiceView {
             if view.weight.is_some() {
                 live.push(card);
                 live_version.get_or_insert(version);
+            } else if is_branchs {
+                of_branches.push(card);
             } else if newest == Some(number) {
+                let left = left_at(&history, number).filter(|_| !route.weights.is_empty());
+                if let Some(at) = left {
+                    card.leave(Ago::new(at, installation.now));
+                }
                 beside = Some(card);
                 beside_version = Some(version);
             } else {
@@ -229,8 +238,12 @@ impl ServiceView {
             }
         }
         if extent == Extent::Whole {
-            let mut cards: Vec<&mut Card> =
-                live.iter_mut().chain(&mut beside).chain(&mut kept).collect();
+            let mut cards: Vec<&mut Card> = live
+                .iter_mut()
+                .chain(&mut beside)
+                .chain(&mut kept)
+                .chain(&mut of_branches)
+                .collect();
             let numbers: Vec<_> = cards.iter().map(|card| card.version).collect();
             let builds = app.store.builds_of(&name, &numbers).await?;
             for card in &mut cards {
@@ -260,6 +273,7 @@ impl ServiceView {
             compared,
             kept,
             branches: branches.collect(),
+            of_branches,
             under_way,
             history,
             mark,
@@ -276,18 +290,24 @@ impl ServiceView {
 
     /// The environment of a version, if it is one of those that are shown.
     pub(crate) fn card(&self, version: VersionNumber) -> Option<&Card> {
-        let mut cards = self.live.iter().chain(&self.beside).chain(&self.kept);
-        cards.find(|card| card.version == version)
+        let cards = self.live.iter().chain(&self.beside).chain(&self.kept);
+        cards.chain(&self.of_branches).find(|card| card.version == version)
     }
 
     /// Takes the environment of a version out of those that are shown beside each other.
     pub(crate) fn take_card(&mut self, version: VersionNumber) -> Option<Card> {
-        for cards in [&mut self.live, &mut self.kept] {
+        for cards in [&mut self.live, &mut self.kept, &mut self.of_branches] {
             if let Some(at) = cards.iter().position(|card| card.version == version) {
                 return Some(cards.remove(at));
             }
         }
         self.beside.take_if(|card| card.version == version)
+    }
+
+    /// The button that makes the newest version of a branch live.
+    pub(crate) fn press_of(&self, branch: &BranchLine) -> Option<&Press> {
+        let mut own = self.of_branches.iter().filter(|card| Some(card.version) == branch.version);
+        own.find_map(|card| card.press.as_ref())
     }
 
     /// What is live, in words.
@@ -311,13 +331,22 @@ impl ServiceView {
     }
 }
 
-/// Since when a version that is live is so, as far back as is looked.
-fn live_since(history: &[Deployment], version: VersionNumber) -> Option<Timestamp> {
+/// The newest deployment that put a version live or took it out, as far back as is looked.
+fn turned(history: &[Deployment], version: VersionNumber) -> Option<&Deployment> {
     let mut made = history.iter().filter(|one| one.state != DeploymentState::Aborted);
-    let changed =
-        |one: &&Deployment| one.to.contains_key(&version) != one.from.contains_key(&version);
-    let newest = made.find(changed)?;
-    newest.to.contains_key(&version).then_some(newest.created_at)
+    made.find(|one| one.to.contains_key(&version) != one.from.contains_key(&version))
+}
+
+/// Since when a version that is live is so.
+fn live_since(history: &[Deployment], version: VersionNumber) -> Option<Timestamp> {
+    let turned = turned(history, version).filter(|one| one.to.contains_key(&version));
+    turned.map(|one| one.created_at)
+}
+
+/// When a version was taken out of production, so that nobody is urged to put it back.
+fn left_at(history: &[Deployment], version: VersionNumber) -> Option<Timestamp> {
+    let turned = turned(history, version).filter(|one| !one.to.contains_key(&version));
+    turned.map(|one| one.created_at)
 }
 
 fn was_live(history: &[Deployment]) -> BTreeSet<VersionNumber> {
@@ -334,6 +363,8 @@ fn told_under_way(history: &[Deployment]) -> Option<UnderWay> {
 }
 
 fn mark(live: &[Card], beside: Option<&Card>, under_way: bool) -> Mark {
+    // What was left is nobody's trouble any more.
+    let beside = beside.filter(|card| card.left.is_none());
     let of = |mark| live.iter().chain(beside).any(|card| card.mark == mark);
     if of(Mark::Trouble) {
         Mark::Trouble
