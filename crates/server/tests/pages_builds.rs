@@ -199,3 +199,20 @@ async fn a_version_leads_to_the_build_that_made_it() {
     let build = visitor.get("/builds/1").await.body;
     assert!(build.contains("href=\"/services/shop/versions/2\""), "{build}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_was_asked_for_by_its_digest_is_named_once() {
+    let world = World::without_edge().await;
+    let shop = world.service("shop", "").await;
+    // As a build asks for what it has made, here of a source of which nobody said anything.
+    let image = Some(format!("sha256:{}", "5e".repeat(32)));
+    let request = LaunchRequest { image, ..LaunchRequest::new(shop.clone(), WHO) };
+    let number = world.app.control.launch(request).await.unwrap().0.number;
+    let version = world.app.store.version(&shop, number).await.unwrap().unwrap();
+    let page = Visitor::signed_in(&world).await.get("/services/shop").await.body;
+    let (_, card) = page.split_once("id=\"c-v1\"").unwrap();
+    let card = card.split_once("</article>").unwrap().0;
+    assert!(card.contains("<h3>launched without a message</h3>"), "{card}");
+    let digest = version.image.digest.short();
+    assert_eq!(card.matches(digest).count(), 1, "{digest} in {card}");
+}

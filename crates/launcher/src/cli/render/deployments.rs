@@ -218,7 +218,7 @@ fn change(deployment: &Deployment) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{look, read};
-    use launcher_model::{VersionNumber, Weight};
+    use launcher_model::{DeploymentId, VersionNumber, Weight};
 
     use super::*;
 
