@@ -161,7 +161,7 @@ async fn a_version_of_a_branch_is_deployed_as_any_other_and_its_branch_is_named(
         ],
     );
     let pressed = visitor.press(&page, "/services/shop/deploy").await;
-    let page = visitor.get(&pressed.location().to_owned()).await;
+    let page = visitor.get(pressed.location()).await;
     eventually("it is live", async || world.live(&shop).await == [V3]).await;
     says(&page, &["deployment 2 of"]);
     let page = visitor.get("/services/shop/versions/3/deploy").await;
