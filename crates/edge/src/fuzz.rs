@@ -4,3 +4,4 @@ pub use crate::compiled::fuzz::{chosen_coding, cookies, credentials, host};
 pub use crate::engine::fuzz::{
     BodyChunks, EventStream, RequestHead, ResponseHead, WebSocket, request_head, response_head,
 };
+pub use crate::nginx::fuzz::{NginxCounts, nginx_log};

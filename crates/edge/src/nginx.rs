@@ -46,6 +46,9 @@ mod trial;
 mod waiting;
 mod watch_files;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use tally::fuzz;
+
 use drain::Drain;
 use files::Files;
 use logins::Logins;

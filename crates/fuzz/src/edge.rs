@@ -5,6 +5,7 @@ mod chunks;
 mod events;
 mod head;
 mod messages;
+mod nginx;
 mod request;
 mod websocket;
 
@@ -13,5 +14,6 @@ pub(crate) use chunks::body_chunks;
 pub(crate) use events::event_stream;
 pub(crate) use head::response_head;
 pub(crate) use messages::messages;
+pub(crate) use nginx::nginx_log;
 pub(crate) use request::{codings, cookies, credentials, host};
 pub(crate) use websocket::websocket;

@@ -105,8 +105,8 @@ macro_rules! targets {
 }
 
 targets! {
-    access_log body_chunks codings collector_answer container_output cookies credentials dockerignore
+    access_log body_chunks codings collector_answer container_log container_output cookies credentials dockerignore
     edge_messages event_stream fluent_frames fluent_handshake forms git_packets git_push graph_addresses
-    graphite_answer host irc irc_message jenkins launcher_toml request_head request_path response_head texts webhook
+    graphite_answer host irc irc_message jenkins launcher_toml nginx_log request_head request_path response_head texts webhook
     webhook_refusal websocket
 }

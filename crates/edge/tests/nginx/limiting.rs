@@ -42,6 +42,19 @@ async fn heavy_nginx_takes_bodies_up_to_the_largest() {
             assert!(answer.contains("This service takes bodies of up to 1000"), "{answer}");
         }
     }
+    // What is announced and does not come is not counted.
+    let announced = format!(
+        "POST / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        i64::MAX
+    );
+    for _ in 0..3 {
+        let answer = raw(lab.http, announced.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    }
+    let counted = || lab.edge.counters.read()[0].counted.clone();
+    until("all are counted", || counted().requests == [0, 4, 0, 7, 0]).await;
+    let received = counted().received;
+    assert!((2_000..6_000).contains(&received), "{received}");
 }
 
 /// `openssl passwd -5 -salt salt secret`

@@ -88,7 +88,14 @@ fn plainly(head: &[u8]) -> Option<Said> {
     let fields = by_name(fields.collect::<Option<_>>()?);
     let is_1_0 = match version {
         "HTTP/1.0" => true,
-        "HTTP/1.1" => false,
+        // Later ones are read as that one is (RFC 9110 §2.5).
+        _ if matches!(
+            version.as_bytes(),
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9']
+        ) =>
+        {
+            false
+        }
         _ => return None,
     };
     let has = |name: &str| fields.iter().any(|(known, _)| known == name);
@@ -97,6 +104,8 @@ fn plainly(head: &[u8]) -> Option<Said> {
         Some((_, digits)) => Some(std::str::from_utf8(digits).ok()?.parse().ok()?),
         None => (!has("transfer-encoding")).then_some(0),
     };
+    // That would be cut off without a word.
+    let target = Some(target).filter(|target| !target.contains('#'))?;
     let target = http::Uri::try_from(target).ok()?.to_string();
     Some(Said { method: method.to_owned(), target, is_1_0, fields, length })
 }

@@ -27,8 +27,7 @@ pub(crate) fn lines(
     pieces: impl Stream<Item = Result<LogOutput>> + Send + 'static,
     stamps: Stamps,
 ) -> impl Stream<Item = Result<LogLine>> + Send + 'static {
-    let mut splitter =
-        Splitter { stamps, out: Unfinished::default(), err: Unfinished::default(), of_engine: 0 };
+    let mut splitter = Splitter::new(stamps);
     pieces
         .map(Some)
         .chain(stream::iter([None]))
@@ -43,7 +42,7 @@ pub(crate) fn lines(
 }
 
 #[derive(Debug)]
-struct Splitter {
+pub(super) struct Splitter {
     stamps: Stamps,
     out: Unfinished,
     err: Unfinished,
@@ -59,7 +58,11 @@ struct Unfinished {
 }
 
 impl Splitter {
-    fn take(&mut self, piece: &LogOutput) -> Vec<Result<LogLine>> {
+    pub(super) fn new(stamps: Stamps) -> Self {
+        Self { stamps, out: Unfinished::default(), err: Unfinished::default(), of_engine: 0 }
+    }
+
+    pub(super) fn take(&mut self, piece: &LogOutput) -> Vec<Result<LogLine>> {
         if let LogOutput::Console { message } = piece
             && self.is_of_engine(message)
         {
@@ -111,7 +114,7 @@ impl Splitter {
         true
     }
 
-    fn finish(&mut self) -> Vec<Result<LogLine>> {
+    pub(super) fn finish(&mut self) -> Vec<Result<LogLine>> {
         [(LogStream::Stdout, &mut self.out), (LogStream::Stderr, &mut self.err)]
             .into_iter()
             .filter(|(_, unfinished)| !unfinished.bytes.is_empty())
