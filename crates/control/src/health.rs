@@ -16,9 +16,6 @@ const EAGER: Duration = Duration::from_millis(50);
 /// A container is checked that often for so long at most.
 const EAGER_FOR: Duration = Duration::from_secs(10);
 
-/// A check that ends later than this after its time is over has been held up here.
-const PUNCTUAL: Duration = Duration::from_millis(100);
-
 /// Called with the service whose container's health has changed.
 pub(crate) type OnChange = Arc<dyn Fn(&ServiceName) + Send + Sync>;
 
@@ -153,16 +150,16 @@ impl Follower {
         }
     }
 
-    /// Checks it once; once more when it was not the container that was late but this process, or its machine,
-    /// that stood still: whatever is checked would be found unwell at once.
+    /// Checks it. What has no answer in time is asked once more: a packet that was lost is sent again after a
+    /// second, which is no less than most checks wait, and when this process or the network stands still for
+    /// a moment, all containers of a version are late at once.
     async fn check(&self) -> Result<(), String> {
         let began = Instant::now();
         let outcome = launcher_edge::check::check(self.address, &self.contact).await;
-        let within = self.contact.health.timeout.duration();
-        if outcome.is_err() && began.elapsed() > within + PUNCTUAL {
-            return launcher_edge::check::check(self.address, &self.contact).await;
+        if outcome.is_ok() || began.elapsed() < self.contact.health.timeout.duration() {
+            return outcome;
         }
-        outcome
+        launcher_edge::check::check(self.address, &self.contact).await
     }
 
     fn pause(&self, eager: bool) -> Duration {

@@ -1,9 +1,17 @@
 //! What becomes of an environment that nothing is wrong with.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+
 use launcher_control::Error;
+use launcher_model::Span;
 use launcher_model::environment::EnvironmentState::{Creating, Destroyed, Ready, Stopped};
 use launcher_model::event::EventKind;
+use launcher_model::service::ServiceSpec;
 use launcher_scheduler::fake::Verb;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::world::{World, eventually};
 
@@ -194,4 +202,48 @@ async fn an_environment_stopped_while_it_is_created_comes_to_rest() {
     world.begin(&shop, number).await.unwrap();
     world.reaches(&shop, number, Ready).await;
     assert!(world.fake.calls(Verb::RunOnce) == 0);
+}
+
+/// Answers requests, one on each connection, but for so many connections.
+async fn answer_but(listener: TcpListener, deaf: Arc<AtomicUsize>, answered: Arc<AtomicUsize>) {
+    let mut unanswered = Vec::new();
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let fewer = |left: usize| left.checked_sub(1);
+        if deaf.fetch_update(SeqCst, SeqCst, fewer).is_ok() {
+            unanswered.push(stream);
+            continue;
+        }
+        let _ = stream.read(&mut [0; 1024]).await;
+        let said = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+        let _ = stream.write_all(said).await;
+        answered.fetch_add(1, SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_check_without_an_answer_is_made_once_more() {
+    let (world, edge) = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    world.fake.set_addresses(move |_, _, _| address);
+    let (deaf, answered) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+    let upstream = tokio::spawn(answer_but(listener, Arc::clone(&deaf), Arc::clone(&answered)));
+    let http = |spec: &mut ServiceSpec| {
+        spec.service.replicas = 1;
+        (spec.health.tcp, spec.health.path) = (false, Some("/".to_owned()));
+        spec.health.timeout = Span::millis(500);
+    };
+    let shop = world.service("shop", http).await;
+    let number = world.live(&shop).await;
+    deaf.store(1, SeqCst);
+    eventually("one has no answer", async || deaf.load(SeqCst) == 0).await;
+    let before = answered.load(SeqCst);
+    eventually("others have", async || answered.load(SeqCst) > before + 3).await;
+    assert_eq!(world.count(EventKind::ContainerUnhealthy).await, 0);
+    assert_eq!(edge.endpoints(&shop, number), 1);
+    edge.is_unharmed();
+
+    deaf.store(usize::MAX, SeqCst);
+    eventually("it leaves the routes", async || edge.endpoints(&shop, number) == 0).await;
+    upstream.abort();
 }
