@@ -261,7 +261,6 @@ impl Scheduler for Marathon {
         engine.exec(&id, request).await
     }
 
-    /// Marathon starts again whatever ends, and does not tell with which status it ended well.
     async fn interact(
         &self,
         container: &str,
@@ -272,6 +271,7 @@ impl Scheduler for Marathon {
         engine.interact(&id, request, input).await
     }
 
+    /// Marathon starts again whatever ends, and does not tell with which status it ended well.
     async fn run_once(&self, _one_off: &OneOff) -> Result<BoxStream<'static, Result<Output>>> {
         let what = "run a command once, because it starts again whatever ends: run it before the launch, \
             where the image is built";

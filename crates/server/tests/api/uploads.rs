@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::http::Request;
+use launcher_model::branch::LONGEST_BRANCH;
 use launcher_scheduler::fake::{BuildScript, StepScript};
 use launcher_testkit::Folder;
 use serde_json::{Value, json};
@@ -95,7 +96,7 @@ async fn what_is_sent_in_is_what_is_built() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_makes_no_sense_is_refused_and_leaves_nothing_behind() {
     let world = shop().await;
-    let (long, large) = ("b".repeat(201), "#".repeat((256 << 10) + 1));
+    let (long, large) = ("b".repeat(LONGEST_BRANCH + 1), "#".repeat((256 << 10) + 1));
     for (what, status) in [
         (&[("settings", SETTINGS)][..], 422),
         (&[("context", "x"), ("branch", "a..b")], 409),
