@@ -51,7 +51,7 @@ async fn heavy_nginx_takes_bodies_up_to_the_largest() {
         let answer = raw(lab.http, announced.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     }
-    let counted = || lab.edge.counters.read()[0].counted.clone();
+    let counted = || lab.edge.counters.read()[0].counted;
     until("all are counted", || counted().requests == [0, 4, 0, 7, 0]).await;
     let received = counted().received;
     assert!((2_000..6_000).contains(&received), "{received}");
