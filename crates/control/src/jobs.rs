@@ -31,6 +31,8 @@ pub(crate) struct Jobs {
     removed: HashSet<VersionNumber>,
     /// The hosts that the engine knows it is to avoid for a version.
     avoided: HashMap<VersionNumber, Arc<BTreeSet<String>>>,
+    /// How often containers have changed.
+    changes: u64,
 }
 
 struct Begun {
@@ -38,6 +40,8 @@ struct Begun {
     job: Job,
     asked: Option<Asked>,
     task: AbortHandle,
+    /// How often containers had changed before.
+    changes: u64,
 }
 
 /// What an engine is asked for, beside what a version says.
@@ -71,6 +75,8 @@ pub(crate) struct Done {
     job: Job,
     asked: Option<Asked>,
     outcome: Outcome,
+    /// Containers have changed meanwhile.
+    changed: bool,
 }
 
 impl Done {
@@ -94,6 +100,8 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// An engine that was asked for something, and shows nothing new, is asked for the same again after so long.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// The same of one that has shown something while it was asked: a container that ends at once has ended before.
+const ASK_SOON: Duration = Duration::from_secs(1);
 /// No replacement is delayed for longer.
 const LONGEST_HOLD: Duration = Duration::from_secs(120);
 
@@ -136,6 +144,7 @@ impl Jobs {
 
     /// Containers have changed, so that delays may have too.
     pub(crate) fn observed_change(&mut self) {
+        self.changes += 1;
         self.holds.clear();
     }
 
@@ -198,7 +207,8 @@ impl Jobs {
         work: impl Future<Output = Outcome> + Send + 'static,
     ) {
         let task = self.running.spawn(work);
-        self.by_task.insert(task.id(), Begun { version: number, job, asked, task });
+        let changes = self.changes;
+        self.by_task.insert(task.id(), Begun { version: number, job, asked, task, changes });
     }
 
     /// Waits for the end of a job; forever, while there is none.
@@ -214,13 +224,13 @@ impl Jobs {
                 (error.id(), Outcome::Passing(Error::Refused(why)))
             }
         };
-        let Begun { version, job, asked, .. } = self.by_task.remove(&id)?;
-        Some(Done { version, job, asked, outcome })
+        let Begun { version, job, asked, changes, .. } = self.by_task.remove(&id)?;
+        Some(Done { version, job, asked, outcome, changed: changes != self.changes })
     }
 
     /// Takes in how a job ended. A failure that trying again will not mend is given back.
     pub(crate) fn ended(&mut self, done: Done, now: Timestamp) -> Option<Failure> {
-        let Done { version, job, asked, outcome } = done;
+        let Done { version, job, asked, outcome, changed } = done;
         match outcome {
             Outcome::Well(again_at) => {
                 self.retries.remove(&version);
@@ -229,7 +239,8 @@ impl Jobs {
                     self.avoided.remove(&version);
                 }
                 if let (Job::Ensure, Some(asked)) = (job, asked) {
-                    let wait = again_at.map_or(ASK_AGAIN, |at| time_until(at, now));
+                    let again = if changed { ASK_SOON } else { ASK_AGAIN };
+                    let wait = again_at.map_or(again, |at| time_until(at, now));
                     let until = Instant::now() + wait;
                     self.avoided.insert(version, Arc::clone(&asked.avoid));
                     self.holds.insert(version, Hold { asked, until });
@@ -268,3 +279,33 @@ fn time_until(at: Timestamp, now: Timestamp) -> Duration {
 pub(crate) const LOG_LINES: usize = 20;
 /// How long is waited for them.
 pub(crate) const LOG_WAIT: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long the same may not be asked for once it was, and `meanwhile` was done.
+    async fn held(meanwhile: impl FnOnce(&mut Jobs)) -> Duration {
+        let asked = Asked {
+            replicas: 1,
+            since: Timestamp::UNIX_EPOCH,
+            avoid: Arc::default(),
+            released: BTreeSet::new(),
+        };
+        let mut jobs = Jobs::default();
+        let well = async { Outcome::Well(None) };
+        jobs.spawn(VersionNumber(1), Job::Ensure, Some(asked), well);
+        meanwhile(&mut jobs);
+        let done = jobs.next().await.unwrap();
+        assert!(jobs.ended(done, Timestamp::UNIX_EPOCH).is_none());
+        jobs.earliest_hold().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_changed_while_it_was_asked_for_is_asked_for_again_soon() {
+        let long = held(|_| ()).await;
+        assert!(ASK_SOON < long && long <= ASK_AGAIN, "{long:?}");
+        let soon = held(Jobs::observed_change).await;
+        assert!(soon <= ASK_SOON, "{soon:?}");
+    }
+}
