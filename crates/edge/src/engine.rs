@@ -66,6 +66,7 @@ mod socket;
 mod spare;
 mod ticket;
 mod tls;
+mod trailers;
 mod trial;
 mod tunnel;
 mod upstream;

@@ -40,7 +40,8 @@ impl Compression {
                 best = Some((*algorithm, quality));
             }
         }
-        best.map(|(algorithm, _)| algorithm)
+        // Of what it likes as much, the smaller is the better.
+        best.filter(|(_, quality)| *quality >= accepted.identity).map(|(algorithm, _)| algorithm)
     }
 
     /// Whether a response to a plain GET, or to another method than HEAD, is compressed for those who take
@@ -92,6 +93,8 @@ struct Accepted {
     br: Option<u16>,
     zstd: Option<u16>,
     others: u16,
+    /// How much it likes what is not compressed, where it says so.
+    identity: u16,
 }
 
 impl Accepted {
@@ -110,6 +113,7 @@ impl Accepted {
                 }
                 _ if name.eq_ignore_ascii_case(b"br") => accepted.br = Some(quality),
                 _ if name.eq_ignore_ascii_case(b"zstd") => accepted.zstd = Some(quality),
+                _ if name.eq_ignore_ascii_case(b"identity") => accepted.identity = quality,
                 _ => {}
             }
         }
@@ -181,6 +185,9 @@ mod tests {
             (&["gzip;q=2"], None),
             (&["gzip;q=0.1234"], None),
             (&["gzip;level=9;q=0.5"], Some(Gzip)),
+            (&["identity;q=1, gzip;q=0.5"], None),
+            (&["identity, gzip"], Some(Gzip)),
+            (&["identity;q=0.5, gzip"], Some(Gzip)),
         ] {
             let mut headers = HeaderMap::new();
             for accept in accepts {

@@ -20,6 +20,11 @@ const OURS: [&str; 8] = [
     "x-forwarded-proto",
 ];
 
+/// Whether a field is one of the edge's own.
+pub(super) fn is_ours(name: &str) -> bool {
+    OURS.contains(&name)
+}
+
 /// Whether a client's field, whose name is in lower case, stands for one of the edge's, or for one that the
 /// service's rules set or take away.
 pub(super) fn is(name: &str, fields: Option<&Changes>) -> bool {

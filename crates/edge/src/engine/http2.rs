@@ -187,6 +187,9 @@ async fn carry(
         return answer::send(&client, &respond, is_head, response).await;
     };
     let Some(tunnel) = client.take_tunnel() else {
+        if let Some(why) = websocket::seems_open(&response) {
+            response = client.page(Page::new(StatusCode::BAD_GATEWAY, why), accept.as_ref());
+        }
         return answer::send(&client, &respond, is_head, response).await;
     };
     if let Err(why) = websocket.answer(&mut response) {

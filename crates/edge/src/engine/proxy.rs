@@ -145,7 +145,8 @@ fn begin(
     let (parts, incoming) = request.into_parts();
     let most = target.body.most();
     let meter = target.ticket.meter(Side::Container);
-    let body = Upload::of(incoming, meter, outgoing.length, outgoing.expects_continue, most);
+    let (length, held) = (outgoing.length, outgoing.expects_continue);
+    let body = Upload::of(incoming, meter, length, held, most, target.fields.clone());
     let mut headers = parts.headers;
     headers.clear();
     Ok(Attempts { target, request: outgoing, head, body, headers })

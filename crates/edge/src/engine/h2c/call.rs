@@ -107,8 +107,7 @@ impl Call {
             match frame?.into_data() {
                 Ok(part) => self.part = part,
                 Err(frame) => {
-                    let mut trailers = frame.into_trailers().unwrap_or_default();
-                    fields::clean_trailers(&mut trailers);
+                    let trailers = frame.into_trailers().unwrap_or_default();
                     return Poll::Ready(stream.send_trailers(trailers).map_err(stopped));
                 }
             }

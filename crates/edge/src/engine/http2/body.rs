@@ -10,8 +10,6 @@ use h2::server::SendResponse;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Frame;
 
-use super::fields;
-
 /// Answers a request. Its body may ask its client to send it.
 pub(in crate::engine) type Respond = Rc<RefCell<SendResponse<Bytes>>>;
 
@@ -59,10 +57,6 @@ impl Incoming {
             }
         }
         let Ok(trailers) = ready!(self.stream.poll_trailers(cx)) else { return Poll::Pending };
-        let trailers = trailers.map(|mut trailers| {
-            fields::clean_trailers(&mut trailers);
-            trailers
-        });
         Poll::Ready(trailers.filter(|some: &HeaderMap| !some.is_empty()).map(Frame::trailers))
     }
 

@@ -50,7 +50,7 @@ impl Asked {
     }
 
     /// Makes the response to the upgrade that to the request: `Err` when what the container has opened
-    /// is no WebSocket. One that it declines is answered as any other request.
+    /// is no WebSocket.
     pub(super) fn answer(&self, response: &mut Response<ResponseBody>) -> Result<(), &'static str> {
         let headers = response.headers_mut();
         let accept = headers.remove(header::SEC_WEBSOCKET_ACCEPT);
@@ -68,6 +68,12 @@ impl Asked {
         let writer = Writer { stream: to, client: client.clone() };
         tunnel.run(client, (reader, Bytes::new()), writer).await;
     }
+}
+
+/// Why a response of a container that has opened nothing cannot be passed on: whoever asked for a WebSocket takes
+/// every 2xx for one (RFC 9110 §9.3.6, RFC 8441 §5).
+pub(super) fn seems_open(response: &Response<ResponseBody>) -> Option<&'static str> {
+    response.status().is_success().then_some("The container has no WebSocket there.")
 }
 
 fn answer_to(key: &str) -> String {

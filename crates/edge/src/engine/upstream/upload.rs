@@ -2,6 +2,7 @@
 //! has taken the one before.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -11,13 +12,17 @@ use hyper::body::{Body, Frame};
 use tokio::net::TcpStream;
 use tokio_util::io::poll_write_buf;
 
+use crate::compiled::Fields;
 use crate::engine::outgoing::Length;
 use crate::engine::request_body::{BadBody, RequestBody};
 use crate::engine::ticket::Meter;
+use crate::engine::trailers;
 
 pub(in crate::engine) struct Upload {
     incoming: RequestBody,
     meter: Meter,
+    /// What the service's rules say of fields.
+    fields: Option<Arc<Fields>>,
     chunked: bool,
     /// What the container has not taken: a part, with what frames it before and behind.
     going: [Bytes; 3],
@@ -53,6 +58,7 @@ impl Upload {
         length: Length,
         held: bool,
         most: Option<u64>,
+        fields: Option<Arc<Fields>>,
     ) -> Option<Self> {
         let chunked = match length {
             Length::None | Length::Known(0) => return None,
@@ -62,6 +68,7 @@ impl Upload {
         Some(Self {
             incoming,
             meter,
+            fields,
             chunked,
             room: most.unwrap_or(u64::MAX),
             going: Default::default(),
@@ -130,7 +137,7 @@ impl Upload {
         Poll::Ready(match next {
             Some(Ok(frame)) if self.has_room_for(&frame) => {
                 self.meter.pass(frame.data_ref().map_or(0, Bytes::len));
-                Some(Ok(frame))
+                Some(Ok(self.clean(frame)))
             }
             Some(Ok(_)) => Some(Err(Stopped::TooLarge)),
             Some(Err(bad)) => Some(Err(Stopped::ByClient(bad))),
@@ -151,6 +158,14 @@ impl Upload {
     fn has_room_for(&mut self, frame: &Frame<Bytes>) -> bool {
         let bytes = frame.data_ref().map_or(0, |part| part.len() as u64);
         self.room.checked_sub(bytes).map(|room| self.room = room).is_some()
+    }
+
+    /// A frame as the container may have it.
+    fn clean(&self, mut frame: Frame<Bytes>) -> Frame<Bytes> {
+        if let Some(trailers) = frame.trailers_mut() {
+            trailers::clean(trailers, self.fields.as_ref().map(|fields| &fields.request));
+        }
+        frame
     }
 
     fn take(&mut self, frame: Frame<Bytes>) {

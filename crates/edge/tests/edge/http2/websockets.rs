@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt, StreamExt};
 use h2::ext::Protocol;
-use http::Request;
+use http::{Request, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
@@ -107,14 +107,26 @@ async fn one_is_told_to_come_again_when_its_version_has_left() {
 }
 
 #[tokio::test]
-async fn one_that_is_declined_is_a_plain_answer() {
-    let container = Container::named("plain").await;
+async fn one_that_is_declined_is_a_plain_answer_and_never_seems_open() {
+    let container = Container::serve("plain", |request| async move {
+        let mut response = text("plain");
+        if request.headers().contains_key("upgrade") {
+            let status = request.uri().path().trim_start_matches('/').parse();
+            *response.status_mut() = status.unwrap_or(StatusCode::OK);
+        }
+        response
+    })
+    .await;
     let lab = Lab::new(&[shop(1, &[(1, 100)], &[(1, &[&container])])]).await;
     let mut client = Http2::connect(lab.edge.http).await;
     assert_eq!(client.get("/").await.body, "plain");
-    let (response, _stream) = client.begin(opening(), false).await;
-    let answer = whole2(soon("a response", response).await.unwrap()).await.unwrap();
-    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "plain"));
+    for (said, told) in [(404, 404), (403, 403), (302, 302), (200, 502), (201, 502)] {
+        let mut request = opening();
+        *request.uri_mut() = format!("http://{HOST}/{said}").parse().unwrap();
+        let (response, _stream) = client.begin(request, false).await;
+        let answer = whole2(soon("a response", response).await.unwrap()).await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.body == "plain"), (told, told != 502), "{said}");
+    }
 }
 
 #[tokio::test]
