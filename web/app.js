@@ -84,6 +84,10 @@ const sift = () => {
     const names = row.querySelector(".name").textContent;
     row.hidden = !names.includes(sought);
   }
+  const unmatched = document.getElementById("unmatched");
+  if (!unmatched) return;
+  unmatched.hidden = listed().some((row) => !row.hidden);
+  unmatched.querySelector("b").textContent = sought;
 };
 body.addEventListener("input", ({ target }) => {
   if (target.id === "filter") sift();
