@@ -84,6 +84,10 @@ const sift = () => {
     const names = row.querySelector(".name").textContent;
     row.hidden = !names.includes(sought);
   }
+  const unmatched = document.getElementById("unmatched");
+  if (!unmatched) return;
+  unmatched.hidden = listed().some((row) => !row.hidden);
+  unmatched.querySelector("b").textContent = sought;
 };
 body.addEventListener("input", ({ target }) => {
   if (target.id === "filter") sift();
@@ -262,6 +266,35 @@ addEventListener("beforeunload", (event) => {
   if ([...document.querySelectorAll("main textarea")].some(isWrittenOnly)) event.preventDefault();
 });
 
+// Settings that were written outlive a session that is over when they are sent: this window keeps them, and puts them
+// back once where the same person finds the editor as it was then. What an answer took is not kept.
+const WRITTEN = "written";
+const editor = document.querySelector(".editor textarea");
+const placeOf = () => `${document.querySelector(".who a").textContent} ${editor.form.getAttribute("action")}`;
+const keepWritten = () => {
+  const place = placeOf();
+  const before = JSON.parse(sessionStorage.getItem(WRITTEN));
+  const goesOn = editor.dataset.unsaved !== undefined && before?.place === place;
+  const was = goesOn ? before.was : editor.defaultValue;
+  sessionStorage.setItem(WRITTEN, JSON.stringify({ place, was, is: editor.value }));
+};
+const putBack = () => {
+  const kept = JSON.parse(sessionStorage.getItem(WRITTEN));
+  const isTaken = document.querySelector("#flash.done") !== null;
+  const isHere = editor && editor.dataset.unsaved === undefined && kept?.place === placeOf();
+  if (isTaken || isHere) sessionStorage.removeItem(WRITTEN);
+  if (isTaken || !isHere || kept.was !== editor.defaultValue) return;
+  editor.value = kept.is;
+  editor.dispatchEvent(new Event("input", { bubbles: true }));
+};
+// Only then does the editor hear that its text is another one.
+body.addEventListener("htmx:load", putBack, { once: true });
+body.addEventListener("htmx:beforeOnLoad", ({ detail }) => {
+  if (detail.elt !== editor || detail.xhr.status !== 401) return;
+  keepWritten();
+  sent = editor.form;
+});
+
 // A press that leads to another page counts once; who comes back to this one sees it as it is then.
 const known = new WeakSet();
 document.addEventListener("submit", (event) => {
@@ -277,6 +310,7 @@ document.addEventListener("submit", (event) => {
     return;
   }
   sent = form;
+  if (form === editor?.form) keepWritten();
   // What the pressed button says is sent along, so it must not be disabled before that.
   setTimeout(() => {
     for (const button of form.querySelectorAll("button")) button.disabled = true;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use launcher_model::image::ImageRepository;
 use launcher_model::{BuildId, ServiceName, VersionNumber};
 
 use crate::{BuildOrder, Error, labels};
@@ -12,6 +13,11 @@ pub(crate) struct Installation(String);
 
 /// What names of images that are in no registry have in a registry's place.
 const BUILT_HERE: &str = "launcher.local";
+
+/// Whether this is the name of what a server has built and not pushed: no registry is asked for it.
+pub(crate) fn is_built_here(repository: &ImageRepository) -> bool {
+    repository.registry() == Some(BUILT_HERE)
+}
 
 /// How much of an installation's name goes into the names of its containers.
 const SHORT: usize = 8;

@@ -54,6 +54,21 @@ async fn a_home_without_services_leads_to_the_first_in_three_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_nothing_matches_says_so_and_leads_to_all() {
+    let world = World::without_edge().await;
+    world.service("shop", "").await;
+    let mut visitor = Visitor::signed_in(&world).await;
+    let page = visitor.get("/?filter=%3Czzz").await.body;
+    let told =
+        "id=\"unmatched\">No service matches “<b>&#60;zzz</b>”. <a class=\"linked\" href=\"/\">";
+    assert!(page.contains(told), "{page}");
+    for matched in ["/", "/?filter=sho"] {
+        let page = visitor.get(matched).await.body;
+        assert!(page.contains("id=\"unmatched\" hidden>"), "{matched}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_says_which_commit_is_live_whose_it_is_and_since_when() {
     let world = World::new().await;
     let shop = world.service("shop", "").await;

@@ -57,6 +57,37 @@ async fn what_a_page_was_asked_for_outlives_signing_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_a_session_that_is_over_leads_back_to_its_page() {
+    let world = World::without_edge().await;
+    world.service("shop", "").await;
+    let mut visitor = Visitor::stranger(&world);
+    let own = ("sec-fetch-site", "same-origin");
+    for (path, page, door) in [
+        (
+            "/services/shop/settings",
+            "/services/shop/settings",
+            "/login?next=/services/shop/settings",
+        ),
+        (
+            "/services/shop/settings",
+            "/services/shop/settings/check",
+            "/login?next=/services/shop/settings",
+        ),
+        ("/services/shop/launch", "/services/shop/launch", "/login?next=/services/shop/launch"),
+        ("/logout", "/events?service=shop", "/login?next=/events?service=shop"),
+        ("/logout", "/", "/login"),
+    ] {
+        let referer = format!("http://launcher.test{page}");
+        let answer = visitor.post_from(path, &[], &[own, ("referer", referer.as_str())]).await;
+        assert_eq!(answer.location(), door, "{page}");
+    }
+    // A page of another site is no page of ours.
+    let foreign = [("sec-fetch-site", "cross-site"), ("referer", "https://evil.example.com/a")];
+    let answer = visitor.post_from("/services/shop/settings", &[], &foreign).await;
+    assert_eq!(answer.location(), "/login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_script_asks_for_does_not_become_a_sign_in_page() {
     let world = World::without_edge().await;
     let mut visitor = Visitor::stranger(&world);

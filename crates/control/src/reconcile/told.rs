@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use launcher_model::container::{ContainerPhase, Health};
 use launcher_model::environment::{Environment, EnvironmentState, Failure, Wanted};
 use launcher_model::event::{EventKind, NewEvent};
-use launcher_model::plan::environment::Checked;
+use launcher_model::plan::environment::{Checked, is_given_up};
 use launcher_model::plan::leaving::served_places;
 use launcher_model::version::Version;
 use launcher_model::{ServiceName, VersionNumber};
@@ -95,8 +95,10 @@ pub(super) fn of_containers(
             }
             _ => "is gone".to_owned(),
         };
-        let text =
-            format!("container {} of {} {what}; it is replaced", container.slot, container.version);
+        let own = after.iter().filter(|other| other.container.version == container.version);
+        let own: Vec<Checked> = own.cloned().collect();
+        let then = if is_given_up(environment, &own) { "" } else { "; it is replaced" };
+        let text = format!("container {} of {} {what}{then}", container.slot, container.version);
         let event = NewEvent::new(EventKind::ContainerLost, text);
         Some(event.service(service).version(container.version))
     });

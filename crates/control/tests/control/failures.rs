@@ -70,6 +70,33 @@ async fn one_whose_containers_die_tells_their_status_and_their_last_words() {
 }
 
 #[tokio::test]
+async fn the_last_end_of_a_version_that_fails_is_not_said_to_be_replaced() {
+    let (world, _edge) = World::new().await;
+    let never_ready = |spec: &mut ServiceSpec| {
+        spec.service.replicas = 1;
+        spec.health.start_period = Span::secs(60);
+        spec.health.healthy_after = 1000;
+    };
+    let shop = world.service("shop", never_ready).await;
+    let number = world.launch(&shop, "1").await;
+    let running = async || {
+        let view = world.environment(&shop, number).await;
+        view.containers.into_iter().find(|checked| checked.container.is_running())
+    };
+    for ends in 1..=3 {
+        eventually("it is seen to run", async || running().await.is_some()).await;
+        world.fake.kill(&running().await.unwrap().container.id, 3);
+        world.told(EventKind::ContainerLost, ends).await;
+    }
+    world.reaches(&shop, number, Failed).await;
+    let events = world.events().await.into_iter();
+    let lost = events.filter(|event| event.kind == EventKind::ContainerLost);
+    let lost: Vec<_> = lost.map(|event| event.text).collect();
+    let replaced = "container 1 of v1 exited with status 3; it is replaced";
+    assert_eq!(lost, [replaced, replaced, "container 1 of v1 exited with status 3"]);
+}
+
+#[tokio::test]
 async fn one_that_cannot_be_started_fails_at_once() {
     let script = Script::new().unstartable("/no/such/program: no such file");
     let (.., failure) = fails(script, |_| {}).await;

@@ -144,7 +144,9 @@ fn starting(view: View<'_>, since: Timestamp) -> Decision {
         verdict: Some(verdict),
         ..Decision::default()
     };
-    if let Some(verdict) = unstartable(view).or_else(|| dying(view, since)) {
+    if let Some(verdict) =
+        unstartable(view).or_else(|| dying(view.environment, view.containers, since))
+    {
         return failed(verdict);
     }
     let restart_period = since > view.now;
@@ -195,15 +197,20 @@ fn unstartable(view: View<'_>) -> Option<Verdict> {
 /// expected of it: the first may have come too early for what it needs, the third has not.
 const MOST_ENDS: u32 = 3;
 
+/// Whether nothing more is expected of an environment whose containers end: they are not replaced.
+#[must_use]
+pub fn is_given_up(environment: &Environment, containers: &[Checked]) -> bool {
+    let since = environment.starting_since;
+    since.is_some_and(|since| dying(environment, containers, since).is_some())
+}
+
 /// What ends again and again does not get well by being started once more. That holds for a version that was
 /// never ready, as long as none of its containers is healthy.
-fn dying(view: View<'_>, since: Timestamp) -> Option<Verdict> {
-    if view.environment.state != EnvironmentState::Creating
-        || view.containers.iter().any(Checked::serves)
-    {
+fn dying(environment: &Environment, containers: &[Checked], since: Timestamp) -> Option<Verdict> {
+    if environment.state != EnvironmentState::Creating || containers.iter().any(Checked::serves) {
         return None;
     }
-    let counted = view.containers.iter().map(|checked| (ends(&checked.container, since), checked));
+    let counted = containers.iter().map(|checked| (ends(&checked.container, since), checked));
     let (ends, last) =
         counted.max_by_key(|(ends, _)| *ends).filter(|(ends, _)| *ends >= MOST_ENDS)?;
     let (_, text) = complaint(last)?;

@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use super::Engine;
 use super::connection::{Call, is_missing};
 use super::trust::is_insecure;
+use crate::identity::is_built_here;
 use crate::{Error, RegistryLogin, Result};
 
 impl Engine {
@@ -25,9 +26,16 @@ impl Engine {
             ImageRef::Digest(_, digest) if self.has(image).await? => {
                 Ok(pinned(image, image.clone(), digest))
             }
-            ImageRef::Digest(repository, _) | ImageRef::Tag(repository, _) => {
-                self.resolve_name(image, repository, login).await
+            ImageRef::Digest(repository, _) | ImageRef::Tag(repository, _)
+                if is_built_here(repository) =>
+            {
+                self.resolve_built_here(image).await
             }
+            ImageRef::Digest(repository, _) => self.resolve_name(image, repository, login).await,
+            ImageRef::Tag(repository, _) => match self.known_by(repository).await? {
+                Some(id) => Ok(pinned_by_id(&ImageRef::Id(id.clone()), id)),
+                None => self.resolve_name(image, repository, login).await,
+            },
         }
     }
 
@@ -37,6 +45,29 @@ impl Engine {
         }
         let why = "the engine has no image with this id: build it there first, or push it to a \
             registry and name it by its repository";
+        Err(Error::Image { image: image.to_string(), why: why.to_owned() })
+    }
+
+    /// The image whose id begins so, as `docker images` prints it; engines read a name first.
+    async fn known_by(&self, repository: &ImageRepository) -> Result<Option<Digest>> {
+        let start = repository.as_str();
+        if !may_be_id(start) {
+            return Ok(None);
+        }
+        let call = self.connection.call("looking for an image").await?;
+        let id = inspect_by(&call, start).await?.and_then(id_of);
+        Ok(id.filter(|id| {
+            id.as_str().strip_prefix("sha256:").is_some_and(|id| id.starts_with(start))
+        }))
+    }
+
+    async fn resolve_built_here(&self, image: &ImageRef) -> Result<PinnedImage> {
+        let call = self.connection.call("looking for an image").await?;
+        if let Some(id) = inspect(&call, image).await?.and_then(id_of) {
+            return Ok(pinned_by_id(image, id));
+        }
+        let why = "it is the name of what was built here and pushed nowhere, and the engine has none of that \
+            name: build it again, or name an image of a registry";
         Err(Error::Image { image: image.to_string(), why: why.to_owned() })
     }
 
@@ -85,8 +116,7 @@ impl Engine {
             let reference = ImageRef::Digest(repository.clone(), digest.clone());
             return Ok(Some(pinned(image, reference, &digest)));
         }
-        let id = told.id.and_then(|id| Digest::new(id).ok());
-        Ok(id.map(|id| pinned(image, ImageRef::Id(id.clone()), &id)))
+        Ok(id_of(told).map(|id| pinned_by_id(image, id)))
     }
 
     pub(super) async fn fetch(
@@ -127,11 +157,28 @@ impl Engine {
 
 /// An image as the engine has it.
 pub(super) async fn inspect(call: &Call, image: &ImageRef) -> Result<Option<ImageInspect>> {
-    match call.api.inspect_image(&image.to_string()).await {
+    inspect_by(call, &image.to_string()).await
+}
+
+async fn inspect_by(call: &Call, name: &str) -> Result<Option<ImageInspect>> {
+    match call.api.inspect_image(name).await {
         Ok(told) => Ok(Some(told)),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(call.fail(error)),
     }
+}
+
+fn id_of(told: ImageInspect) -> Option<Digest> {
+    told.id.and_then(|id| Digest::new(id).ok())
+}
+
+/// Whether this may be the beginning of an id: no shorter than engines print it.
+fn may_be_id(name: &str) -> bool {
+    (12..=64).contains(&name.len()) && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn pinned_by_id(requested: &ImageRef, id: Digest) -> PinnedImage {
+    PinnedImage { requested: requested.clone(), reference: ImageRef::Id(id.clone()), digest: id }
 }
 
 pub(crate) fn pinned(requested: &ImageRef, reference: ImageRef, digest: &Digest) -> PinnedImage {

@@ -4,6 +4,7 @@ use launcher_model::image::{ImageRef, ImageRepository, PinnedImage};
 use launcher_registry::{Access, Error as Trouble, Place};
 
 use super::Engine;
+use crate::identity::is_built_here;
 use crate::{Error, RegistryLogin, Result};
 
 impl Engine {
@@ -12,9 +13,7 @@ impl Engine {
         image: &ImageRef,
         login: Option<&RegistryLogin>,
     ) -> Result<PinnedImage> {
-        let (ImageRef::Tag(repository, _) | ImageRef::Digest(repository, _)) = image else {
-            return Err(no_registry(image));
-        };
+        let repository = repository_of(image)?;
         match self.digest(image, repository, login).await {
             Ok(digest) => {
                 let reference = ImageRef::Digest(repository.clone(), digest.clone());
@@ -34,9 +33,7 @@ impl Engine {
         // What is remembered of Marathon would not tell that it is away.
         self.renew_info().await?;
         let reference = &image.reference;
-        let (ImageRef::Tag(repository, _) | ImageRef::Digest(repository, _)) = reference else {
-            return Err(no_registry(reference));
-        };
+        let repository = repository_of(reference)?;
         match self.digest(reference, repository, login).await {
             Ok(_) => Ok(()),
             Err(trouble @ Trouble::Missing { .. }) => Err(unusable(reference, &trouble)),
@@ -62,10 +59,19 @@ impl Engine {
     }
 }
 
-fn no_registry(image: &ImageRef) -> Error {
-    let why = "agents pull images from a registry, and this is one that a single engine has: push it, and \
-        name it by its repository";
-    Error::Image { image: image.to_string(), why: why.to_owned() }
+fn repository_of(image: &ImageRef) -> Result<&ImageRepository> {
+    match image {
+        ImageRef::Tag(repository, _) | ImageRef::Digest(repository, _)
+            if !is_built_here(repository) =>
+        {
+            Ok(repository)
+        }
+        _ => {
+            let why = "agents pull images from a registry, and this is one that a single engine has: push it, and \
+                name it by its repository";
+            Err(Error::Image { image: image.to_string(), why: why.to_owned() })
+        }
+    }
 }
 
 fn unusable(image: &ImageRef, trouble: &Trouble) -> Error {

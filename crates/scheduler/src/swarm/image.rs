@@ -8,6 +8,7 @@ use super::Swarm;
 use crate::docker::connection::Call;
 use crate::docker::image::{credentials, pinned};
 use crate::docker::trust::settings_allow;
+use crate::identity::is_built_here;
 use crate::{Error, RegistryLogin, Result};
 
 /// Refuses an image that only the engine has that built it.
@@ -17,8 +18,12 @@ pub(super) fn must_be_in_a_registry(image: &PinnedImage) -> Result<()> {
 
 fn repository_of(image: &ImageRef) -> Result<&ImageRepository> {
     match image {
-        ImageRef::Tag(repository, _) | ImageRef::Digest(repository, _) => Ok(repository),
-        ImageRef::Id(_) => {
+        ImageRef::Tag(repository, _) | ImageRef::Digest(repository, _)
+            if !is_built_here(repository) =>
+        {
+            Ok(repository)
+        }
+        _ => {
             let why = "it is in no registry, and the hosts of a Swarm pull from one: give the service `image = \"REGISTRY/NAME\"`, and push it there";
             Err(Error::Image { image: image.to_string(), why: why.to_owned() })
         }

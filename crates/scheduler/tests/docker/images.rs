@@ -8,7 +8,7 @@ use launcher_scheduler::{Error, RegistryLogin};
 
 use crate::busybox::command;
 use crate::conformance::{Ground, place, settle, version_of};
-use crate::ground::DockerGround;
+use crate::ground::{DockerGround, by_id};
 use crate::registry::Registry;
 
 pub(crate) fn named(name: &str) -> ImageRef {
@@ -75,6 +75,25 @@ async fn docker_pins_a_tag_to_what_the_registry_has_now_and_pulls_that() {
     engine.fetch(&first, None).await.unwrap();
     engine.fetch(&first, None).await.unwrap();
     settle(&*engine, &placement).await;
+}
+
+#[tokio::test]
+async fn docker_knows_an_image_by_the_beginning_of_its_id_and_asks_nobody_for_what_was_built_here()
+{
+    with_tls();
+    let ground = DockerGround::prepare().await;
+    let engine = ground.engine();
+    let name = format!("launcher.local/{}:mine", ground.installation());
+    let id = ground.build(Some(&name), &command("echo mine")).await;
+    let (_, digits) = id.as_str().split_once(':').unwrap();
+    for known in [&digits[..12], digits] {
+        let found = engine.resolve(&named(known), None).await.unwrap();
+        assert_eq!(found, by_id(id.clone()), "{known}");
+    }
+    let found = engine.resolve(&named(&name), None).await.unwrap();
+    assert_eq!((found.requested, found.reference), (named(&name), ImageRef::Id(id)));
+    let gone = engine.resolve(&named("launcher.local/nobody:mine"), None).await.unwrap_err();
+    assert!(gone.to_string().contains("built here and pushed nowhere"), "{gone}");
 }
 
 #[tokio::test]

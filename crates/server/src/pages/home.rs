@@ -222,6 +222,10 @@ impl Home {
         hosts.chain([service.name.as_str()]).any(|name| name.contains(&self.filter))
     }
 
+    fn is_any_shown(&self) -> bool {
+        self.services.iter().any(|service| self.is_shown(service))
+    }
+
     fn title(&self) -> String {
         match (self.count(Mark::Trouble), self.count(Mark::Waiting)) {
             (0, 0) => "All quiet · Rocket Launcher".to_owned(),

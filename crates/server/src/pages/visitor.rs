@@ -2,7 +2,6 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
@@ -13,6 +12,7 @@ use subtle::ConstantTimeEq;
 
 use super::cookies;
 use super::error::PageError;
+use super::forms::says_where_from;
 use super::next;
 use crate::App;
 use crate::auth::token::TokenText;
@@ -94,20 +94,36 @@ fn under(mask: &Secret, secret: &Secret) -> Secret {
     std::array::from_fn(|at| mask[at] ^ secret[at])
 }
 
-/// A page leads to the sign-in page and back; what a script asked for makes it do so.
+/// A page leads to the sign-in page and back, and a form to the page that it stood on; what a script asked for makes
+/// it do so.
 pub(crate) fn sign_in_first(parts: &Parts) -> Response {
     let accepts = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let streams = accepts.is_some_and(|accept| accept.contains("text/event-stream"));
     if streams || parts.headers.contains_key("hx-request") {
-        let door = next::path_from(&open_page(&parts.headers).unwrap_or_default());
+        let open = page_in(&parts.headers, "hx-current-url");
+        let door = next::path_from(&open.unwrap_or_default());
         return (StatusCode::UNAUTHORIZED, [("hx-redirect", door)]).into_response();
     }
-    let asked = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
-    Redirect::to(&next::path_from(asked.map_or("/", PathAndQuery::as_str))).into_response()
+    let asked = if parts.method == Method::GET {
+        parts.uri.path_and_query().map(ToString::to_string)
+    } else {
+        page_of_form(&parts.headers)
+    };
+    Redirect::to(&next::path_from(asked.as_deref().unwrap_or("/"))).into_response()
 }
 
-/// The page that a script asks for more of.
-fn open_page(headers: &HeaderMap) -> Option<String> {
-    let uri: Uri = headers.get("hx-current-url")?.to_str().ok()?.parse().ok()?;
+/// The page of ours that a form was sent from.
+fn page_of_form(headers: &HeaderMap) -> Option<String> {
+    if !says_where_from(headers) {
+        return None;
+    }
+    let page = page_in(headers, header::REFERER.as_str())?;
+    // A text that was looked at stands under an address that only a press has; its editor has one to go to.
+    Some(page.strip_suffix("/check").unwrap_or(&page).to_owned())
+}
+
+/// The page that a header names by its address.
+fn page_in(headers: &HeaderMap, name: &str) -> Option<String> {
+    let uri: Uri = headers.get(name)?.to_str().ok()?.parse().ok()?;
     uri.path_and_query().map(ToString::to_string)
 }

@@ -16,6 +16,30 @@ async fn asks(browser: &WebDriver) -> bool {
     browser.execute(leaves, vec![]).await.unwrap().json() == &json!(false)
 }
 
+/// Writes more into the settings at once, so that no key is left to be heard of.
+async fn adds(browser: &WebDriver, more: &str) {
+    let adds = "const text = document.getElementById('text'); text.value += arguments[0]; \
+        text.dispatchEvent(new Event('input', { bubbles: true }))";
+    browser.execute(adds, vec![json!(more)]).await.unwrap();
+}
+
+/// Ends every session, as somebody does elsewhere.
+async fn revoke_all(world: &World) {
+    let now = world.app.now();
+    for session in world.app.store.sessions(None, now).await.unwrap() {
+        assert!(world.app.store.revoke_session(session.id, None, now).await.unwrap());
+    }
+}
+
+/// Signs in by a token, on the sign-in page that the browser shows.
+async fn enter(browser: &WebDriver, world: &World) {
+    is_whole(browser).await;
+    browser.find(By::Css("details summary")).await.unwrap().click().await.unwrap();
+    let token = browser.find(By::Id("token")).await.unwrap();
+    token.send_keys(world.token.expose()).await.unwrap();
+    browser.find(By::Css("details .go")).await.unwrap().click().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn heavy_browser_settings_that_are_not_saved_are_not_left_without_a_question() {
     let mut world = World::new().await;
@@ -46,6 +70,46 @@ async fn heavy_browser_settings_that_are_not_saved_are_not_left_without_a_questi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn heavy_browser_settings_that_are_sent_when_the_session_is_over_are_not_lost() {
+    let mut world = World::new().await;
+    world.service("shop", "").await;
+    let url = world.listen().await;
+    let browsers = Browsers::start();
+    let browser = browsers.open(true).await;
+    sign_in(&browser, &world, &url).await;
+    browser.goto(format!("{url}/services/shop/settings")).await.unwrap();
+    is_whole(&browser).await;
+    adds(&browser, "[env]\nCOLOUR = \"blue\"\n").await;
+    shows(&browser, "#told", "env.COLOUR").await;
+    let text = browser.find(By::Id("text")).await.unwrap();
+    let written = text.prop("value").await.unwrap().unwrap();
+
+    revoke_all(&world).await;
+    browser.find(By::Css("#told .do")).await.unwrap().click().await.unwrap();
+    arrives(&browser, "/login").await;
+    enter(&browser, &world).await;
+    arrives(&browser, "/services/shop/settings").await;
+    shows(&browser, "#told", "env.COLOUR").await;
+    let text = browser.find(By::Id("text")).await.unwrap();
+    assert_eq!(text.prop("value").await.unwrap().as_deref(), Some(written.as_str()));
+    assert!(asks(&browser).await, "it is not saved yet");
+
+    // So it is when the page hears of it while one writes.
+    revoke_all(&world).await;
+    adds(&browser, "SHAPE = \"round\"\n").await;
+    arrives(&browser, "/login").await;
+    enter(&browser, &world).await;
+    arrives(&browser, "/services/shop/settings").await;
+    shows(&browser, "#told", "env.SHAPE").await;
+
+    browser.find(By::Css("#told .do")).await.unwrap().click().await.unwrap();
+    shows(&browser, "#flash", "settings of shop changed").await;
+    is_whole(&browser).await;
+    assert!(!asks(&browser).await, "what is saved is not put back");
+    browser.quit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn heavy_browser_a_page_whose_session_was_ended_leads_to_where_one_signs_in() {
     let mut world = World::new().await;
     world.service("shop", "").await;
@@ -55,10 +119,7 @@ async fn heavy_browser_a_page_whose_session_was_ended_leads_to_where_one_signs_i
     sign_in(&browser, &world, &url).await;
     browser.goto(format!("{url}/services/shop")).await.unwrap();
     is_whole(&browser).await;
-    let now = world.app.now();
-    for session in world.app.store.sessions(None, now).await.unwrap() {
-        assert!(world.app.store.revoke_session(session.id, None, now).await.unwrap());
-    }
+    revoke_all(&world).await;
     arrives(&browser, "/login").await;
     let next = browser.find(By::Css("[name=next]")).await.unwrap();
     assert_eq!(next.prop("value").await.unwrap().as_deref(), Some("/services/shop"));

@@ -138,6 +138,11 @@ async fn heavy_browser_keys_lead_where_one_wants_to_be() {
         browser.find(By::Id("filter")).await.unwrap().prop("value").await.unwrap().unwrap(),
         "sea"
     );
+    press("zz").await;
+    shows(&browser, "#unmatched", "No service matches “seazz”").await;
+    press("\u{e003}\u{e003}").await;
+    eventually("one matches", async || browser.find(By::Css("#unmatched[hidden]")).await.is_ok())
+        .await;
     press("\u{e00c}").await;
     press("?").await;
     shows(&browser, "#keys", "to its Deploy button").await;

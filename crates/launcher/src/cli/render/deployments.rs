@@ -189,7 +189,7 @@ pub(in crate::cli) fn history(deployments: &[Deployment], look: &Look) -> String
             or_dash(receipt.map(Receipt::in_flight)),
             alarming(or_dash(lost), lost.is_some_and(|lost| lost > 0)),
             plain(&one.by),
-            plain(one.note.as_deref().unwrap_or_default()),
+            plain(note(one)),
         ]);
     }
     let mut text = columns.text();
@@ -205,6 +205,14 @@ pub(in crate::cli) fn history(deployments: &[Deployment], look: &Look) -> String
         }
     }
     text
+}
+
+/// What was said of a deployment, and that its drain was taken over.
+fn note(deployment: &Deployment) -> String {
+    let said = deployment.note.clone();
+    let taken_over = deployment.receipt.as_ref().and_then(Receipt::taken_over_by);
+    let taken_over = taken_over.map(|by| format!("taken over by {by}"));
+    said.into_iter().chain(taken_over).collect::<Vec<_>>().join("; ")
 }
 
 fn change(deployment: &Deployment) -> String {
@@ -278,6 +286,9 @@ mod tests {
             view.deployment.id
         );
         assert!(told.ends_with(&taken_over), "{told}");
+        assert_eq!(note(&view.deployment), "taken over by deployment 12");
+        view.deployment.note = Some("at last".to_owned());
+        assert_eq!(note(&view.deployment), "at last; taken over by deployment 12");
     }
 
     #[test]

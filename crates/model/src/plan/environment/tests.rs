@@ -108,9 +108,11 @@ fn the_third_that_ends_in_a_place_is_the_last() {
     let creating = environment(EnvironmentState::Creating, Wanted::Running);
     let two = [ended_after(1, 1), ended_after(2, 1)];
     assert_eq!(decide_at(&creating, &two, 2).reached, None);
+    assert!(!is_given_up(&creating, &two));
     let three = [ended_after(1, 1), ended_after(2, 2)];
     let decision = decide_at(&creating, &three, 2);
     assert_eq!(decision.reached, Some(EnvironmentState::Failed));
+    assert!(is_given_up(&creating, &three));
     let verdict = decision.verdict.unwrap();
     assert_eq!(verdict.container.as_deref(), Some("c2"));
     insta::assert_snapshot!(
