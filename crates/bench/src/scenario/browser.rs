@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use launcher_browser::Browsers;
 use launcher_model::VersionNumber;
 use launcher_testkit::many;
@@ -78,8 +78,7 @@ pub(super) async fn updates(settings: &Settings) -> Result<Vec<Figure>> {
     Ok(vec![Figure::new("home_update_p99", "ms", Better::Lower, quantile(&times, 0.99))])
 }
 
-/// Stops what waits beside production, and waits until its row says so; how long that took from the press on,
-/// in milliseconds, with what the server needs to write it down.
+/// Stops what waits beside production, and waits until its row says so.
 async fn one_update(browser: &WebDriver, large: &Large, turn: usize) -> Result<f64> {
     let service = many::name(turn);
     let watch = format!(
@@ -89,17 +88,28 @@ async fn one_update(browser: &WebDriver, large: &Large, turn: usize) -> Result<f
              .observe(row, {{ attributes: true, subtree: true }});"
     );
     browser.execute(watch, vec![]).await?;
+    let mut events = large.app.store.watch();
     let version = VersionNumber(many::ENVIRONMENTS);
-    // From before it is asked for: the page is told the moment that it is written down, which only what
-    // does the writing could tell more exactly.
-    let asked = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3;
-    large.app.control.stop(&service, version, "bench").await?;
+    // Beside each other: stopping takes longer than the browser needs to be told.
+    let (stopped, happened) =
+        tokio::join!(large.app.control.stop(&service, version, "bench"), async {
+            loop {
+                let event = events.recv().await.context("the store tells nothing")?;
+                if event.service.as_ref() == Some(&service) {
+                    break anyhow::Ok(
+                        SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3,
+                    );
+                }
+            }
+        });
+    stopped?;
+    let happened = happened?;
     let seen = until(&format!("the row of {service} changing"), PATIENCE, || async {
         let seen = browser.execute("return window.seen", vec![]).await.ok()?;
         seen.json().as_f64().filter(|seen| *seen > 0.0)
     })
     .await;
-    Ok(seen - asked)
+    Ok((seen - happened).max(0.0))
 }
 
 /// Signs the browser in; where the server is.
