@@ -130,7 +130,14 @@ impl Engine {
             self.remove(&container).await;
         }
         let label = vec![format!("launcher.image.installation={installation}")];
-        let filters = HashMap::from([("label", label)]);
+        self.remove_images(HashMap::from([("label", label)])).await;
+        // What a build has left that died with its server.
+        let dangling = vec!["true".to_owned()];
+        let left = HashMap::from([("label", vec![own_label()]), ("dangling", dangling)]);
+        self.remove_images(left).await;
+    }
+
+    async fn remove_images(&self, filters: HashMap<&str, Vec<String>>) {
         let options = ListImagesOptionsBuilder::new().all(true).filters(&filters).build();
         for image in self.docker.list_images(Some(options)).await.unwrap() {
             let options = RemoveImageOptions { force: true, ..Default::default() };
